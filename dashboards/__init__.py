@@ -1,0 +1,1 @@
+"""Web pages, for people who would rather look than read."""

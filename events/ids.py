@@ -1,0 +1,23 @@
+"""Identifiers: UUIDv7 for events, prefixed random strings for what people see."""
+
+import uuid
+from datetime import datetime
+
+
+def uuid7(now: datetime, entropy: bytes) -> str:
+    """UUID version 7 (RFC 9562) of a time and at least 10 bytes of randomness; sorts by time.
+
+    >>> from datetime import UTC
+    >>> uuid7(datetime(2026, 1, 1, tzinfo=UTC), bytes(10))
+    '019b7685-0800-7000-8000-000000000000'
+    """
+    milliseconds = int(now.timestamp() * 1000)
+    value = (milliseconds << 80) | int.from_bytes(entropy[:10], "big")
+    value = (value & ~(0xF << 76)) | (0x7 << 76)
+    value = (value & ~(0x3 << 62)) | (0x2 << 62)
+    return str(uuid.UUID(int=value))
+
+
+def prefixed(prefix: str, entropy: bytes) -> str:
+    """An identifier such as `pi_5f…`: the prefix names the resource, the rest is random hexadecimal."""
+    return f"{prefix}_{entropy.hex()}"

@@ -1,0 +1,286 @@
+"""The facts that flow: frozen structs in the past tense, each with a type, a version and a time.
+
+`id` is a UUIDv7, `occurred_at` is UTC with microseconds, amounts are integer minor units with an ISO 4217
+currency. No card number, security code, password or one-time code has a field here, and none may be put into
+one. Cards appear as `CardFacts`; personal fields are sealed (`events.personal`); what is counted appears as a
+random surrogate.
+
+A new version of a type raises `schema_version` and adds an upcaster in `events.codec`.
+"""
+
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+import msgspec
+
+Outcome = Literal["allow", "review", "block"]
+LabelKind = Literal[
+    "fraud_dispute", "other_dispute", "early_fraud_warning", "analyst_verdict", "confirmed_genuine", "matured"
+]
+Mode = Literal["test", "live"]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """What every event has. `VERSION` is the version that this build writes."""
+
+    VERSION: ClassVar[int] = 1
+    id: str
+    occurred_at: datetime
+    schema_version: int = 1
+
+
+class CardFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """A card as everyone but the processor knows it. `surrogate` is random, the same for one card number."""
+
+    token: str
+    surrogate: str
+    bin: str
+    last4: str
+    brand: str
+    funding: Literal["credit", "debit", "prepaid", "unknown"] = "unknown"
+    issuer_country: str | None = None
+    expiry_year: int | None = None
+    expiry_month: int | None = None
+
+
+class RiskContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of the shopper beside the card. Entities are surrogates; what is missing is None.
+
+    `sealed` holds the personal fields themselves (IP, email, addresses, user agent), encrypted under the key
+    of `subject`; erasing the subject's key and mappings makes the rest anonymous.
+    """
+
+    device: str | None = None
+    ip: str | None = None
+    email: str | None = None
+    customer: str | None = None
+    ip_country: str | None = None
+    billing_country: str | None = None
+    shipping_country: str | None = None
+    item_count: int | None = None
+    subject: str | None = None
+    sealed: bytes | None = None
+
+
+class AssessmentRequested(Event, kw_only=True, tag="assessment.requested"):
+    """A payment waits for its decision (topic `assessments`)."""
+
+    payment_id: str
+    attempt: int
+    mode: Mode
+    merchant_id: str
+    merchant_category: str | None = None
+    merchant_country: str | None = None
+    amount_minor: int
+    currency: str
+    card: CardFacts
+    context: RiskContext
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True):
+    """One reason in words: the feature or rule, its value, what is usual, and its share of the log-odds."""
+
+    feature: str
+    text: str
+    value: float | str | None = None
+    usual: float | None = None
+    contribution: float = 0.0
+
+
+class Versions(msgspec.Struct, frozen=True, kw_only=True):
+    """What made a decision: catalogue, online model, batch model (0: none yet), and controls by name."""
+
+    features: int
+    online: int
+    batch: int
+    controls: dict[str, int] = {}
+
+
+class DecisionMade(Event, kw_only=True, tag="decision.made"):
+    """The answer to one assessment (topic `decisions`, same partition, same order). Kept for good.
+
+    `probability` is the calibrated probability of fraud (0–1), `risk_score` its form for people (0–100),
+    `features` the vector as scored in the order of the catalogue `versions.features`, `costs_minor` the
+    expected cost of each action in the reference currency's minor units, `sequence` the shard's own count.
+    """
+
+    payment_id: str
+    attempt: int
+    assessment_id: str
+    request_partition: int
+    request_offset: int
+    assessed_at: datetime
+    outcome: Outcome
+    probability: float
+    risk_score: int
+    reasons: list[Reason]
+    rules: list[str]
+    costs_minor: dict[str, float]
+    features: list[float | str | None]
+    challengers: dict[str, float]
+    anomaly: float | None
+    versions: Versions
+    sequence: int
+    shard: int
+
+
+class PaymentEvent(Event, kw_only=True):
+    """Life-cycle facts (topic `payments`, keyed by payment): `sequence` counts 1, 2, 3 … per payment."""
+
+    payment_id: str
+    sequence: int
+    mode: Mode
+    merchant_id: str
+    amount_minor: int
+    currency: str
+
+
+class PaymentCreated(PaymentEvent, kw_only=True, tag="payment.created"):
+    """A merchant created a payment intent."""
+
+
+class PaymentConfirmed(PaymentEvent, kw_only=True, tag="payment.confirmed"):
+    """The shopper confirmed with a card; `attempt` counts 1, 2, 3 … per payment."""
+
+    attempt: int
+    card: CardFacts
+
+
+class PaymentAuthorized(PaymentEvent, kw_only=True, tag="payment.authorized"):
+    """The issuer authorized; `held` means capture waits for a review; `assessed` is False after a fallback."""
+
+    attempt: int
+    authorization_id: str
+    approval_code: str | None = None
+    network_reference: str | None = None
+    held: bool = False
+    assessed: bool = True
+
+
+class PaymentDeclined(PaymentEvent, kw_only=True, tag="payment.declined"):
+    """The issuer declined, the network failed, or the attempt was reversed; `reason` is a decline code."""
+
+    attempt: int
+    reason: str
+    card_surrogate: str
+
+
+class PaymentBlocked(PaymentEvent, kw_only=True, tag="payment.blocked"):
+    """Weir's decision blocked the attempt before it left for the network."""
+
+    attempt: int
+    reason: str
+
+
+class PaymentReviewed(PaymentEvent, kw_only=True, tag="payment.reviewed"):
+    """A review was closed: `approved` lifts the hold, `rejected` voids."""
+
+    verdict: Literal["approved", "rejected"]
+    actor: str
+
+
+class PaymentCaptured(PaymentEvent, kw_only=True, tag="payment.captured"):
+    """`amount_minor` is what was captured."""
+
+    authorization_id: str
+
+
+class PaymentCanceled(PaymentEvent, kw_only=True, tag="payment.canceled"):
+    """The intent was canceled; an authorization, if any, was voided."""
+
+    reason: str
+    authorization_id: str | None = None
+
+
+class LabelReported(Event, kw_only=True, tag="label.reported"):
+    """Someone said what a payment was (topic `labels`, keyed by payment). `occurred_at` is the report's time.
+
+    `fraud` None means that the kind says nothing about fraud (a dispute for goods not received).
+    """
+
+    payment_id: str
+    kind: LabelKind
+    source: str
+    fraud: bool | None
+    mode: Mode = "live"
+
+
+class SignInAttempted(Event, kw_only=True, tag="account.sign_in_attempted"):
+    """A shopper signed in, or failed to, at a merchant (topic `accounts`)."""
+
+    merchant_id: str
+    mode: Mode
+    succeeded: bool
+    customer: str | None = None
+    device: str | None = None
+    ip: str | None = None
+    ip_country: str | None = None
+    subject: str | None = None
+    sealed: bytes | None = None
+
+
+class AuditRecorded(Event, kw_only=True, tag="audit.recorded"):
+    """Someone did, or was refused, something privileged (topic `audit`; PCI DSS 10.2.2)."""
+
+    actor: str
+    action: str
+    resource: str
+    outcome: Literal["succeeded", "refused", "failed"]
+    origin: str | None = None
+
+
+class ControlChanged(Event, kw_only=True, tag="control.changed"):
+    """A rule, list, cost, policy or rate has a new version (topic `controls`, compacted by `name`).
+
+    `body` None removes it.
+    """
+
+    name: str
+    kind: Literal["rule", "list", "costs", "policy", "rates"]
+    version: int
+    body: dict[str, Any] | None
+
+
+class ModelPublished(Event, kw_only=True, tag="model.published"):
+    """A model snapshot (topic `models`, compacted by `name`). `occurred_at` is when it is in force from.
+
+    `learned_to` is the position of the learner per `topic/partition`; `state` is the model's own encoding.
+    """
+
+    name: str
+    kind: Literal["online", "batch", "challenger", "anomaly"]
+    version: int
+    learned_to: dict[str, int]
+    labels: int
+    state: bytes
+
+
+class DeadLetter(Event, kw_only=True, tag="dead_letter.recorded"):
+    """A record that could not be read or handled (topic `dead-letters`): where it stood, why, and its bytes."""
+
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    key: bytes | None
+    value: bytes | None
+
+
+EVENT_TYPES: tuple[type[Event], ...] = (
+    AssessmentRequested,
+    DecisionMade,
+    PaymentCreated,
+    PaymentConfirmed,
+    PaymentAuthorized,
+    PaymentDeclined,
+    PaymentBlocked,
+    PaymentReviewed,
+    PaymentCaptured,
+    PaymentCanceled,
+    LabelReported,
+    SignInAttempted,
+    AuditRecorded,
+    ControlChanged,
+    ModelPublished,
+    DeadLetter,
+)

@@ -1,0 +1,1 @@
+"""The payment gateway: API process, and the processor that alone sees card data."""

@@ -1,0 +1,1 @@
+"""Running Weir: supervisor, demo, doctor."""

@@ -1,0 +1,1 @@
+"""Bytewax dataflows and replay: thin wiring over the pure steps of `models`."""
