@@ -62,7 +62,7 @@ class RiskContext(msgspec.Struct, frozen=True, kw_only=True):
     sealed: bytes | None = None
 
 
-class AssessmentRequested(Event, kw_only=True, tag="assessment.requested"):
+class AssessmentRequested(Event, frozen=True, kw_only=True, tag="assessment.requested"):
     """A payment waits for its decision (topic `assessments`)."""
 
     payment_id: str
@@ -96,7 +96,7 @@ class Versions(msgspec.Struct, frozen=True, kw_only=True):
     controls: dict[str, int] = {}
 
 
-class DecisionMade(Event, kw_only=True, tag="decision.made"):
+class DecisionMade(Event, frozen=True, kw_only=True, tag="decision.made"):
     """The answer to one assessment (topic `decisions`, same partition, same order). Kept for good.
 
     `probability` is the calibrated probability of fraud (0–1), `risk_score` its form for people (0–100),
@@ -124,7 +124,7 @@ class DecisionMade(Event, kw_only=True, tag="decision.made"):
     shard: int
 
 
-class PaymentEvent(Event, kw_only=True):
+class PaymentEvent(Event, frozen=True, kw_only=True):
     """Life-cycle facts (topic `payments`, keyed by payment): `sequence` counts 1, 2, 3 … per payment."""
 
     payment_id: str
@@ -135,19 +135,19 @@ class PaymentEvent(Event, kw_only=True):
     currency: str
 
 
-class PaymentCreated(PaymentEvent, kw_only=True, tag="payment.created"):
+class PaymentCreated(PaymentEvent, frozen=True, kw_only=True, tag="payment.created"):
     """A merchant created a payment intent."""
 
 
-class PaymentConfirmed(PaymentEvent, kw_only=True, tag="payment.confirmed"):
+class PaymentConfirmed(PaymentEvent, frozen=True, kw_only=True, tag="payment.confirmed"):
     """The shopper confirmed with a card; `attempt` counts 1, 2, 3 … per payment."""
 
     attempt: int
     card: CardFacts
 
 
-class PaymentAuthorized(PaymentEvent, kw_only=True, tag="payment.authorized"):
-    """The issuer authorized; `held` means capture waits for a review; `assessed` is False after a fallback."""
+class PaymentAuthorized(PaymentEvent, frozen=True, kw_only=True, tag="payment.authorized"):
+    """The issuer authorized; `held`: capture waits for a review; `assessed` False: a fallback decided."""
 
     attempt: int
     authorization_id: str
@@ -157,7 +157,7 @@ class PaymentAuthorized(PaymentEvent, kw_only=True, tag="payment.authorized"):
     assessed: bool = True
 
 
-class PaymentDeclined(PaymentEvent, kw_only=True, tag="payment.declined"):
+class PaymentDeclined(PaymentEvent, frozen=True, kw_only=True, tag="payment.declined"):
     """The issuer declined, the network failed, or the attempt was reversed; `reason` is a decline code."""
 
     attempt: int
@@ -165,34 +165,34 @@ class PaymentDeclined(PaymentEvent, kw_only=True, tag="payment.declined"):
     card_surrogate: str
 
 
-class PaymentBlocked(PaymentEvent, kw_only=True, tag="payment.blocked"):
+class PaymentBlocked(PaymentEvent, frozen=True, kw_only=True, tag="payment.blocked"):
     """Weir's decision blocked the attempt before it left for the network."""
 
     attempt: int
     reason: str
 
 
-class PaymentReviewed(PaymentEvent, kw_only=True, tag="payment.reviewed"):
+class PaymentReviewed(PaymentEvent, frozen=True, kw_only=True, tag="payment.reviewed"):
     """A review was closed: `approved` lifts the hold, `rejected` voids."""
 
     verdict: Literal["approved", "rejected"]
     actor: str
 
 
-class PaymentCaptured(PaymentEvent, kw_only=True, tag="payment.captured"):
+class PaymentCaptured(PaymentEvent, frozen=True, kw_only=True, tag="payment.captured"):
     """`amount_minor` is what was captured."""
 
     authorization_id: str
 
 
-class PaymentCanceled(PaymentEvent, kw_only=True, tag="payment.canceled"):
+class PaymentCanceled(PaymentEvent, frozen=True, kw_only=True, tag="payment.canceled"):
     """The intent was canceled; an authorization, if any, was voided."""
 
     reason: str
     authorization_id: str | None = None
 
 
-class LabelReported(Event, kw_only=True, tag="label.reported"):
+class LabelReported(Event, frozen=True, kw_only=True, tag="label.reported"):
     """Someone said what a payment was (topic `labels`, keyed by payment). `occurred_at` is the report's time.
 
     `fraud` None means that the kind says nothing about fraud (a dispute for goods not received).
@@ -205,7 +205,7 @@ class LabelReported(Event, kw_only=True, tag="label.reported"):
     mode: Mode = "live"
 
 
-class SignInAttempted(Event, kw_only=True, tag="account.sign_in_attempted"):
+class SignInAttempted(Event, frozen=True, kw_only=True, tag="account.sign_in_attempted"):
     """A shopper signed in, or failed to, at a merchant (topic `accounts`)."""
 
     merchant_id: str
@@ -219,7 +219,7 @@ class SignInAttempted(Event, kw_only=True, tag="account.sign_in_attempted"):
     sealed: bytes | None = None
 
 
-class AuditRecorded(Event, kw_only=True, tag="audit.recorded"):
+class AuditRecorded(Event, frozen=True, kw_only=True, tag="audit.recorded"):
     """Someone did, or was refused, something privileged (topic `audit`; PCI DSS 10.2.2)."""
 
     actor: str
@@ -229,7 +229,7 @@ class AuditRecorded(Event, kw_only=True, tag="audit.recorded"):
     origin: str | None = None
 
 
-class ControlChanged(Event, kw_only=True, tag="control.changed"):
+class ControlChanged(Event, frozen=True, kw_only=True, tag="control.changed"):
     """A rule, list, cost, policy or rate has a new version (topic `controls`, compacted by `name`).
 
     `body` None removes it.
@@ -241,7 +241,7 @@ class ControlChanged(Event, kw_only=True, tag="control.changed"):
     body: dict[str, Any] | None
 
 
-class ModelPublished(Event, kw_only=True, tag="model.published"):
+class ModelPublished(Event, frozen=True, kw_only=True, tag="model.published"):
     """A model snapshot (topic `models`, compacted by `name`). `occurred_at` is when it is in force from.
 
     `learned_to` is the position of the learner per `topic/partition`; `state` is the model's own encoding.
@@ -255,8 +255,8 @@ class ModelPublished(Event, kw_only=True, tag="model.published"):
     state: bytes
 
 
-class DeadLetter(Event, kw_only=True, tag="dead_letter.recorded"):
-    """A record that could not be read or handled (topic `dead-letters`): where it stood, why, and its bytes."""
+class DeadLetter(Event, frozen=True, kw_only=True, tag="dead_letter.recorded"):
+    """A record that could not be read or handled (topic `dead-letters`): where, why, and its bytes."""
 
     topic: str
     partition: int
