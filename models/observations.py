@@ -1,0 +1,114 @@
+"""What the engine is told, and what it answers: neutral structs without personal data, stores or transport.
+
+Times are integer microseconds since 1970-01-01 UTC. Entities are surrogates (or a replay's own identifiers).
+What is missing is None and stays missing.
+"""
+
+from typing import Literal
+
+import msgspec
+
+Outcome = Literal["allow", "review", "block"]
+
+
+class Observation(msgspec.Struct, frozen=True, kw_only=True):
+    """One payment that waits for its decision."""
+
+    payment_id: str
+    occurred_at_us: int
+    amount_minor: int
+    currency: str
+    merchant: str | None = None
+    merchant_category: str | None = None
+    merchant_country: str | None = None
+    card: str | None = None
+    card_country: str | None = None
+    card_funding: str | None = None
+    card_brand: str | None = None
+    device: str | None = None
+    ip: str | None = None
+    email: str | None = None
+    customer: str | None = None
+    ip_country: str | None = None
+    billing_country: str | None = None
+    shipping_country: str | None = None
+    item_count: int | None = None
+
+
+class SignIn(msgspec.Struct, frozen=True, kw_only=True):
+    """A shopper signed in, or failed to."""
+
+    occurred_at_us: int
+    succeeded: bool
+    merchant: str | None = None
+    customer: str | None = None
+    device: str | None = None
+    ip: str | None = None
+
+
+class Decline(msgspec.Struct, frozen=True, kw_only=True):
+    """An issuer declined a payment that was assessed before; its entities are remembered by the engine."""
+
+    payment_id: str
+    occurred_at_us: int
+    reason: str
+
+
+class Label(msgspec.Struct, frozen=True, kw_only=True):
+    """What a payment turned out to be, as known from `arrived_at_us` on.
+
+    `fraud` None says nothing about fraud (goods not received): it revokes nothing and teaches nothing.
+    """
+
+    payment_id: str
+    arrived_at_us: int
+    kind: str
+    source: str
+    fraud: bool | None
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True):
+    """One reason in words: feature or rule, its value, the entity's usual value, its share of the log-odds."""
+
+    feature: str
+    text: str
+    value: float | str | None = None
+    usual: float | None = None
+    contribution: float = 0.0
+
+
+class Assessment(msgspec.Struct, frozen=True, kw_only=True):
+    """The engine's answer to one observation.
+
+    `probability` 0–1 calibrated, `risk_score` 0–100, `features` the vector as scored in catalogue order,
+    `costs_minor` the expected cost of each action in minor units of the reference currency.
+    """
+
+    payment_id: str
+    occurred_at_us: int
+    probability: float
+    risk_score: int
+    outcome: Outcome
+    reasons: list[Reason]
+    rules: list[str]
+    costs_minor: dict[str, float]
+    features: list[float | str | None]
+    challengers: dict[str, float]
+    anomaly: float | None
+    features_version: int
+    online_version: int
+    batch_version: int
+    controls_versions: dict[str, int]
+    sequence: int
+    shard: int
+
+
+class ModelSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """A model as published by the learner: in force from an event time that labels alone decide."""
+
+    name: str
+    kind: Literal["online", "batch", "challenger", "anomaly"]
+    version: int
+    in_force_from_us: int
+    labels: int
+    state: bytes
