@@ -1,26 +1,57 @@
-# Everything Weir needs is set up by the first command you type. `make help` lists them.
+# Everything Weir needs is set up by the first command you type; `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
+
 # The first of 3.12 and 3.11 that really runs (a version manager's shim may exist and refuse).
 PYTHON := $(shell for p in python3.12 python3.11 python3; do \
-	if $$p -c 'import sys; raise SystemExit(sys.version_info[:2] not in ((3, 11), (3, 12)))' >/dev/null 2>&1; then echo $$p; break; fi; done)
-VENV := .venv
-WEIR := $(VENV)/bin/weir
-SECONDS_ := $(if $(SECONDS_ARG),$(SECONDS_ARG),60)
+	if $$p -c 'import sys; raise SystemExit(sys.version_info[:2] not in ((3, 11), (3, 12)))' \
+	>/dev/null 2>&1; then echo $$p; break; fi; done)
+PIP := .venv/bin/python -m pip --quiet --disable-pip-version-check
+SECONDS ?= 60
+TESTS ?= tests
 
-.PHONY: help demo test lint bench soak chaos lock clean
+.PHONY: help demo test lint bench soak chaos lock system
 
-help: ## this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+help: ## show this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-6s %s\n", $$1, $$2}'
 
-$(VENV)/.runtime-installed: requirements/runtime.txt pyproject.toml
-	@test -n "$(PYTHON)" || { echo "Weir needs Python 3.11 or 3.12: neither python3.12 nor python3.11 runs here." >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . \
-		|| $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+demo: .venv/.runtime-installed ## set up and run the platform with live traffic (SECONDS=60)
+	.venv/bin/weir demo --seconds $(SECONDS) $(DEMO)
+
+test: .venv/.dev-installed system ## set up and run the whole test suite (TESTS=tests/unit for a part)
+	.venv/bin/python -m pytest -n 2 --dist loadgroup $(TESTS)
+
+lint: .venv/.dev-installed ## formatting, lint, types and the arrows between folders
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+bench: .venv/.dev-installed ## measure, and record the figures in bench/results
+	.venv/bin/python -m bench $(BENCH)
+
+soak: .venv/.dev-installed system ## the slow checks: longer random kills and longer demo runs
+	WEIR_SOAK=1 .venv/bin/python -m pytest -n 2 --dist loadgroup tests/e2e
+
+chaos: .venv/.dev-installed system ## kill every program at every crash point, in both log modes
+	WEIR_CHAOS=all .venv/bin/python -m pytest -n 2 --dist loadgroup tests/e2e -k kill
+
+lock: ## renew the locked requirements (needs uv)
+	uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 \
+		--quiet requirements/dev.in --output-file requirements/dev.txt
+	uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 \
+		--quiet requirements/runtime.in --constraints requirements/dev.txt --output-file requirements/runtime.txt
+
+system: ## programs beside Python that the tests use; installed through apt when root
+	@./.ci/system
+
+.venv/.runtime-installed: requirements/runtime.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Weir needs Python 3.11 or 3.12; neither runs here." >&2; exit 1; }
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	$(PIP) install --require-hashes -r requirements/runtime.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.dev-installed: $(VENV)/.runtime-installed requirements/dev.txt
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+.venv/.dev-installed: .venv/.runtime-installed requirements/dev.txt
+	$(PIP) install --require-hashes -r requirements/dev.txt
 	@touch $@

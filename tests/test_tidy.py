@@ -1,0 +1,185 @@
+"""The house rules that a machine can hold: sizes, names, loose ends, links, and locks without addresses."""
+
+import ast
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCE_FOLDERS = (
+    "operations",
+    "dashboards",
+    "gateway",
+    "pipelines",
+    "models",
+    "events",
+    "simulator",
+    "bench",
+)
+MODULE_LINES_MAX = 300
+FUNCTION_LINES_MAX = 50
+NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "common", "manager", "base", "misc"}
+LOOSE_ENDS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|NotImplementedError|pragma: no cover")
+BARE_EXCEPTION = re.compile(r"#\s*(type: ignore(?!\[[\w, -]+\]\s+#)|noqa(?!: [A-Z0-9, ]+\s+#))")
+MOCKS = re.compile(r"unittest\.mock|MagicMock|monkeypatch\.setattr|mocker\.")
+REGISTRY = re.compile(r"https?://[^\s\"']*(registry|repo1?\.|files\.|index|pypi|npmjs|maven)", re.IGNORECASE)
+
+
+@cache
+def tracked() -> tuple[Path, ...]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return tuple(path for line in listed.stdout.splitlines() if (path := ROOT / line).is_file())
+
+
+def python_files(*folders: str) -> list[Path]:
+    chosen = folders or (*SOURCE_FOLDERS, "tests")
+    return [
+        p for p in tracked() if p.suffix == ".py" and p.relative_to(ROOT).parts[0] in (*chosen, "weir.py")
+    ]
+
+
+def functions(path: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return [
+        node
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+
+
+def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    first = function.body[0]
+    docstring = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    spared = (first.end_lineno or 0) - first.lineno + 1 if docstring else 0
+    return (function.end_lineno or 0) - function.lineno + 1 - spared
+
+
+def named(path: Path, line: int | None = None) -> str:
+    return f"{path.relative_to(ROOT)}{f':{line}' if line else ''}"
+
+
+def matching_lines(pattern: re.Pattern[str], paths: list[Path]) -> list[str]:
+    return [
+        named(path, number)
+        for path in paths
+        if path != Path(__file__)
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if pattern.search(line)
+    ]
+
+
+def test_the_checkout_is_seen() -> None:
+    assert len(python_files()) > 50
+
+
+def test_no_module_is_longer_than_one_concept() -> None:
+    sizes = {named(path): path.read_text().count("\n") for path in python_files(*SOURCE_FOLDERS)}
+
+    assert {name: size for name, size in sizes.items() if size > MODULE_LINES_MAX} == {}
+
+
+def test_no_function_is_too_long_to_read_at_once() -> None:
+    long = [
+        f"{named(path, function.lineno)} {function.name}: {body_lines(function)}"
+        for path in python_files()
+        for function in functions(path)
+        if body_lines(function) > FUNCTION_LINES_MAX
+    ]
+
+    assert long == []
+
+
+def test_every_file_name_says_something() -> None:
+    assert [named(path) for path in tracked() if path.stem.lower() in NAMES_THAT_SAY_NOTHING] == []
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    assert [
+        named(p) for p in python_files() if not ast.get_docstring(ast.parse(p.read_text() or "pass"))
+    ] == []
+
+
+def test_every_public_function_and_class_of_the_core_is_described() -> None:
+    undescribed = [
+        f"{named(path, node.lineno)} {node.name}"
+        for path in python_files("events", "models")
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        if not node.name.startswith("_") and not ast.get_docstring(node)
+    ]
+
+    assert undescribed == []
+
+
+def test_there_are_no_loose_ends() -> None:
+    assert matching_lines(LOOSE_ENDS, python_files()) == []
+
+
+def test_every_exception_from_a_rule_names_the_rule_and_its_reason() -> None:
+    assert matching_lines(BARE_EXCEPTION, python_files()) == []
+
+
+def test_nothing_real_is_replaced_by_a_mock() -> None:
+    assert matching_lines(MOCKS, python_files("tests")) == []
+
+
+def test_every_test_name_is_a_sentence() -> None:
+    short = [
+        f"{named(path)} {function.name}"
+        for path in python_files("tests")
+        for function in functions(path)
+        if function.name.startswith("test_") and function.name.count("_") < 3
+    ]
+
+    assert short == []
+
+
+def test_no_commit_names_a_registry() -> None:
+    texts = [
+        p for p in tracked() if p.suffix in {".txt", ".toml", ".in", ".xml", ".json", ".yml", ".yaml", ".cfg"}
+    ]
+
+    assert matching_lines(REGISTRY, [p for p in texts if "static" not in p.parts]) == []
+
+
+def test_the_locks_pin_every_package_with_its_hash() -> None:
+    for name in ("runtime.txt", "dev.txt"):
+        lock = (ROOT / "requirements" / name).read_text()
+        assert lock.count("==") > 50
+        for entry in re.split(r"\n(?=\S)", lock.strip()):
+            assert "--hash=sha256:" in entry, entry.splitlines()[0]
+
+
+def test_no_file_is_large() -> None:
+    assert [named(path) for path in tracked() if path.stat().st_size > 1_200_000] == []
+
+
+@pytest.mark.parametrize("document", sorted(p.name for p in ROOT.glob("*.md")))
+def test_every_link_inside_the_documents_leads_somewhere(document: str) -> None:
+    text = (ROOT / document).read_text()
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
+        if "://" not in target and not target.startswith("mailto:"):
+            assert (ROOT / target).exists(), target
+
+
+def test_every_module_is_imported_or_run_by_something() -> None:
+    everything = "\n".join(
+        p.read_text() for p in tracked() if p.suffix in {".py", ".toml", ".yml"} or p.name == "Makefile"
+    )
+    unused = []
+    for path in python_files(*SOURCE_FOLDERS):
+        relative = path.relative_to(ROOT).with_suffix("")
+        if relative.name in {"__init__", "__main__", "commands", "weir"} or "migrations" in relative.parts:
+            continue
+        dotted, package = ".".join(relative.parts), ".".join(relative.parts[:-1])
+        pattern = rf"{re.escape(dotted)}\b|from {re.escape(package)} import [^\n]*\b{relative.name}\b"
+        if not re.search(pattern, everything) and not re.search(
+            rf"from {re.escape(package)} import \([^)]*\b{relative.name}\b", everything
+        ):
+            unused.append(dotted)
+
+    assert unused == []
