@@ -1,0 +1,177 @@
+"""Errors of the gateway, and the one table that turns them into HTTP answers.
+
+GatewayError
+├── RequestError                  what the caller sent, or asked for, is refused: permanent
+│   ├── InvalidRequestError           400, with the member's name in `param`
+│   │   └── CardDataError                 400: a card number where none may be
+│   ├── AuthenticationError           401
+│   ├── CardDeclinedError             402, with the intent as it now stands
+│   ├── NotFoundError                 404
+│   ├── MethodNotAllowedError         405
+│   ├── ConflictError                 409: another request changed the same thing first; retryable
+│   ├── BodyTooLargeError             413
+│   └── UnsupportedMediaError         415
+└── UnavailableError              retryable: something that Weir needs gives no answer now (503)
+    ├── ProcessorUnavailableError     the processor did not answer in time
+    ├── ApiUnavailableError           the API did not answer the processor in time
+    └── StoreUnavailableError         the operational store cannot write now (full disk, lock held too long)
+
+No message quotes a value that the caller sent: it might be a card number.
+"""
+
+from typing import Any, ClassVar
+
+
+class GatewayError(Exception):
+    """Base of the folder's errors: an HTTP status, Stripe's `type`, and a `code` that programs can test."""
+
+    STATUS: ClassVar[int] = 500
+    TYPE: ClassVar[str] = "api_error"
+    TITLE: ClassVar[str] = "Internal error"
+
+    def __init__(self, message: str, *, code: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.param = param
+
+
+class RequestError(GatewayError):
+    """The caller's doing; sending the same again gives the same."""
+
+    STATUS = 400
+    TYPE = "invalid_request_error"
+    TITLE = "Invalid request"
+
+
+class InvalidRequestError(RequestError):
+    """Something in the request is not as documented."""
+
+
+class CardDataError(InvalidRequestError):
+    """The request holds a card number, which only the processor's listener may see."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This listener does not accept card numbers. Send them to the tokens endpoint alone.",
+            code="card_data_not_accepted",
+        )
+
+
+class AuthenticationError(RequestError):
+    """The key is missing, wrong or revoked."""
+
+    STATUS = 401
+    TITLE = "Unauthorized"
+
+    def __init__(self, message: str = "Give a valid secret key as `Authorization: Bearer sk_…`.") -> None:
+        super().__init__(message, code="api_key_invalid")
+
+
+class CardDeclinedError(RequestError):
+    """The card was declined, or the payment blocked; `payment_intent` is the resource as it now stands."""
+
+    STATUS = 402
+    TYPE = "card_error"
+    TITLE = "Card error"
+
+    def __init__(
+        self, message: str, *, code: str, decline_code: str | None, payment_intent: dict[str, Any]
+    ) -> None:
+        super().__init__(message, code=code)
+        self.decline_code = decline_code
+        self.payment_intent = payment_intent
+
+
+class NotFoundError(RequestError):
+    """No such resource of this merchant in this mode."""
+
+    STATUS = 404
+    TITLE = "Not found"
+
+    def __init__(self, message: str = "There is no such resource.", *, param: str | None = None) -> None:
+        super().__init__(message, code="resource_missing", param=param)
+
+
+class MethodNotAllowedError(RequestError):
+    """The path exists, the method does not."""
+
+    STATUS = 405
+    TITLE = "Method not allowed"
+
+    def __init__(self) -> None:
+        super().__init__("This path does not take this method.", code="method_not_allowed")
+
+
+class ConflictError(RequestError):
+    """Another request changed the same resource first."""
+
+    STATUS = 409
+    TITLE = "Conflict"
+
+    def __init__(self) -> None:
+        super().__init__("Another request is changing this resource. Try again.", code="lock_timeout")
+
+
+class BodyTooLargeError(RequestError):
+    """The body is larger than `limit_bytes`."""
+
+    STATUS = 413
+    TITLE = "Body too large"
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"The body is larger than {limit_bytes} bytes.", code="body_too_large")
+        self.limit_bytes = limit_bytes
+
+
+class UnsupportedMediaError(RequestError):
+    """The body is neither JSON nor form-encoded."""
+
+    STATUS = 415
+    TITLE = "Unsupported media type"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Send application/json or application/x-www-form-urlencoded, in UTF-8.",
+            code="media_type_unsupported",
+        )
+
+
+class UnavailableError(GatewayError):
+    """Something that is needed gives no answer; the same call may succeed later."""
+
+    STATUS = 503
+    TITLE = "Unavailable"
+
+    def __init__(self, message: str, *, code: str = "unavailable") -> None:
+        super().__init__(message, code=code)
+
+
+class ProcessorUnavailableError(UnavailableError):
+    """No answer from the processor in time: anything may have happened there."""
+
+
+class ApiUnavailableError(UnavailableError):
+    """No answer from the API in time."""
+
+
+class StoreUnavailableError(UnavailableError):
+    """The operational store cannot write now."""
+
+
+def problem(error: GatewayError) -> dict[str, Any]:
+    """The RFC 9457 document of an error, with Stripe's `error` member inside."""
+    stripe: dict[str, Any] = {"type": error.TYPE, "code": error.code, "message": error.message}
+    if error.param is not None:
+        stripe["param"] = error.param
+    if isinstance(error, CardDeclinedError):
+        if error.decline_code is not None:
+            stripe["decline_code"] = error.decline_code
+        stripe["payment_intent"] = error.payment_intent
+    return {
+        "type": f"urn:weir:problem:{error.code}",
+        "title": error.TITLE,
+        "status": error.STATUS,
+        "detail": error.message,
+        "error": stripe,
+    }
