@@ -1,8 +1,27 @@
-"""Front door: the `weir` command. It only dispatches; each folder's `commands.py` holds its commands."""
+"""Front door: the `weir` command. It only dispatches; each folder's `commands.py` holds its commands.
+
+A `commands.py` exposes `app`, a Typer whose commands appear here, and imports what is heavy inside them.
+"""
+
+import importlib
+import importlib.util
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+FOLDERS = ("operations", "gateway", "pipelines", "events")
+"""In the order in which `weir --help` shows their commands."""
+
+app = typer.Typer(
+    name="weir",
+    help="Streaming payments fraud-and-risk platform. Start with: weir demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+for folder in FOLDERS:
+    if importlib.util.find_spec(f"{folder}.commands"):
+        app.add_typer(importlib.import_module(f"{folder}.commands").app)
 
 
 def main() -> None:

@@ -1,0 +1,54 @@
+"""Ports: those that people see follow `--port`, the inner ones are picked; all are tried before a start."""
+
+import random
+import socket
+from dataclasses import dataclass
+
+from operations.errors import AddressInUseError
+
+INNER_PORTS = range(20_000, 32_000)
+"""Below what Linux gives to outgoing connections, so that a restarted program finds its port free."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where each listener of one platform is."""
+
+    api: int
+    processor: int
+    page: int
+    api_internal: int
+    processor_internal: int
+    acquirer: int
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether a listener could be opened there now."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def choose(host: str, port: int) -> Ports:
+    """API on `port`, processor on the next, page after it; 0 picks all. Raises `AddressInUseError`."""
+    public = [port, port + 1, port + 2] if port else _free_ports(host, 3)
+    taken = [number for number in public if not is_free(host, number)]
+    if taken:
+        names = ", ".join(str(number) for number in taken)
+        raise AddressInUseError(
+            f"{host} port {names} is in use: stop what listens there, or give another --port "
+            f"(Weir takes it and the two after it; --port 0 picks free ones)"
+        )
+    return Ports(*public, *_free_ports("127.0.0.1", 3, without=public))
+
+
+def _free_ports(host: str, count: int, without: list[int] | None = None) -> list[int]:
+    candidates = random.SystemRandom().sample(INNER_PORTS, 200)
+    free = [number for number in candidates if number not in (without or ()) and is_free(host, number)]
+    if len(free) < count:
+        raise AddressInUseError(f"no free ports on {host} between {INNER_PORTS.start} and {INNER_PORTS.stop}")
+    return free[:count]

@@ -1,0 +1,38 @@
+"""Errors of running Weir.
+
+OperationsError
+├── HomeInUseError        another supervisor runs on this home
+├── AddressInUseError     a port is taken
+├── LogUrlError           `--log` is neither sqlite nor kafka
+├── ProgramFailedError    a program did not become ready, or kept dying; carries the tail of its log
+└── TrafficError          the demo's traffic could not start or broke off
+"""
+
+
+class OperationsError(Exception):
+    """Base of the folder's errors; the text says what to do."""
+
+
+class HomeInUseError(OperationsError):
+    """Another supervisor holds the lock of this home."""
+
+
+class AddressInUseError(OperationsError):
+    """A port that was asked for is taken."""
+
+
+class LogUrlError(OperationsError):
+    """The log's URL cannot be read."""
+
+
+class ProgramFailedError(OperationsError):
+    """A program gave up; `tail` is the end of its log."""
+
+    def __init__(self, name: str, what: str, tail: str) -> None:
+        super().__init__(f"{name} {what}. The end of its log:\n{tail or '  (empty)'}")
+        self.name = name
+        self.tail = tail
+
+
+class TrafficError(OperationsError):
+    """The demo's traffic could not start or broke off."""

@@ -1,0 +1,64 @@
+"""One running platform: composed, started in order, and stopped."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from operations import addresses, settings
+from operations.settings import Settings
+from operations.supervisor import Supervisor, sole_supervisor
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Where a running platform is."""
+
+    settings: Settings
+    supervisor: Supervisor
+    log: str
+    api: str
+    processor: str
+    page: str
+    ca: str
+    test_key: str
+
+
+@asynccontextmanager
+async def running(wanted: Settings, report: Report) -> AsyncIterator[Platform]:
+    """The platform, ready to take payments; stopped when the block ends, however it ends.
+
+    Raises `HomeInUseError`, `AddressInUseError`, `ProgramFailedError`.
+    """
+    with sole_supervisor(wanted.home):
+        ports = addresses.choose(wanted.host, wanted.port)
+        supervisor = Supervisor(wanted.home / "logs", report)
+        try:
+            log = await _log(wanted, supervisor, report)
+            report("Starting the acquirer network, the risk flow, the learner and the page")
+            await supervisor.start(settings.world(wanted, ports, log))
+            report("Starting the processor and the API")
+            for program in settings.gateway(wanted, ports, log):
+                await supervisor.start([program])
+            yield Platform(
+                settings=wanted,
+                supervisor=supervisor,
+                log=log,
+                api=f"http://{wanted.host}:{ports.api}",
+                processor=f"https://{wanted.host}:{ports.processor}",
+                page=f"http://{wanted.host}:{ports.page}/",
+                ca=str(wanted.keys / "ca.pem"),
+                test_key="",
+            )
+        finally:
+            await asyncio.shield(supervisor.stop())
+
+
+async def _log(wanted: Settings, supervisor: Supervisor, report: Report) -> str:
+    if not wanted.needs_broker:
+        return wanted.log
+    report("Starting a local Kafka broker")
+    told = await supervisor.start([settings.broker(wanted)])
+    return f"kafka://127.0.0.1:{told['simulator.kafka.broker']['port']}"

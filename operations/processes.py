@@ -1,0 +1,155 @@
+"""One program as a process: started, its output kept, its ready line read, and stopped.
+
+What a program writes goes to `logs/NAME.log`, in turn over four files of 5 MB. Its environment is built from
+a short list: a secret in the supervisor's own environment reaches no program.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any
+
+from operations import launch
+
+LOG_BYTES_MAX = 5_000_000
+LOG_FILES_KEPT = 3
+LINE_BYTES_MAX = 1_000_000
+TAIL_LINES = 25
+STOP_SECONDS_MAX = 10.0
+
+INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "JAVA_HOME", "PYTHONPATH")
+"""All that a program inherits of the environment."""
+
+Listener = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Program:
+    """A module run as `python -m NAME ARGUMENTS`; `environment` is for this program alone."""
+
+    name: str
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    ready_seconds_max: float = 120.0
+
+
+def environment_of(program: Program) -> dict[str, str]:
+    """What the program sees: the inherited names, single-threaded numerics, and its own."""
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    # Several processes share the cores: a pool of BLAS threads in each only makes them wait for each other.
+    return inherited | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"} | dict(program.environment)
+
+
+class LogFile:
+    """The rotating file of one program, and the last lines in memory for error messages."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self._file = RotatingFileHandler(path, maxBytes=LOG_BYTES_MAX, backupCount=LOG_FILES_KEPT)
+
+    def write(self, line: str) -> None:
+        self.tail.append(line[:500])
+        self._file.emit(logging.makeLogRecord({"msg": "%s", "args": (line,)}))
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class RunningProgram:
+    """One life of one program."""
+
+    def __init__(self, process: Process, log: LogFile, listener: Listener | None) -> None:
+        self._process = process
+        self._log = log
+        self._listener = listener
+        self.pid = process.pid
+        self.ready: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._pumps = [
+            asyncio.create_task(self._pump(process.stdout, self._stdout_line)),
+            asyncio.create_task(self._pump(process.stderr, log.write)),
+        ]
+
+    async def wait(self) -> int:
+        """Exit status, after the last line was written."""
+        status = await self._process.wait()
+        # A grandchild may hold the pipe open for ever; what the program itself wrote is there at once.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*self._pumps), timeout=1.0)
+        if not self.ready.done():
+            self.ready.cancel()
+        return status
+
+    async def stop(self, seconds_max: float = STOP_SECONDS_MAX) -> bool:
+        """Ask, then kill the whole group after `seconds_max`; True when asking was enough."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.terminate()
+        try:
+            await asyncio.wait_for(self._process.wait(), seconds_max)
+        except TimeoutError:
+            self.kill()
+            await self.wait()
+            return False
+        await self.wait()
+        return True
+
+    def kill(self) -> None:
+        """kill -9 of the program's process group."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    async def _pump(self, stream: asyncio.StreamReader | None, take: Listener) -> None:
+        assert stream is not None  # noqa: S101  # both are pipes: `start` says so
+        while True:
+            try:
+                line = await stream.readuntil()
+            except asyncio.IncompleteReadError as end:
+                line = end.partial
+                if not line:
+                    return
+            except asyncio.LimitOverrunError as overrun:
+                line = await stream.readexactly(overrun.consumed)
+            take(line.decode(errors="replace").rstrip("\n"))
+
+    def _stdout_line(self, line: str) -> None:
+        if not self.ready.done() and (told := _ready_line(line)) is not None:
+            self.ready.set_result(told)
+            self._log.write(line)
+        elif self._listener is not None:
+            self._listener(line)
+        else:
+            self._log.write(line)
+
+
+def _ready_line(line: str) -> dict[str, Any] | None:
+    with contextlib.suppress(ValueError):
+        told = json.loads(line)
+        if isinstance(told, dict) and "ready" in told:
+            return told
+    return None
+
+
+async def start(program: Program, log: LogFile, listener: Listener | None = None) -> RunningProgram:
+    """Start a program in its own process group; `listener` gets its output lines after the ready line."""
+    command = [sys.executable, "-m", program.name, *program.arguments]
+    process = await asyncio.create_subprocess_exec(
+        *[sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), *command],
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=PIPE,
+        stderr=PIPE,
+        env=environment_of(program),
+        process_group=0,
+        limit=LINE_BYTES_MAX,
+    )
+    return RunningProgram(process, log, listener)

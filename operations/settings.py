@@ -1,0 +1,107 @@
+"""What `weir up` was asked for, and the programs that follow from it."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from operations.addresses import Ports
+from operations.errors import LogUrlError
+from operations.processes import Program
+
+DEFAULT_PORT = 8400
+DEFAULT_DEADLINE_MS = 250
+LOCAL_BROKER = "kafka"
+"""`--log kafka` without an address: a broker of `simulator/kafka` is started beside the platform."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One platform on one machine. `log` is `kafka` or a full URL."""
+
+    home: Path
+    keys: Path
+    host: str
+    port: int
+    log: str
+    deadline_ms: int
+
+    @property
+    def needs_broker(self) -> bool:
+        return self.log == LOCAL_BROKER
+
+
+def settle(home: Path, keys: Path | None, host: str, port: int, log: str, deadline_ms: int) -> Settings:
+    """Absolute paths and a full log URL; raises `LogUrlError`."""
+    home = home.absolute()
+    keys = keys.absolute() if keys else home.with_name(home.name + "-keys")
+    servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "")
+    return Settings(home, keys, host, port, log_url(log, home, servers), deadline_ms)
+
+
+def log_url(log: str, home: Path, bootstrap_servers: str = "") -> str:
+    """The log's URL of a `--log` value; raises `LogUrlError`.
+
+    >>> log_url("sqlite", Path("/var/weir"))
+    'sqlite:////var/weir/log.sqlite'
+    >>> log_url("kafka:broker:9092", Path("/var/weir"))
+    'kafka://broker:9092'
+    >>> log_url("kafka", Path("/var/weir"))
+    'kafka'
+    """
+    scheme, _, place = log.partition(":")
+    place = place.removeprefix("//")
+    if scheme == "sqlite":
+        path = Path(place).absolute() if place else home / "log.sqlite"
+        return f"sqlite:///{path}"
+    if scheme == "kafka":
+        servers = place or bootstrap_servers
+        return f"kafka://{servers}" if servers else LOCAL_BROKER
+    raise LogUrlError(f"--log {log!r}: give sqlite, sqlite:///PATH, kafka, or kafka://HOST:PORT")
+
+
+def world(settings: Settings, ports: Ports, log: str) -> list[Program]:
+    """What must run before the gateway: the acquirer network, the two flows, the page."""
+    home = ("--home", str(settings.home))
+    return [
+        Program(
+            "simulator.acquirer",
+            (*home, "--certificates", str(settings.keys), "--port", str(ports.acquirer)),
+        ),
+        Program("pipelines.risk", (*home, "--log", log)),
+        Program("pipelines.learning", (*home, "--log", log)),
+        Program("dashboards.live", ("--log", log, "--host", settings.host, "--port", str(ports.page))),
+    ]
+
+
+def gateway(settings: Settings, ports: Ports, log: str) -> list[Program]:
+    """The two gateway processes."""
+    places = ("--home", str(settings.home), "--keys", str(settings.keys), "--host", settings.host)
+    return [
+        Program(
+            "gateway.processor",
+            (
+                *places,
+                *("--port", str(ports.processor), "--internal-port", str(ports.processor_internal)),
+                *("--api", f"https://127.0.0.1:{ports.api_internal}"),
+                *("--acquirer", f"127.0.0.1:{ports.acquirer}"),
+            ),
+        ),
+        Program(
+            "gateway.api",
+            (
+                *places,
+                *("--log", log, "--port", str(ports.api)),
+                *("--processor", f"https://127.0.0.1:{ports.processor_internal}"),
+                *("--deadline-ms", str(settings.deadline_ms)),
+            ),
+        ),
+    ]
+
+
+def broker(settings: Settings) -> Program:
+    """The local Kafka broker, its data under the home."""
+    return Program(
+        "simulator.kafka.broker",
+        ("--home", str(settings.home / "kafka"), "--port", "0"),
+        ready_seconds_max=300,
+    )

@@ -1,0 +1,173 @@
+"""The supervisor: starts programs, keeps them running, stops them.
+
+A program that dies is started again after a pause that doubles; one that dies too often in a minute, or
+before it was ever ready, is given up, and with it the whole: `failed` then holds why.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from operations.errors import HomeInUseError, ProgramFailedError
+from operations.processes import LogFile, Program, RunningProgram, start
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How often and how fast a dead program is started again."""
+
+    deaths_max: int = 5
+    within_seconds: float = 60.0
+    first_pause_seconds: float = 0.2
+    longest_pause_seconds: float = 5.0
+
+    def pause_seconds(self, deaths: int) -> float:
+        """
+        >>> [Patience().pause_seconds(deaths) for deaths in (1, 2, 3, 9)]
+        [0.2, 0.4, 0.8, 5.0]
+        """
+        return min(self.first_pause_seconds * 2.0 ** (deaths - 1), self.longest_pause_seconds)
+
+
+class Supervised:
+    """One program through all its lives."""
+
+    def __init__(self, program: Program, logs: Path, patience: Patience, report: Report) -> None:
+        self.program = program
+        self.restarts = 0
+        self.running: RunningProgram | None = None
+        self._patience = patience
+        self._report = report
+        self._log = LogFile(logs / f"{program.name}.log")
+        self._stopping = False
+
+    async def first_start(self) -> dict[str, Any]:
+        """Start and wait until ready; raises `ProgramFailedError`, and then nothing runs."""
+        self.running = await start(self.program, self._log)
+        return await self._until_ready(self.running)
+
+    async def keep(self) -> None:
+        """Start it again as often as patience allows; returns when stopped, raises `ProgramFailedError`."""
+        deaths: deque[float] = deque()
+        while True:
+            status = await self._death()
+            if self._stopping:
+                return
+            now = asyncio.get_running_loop().time()
+            deaths.append(now)
+            while now - deaths[0] > self._patience.within_seconds:
+                deaths.popleft()
+            if len(deaths) > self._patience.deaths_max:
+                seconds = self._patience.within_seconds
+                raise self._failure(f"died {len(deaths)} times in {seconds:.0f} seconds, last with {status}")
+            await self._start_again(status, len(deaths))
+
+    async def stop(self) -> None:
+        self._stopping = True
+        if self.running is not None and not await self.running.stop():
+            self._report(f"{self.program.name} did not stop when asked and was killed")
+
+    def close(self) -> None:
+        self._log.close()
+
+    async def _death(self) -> int:
+        return await self.running.wait() if self.running is not None else 0
+
+    async def _start_again(self, status: int, deaths: int) -> None:
+        pause_seconds = self._patience.pause_seconds(deaths)
+        self._report(f"{self.program.name} ended with {status}; started again in {pause_seconds:.1f} s")
+        self._log.write(f"-- ended with {status}; started again in {pause_seconds:.1f} s")
+        await asyncio.sleep(pause_seconds)
+        if self._stopping:
+            return
+        self.restarts += 1
+        self.running = await start(self.program, self._log)
+        with contextlib.suppress(ProgramFailedError):  # a death before it was ready counts as the next death
+            await self._until_ready(self.running)
+
+    async def _until_ready(self, running: RunningProgram) -> dict[str, Any]:
+        ended = asyncio.create_task(running.wait())
+        try:
+            waited: set[asyncio.Future[Any]] = {running.ready, ended}
+            await asyncio.wait(
+                waited,
+                timeout=self.program.ready_seconds_max,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if running.ready.done() and not running.ready.cancelled():
+                return running.ready.result()
+            if ended.done():
+                raise self._failure(f"ended with {ended.result()} before it was ready")
+            running.kill()
+            raise self._failure(f"was not ready after {self.program.ready_seconds_max:.0f} s")
+        finally:
+            ended.cancel()
+
+    def _failure(self, what: str) -> ProgramFailedError:
+        return ProgramFailedError(self.program.name, what, "\n".join(f"  {line}" for line in self._log.tail))
+
+
+class Supervisor:
+    """All programs of one home. Starts stage by stage, stops in the opposite order."""
+
+    def __init__(self, logs: Path, report: Report, patience: Patience | None = None) -> None:
+        self._logs = logs
+        self._report = report
+        self._patience = patience or Patience()
+        self._stages: list[list[Supervised]] = []
+        self._keepers: list[asyncio.Task[None]] = []
+        self.failed: asyncio.Future[ProgramFailedError] = asyncio.get_running_loop().create_future()
+
+    async def start(self, programs: Sequence[Program]) -> dict[str, dict[str, Any]]:
+        """Start programs together and wait for all; what each said when ready, by name.
+
+        Raises `ProgramFailedError` of the first that failed; call `stop` then too.
+        """
+        stage = [Supervised(program, self._logs, self._patience, self._report) for program in programs]
+        self._stages.append(stage)
+        told = await asyncio.gather(*(each.first_start() for each in stage))
+        for each in stage:
+            self._keepers.append(asyncio.create_task(self._keep(each)))
+        return {each.program.name: ready for each, ready in zip(stage, told, strict=True)}
+
+    @property
+    def programs(self) -> dict[str, Supervised]:
+        return {each.program.name: each for stage in self._stages for each in stage}
+
+    async def stop(self) -> None:
+        """Stop all, the last started first; returns when no program runs."""
+        for stage in reversed(self._stages):
+            await asyncio.gather(*(each.stop() for each in stage))
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+        for each in self.programs.values():
+            each.close()
+
+    async def _keep(self, each: Supervised) -> None:
+        try:
+            await each.keep()
+        except ProgramFailedError as error:
+            if not self.failed.done():
+                self.failed.set_result(error)
+
+
+@contextlib.contextmanager
+def sole_supervisor(home: Path) -> Iterator[None]:
+    """Hold the home's lock; raises `HomeInUseError` when another supervisor holds it. Death frees it."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "supervisor.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise HomeInUseError(
+                f"{home} is in use by another `weir up` or `weir demo`: stop it first"
+            ) from None
+        yield

@@ -1,0 +1,75 @@
+"""`weir up`: the platform in the foreground, until a signal or a program that gives up."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from events.errors import EventsError
+from operations import platform
+from operations.errors import OperationsError
+from operations.platform import Platform
+from operations.settings import Settings
+
+
+def run(settle: Callable[[], Settings]) -> int:
+    """Exit status: 0 after Ctrl-C or SIGTERM, 1 when something failed (said in a sentence on stderr)."""
+    console = Console(stderr=True, highlight=False)
+    try:
+        return asyncio.run(_up(settle(), console))
+    except (OperationsError, EventsError) as error:
+        console.print(f"[bold red]weir:[/] {escape(str(error))}", soft_wrap=True)
+        return 1
+
+
+async def _up(wanted: Settings, console: Console) -> int:
+    stop = asyncio.Event()
+    with_signals(stop.set)
+    async with platform.running(wanted, lambda line: console.print(f"[dim]{escape(line)}[/]")) as running:
+        welcome(running, Console(file=sys.stdout, highlight=False))
+        await until_stopped(running, stop)
+        console.print("[dim]Stopping[/]")
+    return 0
+
+
+def with_signals(stop: Callable[[], None]) -> None:
+    """Call `stop` on SIGINT and SIGTERM; a second one does no more than the first."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+
+
+async def until_stopped(running: Platform, stop: asyncio.Event) -> None:
+    """Return when `stop` is set; raises `ProgramFailedError` when a program was given up."""
+    stopped = asyncio.create_task(stop.wait())
+    ends: set[asyncio.Future[Any]] = {stopped, running.supervisor.failed}
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if running.supervisor.failed.done():
+        raise running.supervisor.failed.result()
+
+
+def welcome(running: Platform, console: Console) -> None:
+    """Say where things are, and what to try."""
+    bearer = f"-H 'Authorization: Bearer {running.test_key}'"
+    console.print(
+        "[bold]Weir is up.[/]",
+        f"  page       {running.page}",
+        f"  API        {running.api}",
+        f"  processor  {running.processor}   (card numbers go here alone; its CA: {running.ca})",
+        f"  test key   {running.test_key}",
+        f"  logs       {running.settings.home / 'logs'}",
+        "",
+        "Try, in another terminal:",
+        f"  curl --cacert {running.ca} {running.processor}/v1/tokens {bearer} \\",
+        "    -d 'card[number]=4242424242424242' -d 'card[exp_month]=12' -d 'card[exp_year]=2030' "
+        "-d 'card[cvc]=123'",
+        f"  curl {running.api}/v1/payment_intents {bearer} -d amount=1999 -d currency=eur",
+        f"  curl {running.api}/v1/payment_intents/INTENT/confirm {bearer} -d payment_method=TOKEN",
+        "  weir topics        weir doctor        weir explain PAYMENT",
+        sep="\n",
+        soft_wrap=True,
+    )
