@@ -1,0 +1,29 @@
+"""What a flow's source hands to its step: records with their events."""
+
+from typing import NamedTuple
+
+from events.codec import decode
+from events.errors import UnreadableEventError
+from events.log.port import Record
+from events.types import Event
+
+
+class Delivered(NamedTuple):
+    """A record with its event, or with the reason why it has none (a key's deletion has neither)."""
+
+    record: Record
+    event: Event | None
+    reason: str | None = None
+
+
+Batch = list[Delivered]
+
+
+def delivered(record: Record) -> Delivered:
+    """Decode; what cannot be decoded keeps its place, so that it can be refused in order."""
+    if record.value is None:
+        return Delivered(record, None)
+    try:
+        return Delivered(record, decode(record.value))
+    except UnreadableEventError as error:
+        return Delivered(record, None, error.reason)

@@ -1,0 +1,42 @@
+"""Errors of the dataflows.
+
+PipelinesError
+├── StateError                 what a flow keeps on disk cannot be used: permanent, a person must act
+│   ├── StateFormatError       it was written by another build
+│   ├── StateCorruptError      the file is damaged
+│   └── StateMismatchError     it does not belong to the positions that it is asked for
+├── SendError                  a reply could not be sent: the flow stops, and starts again from its recovery
+└── UnusableEventError         an event was decoded but says what cannot be: goes to the dead letters
+"""
+
+
+class PipelinesError(Exception):
+    """Base of the folder's errors."""
+
+
+class StateError(PipelinesError):
+    """What a flow keeps on disk cannot be used."""
+
+
+class StateFormatError(StateError):
+    """The state was written in a format that this build does not read."""
+
+
+class StateCorruptError(StateError):
+    """The state's file is damaged."""
+
+
+class StateMismatchError(StateError):
+    """The state does not belong to the positions that it is asked for."""
+
+
+class SendError(PipelinesError):
+    """A record could not be sent to the log."""
+
+
+class UnusableEventError(PipelinesError):
+    """A decoded event says what cannot be; `reason` holds no part of its content."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

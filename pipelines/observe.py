@@ -1,0 +1,155 @@
+"""Events to what the engine is told, and the engine's answer to an event.
+
+Cards, devices, addresses and people are surrogates already; sealed fields stay behind here.
+"""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from events.errors import MoneyError
+from events.ids import uuid7
+from events.log.port import Position
+from events.money import AMOUNT_MINOR_MAX, exponent
+from events.types import (
+    AssessmentRequested,
+    DecisionMade,
+    LabelReported,
+    ModelPublished,
+    PaymentDeclined,
+    Reason,
+    SignInAttempted,
+    Versions,
+)
+from models.observations import Assessment, Decline, Label, ModelSnapshot, Observation, SignIn
+from pipelines.errors import UnusableEventError
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+def microseconds(moment: datetime) -> int:
+    """Microseconds since 1970 UTC, exact.
+
+    >>> microseconds(datetime(1970, 1, 1, 0, 0, 1, 5, tzinfo=UTC))
+    1000005
+    """
+    return (moment - EPOCH) // MICROSECOND
+
+
+def moment(at_us: int) -> datetime:
+    """The aware time of microseconds since 1970 UTC.
+
+    >>> moment(1000005)
+    datetime.datetime(1970, 1, 1, 0, 0, 1, 5, tzinfo=datetime.timezone.utc)
+    """
+    return EPOCH + timedelta(microseconds=at_us)
+
+
+def derived_id(what: str, of: str, at: datetime) -> str:
+    """The identifier of what follows from another event: the same whenever it is made again."""
+    return uuid7(at, hashlib.sha256(f"{what}\0{of}".encode()).digest())
+
+
+def observation(event: AssessmentRequested) -> Observation:
+    """Raises `UnusableEventError` where the amount or currency cannot be."""
+    try:
+        exponent(event.currency)
+    except MoneyError:
+        raise UnusableEventError("the currency is unknown") from None
+    if not 0 < event.amount_minor <= AMOUNT_MINOR_MAX:
+        raise UnusableEventError("the amount is not between 1 and the largest payment")
+    card, context = event.card, event.context
+    return Observation(
+        payment_id=event.payment_id,
+        occurred_at_us=microseconds(event.occurred_at),
+        amount_minor=event.amount_minor,
+        currency=event.currency,
+        merchant=event.merchant_id,
+        merchant_category=event.merchant_category,
+        merchant_country=event.merchant_country,
+        card=card.surrogate,
+        card_country=card.issuer_country,
+        card_funding=card.funding,
+        card_brand=card.brand,
+        device=context.device,
+        ip=context.ip,
+        email=context.email,
+        customer=context.customer,
+        ip_country=context.ip_country,
+        billing_country=context.billing_country,
+        shipping_country=context.shipping_country,
+        item_count=context.item_count,
+    )
+
+
+def sign_in(event: SignInAttempted) -> SignIn:
+    return SignIn(
+        occurred_at_us=microseconds(event.occurred_at),
+        succeeded=event.succeeded,
+        merchant=event.merchant_id,
+        customer=event.customer,
+        device=event.device,
+        ip=event.ip,
+    )
+
+
+def decline(event: PaymentDeclined) -> Decline:
+    return Decline(
+        payment_id=event.payment_id, occurred_at_us=microseconds(event.occurred_at), reason=event.reason
+    )
+
+
+def label(event: LabelReported) -> Label:
+    return Label(
+        payment_id=event.payment_id,
+        arrived_at_us=microseconds(event.occurred_at),
+        kind=event.kind,
+        source=event.source,
+        fraud=event.fraud,
+    )
+
+
+def snapshot(event: ModelPublished) -> ModelSnapshot:
+    return ModelSnapshot(
+        name=event.name,
+        kind=event.kind,
+        version=event.version,
+        in_force_from_us=microseconds(event.occurred_at),
+        labels=event.labels,
+        state=event.state,
+    )
+
+
+def decision(
+    event: AssessmentRequested, assessment: Assessment, position: Position, assessed_at: datetime
+) -> DecisionMade:
+    """The answer to a request. Its time is the request's own; `assessed_at` is the scorer's clock."""
+    return DecisionMade(
+        id=derived_id("decision", event.id, event.occurred_at),
+        occurred_at=event.occurred_at,
+        payment_id=event.payment_id,
+        attempt=event.attempt,
+        assessment_id=event.id,
+        request_partition=position.partition,
+        request_offset=position.offset,
+        assessed_at=assessed_at,
+        outcome=assessment.outcome,
+        probability=assessment.probability,
+        risk_score=assessment.risk_score,
+        reasons=[Reason(**msgspec.structs.asdict(reason)) for reason in assessment.reasons],
+        rules=assessment.rules,
+        costs_minor=assessment.costs_minor,
+        features=assessment.features,
+        challengers=assessment.challengers,
+        anomaly=assessment.anomaly,
+        versions=Versions(
+            features=assessment.features_version,
+            online=assessment.online_version,
+            batch=assessment.batch_version,
+            controls=assessment.controls_versions,
+        ),
+        sequence=assessment.sequence,
+        shard=assessment.shard,
+    )

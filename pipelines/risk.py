@@ -1,0 +1,40 @@
+"""The program of the risk flow: `python -m pipelines.risk --home DIR --log URL`, until SIGTERM."""
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from models.engine import Engine
+
+from events.clock import SystemClock
+from events.log import open_log
+from pipelines.risk_flow import Parts, run
+from pipelines.risk_step import RiskStep
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The program: composes the parts, prints one line when it is ready, ends cleanly at SIGTERM."""
+    parser = argparse.ArgumentParser(prog="pipelines.risk", description="Score payments as they come in.")
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--log", required=True, help="sqlite:///PATH or kafka://HOST:PORT")
+    given = parser.parse_args(arguments)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
+    log = open_log(given.log)
+    try:
+        run(Parts(log, given.home / "risk", SystemClock(), lambda: RiskStep(Engine())), stop, announced)
+    finally:
+        log.close()
+
+
+def announced() -> None:
+    """Say on standard output that the program is ready."""
+    sys.stdout.write(json.dumps({"ready": "pipelines.risk"}) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""The risk dataflow: assessments, labels, payments, sign-ins, models and controls in; decisions out."""
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from operator import itemgetter
+from pathlib import Path
+
+import bytewax.operators as op
+from bytewax.dataflow import Dataflow
+from bytewax.operators import StatefulBatchLogic
+from bytewax.recovery import RecoveryConfig, init_db_dir
+from bytewax.run import cli_main
+
+from events.clock import Clock
+from events.codec import encode
+from events.errors import EventsError
+from events.log.port import Log, Outgoing
+from pipelines.delivery import Batch
+from pipelines.errors import PipelinesError
+from pipelines.order import OrderJournal
+from pipelines.refusals import dead_letter
+from pipelines.risk_step import Answers, RiskStep
+from pipelines.sink import SIDE_PART, Reply, ReplySink, partition_key
+from pipelines.source import Feed, LogSource
+from pipelines.state_store import StateStore
+
+TOPICS = ("controls", "models", "accounts", "payments", "labels", "assessments")
+FIRST = ("controls", "models")
+EPOCH_SECONDS = 1.0
+"""How much is read again after a crash, at most; shorter costs a sync each, longer a longer restart."""
+
+SPILL_DECISIONS = 256
+"""After so many decisions changed rows are written, so that an epoch's end waits for a sync, not for more."""
+
+
+Routed = list[tuple[str, list[Reply]]]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the flow is made of; `new_step` makes a step without state."""
+
+    log: Log
+    home: Path
+    clock: Clock
+    new_step: Callable[[], RiskStep]
+
+
+class _Logic(StatefulBatchLogic[Batch, Routed, int]):
+    """The step with its rows: Bytewax keeps the version number alone."""
+
+    def __init__(self, step: RiskStep, store: StateStore, clock: Clock, version: int) -> None:
+        self._step, self._store, self._clock, self._version = step, store, clock, version
+        self._spilled = 0
+        store.rewind(version)
+        step.load(store.rows())
+
+    def on_batch(self, values: list[Batch]) -> tuple[Iterable[Routed], bool]:
+        now = self._clock.now()
+        answers = [self._step.handle(batch, now) for batch in values]
+        self._spill(sum(len(answer.decisions) for answer in answers))
+        return [routed(answer, now) for answer in answers], StatefulBatchLogic.RETAIN
+
+    def snapshot(self) -> int:
+        self._store.write(self._step.changed_rows())
+        self._version += 1
+        self._store.commit(self._version)
+        self._spilled = 0
+        return self._version
+
+    def _spill(self, decisions: int) -> None:
+        self._spilled += decisions
+        if self._spilled >= SPILL_DECISIONS:
+            self._store.write(self._step.changed_rows())
+            self._spilled = 0
+
+
+def routed(answers: Answers, now: datetime) -> Routed:
+    """Replies by the sink's partition: decisions by that of their requests, refusals aside."""
+    by_part: dict[str, list[Reply]] = {}
+    for key, decision in answers.decisions:
+        outgoing = Outgoing("decisions", key, encode(decision), decision.request_partition)
+        part = partition_key(decision.request_partition)
+        by_part.setdefault(part, []).append(Reply(decision.request_offset, outgoing))
+    if answers.refused:
+        by_part[SIDE_PART] = [Reply(None, dead_letter(*refused, now)) for refused in answers.refused]
+    return list(by_part.items())
+
+
+def risk_flow(parts: Parts, source: LogSource, sink: ReplySink, store: StateStore) -> Dataflow:
+    """Wiring alone: source, step, sink."""
+    flow = Dataflow("risk")
+    batches = op.input("log", flow, source)
+
+    def resumed(version: int | None) -> _Logic:
+        return _Logic(parts.new_step(), store, parts.clock, version or 0)
+
+    answers = op.stateful_batch("step", batches, resumed)
+    replies = op.flat_map("by_partition", answers, itemgetter(1))
+    op.output("decisions", replies, sink)
+    return flow
+
+
+def run(parts: Parts, stop: threading.Event, ready: Callable[[], None]) -> None:
+    """Run until `stop` is set; the state of the last epoch is then safe. Errors of the parts come through."""
+    journal = OrderJournal(parts.home / "order.sqlite")
+    store = StateStore(parts.home / "state.sqlite")
+    sink = ReplySink(parts.log, "decisions")
+    source = LogSource(Feed(parts.log, TOPICS, FIRST, stop=stop, ready=ready), journal)
+    try:
+        cli_main(
+            risk_flow(parts, source, sink, store),
+            epoch_interval=timedelta(seconds=EPOCH_SECONDS),
+            recovery_config=RecoveryConfig(recovery_folder(parts.home / "recovery")),
+        )
+    except RuntimeError as error:
+        raise told(error) from error
+    finally:
+        sink.close()
+        store.close()
+        journal.close()
+
+
+def recovery_folder(path: Path) -> Path:
+    """Bytewax's recovery store with one partition, made once."""
+    if not any(path.glob("*.sqlite3")):
+        path.mkdir(parents=True, exist_ok=True)
+        init_db_dir(path, 1)
+    return path
+
+
+def told(error: BaseException) -> BaseException:
+    """What a part of the flow raised, out of the layers that Bytewax wraps around it."""
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, PipelinesError | EventsError):
+            return inner
+        inner = inner.__cause__
+    return error

@@ -1,0 +1,195 @@
+"""A Bytewax source over the log port: batches of decoded events, resumed at exactly the next one.
+
+One partition reads every topic of its worker through one reader. Its resume state is the next offset of each
+partition and the number of the last batch; batches after it are read again in the order the journal kept.
+Topics that must come first (controls, models) are read to their present ends before anything else.
+"""
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import Event as Flag
+from typing import Any
+
+from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
+
+from events.errors import PositionLostError
+from events.log.port import Log, Reader, Record, TopicPartition
+from pipelines.delivery import Batch, delivered
+from pipelines.errors import StateMismatchError
+from pipelines.order import OrderJournal, Run, runs_of
+from pipelines.state_store import UNDO_VERSIONS
+
+BATCH_RECORDS = 512
+"""Largest batch: about 30 ms of scoring, which bounds how long a reply waits for its neighbors."""
+
+CATCH_UP_WAIT_SECONDS = 0.05
+"""How long one poll waits while it reads again or catches up; nobody waits for a reply then."""
+
+ONLY_PART = "0"
+"""The one partition of a flow with one worker."""
+
+
+@dataclass(frozen=True)
+class Feed:
+    """What a flow reads: `first` to their ends at start, then all together."""
+
+    log: Log
+    topics: Sequence[str]
+    first: Sequence[str] = ()
+    part: str = ONLY_PART
+    stop: Flag = field(default_factory=Flag)
+    ready: Callable[[], None] = lambda: None
+
+
+Positions = dict[TopicPartition, int]
+
+
+class LogSource(FixedPartitionedSource[tuple[str, Batch], dict[str, Any]]):
+    """The source of a flow. `ready` is called once, when live reading begins; `stop` ends it cleanly."""
+
+    def __init__(self, feed: Feed, journal: OrderJournal) -> None:
+        self._feed = feed
+        self._journal = journal
+
+    def list_parts(self) -> list[str]:
+        return [self._feed.part]
+
+    def build_part(self, step_id: str, for_part: str, resume_state: dict[str, Any] | None) -> "_Part":
+        del step_id, for_part
+        return _Part(self._feed, self._journal, resume_state)
+
+
+class _Part(StatefulSourcePartition[tuple[str, Batch], dict[str, Any]]):
+    def __init__(self, feed: Feed, journal: OrderJournal, resumed: dict[str, Any] | None) -> None:
+        self._feed = feed
+        self._journal = journal
+        self._positions = start_positions(feed, resumed["positions"] if resumed else {})
+        self._number = int(resumed["batch"]) if resumed else 0
+        self._saved: deque[int] = deque()
+        self._batches = self._phases()
+
+    def next_batch(self) -> list[tuple[str, Batch]]:
+        if self._feed.stop.is_set():
+            raise StopIteration
+        records = next(self._batches)
+        if not records:
+            return []
+        self._number += 1
+        return [(self._feed.part, [delivered(record) for record in records])]
+
+    def snapshot(self) -> dict[str, Any]:
+        self._saved.append(self._number)
+        if len(self._saved) > UNDO_VERSIONS:
+            self._journal.forget(self._saved.popleft())
+        return {"positions": written_positions(self._positions), "batch": self._number}
+
+    def close(self) -> None:
+        self._batches.close()
+
+    def _phases(self) -> Generator[list[Record], None, None]:
+        yield from self._recorded()
+        yield from self._caught_up()
+        self._feed.ready()
+        reader = self._feed.log.reader(self._positions)
+        try:
+            while True:
+                yield self._noted(reader.poll(BATCH_RECORDS, 0.0))
+        finally:
+            reader.close()
+
+    def _recorded(self) -> Iterator[list[Record]]:
+        """What was read before the crash but after the epoch that the flow resumes from, as it was."""
+        batches = self._journal.after(self._number)
+        if not batches:
+            return
+        reader = self._feed.log.reader(self._positions)
+        ahead = _ReadAhead(reader)
+        try:
+            for runs in batches:
+                records: list[Record] = []
+                for run in runs:
+                    records.extend(ahead.take(run))
+                self._advance(records)
+                yield records
+        finally:
+            reader.close()
+
+    def _caught_up(self) -> Iterator[list[Record]]:
+        """The topics that come first, up to where they end now."""
+        ends = {
+            TopicPartition(topic, number): end
+            for topic in self._feed.first
+            for number, end in enumerate(self._feed.log.ends(topic))
+        }
+        start = {place: self._positions[place] for place in ends}
+        reader = self._feed.log.reader(start)
+        try:
+            while any(self._positions[place] < end for place, end in ends.items()):
+                records = reader.poll(BATCH_RECORDS, CATCH_UP_WAIT_SECONDS)
+                if not records:
+                    # Only gaps are left: records that compaction took away.
+                    return
+                yield self._noted(records)
+        finally:
+            reader.close()
+
+    def _noted(self, records: list[Record]) -> list[Record]:
+        if records:
+            self._journal.note(self._number + 1, runs_of(records))
+            self._advance(records)
+        return records
+
+    def _advance(self, records: Sequence[Record]) -> None:
+        for record in records:
+            self._positions[TopicPartition(record.topic, record.partition)] = record.offset + 1
+
+
+class _ReadAhead:
+    """Records of each partition that came before it was their turn."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._waiting: dict[TopicPartition, deque[Record]] = {}
+
+    def take(self, run: Run) -> list[Record]:
+        """The records of a run; those that compaction has removed since are missing."""
+        waiting = self._waiting.setdefault(TopicPartition(run.topic, run.partition), deque())
+        while not waiting or waiting[-1].offset < run.last:
+            for record in self._reader.poll(BATCH_RECORDS, CATCH_UP_WAIT_SECONDS):
+                place = TopicPartition(record.topic, record.partition)
+                self._waiting.setdefault(place, deque()).append(record)
+        taken: list[Record] = []
+        while waiting and waiting[0].offset <= run.last:
+            taken.append(waiting.popleft())
+        return taken
+
+
+def start_positions(feed: Feed, saved: Mapping[str, int]) -> Positions:
+    """Next offset of every partition: the saved one, else the first that can be read.
+
+    Raises `PositionLostError` where a saved offset lies outside of the log: skipping or replaying silently
+    would lose or double what stands between.
+    """
+    positions: Positions = {}
+    for topic in feed.topics:
+        starts, ends = feed.log.starts(topic), feed.log.ends(topic)
+        for number, (start, end) in enumerate(zip(starts, ends, strict=True)):
+            position = saved.get(f"{topic}/{number}", start)
+            if not start <= position <= end:
+                raise PositionLostError(
+                    f"{topic}/{number}: the saved position {position} is not in the log, which holds {start} "
+                    f"to {end}. Is this the log that the flow's state was made from?"
+                )
+            positions[TopicPartition(topic, number)] = position
+    left = {place.rpartition("/")[0] for place in saved} - set(feed.topics)
+    if left:
+        raise StateMismatchError(
+            f"the state holds positions of {', '.join(sorted(left))}, which this flow does not read"
+        )
+    return positions
+
+
+def written_positions(positions: Mapping[TopicPartition, int]) -> dict[str, int]:
+    """Positions as `topic/partition`, the form in which they are kept."""
+    return {f"{place.topic}/{place.partition}": offset for place, offset in positions.items()}

@@ -1,0 +1,112 @@
+"""Events and a tiny deterministic engine, for the tests of what carries them."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from events.codec import encode
+from events.log.port import Outgoing
+from events.types import AssessmentRequested, CardFacts, ControlChanged, LabelReported, RiskContext
+from models.observations import Assessment, Decline, Label, ModelSnapshot, Observation, SignIn
+from pipelines.observe import derived_id
+
+START = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
+
+
+def assessment(number: int, **members: Any) -> AssessmentRequested:
+    card = members.pop("card", f"card{number % 7}")
+    given = {
+        "id": derived_id("test", str(number), START),
+        "occurred_at": START + timedelta(seconds=number),
+        "payment_id": f"pi_{number}",
+        "attempt": 1,
+        "mode": "test",
+        "merchant_id": f"m{number % 3}",
+        "amount_minor": 1000 + number,
+        "currency": "EUR",
+        "card": CardFacts(token="tok", surrogate=card, bin="411111", last4="1111", brand="visa"),
+        "context": RiskContext(device=f"d{number % 5}"),
+    }
+    return AssessmentRequested(**(given | members))
+
+
+def label(number: int, fraud: bool = True, **members: Any) -> LabelReported:
+    given = {
+        "id": derived_id("label", str(number), START),
+        "occurred_at": START + timedelta(days=1, seconds=number),
+        "payment_id": f"pi_{number}",
+        "kind": "fraud_dispute",
+        "source": "issuer",
+        "fraud": fraud,
+        "mode": "test",
+    }
+    return LabelReported(**(given | members))
+
+
+def asked(event: AssessmentRequested) -> Outgoing:
+    return Outgoing("assessments", event.card.surrogate.encode(), encode(event))
+
+
+class CountingEngine:
+    """Scores by how many payments it saw of the same card and in all: any other order scores differently."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, int] = {}
+        self._changed: set[str] = set()
+
+    def assess(self, batch: Sequence[Observation]) -> list[Assessment]:
+        return [self._assess(one) for one in batch]
+
+    def note_sign_in(self, event: SignIn) -> None:
+        self._count("sign-ins")
+
+    def note_decline(self, event: Decline) -> None:
+        self._count("declines")
+
+    def note_label(self, event: Label) -> None:
+        self._count("labels")
+
+    def use(self, snapshot: ModelSnapshot) -> None:
+        self._count("models")
+
+    def change(self, control: ControlChanged) -> None:
+        self._count("controls")
+
+    def changed_rows(self) -> dict[str, bytes | None]:
+        changed = {key: b"%d" % self.rows[key] for key in self._changed}
+        self._changed = set()
+        return changed
+
+    def load(self, rows: Iterable[tuple[str, bytes]]) -> None:
+        self.rows = {key: int(value) for key, value in rows}
+
+    def _count(self, key: str) -> int:
+        self.rows[key] = self.rows.get(key, 0) + 1
+        self._changed.add(key)
+        return self.rows[key]
+
+    def _assess(self, one: Observation) -> Assessment:
+        of_card, of_merchant = self._count(f"card/{one.card}"), self._count(f"merchant/{one.merchant}")
+        seen = [float(of_card), float(of_merchant)]
+        seen += [
+            float(self.rows.get(key, 0)) for key in ("labels", "declines", "sign-ins", "models", "controls")
+        ]
+        return Assessment(
+            payment_id=one.payment_id,
+            occurred_at_us=one.occurred_at_us,
+            probability=sum(seen) / 1e6,
+            risk_score=0,
+            outcome="allow",
+            reasons=[],
+            rules=[],
+            costs_minor={},
+            features=list(seen),
+            challengers={},
+            anomaly=None,
+            features_version=1,
+            online_version=self.rows.get("models", 0),
+            batch_version=0,
+            controls_versions={},
+            sequence=self._count("all"),
+            shard=0,
+        )

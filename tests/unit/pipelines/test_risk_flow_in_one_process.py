@@ -1,0 +1,111 @@
+"""The dataflow over a log in memory: stopped, resumed, and stopped again."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from events.clock import SystemClock
+from events.codec import decode
+from events.log.port import Log, Outgoing, TopicPartition
+from events.types import DeadLetter, DecisionMade
+from pipelines.errors import SendError
+from pipelines.risk_flow import Parts, run
+from pipelines.risk_step import RiskStep
+from tests.unit.pipelines.memory_log import MemoryLog
+from tests.unit.pipelines.standin import CountingEngine, asked, assessment
+
+
+def run_until(log: Log, home: Path, done: Callable[[], bool]) -> None:
+    """Run the flow in this thread; stop it when `done`."""
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(0.01):
+            if done():
+                stop.set()
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        run(Parts(log, home, SystemClock(), lambda: RiskStep(CountingEngine())), stop, lambda: None)
+    finally:
+        stop.set()
+        watcher.join()
+
+
+def decisions(log: MemoryLog) -> list[DecisionMade]:
+    kept = [record for number in range(8) for record in log.kept[TopicPartition("decisions", number)]]
+    events = [decode(record.value) for record in kept]
+    return [event for event in events if isinstance(event, DecisionMade)]
+
+
+def test_every_assessment_gets_one_decision_in_its_partition_and_order(tmp_path: Path) -> None:
+    log = MemoryLog()
+    log.append([asked(assessment(number)) for number in range(300)])
+
+    run_until(log, tmp_path, lambda: len(decisions(log)) == 300)
+
+    for number in range(8):
+        answered = [decode(r.value) for r in log.kept[TopicPartition("decisions", number)]]
+        asked_for = log.kept[TopicPartition("assessments", number)]
+        assert [event.request_offset for event in answered] == [record.offset for record in asked_for]
+        assert {event.request_partition for event in answered} <= {number}
+
+
+def test_a_resumed_flow_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    whole, parted = MemoryLog(), MemoryLog()
+    outgoing = [asked(assessment(number)) for number in range(200)]
+    for record in outgoing:
+        whole.append([record])
+    run_until(whole, tmp_path / "whole", lambda: len(decisions(whole)) == 200)
+
+    parted.append(outgoing[:120])
+    run_until(parted, tmp_path / "parted", lambda: len(decisions(parted)) == 120)
+    parted.append(outgoing[120:])
+    run_until(parted, tmp_path / "parted", lambda: len(decisions(parted)) == 200)
+
+    counted = [max(d.sequence for d in decisions(log)) for log in (whole, parted)]
+    assert counted == [200, 200]
+    assert len({d.assessment_id for d in decisions(parted)}) == 200
+
+
+def test_unreadable_records_go_to_the_dead_letters_and_nothing_else_is_lost(tmp_path: Path) -> None:
+    log = MemoryLog()
+    log.append([asked(assessment(1)), Outgoing("assessments", b"card1", b"{broken"), asked(assessment(2))])
+    log.append([Outgoing("controls", b"x", b"\xff"), asked(assessment(3, currency="ZZZ"))])
+
+    run_until(log, tmp_path, lambda: len(log.kept[TopicPartition("dead-letters", 0)]) == 3)
+
+    refused = [decode(record.value) for record in log.kept[TopicPartition("dead-letters", 0)]]
+    assert {(letter.topic, letter.reason) for letter in refused if isinstance(letter, DeadLetter)} == {
+        ("assessments", "the record is not a JSON object with a type and a version"),
+        ("controls", "the record is not a JSON object with a type and a version"),
+        ("assessments", "the currency is unknown"),
+    }
+    assert {decision.payment_id for decision in decisions(log)} == {"pi_1", "pi_2"}
+
+
+def test_a_duplicated_assessment_is_answered_once_also_after_a_restart(tmp_path: Path) -> None:
+    log = MemoryLog()
+    log.append([asked(assessment(1)), asked(assessment(1)), asked(assessment(2))])
+    run_until(log, tmp_path, lambda: len(decisions(log)) == 2)
+
+    log.append([asked(assessment(2)), asked(assessment(3))])
+    run_until(log, tmp_path, lambda: len(decisions(log)) == 3)
+
+    assert sorted(decision.payment_id for decision in decisions(log)) == ["pi_1", "pi_2", "pi_3"]
+
+
+def test_a_log_that_refuses_replies_stops_the_flow_and_a_restart_sends_them(tmp_path: Path) -> None:
+    log = MemoryLog()
+    log.append([asked(assessment(number)) for number in range(50)])
+    log.refusing = True
+    with pytest.raises(SendError, match="replies could not be sent"):
+        run_until(log, tmp_path, lambda: False)
+
+    log.refusing = False
+    run_until(log, tmp_path, lambda: len(decisions(log)) == 50)
+
+    assert len({decision.assessment_id for decision in decisions(log)}) == 50
