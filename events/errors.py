@@ -7,6 +7,7 @@ EventsError
     ├── LogUnavailableError   retryable: the broker is away, the disk is full, a lock was held too long
     ├── UnknownTopicError     permanent: the topic is not declared in `events.topics`
     ├── PositionLostError     permanent: the position asked for is no longer (or not yet) in the log
+    ├── LogUnusableError      permanent: the log is damaged, is none of these topics, or is too weak
     └── RecordTooLargeError   permanent: the record is larger than the log takes
 """
 
@@ -41,6 +42,10 @@ class UnknownTopicError(LogError):
 
 class PositionLostError(LogError):
     """The position asked for does not exist in the log (any more)."""
+
+
+class LogUnusableError(LogError):
+    """The log is damaged, is none of these topics, or is set up so that its promises cannot hold."""
 
 
 class RecordTooLargeError(LogError):

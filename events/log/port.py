@@ -14,7 +14,7 @@ class TopicPartition(NamedTuple):
 
 
 class Position(NamedTuple):
-    """Where a record stands. Offsets of one partition only grow; gaps are allowed (compaction, transactions)."""
+    """Where a record stands. Offsets of a partition only grow; gaps are allowed (compaction, transactions)."""
 
     topic: str
     partition: int
@@ -22,7 +22,7 @@ class Position(NamedTuple):
 
 
 class Outgoing(NamedTuple):
-    """A record to append. `partition` None lets the key choose; `value` None deletes the key when compacted."""
+    """A record to append. `partition` None: the key chooses; `value` None: deletes the key when compacted."""
 
     topic: str
     key: bytes
@@ -64,8 +64,8 @@ class Log(Protocol):
     def append(self, records: Sequence[Outgoing]) -> list[Position]:
         """Append all, in order, and return when they survive a power loss (see `durability`).
 
-        Raises `LogUnavailableError` within `append_seconds_max` of its opening arguments; then nothing of this
-        call may be relied on to be there, and nothing is half-written. In the embedded adapter the call is
+        Raises `LogUnavailableError` within `append_seconds_max` of its opening arguments; then nothing of
+        this call may be relied on to be there, and nothing is half-written. In the embedded adapter the call is
         atomic; on Kafka a failed call may still have appended some of its records, in order.
         Raises `RecordTooLargeError` and `UnknownTopicError` before anything is written.
         """

@@ -1,0 +1,40 @@
+"""A log by its URL."""
+
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from events.errors import LogUnusableError
+from events.log.port import Log
+from events.log.sqlite import DURABILITY, SqliteLog
+
+APPEND_SECONDS_MAX = 5.0
+
+
+def open_log(url: str, *, append_seconds_max: float = APPEND_SECONDS_MAX) -> Log:
+    """The log at `sqlite:///ABSOLUTE/PATH`, made where missing, or `kafka://HOST:PORT[,HOST:PORT]`.
+
+    `kafka+python://` produces with kafka-python instead of confluent-kafka. `?synchronous=NORMAL|OFF` weakens
+    the embedded log, as its `durability` then says. Opening, like `append`, takes at most `append_seconds_max`.
+    Raises `LogUnavailableError` (try later) or `LogUnusableError` (mend it).
+    """
+    scheme, separator, _ = url.partition("://")
+    if separator and scheme == "sqlite":
+        return _sqlite(url, append_seconds_max)
+    if separator and scheme in {"kafka", "kafka+python"}:
+        return _kafka(url, append_seconds_max)
+    raise LogUnusableError("a log's URL begins with sqlite:///, kafka:// or kafka+python://")
+
+
+def _sqlite(url: str, append_seconds_max: float) -> Log:
+    parts = urlsplit(url)
+    synchronous = parse_qs(parts.query).get("synchronous", ["FULL"])[0].upper()
+    if parts.netloc or not parts.path.strip("/"):
+        raise LogUnusableError("the embedded log's URL is sqlite:///ABSOLUTE/PATH")
+    if synchronous not in DURABILITY:
+        raise LogUnusableError(f"synchronous is one of {', '.join(DURABILITY)}")
+    path = Path("/" + unquote(parts.path).lstrip("/"))
+    return SqliteLog(path, synchronous=synchronous, append_seconds_max=append_seconds_max)
+
+
+def _kafka(url: str, append_seconds_max: float) -> Log:
+    raise LogUnusableError(f"{url}: not yet ({append_seconds_max})")
