@@ -1,0 +1,57 @@
+"""`python -m simulator.traffic`: a month of traffic; its own record goes to stdout, one JSON object a line.
+
+The merchants' test keys are read from a file, one a line in the order of `population.MERCHANTS`.
+"""
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from simulator.traffic.client import Client
+from simulator.traffic.month import plan
+from simulator.traffic.population import MERCHANTS
+from simulator.traffic.run import IN_FLIGHT_MAX, Run
+
+
+def record(line: dict[str, Any]) -> None:
+    """One line of the simulator's own record."""
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+async def main(arguments: argparse.Namespace) -> None:
+    """Plan the month, say how large it is, and live it; SIGTERM breaks it off cleanly."""
+    keys = arguments.api_keys.read_text().split()
+    if len(keys) != len(MERCHANTS):
+        raise SystemExit(f"{arguments.api_keys} has {len(keys)} keys, not {len(MERCHANTS)}")
+    month = plan(arguments.seed, round(arguments.seconds * arguments.rate))
+    record({"ready": "simulator.traffic", "purchases": month.purchases, "steps": len(month.steps)})
+    async with Client(arguments.api, arguments.processor, arguments.ca, keys, IN_FLIGHT_MAX) as client:
+        living = asyncio.create_task(
+            Run(month, client, record, arguments.seconds, arguments.seed).live(), name="month"
+        )
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, living.cancel)
+        await asyncio.wait({living})
+        if not living.cancelled():
+            living.result()
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    """The arguments, all of which are explicit."""
+    parser = argparse.ArgumentParser(prog="simulator.traffic", description=__doc__)
+    parser.add_argument("--api", required=True)
+    parser.add_argument("--processor", required=True)
+    parser.add_argument("--ca", type=Path, required=True)
+    parser.add_argument("--api-keys", type=Path, required=True)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--rate", type=float, default=40.0)
+    parser.add_argument("--seed", type=int, default=1)
+    return parser.parse_args(words)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(parse(sys.argv[1:])))

@@ -1,0 +1,142 @@
+"""Lives a planned month against a platform in a given number of wall seconds.
+
+Steps are paced by their number, not by their time: in a burst of card testing the simulated hours pass
+slower, on a quiet night faster, so that the spacing of every scenario is true and the machine's load is even. One
+actor's steps never overlap. Where the machine falls behind, honest purchases are left out, fraud never.
+"""
+
+import asyncio
+import heapq
+import itertools
+import random
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import httpx2
+
+from simulator.traffic.aftermath import ended, follow_ups
+from simulator.traffic.client import Client
+from simulator.traffic.month import Month
+from simulator.traffic.steps import Planned, Purchase, Report, SignIn, Step, Verdict
+
+IN_FLIGHT_MAX = 12
+LAG_SECONDS_MAX = 2.0
+
+Record = Callable[[dict[str, Any]], None]
+"""Takes one line of the simulator's own record."""
+
+
+class Run:
+    """One run of one month."""
+
+    def __init__(self, month: Month, client: Client, record: Record, seconds: float, seed: int) -> None:
+        self._month = month
+        self._client = client
+        self._record = record
+        self._seconds = seconds
+        self._draw = random.Random(f"{seed} aftermath")
+        self._later: list[tuple[datetime, int, Step]] = []
+        self._order = itertools.count()
+        self._actors: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._slots = asyncio.Semaphore(IN_FLIGHT_MAX)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._left_out = 0
+
+    async def live(self) -> None:
+        """Until the month is over and every report of it has arrived."""
+        started = time.monotonic()
+        pause_seconds = self._seconds / max(1, len(self._month.steps))
+        for number, step in enumerate(self._month.steps):
+            await self._bring_what_is_due(step.at)
+            due = started + number * pause_seconds
+            await self._tell_progress(number, step.at)
+            if time.monotonic() - due > LAG_SECONDS_MAX and _may_be_left_out(step):
+                self._left_out += 1
+                continue
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            await self._begin(step)
+        await self._finish_running()
+        while self._later:
+            await self._bring_what_is_due(self._later[-1][0])
+            await self._finish_running()
+        self._record({"kind": "end", "left_out": self._left_out})
+
+    async def _tell_progress(self, number: int, at: datetime) -> None:
+        if number % 20 == 0:
+            days = (at - self._month.start).total_seconds() / 86_400
+            self._record({"kind": "progress", "days": round(days, 2), "left_out": self._left_out})
+
+    async def _bring_what_is_due(self, now: datetime) -> None:
+        while self._later and self._later[0][0] <= now:
+            await self._begin(heapq.heappop(self._later)[2])
+
+    async def _begin(self, step: Step) -> None:
+        await self._slots.acquire()
+        task = asyncio.create_task(self._take(step))
+        self._tasks.add(task)
+        task.add_done_callback(self._taken)
+
+    def _taken(self, task: asyncio.Task[None]) -> None:
+        self._slots.release()
+        self._tasks.discard(task)
+
+    async def _finish_running(self) -> None:
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+    async def _take(self, step: Step) -> None:
+        async with self._actors[step.actor]:
+            try:
+                await self._do(step)
+            except httpx2.HTTPError as error:
+                self._record({"kind": "error", "what": type(step).__name__, "why": type(error).__name__})
+
+    async def _do(self, step: Step) -> None:
+        match step:
+            case Purchase():
+                await self._purchase(step)
+            case SignIn():
+                self._expect(step, (await self._client.sign_in(step)).problem)
+            case Report():
+                problem = (await self._client.report(step)).problem
+                self._expect(step, problem)
+                if problem is None:
+                    self._record({"kind": "label", "label": step.kind})
+            case Verdict():
+                self._expect(step, (await self._client.close_review(step)).problem)
+
+    async def _purchase(self, step: Purchase) -> None:
+        paid = await self._client.pay(step)
+        if paid.answer.problem is not None:
+            self._expect(step, paid.answer.problem)
+            return
+        end = ended(paid.answer.body)
+        if end.status == "requires_capture" and end.decision == "allow":
+            self._expect(step, (await self._client.capture(step, end.payment)).problem)
+        self._record(
+            {
+                "kind": "payment",
+                "payment": end.payment,
+                "scenario": step.scenario,
+                "fraud": step.scenario is not None,
+                "decision": end.decision,
+                "status": end.status,
+                "risk_score": end.risk_score,
+                "assessed": end.assessed,
+                "decline": end.decline,
+                "confirm_ms": round(paid.confirm_ms, 2),
+            }
+        )
+        for follow_up in follow_ups(self._draw, step, end):
+            heapq.heappush(self._later, (follow_up.at, next(self._order), follow_up))
+
+    def _expect(self, step: Step, problem: str | None) -> None:
+        if problem is not None:
+            self._record({"kind": "error", "what": type(step).__name__, "why": problem})
+
+
+def _may_be_left_out(step: Planned) -> bool:
+    return isinstance(step, Purchase) and step.scenario is None

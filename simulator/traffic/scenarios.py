@@ -1,0 +1,142 @@
+"""Fraud as it happens: five named scenarios, each a story in purchases and sign-ins with true spacing."""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from simulator.traffic.population import AWAY, BUST_OUT, MERCHANTS, TESTING_GROUND, Person, Population
+from simulator.traffic.shopping import amount_minor, moment, purchase, sign_in
+from simulator.traffic.steps import Planned, Purchase, Scenario
+
+Story = Callable[[random.Random, Population, datetime, float, int], Iterator[Planned]]
+"""(randomness, people, start, days, purchases at most) → the steps of one episode."""
+
+
+def card_testing(
+    draw: random.Random, population: Population, start: datetime, days: float, count_max: int
+) -> Iterator[Planned]:
+    """A list of stolen numbers tried in minutes, for small amounts, from one device at one merchant."""
+    place = population.place(AWAY)
+    device, ip, at = population.device(), population.address(place), moment(draw, start, days)
+    for number in range(min(count_max, draw.randint(12, 30))):
+        at += timedelta(seconds=draw.uniform(4, 25))
+        yield Purchase(
+            at=at,
+            actor=device,
+            merchant=TESTING_GROUND,
+            amount_minor=draw.choice((100, 100, 150, 200, 299)),
+            card=population.card(population.place(AWAY)),
+            device=device,
+            ip=ip,
+            email=f"{device}.{number}@example.net",
+            user_agent="python-requests/2.31",
+            customer=None,
+            billing_country=place.country,
+            shipping_country=place.country,
+            scenario="card_testing",
+        )
+
+
+def stolen_card_spree(
+    draw: random.Random, population: Population, start: datetime, days: float, count_max: int
+) -> Iterator[Planned]:
+    """One stolen card, from a strange device abroad, at many merchants in hours, for what sells again."""
+    victim = draw.choice(population.people)
+    device, ip = population.device(), population.address(population.place(AWAY))
+    at = moment(draw, start + timedelta(days=days * 0.1), days * 0.9)
+    for _ in range(min(count_max, draw.randint(4, 9))):
+        at += timedelta(minutes=draw.uniform(4, 40))
+        merchant = draw.choice((3, 3, 4, 5, 9))
+        yield replace(
+            purchase(draw, victim, merchant, at),
+            actor=device,
+            card=victim.cards[0],
+            device=device,
+            ip=ip,
+            email=f"{device}@example.net",
+            customer=None,
+            amount_minor=amount_minor(draw, merchant, 2.0),
+            shipping_country=draw.choice(AWAY).country,
+            manual_capture=False,
+            scenario="stolen_card_spree",
+        )
+
+
+def account_takeover(
+    draw: random.Random, population: Population, start: datetime, days: float, count_max: int
+) -> Iterator[Planned]:
+    """Failed sign-ins until one succeeds, then purchases with the victim's own card, sent elsewhere."""
+    victim = draw.choice(population.people)
+    place = population.place(AWAY)
+    at = moment(draw, start + timedelta(days=days * 0.1), days * 0.9)
+    first = replace(
+        purchase(draw, victim, draw.choice((3, 4, 6)), at),
+        actor=f"{victim.name} taken over",
+        device=population.device(),
+        ip=population.address(place),
+        shipping_country=place.country,
+        manual_capture=False,
+        scenario="account_takeover",
+    )
+    for failure in range(draw.randint(6, 14), 0, -1):
+        yield sign_in(first, seconds_before=60 + 20 * failure, succeeded=False)
+    yield sign_in(first, seconds_before=45, succeeded=True)
+    for _ in range(min(count_max, draw.randint(2, 5))):
+        yield replace(first, at=at, amount_minor=amount_minor(draw, first.merchant, 3.0))
+        at += timedelta(minutes=draw.uniform(2, 15))
+
+
+def bust_out_merchant(
+    draw: random.Random, population: Population, start: datetime, days: float, count_max: int
+) -> Iterator[Planned]:
+    """A merchant with a fair name charges the cards it knows, high and fast, over two days near the end."""
+    at = start + timedelta(days=days * 0.7, hours=draw.uniform(0, 24))
+    known = [person for person in population.people if BUST_OUT in person.favorites]
+    for _ in range(min(count_max, draw.randint(15, 30))):
+        at += timedelta(minutes=draw.expovariate(1 / 60))
+        victim: Person = draw.choice(known or population.people)
+        yield replace(
+            purchase(draw, victim, BUST_OUT, at),
+            amount_minor=round(MERCHANTS[BUST_OUT].typical_minor * draw.uniform(5, 9)),
+            manual_capture=False,
+            scenario="bust_out_merchant",
+        )
+
+
+def friendly_fraud(
+    draw: random.Random, population: Population, start: datetime, days: float, _count_max: int
+) -> Iterator[Planned]:
+    """An ordinary purchase by the card's own holder, who later denies it."""
+    person = draw.choice(population.people)
+    bought = purchase(draw, person, draw.choice((3, 4, 6)), moment(draw, start, days))
+    yield replace(bought, manual_capture=False, scenario="friendly_fraud")
+
+
+STORIES: dict[Scenario, Story] = {
+    "card_testing": card_testing,
+    "stolen_card_spree": stolen_card_spree,
+    "account_takeover": account_takeover,
+    "bust_out_merchant": bust_out_merchant,
+    "friendly_fraud": friendly_fraud,
+}
+SHARES: dict[Scenario, float] = {
+    "card_testing": 0.03,
+    "stolen_card_spree": 0.02,
+    "account_takeover": 0.015,
+    "bust_out_merchant": 0.01,
+    "friendly_fraud": 0.005,
+}
+"""Share of each scenario's purchases in all: far more than in life, so that a minute shows every one."""
+
+
+def fraud(
+    draw: random.Random, population: Population, count: int, start: datetime, days: float
+) -> Iterator[Planned]:
+    """Episodes of every scenario until each has its share of `count` purchases, at least two of each."""
+    for scenario, share in SHARES.items():
+        left = max(2, round(count * share))
+        while left > 0:
+            episode = list(STORIES[scenario](draw, population, start, days, left))
+            left -= sum(isinstance(step, Purchase) for step in episode)
+            yield from episode

@@ -1,0 +1,87 @@
+"""What can happen in a simulated month: purchases, sign-ins, verdicts, and reports of what was what."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from simulator.traffic.population import MERCHANTS, Card
+
+Scenario = Literal[
+    "card_testing", "stolen_card_spree", "account_takeover", "bust_out_merchant", "friendly_fraud"
+]
+SCENARIOS: tuple[Scenario, ...] = (
+    "card_testing",
+    "stolen_card_spree",
+    "account_takeover",
+    "bust_out_merchant",
+    "friendly_fraud",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Purchase:
+    """Someone pays. `scenario` None is an honest purchase; it is never sent anywhere."""
+
+    at: datetime
+    actor: str
+    merchant: int
+    amount_minor: int
+    card: Card
+    device: str
+    ip: str
+    email: str
+    user_agent: str
+    customer: str | None
+    billing_country: str
+    shipping_country: str
+    items: int = 1
+    manual_capture: bool = False
+    scenario: Scenario | None = None
+
+    @property
+    def currency(self) -> str:
+        return MERCHANTS[self.merchant].currency
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignIn:
+    """Someone signs in at a merchant, or fails to."""
+
+    at: datetime
+    actor: str
+    merchant: int
+    customer: str
+    device: str
+    ip: str
+    email: str
+    succeeded: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """A payment's label arrives."""
+
+    at: datetime
+    actor: str
+    merchant: int
+    payment: str
+    kind: str
+    source: str
+    fraud: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """The merchant's analyst closes a review."""
+
+    at: datetime
+    actor: str
+    merchant: int
+    payment: str
+    review: str
+    approve: bool
+
+
+Planned = Purchase | SignIn
+FollowUp = Report | Verdict
+Step = Planned | FollowUp
