@@ -14,7 +14,7 @@ def open_log(url: str, *, append_seconds_max: float = APPEND_SECONDS_MAX) -> Log
     """The log at `sqlite:///ABSOLUTE/PATH`, made where missing, or `kafka://HOST:PORT[,HOST:PORT]`.
 
     `kafka+python://` produces with kafka-python instead of confluent-kafka. `?synchronous=NORMAL|OFF` weakens
-    the embedded log, as its `durability` then says. Opening, like `append`, takes at most `append_seconds_max`.
+    the embedded log, as its `durability` then says. Opening takes at most `append_seconds_max`, as `append` does.
     Raises `LogUnavailableError` (try later) or `LogUnusableError` (mend it).
     """
     scheme, separator, _ = url.partition("://")

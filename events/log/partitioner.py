@@ -1,7 +1,8 @@
 """Which partition a key falls into: murmur2, as Kafka's own producers compute it.
 
 Source: the 32-bit MurmurHash2 of Austin Appleby with the seed that Apache Kafka fixed; the sign bit is
-cleared before the remainder is taken. SQLite, kafka-python and confluent-kafka (`partitioner=murmur2_random`) agree.
+cleared before the remainder is taken. SQLite, kafka-python and confluent-kafka (`partitioner=murmur2_random`)
+agree.
 """
 
 _SEED = 0x9747B28C

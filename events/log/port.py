@@ -14,7 +14,7 @@ class TopicPartition(NamedTuple):
 
 
 class Position(NamedTuple):
-    """Where a record stands. Offsets of a partition only grow; gaps are allowed (compaction, transactions)."""
+    """Where a record stands. Offsets of a partition only grow, with gaps (compaction, transactions)."""
 
     topic: str
     partition: int
@@ -65,8 +65,8 @@ class Log(Protocol):
         """Append all, in order, and return when they survive a power loss (see `durability`).
 
         Raises `LogUnavailableError` within `append_seconds_max` of its opening arguments; then nothing of
-        this call may be relied on to be there, and nothing is half-written. In the embedded adapter the call is
-        atomic; on Kafka a failed call may still have appended some of its records, in order.
+        this call may be relied on to be there, and nothing is half-written. In the embedded adapter the
+        call is atomic; on Kafka a failed call may still have appended some of its records, in order.
         Raises `RecordTooLargeError` and `UnknownTopicError` before anything is written.
         """
         ...
