@@ -1,8 +1,8 @@
 """Lives a planned month against a platform in a given number of wall seconds.
 
 Steps are paced by their number, not by their time: in a burst of card testing the simulated hours pass
-slower, on a quiet night faster, so that the spacing of every scenario is true and the machine's load is even. One
-actor's steps never overlap. Where the machine falls behind, honest purchases are left out, fraud never.
+slower, on a quiet night faster, so that the spacing of every scenario is true and the machine's load is even.
+One actor's steps never overlap. Where the machine falls behind, honest purchases are left out, fraud never.
 """
 
 import asyncio

@@ -1,0 +1,61 @@
+"""`python -m dashboards.live`: the live page, fed by following the log."""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import socket
+import sys
+from types import FrameType
+
+import uvicorn
+
+from dashboards.live_page import Fragments, Streams, application
+from dashboards.live_view import LiveView
+from dashboards.tail import Tail
+
+
+class Server(uvicorn.Server):
+    """Tells open streams to end when the program is asked to stop: they never end by themselves."""
+
+    def __init__(self, config: uvicorn.Config, streams: Streams) -> None:
+        super().__init__(config)
+        self._streams = streams
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._streams.stopping.set()
+        super().handle_exit(sig, frame)
+
+
+async def main(arguments: argparse.Namespace) -> None:
+    """Serve until asked to stop; says `ready` when the port is open."""
+    view, streams = LiveView(), Streams()
+    tail = Tail(arguments.log, view)
+    listener = socket.create_server((arguments.host, arguments.port))
+    config = uvicorn.Config(
+        application(Fragments(view, tail), streams),
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=2,
+    )
+    tail.start()
+    sys.stdout.write(json.dumps({"ready": "dashboards.live", "port": listener.getsockname()[1]}) + "\n")
+    sys.stdout.flush()
+    try:
+        await Server(config, streams).serve([listener])
+    finally:
+        tail.stop()
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    """The arguments."""
+    parser = argparse.ArgumentParser(prog="dashboards.live", description=__doc__)
+    parser.add_argument("--log", required=True, help="URL of the log")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0)
+    return parser.parse_args(words)
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(main(parse(sys.argv[1:])))

@@ -1,0 +1,146 @@
+"""The live page's web application: one page, its stream of server-sent events, its static files."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
+from fastapi.staticfiles import StaticFiles
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from dashboards.live_view import LiveView
+from dashboards.tail import Tail
+
+HERE = Path(__file__).parent
+REFRESH_SECONDS = 0.5
+QUIET_SECONDS_MAX = 5.0
+"""A stream that has nothing new still says so this often, so that a broken one is noticed on both sides."""
+STREAMS_MAX = 50
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+class Streams:
+    """How many streams are open, and whether the program is stopping."""
+
+    def __init__(self) -> None:
+        self.open = 0
+        self.stopping = asyncio.Event()
+
+
+class Fragments:
+    """The view in HTML, and its series in JSON."""
+
+    def __init__(self, view: LiveView, tail: Tail) -> None:
+        self._view = view
+        self._tail = tail
+        self._templates = Environment(
+            loader=FileSystemLoader(HERE / "templates"),
+            autoescape=select_autoescape(),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    def page(self) -> str:
+        return self._render("live.html")
+
+    def messages(self) -> list[tuple[str, str]]:
+        """Name and data of each message of one refresh."""
+        return [
+            ("tiles", self._render("tiles.html")),
+            ("payments", self._render("payments.html")),
+            ("series", self._series()),
+        ]
+
+    @property
+    def changes(self) -> int:
+        return self._view.changes
+
+    def _render(self, name: str) -> str:
+        with self._tail.lock:
+            self._view.refresh()
+            return self._templates.get_template(name).render(
+                view=self._view,
+                reachable=self._tail.reachable,
+                now=time.monotonic(),
+                series=self._locked_series,
+            )
+
+    def _series(self) -> str:
+        with self._tail.lock:
+            return self._locked_series()
+
+    def _locked_series(self) -> str:
+        series: dict[str, Any] = dict(self._view.seconds.series(time.monotonic()))
+        curve = self._view.learning.curve
+        series["curve"] = [
+            [point.labels, None if point.average_precision is None else round(point.average_precision, 4)]
+            for point in curve
+        ]
+        return json.dumps(series)
+
+
+def application(fragments: Fragments, streams: Streams) -> FastAPI:
+    """The page over what `fragments` shows."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+
+    @app.middleware("http")
+    async def secured(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
+        response = await answer(request)
+        response.headers.update(SECURITY_HEADERS)
+        if request.url.path.startswith("/static/vendor/"):
+            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
+
+    @app.get("/", response_class=HTMLResponse)
+    def page() -> str:
+        return fragments.page()
+
+    @app.get("/stream")
+    async def stream() -> Response:
+        if streams.open >= STREAMS_MAX:
+            return PlainTextResponse("too many pages are open", status_code=503)
+        return StreamingResponse(_messages(fragments, streams), media_type="text/event-stream")
+
+    @app.get("/health")
+    def health() -> JSONResponse:
+        return JSONResponse({"status": "ok"})
+
+    return app
+
+
+async def _messages(fragments: Fragments, streams: Streams) -> AsyncIterator[str]:
+    streams.open += 1
+    shown, told = -1, 0.0
+    try:
+        while not streams.stopping.is_set():
+            if fragments.changes != shown or time.monotonic() - told > QUIET_SECONDS_MAX:
+                shown, told = fragments.changes, time.monotonic()
+                for name, data in fragments.messages():
+                    yield message(name, data)
+            await asyncio.sleep(REFRESH_SECONDS)
+    finally:
+        streams.open -= 1
+
+
+def message(name: str, data: str) -> str:
+    r"""One server-sent event.
+
+    >>> message("tiles", "a\nb")
+    'event: tiles\ndata: a\ndata: b\n\n'
+    """
+    lines = "".join(f"data: {line}\n" for line in data.splitlines())
+    return f"event: {name}\n{lines}\n"

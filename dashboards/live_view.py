@@ -1,0 +1,176 @@
+"""What the live page shows, kept up to date from the events of the log, in bounded memory.
+
+It holds no personal field: surrogates, sealed members and addresses are never copied out of an event. Latency
+is what the log shows: the time from seeing a question to seeing its answer.
+"""
+
+from collections import Counter, OrderedDict, deque
+from dataclasses import dataclass, field
+from functools import singledispatchmethod
+from typing import TypeVar
+
+from dashboards.ranking import average_precision
+from dashboards.seconds import Seconds
+from events.money import Money
+from events.types import (
+    AssessmentRequested,
+    DecisionMade,
+    Event,
+    LabelReported,
+    ModelPublished,
+    PaymentAuthorized,
+    PaymentCaptured,
+    PaymentDeclined,
+)
+
+ROWS_MAX = 25
+WAITING_MAX = 5_000
+SCORES_MAX = 20_000
+LABELED_MAX = 4_000
+CURVE_POINTS_MAX = 400
+REASONS_MAX = 3
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One decided payment, in words a merchant may read."""
+
+    payment: str
+    time: str
+    amount: str
+    merchant_category: str
+    card: str
+    country: str
+    outcome: str
+    risk_score: int
+    reasons: tuple[str, ...]
+    latency_ms: float | None
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """How far learning was at one moment: labels in the snapshot, and average precision of known payments."""
+
+    labels: int
+    average_precision: float | None
+    decisions: int
+
+
+@dataclass
+class Learning:
+    """What is known of the models."""
+
+    labels: int = 0
+    versions: dict[str, int] = field(default_factory=dict)
+    reported: Counter[str] = field(default_factory=Counter)
+    average_precision: float | None = None
+    curve: deque[CurvePoint] = field(default_factory=lambda: deque(maxlen=CURVE_POINTS_MAX))
+
+
+class LiveView:
+    """All that the page shows. Not shared between threads without a lock."""
+
+    def __init__(self) -> None:
+        self.changes = 0
+        self.rows: deque[Row] = deque(maxlen=ROWS_MAX)
+        self.outcomes: Counter[str] = Counter()
+        self.payments: Counter[str] = Counter()
+        self.seconds = Seconds()
+        self.learning = Learning()
+        self._waiting: OrderedDict[tuple[str, int], tuple[AssessmentRequested, float]] = OrderedDict()
+        self._scores: OrderedDict[str, float] = OrderedDict()
+        self._labeled: OrderedDict[str, tuple[float, bool]] = OrderedDict()
+        self._now = 0.0
+        self._stale_precision = False
+
+    def take(self, event: Event, now_seconds: float) -> None:
+        """Take one event in, seen at `now_seconds` (monotonic)."""
+        self._now = now_seconds
+        self.changes += 1
+        self._take(event)
+
+    def refresh(self) -> None:
+        """Bring what is costly up to date; call before showing."""
+        if self._stale_precision:
+            self._stale_precision = False
+            self.learning.average_precision = average_precision(self._labeled.values())
+
+    @property
+    def decided(self) -> int:
+        return self.outcomes.total()
+
+    @singledispatchmethod
+    def _take(self, event: Event) -> None:
+        """Other events change nothing here."""
+
+    @_take.register
+    def _(self, event: AssessmentRequested) -> None:
+        _keep(self._waiting, (event.payment_id, event.attempt), (event, self._now), WAITING_MAX)
+
+    @_take.register
+    def _(self, event: DecisionMade) -> None:
+        question = self._waiting.pop((event.payment_id, event.attempt), None)
+        self.outcomes[event.outcome] += 1
+        _keep(self._scores, event.payment_id, event.probability, SCORES_MAX)
+        latency_ms = (self._now - question[1]) * 1000 if question else None
+        self.seconds.decided(self._now, event.outcome, latency_ms)
+        if question:
+            self.rows.appendleft(row(question[0], event, latency_ms))
+
+    @_take.register
+    def _(self, event: PaymentAuthorized) -> None:
+        self.payments["authorized"] += 1
+        self.payments["fallback"] += not event.assessed
+
+    @_take.register
+    def _(self, event: PaymentDeclined) -> None:  # noqa: ARG002  # dispatch is by type
+        self.payments["declined"] += 1
+
+    @_take.register
+    def _(self, event: PaymentCaptured) -> None:  # noqa: ARG002  # dispatch is by type
+        self.payments["captured"] += 1
+
+    @_take.register
+    def _(self, event: LabelReported) -> None:
+        self.learning.reported[event.kind] += 1
+        score = self._scores.get(event.payment_id)
+        if event.fraud is not None and score is not None:
+            _keep(self._labeled, event.payment_id, (score, event.fraud), LABELED_MAX)
+            self._stale_precision = True
+
+    @_take.register
+    def _(self, event: ModelPublished) -> None:
+        self.learning.versions[event.name] = event.version
+        if event.kind == "online":
+            self.learning.labels = event.labels
+            self.refresh()
+            self.learning.curve.append(
+                CurvePoint(event.labels, self.learning.average_precision, self.decided)
+            )
+
+
+def row(question: AssessmentRequested, decision: DecisionMade, latency_ms: float | None) -> Row:
+    """The line of one payment."""
+    card = question.card
+    return Row(
+        payment=question.payment_id,
+        time=question.occurred_at.strftime("%d %b %H:%M:%S"),
+        amount=str(Money(question.amount_minor, question.currency)),
+        merchant_category=question.merchant_category or "",
+        card=f"{card.brand} ··{card.last4}",
+        country=card.issuer_country or "",
+        outcome=decision.outcome,
+        risk_score=decision.risk_score,
+        reasons=tuple(reason.text for reason in decision.reasons[:REASONS_MAX]),
+        latency_ms=latency_ms,
+    )
+
+
+def _keep(kept: OrderedDict[K, V], key: K, value: V, size_max: int) -> None:
+    kept[key] = value
+    kept.move_to_end(key)
+    while len(kept) > size_max:
+        kept.popitem(last=False)

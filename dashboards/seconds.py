@@ -1,0 +1,86 @@
+"""Rates and latencies by second, over the last minutes."""
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+
+SECONDS_KEPT = 120
+LATENCIES_PER_SECOND_MAX = 500
+LATENCIES_KEPT = 2_000
+
+
+@dataclass
+class Second:
+    """What was decided within one second of the page's own clock."""
+
+    number: int
+    outcomes: Counter[str] = field(default_factory=Counter)
+    latencies_ms: list[float] = field(default_factory=list)
+
+
+class Seconds:
+    """The last two minutes, second by second."""
+
+    def __init__(self) -> None:
+        self._seconds: deque[Second] = deque(maxlen=SECONDS_KEPT)
+        self._latencies_ms: deque[float] = deque(maxlen=LATENCIES_KEPT)
+
+    def decided(self, now_seconds: float, outcome: str, latency_ms: float | None) -> None:
+        """Count one decision, seen now."""
+        second = self._second(int(now_seconds))
+        second.outcomes[outcome] += 1
+        if latency_ms is not None:
+            self._latencies_ms.append(latency_ms)
+            if len(second.latencies_ms) < LATENCIES_PER_SECOND_MAX:
+                second.latencies_ms.append(latency_ms)
+
+    def per_second(self, now_seconds: float, over_seconds: int = 10) -> float:
+        """Decisions a second over the last whole seconds."""
+        newest = int(now_seconds)
+        counted = sum(
+            second.outcomes.total()
+            for second in self._seconds
+            if newest - over_seconds <= second.number < newest
+        )
+        return counted / over_seconds
+
+    def latency_ms(self, share: float) -> float | None:
+        """A percentile of the latest latencies; None without any."""
+        return percentile(list(self._latencies_ms), share)
+
+    def series(self, now_seconds: float) -> dict[str, list[float | None]]:
+        """One value a second, oldest first: decisions by outcome, and latency percentiles."""
+        by_number = {second.number: second for second in self._seconds}
+        newest = int(now_seconds)
+        window = [
+            by_number.get(number, Second(number)) for number in range(newest - SECONDS_KEPT + 1, newest + 1)
+        ]
+        return {
+            "ago": [float(second.number - newest) for second in window],
+            **{
+                outcome: [float(second.outcomes[outcome]) for second in window]
+                for outcome in ("allow", "review", "block")
+            },
+            "p50": [_rounded(percentile(second.latencies_ms, 0.5)) for second in window],
+            "p95": [_rounded(percentile(second.latencies_ms, 0.95)) for second in window],
+        }
+
+    def _second(self, number: int) -> Second:
+        if not self._seconds or self._seconds[-1].number < number:
+            self._seconds.append(Second(number))
+        return self._seconds[-1]
+
+
+def percentile(values: list[float], share: float) -> float | None:
+    """The nearest-rank percentile.
+
+    >>> percentile([1.0, 2.0, 3.0, 4.0], 0.5), percentile([], 0.5)
+    (2.0, None)
+    """
+    if not values:
+        return None
+    rank = max(1, -(-len(values) * share // 1))
+    return sorted(values)[int(rank) - 1]
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)

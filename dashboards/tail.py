@@ -1,0 +1,88 @@
+"""Follows the log in a thread of its own and keeps a live view up to date."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from dashboards.live_view import LiveView
+from events.codec import decode
+from events.errors import LogError, UnreadableEventError
+from events.log import open_log
+from events.log.port import Log, Reader, Record, TopicPartition
+
+TOPICS = ("models", "assessments", "decisions", "payments", "labels")
+HISTORY_RECORDS = 200
+"""How far back a page that starts looks, in each partition: enough to fill the table."""
+POLL_RECORDS_MAX = 500
+POLL_WAIT_SECONDS = 0.25
+RETRY_SECONDS = 1.0
+
+
+class Tail:
+    """The thread. `lock` guards the view; `reachable` says whether the log answers."""
+
+    def __init__(self, log_url: str, view: LiveView) -> None:
+        self.lock = threading.Lock()
+        self.reachable = False
+        self._url = log_url
+        self._view = view
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="tail", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(timeout=3.0)
+
+    def _follow(self) -> None:
+        next_offsets: dict[TopicPartition, int] = {}
+        while not self._stop.is_set():
+            try:
+                self._follow_until_it_breaks(next_offsets)
+            except LogError:
+                self.reachable = False
+                # Positions lost to retention or to a new log: begin again where the log now is.
+                next_offsets.clear()
+                self._stop.wait(RETRY_SECONDS)
+
+    def _follow_until_it_breaks(self, next_offsets: dict[TopicPartition, int]) -> None:
+        log = open_log(self._url)
+        try:
+            reader = log.reader(next_offsets or _recent(log))
+            try:
+                self._read(reader, next_offsets)
+            finally:
+                reader.close()
+        finally:
+            log.close()
+
+    def _read(self, reader: Reader, next_offsets: dict[TopicPartition, int]) -> None:
+        while not self._stop.is_set():
+            records = reader.poll(POLL_RECORDS_MAX, POLL_WAIT_SECONDS)
+            self.reachable = True
+            with self.lock:
+                take_all(self._view, records, time.monotonic)
+            for record in records:
+                next_offsets[TopicPartition(record.topic, record.partition)] = record.offset + 1
+
+
+def take_all(view: LiveView, records: list[Record], monotonic: Callable[[], float]) -> None:
+    """Take records in; one that cannot be read is for the dead letters, not for this page."""
+    for record in records:
+        if record.value is None:
+            continue
+        try:
+            event = decode(record.value)
+        except UnreadableEventError:
+            continue
+        view.take(event, monotonic())
+
+
+def _recent(log: Log) -> dict[TopicPartition, int]:
+    return {
+        TopicPartition(topic, partition): max(start, end - HISTORY_RECORDS)
+        for topic in TOPICS
+        for partition, (start, end) in enumerate(zip(log.starts(topic), log.ends(topic), strict=True))
+    }
