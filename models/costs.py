@@ -1,0 +1,114 @@
+"""What each action is expected to cost, in the reference currency, and the risk score for people."""
+
+from math import log
+from typing import Annotated, Literal
+
+import msgspec
+
+from models.observations import Outcome
+
+Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+AmountMinor = Annotated[float, msgspec.Meta(ge=0.0, le=1e12)]
+Score = Annotated[int, msgspec.Meta(ge=1, le=101)]
+
+ELEVATED_SCORE, HIGHEST_SCORE = 65, 75
+"""Where Stripe's risk levels *elevated* and *highest* begin."""
+
+ELEVATED_PROBABILITY, HIGHEST_PROBABILITY = 0.10, 0.40
+"""Where ours begin: with the default costs a review starts to pay at about 0.07–0.17, a block at 0.35–0.5."""
+
+
+class Costs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A merchant's costs; the defaults suit a shop with a margin of a quarter and reviews of a few minutes.
+
+    Shares are 0–1; amounts are in minor units of the reference currency.
+    """
+
+    merchant: str | None = None
+    fraud_loss_share: Share = 1.0
+    chargeback_fee_minor: AmountMinor = 1500.0
+    margin_share: Share = 0.25
+    lost_customer_minor: AmountMinor = 500.0
+    review_minor: AmountMinor = 300.0
+    review_catch_rate: Share = 0.8
+    review_false_decline_rate: Share = 0.05
+
+    def expected_minor(self, probability: float, amount_minor: float) -> dict[str, float]:
+        """Expected cost of each action, for a probability of fraud (0–1) and an amount.
+
+        A fraud that passes costs the amount and the fee; a genuine payment that is declined costs the margin
+        and a part of the customer's future; a review costs its work, lets some frauds pass and turns away
+        some who were genuine.
+        """
+        fraud = probability * (amount_minor * self.fraud_loss_share + self.chargeback_fee_minor)
+        decline = (1.0 - probability) * (amount_minor * self.margin_share + self.lost_customer_minor)
+        review = (
+            self.review_minor
+            + fraud * (1.0 - self.review_catch_rate)
+            + decline * self.review_false_decline_rate
+        )
+        return {"allow": fraud, "review": review, "block": decline}
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a payment is decided when no rule decides: by least expected cost, or by fixed thresholds.
+
+    `review_at` and `block_at` are risk scores; 101 switches an action off. They also decide where the amount
+    is unknown in the reference currency, because then no cost can be compared.
+    """
+
+    method: Literal["expected_cost", "thresholds"] = "expected_cost"
+    review_at: Score = ELEVATED_SCORE
+    block_at: Score = HIGHEST_SCORE
+
+    def by_score(self, risk_score: int) -> Outcome:
+        """The outcome by the fixed thresholds."""
+        if risk_score >= self.block_at:
+            return "block"
+        return "review" if risk_score >= self.review_at else "allow"
+
+
+def least(costs: dict[str, float]) -> Outcome:
+    """The cheapest action; of equals the milder one."""
+    outcome: Outcome = "allow"
+    if costs["review"] < costs["allow"]:
+        outcome = "review"
+    return "block" if costs["block"] < costs[outcome] else outcome
+
+
+def log_odds(probability: float) -> float:
+    """The log-odds of a probability, which is first held within 1e-15 of 0 and 1.
+
+    >>> log_odds(0.5)
+    0.0
+    """
+    held = min(max(probability, 1e-15), 1.0 - 1e-15)
+    return log(held / (1.0 - held))
+
+
+_KNOTS = (
+    (log_odds(0.0001), 0.0),
+    (log_odds(ELEVATED_PROBABILITY), float(ELEVATED_SCORE)),
+    (log_odds(HIGHEST_PROBABILITY), float(HIGHEST_SCORE)),
+    (log_odds(0.999), 100.0),
+)
+
+
+def risk_score(probability: float) -> int:
+    """The probability of fraud as a whole number 0–100, growing with it.
+
+    Linear in the log-odds between four knots: 0.0001 → 0, 0.10 → 65 (elevated), 0.40 → 75 (highest),
+    0.999 → 100; rounded down, so that a level begins exactly at its probability.
+
+    >>> risk_score(0.0), risk_score(0.099), risk_score(0.1), risk_score(0.4), risk_score(1.0)
+    (0, 64, 65, 75, 100)
+    """
+    logit = log_odds(probability)
+    low_logit, low = _KNOTS[0]
+    if logit <= low_logit:
+        return 0
+    for high_logit, high in _KNOTS[1:]:
+        if logit < high_logit:
+            return int(low + (high - low) * (logit - low_logit) / (high_logit - low_logit))
+        low_logit, low = high_logit, high
+    return 100

@@ -1,0 +1,96 @@
+"""The decision: rules and lists first, by one precedence table, then the action of least expected cost.
+
+| # | What speaks | Outcome | Still asked afterwards |
+|---|---|---|---|
+| 1 | a rule with action allow | allow | nobody: block and review rules and the model do not count |
+| 2 | a rule with action block | block | nobody |
+| 3 | a rule with action review | review | the model: where it says block, block |
+| 4 | the model, by least expected cost (or fixed thresholds) | allow, review or block | |
+
+Lists act through the rules that name them. Within an action the order of rules does not matter: all that
+fired are recorded. Where costs are equal the milder action wins. A rule on something unknown does not fire.
+
+| When the decision arrives | allow | review | block |
+|---|---|---|---|
+| within the deadline, automatic capture | authorized and captured | authorized, capture held | not sent |
+| within the deadline, manual capture | authorized | authorized, capture refused until approved | not sent |
+| late, before the authorization left | nothing changes | nothing changes | not sent |
+| late, authorized and not captured | nothing changes | nothing changes | authorization voided |
+| late, captured | nothing changes | nothing changes | nothing is moved: recorded, for refund by a person |
+"""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from models.controls import Controls
+from models.costs import least, risk_score
+from models.features import Row
+from models.observations import Observation, Outcome, Reason
+from models.reasons import Contributions, reasons_of
+from models.rules import Rule
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What is done with a payment, and why. `rules` are those that fired, the deciding ones first."""
+
+    outcome: Outcome
+    risk_score: int
+    rules: list[str]
+    costs_minor: dict[str, float]
+    reasons: list[Reason]
+
+
+def decide(
+    *,
+    probability: float,
+    observation: Observation,
+    row: Row,
+    controls: Controls,
+    contributions: Contributions | Callable[[], Contributions],
+) -> Decision:
+    """Decide one payment from its calibrated probability (0–1), its row and the controls in force.
+
+    `contributions` may be a function: it is called only where reasons are given, that is for every outcome
+    but an allow that no rule asked for.
+    """
+    fired = controls.fired(observation, row)
+    score = risk_score(probability)
+    by_model, costs_minor = model_outcome(probability, score, observation, controls)
+    outcome = combined(fired, by_model)
+    if not fired and outcome == "allow":
+        return Decision(outcome, score, [], costs_minor, [])
+    given = contributions() if callable(contributions) else contributions
+    reasons = reasons_of(
+        probability=probability,
+        outcome=outcome,
+        observation=observation,
+        row=row,
+        rules=fired,
+        contributions=given,
+        reference=controls.rates.reference,
+    )
+    return Decision(outcome, score, [rule.name for rule in fired], costs_minor, reasons)
+
+
+def combined(fired: Sequence[Rule], by_model: Outcome) -> Outcome:
+    """The outcome by the table of precedence; `fired` stands in its order (allow, block, review)."""
+    if not fired:
+        return by_model
+    action = fired[0].action
+    return "block" if action == "review" and by_model == "block" else action
+
+
+def model_outcome(
+    probability: float, score: int, observation: Observation, controls: Controls
+) -> tuple[Outcome, dict[str, float]]:
+    """What the model alone asks for, and the costs compared (empty where the amount has no rate)."""
+    amount = controls.rates.reference_minor(
+        observation.amount_minor, observation.currency, observation.occurred_at_us
+    )
+    if amount is None:
+        return controls.policy.by_score(score), {}
+    costs = controls.costs_of(observation.merchant).expected_minor(probability, amount)
+    if controls.policy.method == "thresholds":
+        return controls.policy.by_score(score), costs
+    return least(costs), costs

@@ -1,0 +1,60 @@
+"""Dated exchange rates to the platform's reference currency: for features and costs, never for the ledger."""
+
+from bisect import bisect_right
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import msgspec
+
+from events.errors import MoneyError
+from events.money import exponent
+from models.errors import ControlError
+
+
+class Rate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """From the start of `from_date` (UTC) one unit of `currency` is worth `rate` units of the reference."""
+
+    currency: str
+    from_date: date
+    rate: Decimal
+
+
+class RatesBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a control of kind `rates` says. The reference currency itself needs no rate."""
+
+    reference: str
+    rates: list[Rate] = []
+
+
+class Rates:
+    """Looks up the rate in force at a time."""
+
+    def __init__(self, body: RatesBody) -> None:
+        """Raises `ControlError` for an unknown currency or a rate that is not positive."""
+        self.reference = body.reference
+        self._factors: dict[str, tuple[list[int], list[float]]] = {}
+        for rate in sorted(body.rates, key=lambda rate: rate.from_date):
+            if not rate.rate > 0 or not rate.rate.is_finite():
+                raise ControlError(f"the rate of {rate.currency} must be above 0")
+            starts, factors = self._factors.setdefault(rate.currency, ([], []))
+            start = datetime(rate.from_date.year, rate.from_date.month, rate.from_date.day, tzinfo=UTC)
+            starts.append(int(start.timestamp()) * 1_000_000)
+            factors.append(float(rate.rate.scaleb(_exponent(body.reference) - _exponent(rate.currency))))
+        _exponent(body.reference)
+
+    def reference_minor(self, amount_minor: int, currency: str, at_us: int) -> float | None:
+        """The amount in the reference currency, not rounded; None without a rate for that time."""
+        if currency == self.reference:
+            return float(amount_minor)
+        found = self._factors.get(currency)
+        if found is None:
+            return None
+        place = bisect_right(found[0], at_us)
+        return amount_minor * found[1][place - 1] if place else None
+
+
+def _exponent(currency: str) -> int:
+    try:
+        return exponent(currency)
+    except MoneyError as error:
+        raise ControlError(str(error)) from None

@@ -1,0 +1,71 @@
+"""Reasons in words: the rules that fired, the features that weighed most, and everything else.
+
+The contributions of all reasons together are the log-odds of the decision's probability.
+"""
+
+from collections.abc import Sequence
+
+from models.costs import log_odds
+from models.features import BY_NAME, POSITIONS, Row
+from models.observations import Observation, Outcome, Reason
+from models.rules import Rule
+from models.wording import in_words, usual_value
+
+REASONS_MAX = 4
+"""Features named at most: more would not be read."""
+
+CONTRIBUTION_MIN = 0.05
+"""Log-odds below which a feature is not worth a sentence: a twentieth changes a small probability by 5 %."""
+
+EVERYTHING_ELSE = "everything_else"
+
+Contributions = Sequence[tuple[str | tuple[str, ...], float]]
+"""(feature, or the features of a cross, and its share of the log-odds), in any order."""
+
+
+def reasons_of(
+    *,
+    probability: float,
+    outcome: Outcome,
+    observation: Observation,
+    row: Row,
+    rules: Sequence[Rule],
+    contributions: Contributions,
+    reference: str,
+) -> list[Reason]:
+    """Rules first, then what spoke most for the outcome, then everything else.
+
+    What spoke for an allow spoke for genuine, else for fraud. `reference` is the currency of amounts.
+    """
+    sign = -1.0 if outcome == "allow" else 1.0
+    weighed = sorted(contributions, key=lambda given: -sign * given[1])
+    chosen = [given for given in weighed[:REASONS_MAX] if sign * given[1] >= CONTRIBUTION_MIN]
+    reasons = [Reason(feature=f"rule:{rule.name}", text=rule.words) for rule in rules]
+    reasons += [reason_of(names, share, observation, row, reference) for names, share in chosen]
+    rest = log_odds(probability) - sum(share for _, share in chosen)
+    reasons.append(Reason(feature=EVERYTHING_ELSE, text="everything else together", contribution=rest))
+    return reasons
+
+
+def reason_of(
+    names: str | tuple[str, ...],
+    contribution: float,
+    observation: Observation | None,
+    row: Row,
+    reference: str,
+) -> Reason:
+    """One feature or cross in words."""
+    parts = (names,) if isinstance(names, str) else names
+    known = [name for name in parts if name in BY_NAME]
+    if not known:
+        return Reason(feature=" × ".join(parts), text=" and ".join(parts), contribution=contribution)
+    text = ", together with ".join(in_words(name, row, observation, reference) for name in known)
+    if len(parts) > 1:
+        return Reason(feature=" × ".join(parts), text=text, contribution=contribution)
+    return Reason(
+        feature=parts[0],
+        text=text,
+        value=row[POSITIONS[parts[0]]],
+        usual=usual_value(parts[0], row),
+        contribution=contribution,
+    )
