@@ -1,9 +1,12 @@
 """A log by its URL."""
 
+import re
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from events.errors import LogUnusableError
+from events.log.kafka import KafkaLog
+from events.log.kafka_senders import ConfluentSender, PythonSender
 from events.log.port import Log
 from events.log.sqlite import DURABILITY, SqliteLog
 
@@ -14,7 +17,7 @@ def open_log(url: str, *, append_seconds_max: float = APPEND_SECONDS_MAX) -> Log
     """The log at `sqlite:///ABSOLUTE/PATH`, made where missing, or `kafka://HOST:PORT[,HOST:PORT]`.
 
     `kafka+python://` produces with kafka-python instead of confluent-kafka. `?synchronous=NORMAL|OFF` weakens
-    the embedded log, as its `durability` then says. Opening takes at most `append_seconds_max`, as `append` does.
+    the embedded log, as its `durability` then says. Opening takes at most `append_seconds_max`, as an append.
     Raises `LogUnavailableError` (try later) or `LogUnusableError` (mend it).
     """
     scheme, separator, _ = url.partition("://")
@@ -37,4 +40,8 @@ def _sqlite(url: str, append_seconds_max: float) -> Log:
 
 
 def _kafka(url: str, append_seconds_max: float) -> Log:
-    raise LogUnusableError(f"{url}: not yet ({append_seconds_max})")
+    scheme, _, bootstrap = url.partition("://")
+    if not all(re.fullmatch(r"[\w.\-\[\]:]+:\d+", server) for server in bootstrap.split(",")):
+        raise LogUnusableError(f"a Kafka log's URL is {scheme}://HOST:PORT[,HOST:PORT]")
+    make_sender = ConfluentSender if scheme == "kafka" else PythonSender
+    return KafkaLog(bootstrap, make_sender, append_seconds_max=append_seconds_max)

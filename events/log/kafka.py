@@ -1,0 +1,82 @@
+"""The log on Apache Kafka: topics made as declared, acks from all in-sync replicas, readers by position."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import TopicPartition as Assignment
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from events.crash import crash_point, declare
+from events.errors import LogUnavailableError
+from events.log.admission import admitted, declared
+from events.log.kafka_reader import KafkaReader
+from events.log.kafka_senders import Sender
+from events.log.kafka_topics import prepare_topics
+from events.log.port import Outgoing, Position, TopicPartition
+from events.topics import topic_named
+
+declare(
+    {
+        "log.kafka.sending": "the records have not left the process",
+        "log.kafka.acknowledged": "the records are in the log; whoever appended them does not know it yet",
+    }
+)
+
+_RETRY_SECONDS = 0.05
+_PASSING = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
+logger = logging.getLogger(__name__)
+
+
+class KafkaLog:
+    """See `events.log.port.Log`."""
+
+    def __init__(
+        self, bootstrap: str, make_sender: Callable[[str, float], Sender], *, append_seconds_max: float
+    ) -> None:
+        self._bootstrap = bootstrap
+        self._append_seconds_max = append_seconds_max
+        settings = {"bootstrap.servers": bootstrap, "reconnect.backoff.max.ms": 250}
+        self._admin = AdminClient(settings, logger=logger)
+        self._durability = prepare_topics(self._admin, time.monotonic() + append_seconds_max)
+        self._sender = make_sender(bootstrap, append_seconds_max)
+
+    def append(self, records: Sequence[Outgoing]) -> list[Position]:
+        deadline = time.monotonic() + self._append_seconds_max
+        for record in records:
+            admitted(record)
+        crash_point("log.kafka.sending")
+        positions = self._sender.send(records, deadline) if records else []
+        crash_point("log.kafka.acknowledged")
+        return positions
+
+    def reader(self, start: Mapping[TopicPartition, int]) -> KafkaReader:
+        for partition in start:
+            declared(partition)
+        return KafkaReader(self._bootstrap, start, self._append_seconds_max)
+
+    def starts(self, topic: str) -> list[int]:
+        return self._offsets(topic, OffsetSpec.earliest())
+
+    def ends(self, topic: str) -> list[int]:
+        return self._offsets(topic, OffsetSpec.latest())
+
+    @property
+    def durability(self) -> str:
+        return self._durability
+
+    def close(self) -> None:
+        self._sender.close()
+
+    def _offsets(self, topic: str, which: OffsetSpec) -> list[int]:
+        asked = {Assignment(topic, number): which for number in range(topic_named(topic).partitions)}
+        deadline = time.monotonic() + self._append_seconds_max
+        while True:
+            try:
+                answers = self._admin.list_offsets(asked, request_timeout=self._append_seconds_max)
+                return [answers[partition].result().offset for partition in asked]
+            except KafkaException as error:
+                if error.args[0].code() not in _PASSING or time.monotonic() >= deadline:
+                    raise LogUnavailableError(f"Kafka gave no offsets: {error.args[0].str()}") from error
+            time.sleep(_RETRY_SECONDS)
