@@ -1,0 +1,110 @@
+"""The documents tell the truth: what they name exists, and the container file fits the code."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from events.crash import CRASH_POINTS
+from events.topics import TOPICS
+
+ROOT = Path(__file__).parents[1]
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
+README = (ROOT / "README.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    read: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    return read
+
+
+def test_the_container_file_runs_the_broker_version_that_the_tests_run(compose: dict[str, Any]) -> None:
+    version = compose["services"]["kafka"]["image"].partition(":")[2]
+
+    assert f"<version>{version}</version>" in (ROOT / "simulator" / "kafka" / "pom.xml").read_text()
+
+
+def test_the_container_file_keeps_what_must_outlive_a_container_in_volumes(compose: dict[str, Any]) -> None:
+    for name in ("kafka", "postgres", "weir"):
+        for volume in compose["services"][name]["volumes"]:
+            assert volume.partition(":")[0] in compose["volumes"]
+
+
+def test_the_container_file_syncs_each_message_since_one_broker_does_not_replicate(
+    compose: dict[str, Any],
+) -> None:
+    assert compose["services"]["kafka"]["environment"]["KAFKA_LOG_FLUSH_INTERVAL_MESSAGES"] == 1
+
+
+def test_the_container_file_waits_for_a_broker_that_answers(compose: dict[str, Any]) -> None:
+    assert compose["services"]["weir"]["depends_on"]["kafka"]["condition"] == "service_healthy"
+
+
+def test_no_password_is_written_into_the_container_file(compose: dict[str, Any]) -> None:
+    passwords = [
+        value for value in compose["services"]["postgres"]["environment"].items() if "PASS" in value[0]
+    ]
+
+    assert passwords
+    assert all(value.startswith("${") for _, value in passwords)
+
+
+@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "SECURITY.md"])
+def test_every_path_that_a_document_names_exists(document: str) -> None:
+    text = (ROOT / document).read_text()
+    named = set(
+        re.findall(
+            r"`((?:events|models|gateway|pipelines|operations|dashboards|simulator|tests|bench)/[\w./-]+)`",
+            text,
+        )
+    )
+
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_the_drawn_house_has_the_rooms_that_stand() -> None:
+    house = ARCHITECTURE.split("## The house")[1].split("```")[1]
+    rooms = set(re.findall(r"^(\w+)/ ", house, re.MULTILINE))
+    packages = set(
+        tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["root_packages"]
+    )
+
+    assert packages - {"weir"} <= rooms
+    assert all((ROOT / room).is_dir() for room in rooms)
+
+
+def test_every_topic_that_the_documents_draw_is_declared() -> None:
+    drawn = set(
+        re.findall(r"▶ (assessments|decisions|payments|labels|models|accounts|controls)\b", ARCHITECTURE)
+    )
+
+    assert drawn
+    assert drawn <= set(TOPICS)
+
+
+def test_the_glossary_is_sorted_and_says_each_word_once() -> None:
+    words = re.findall(r"^\| ([a-z][\w ]+) \|", ARCHITECTURE.split("## Glossary")[1], re.MULTILINE)
+
+    assert words == sorted(set(words))
+    assert len(words) > 20
+
+
+def test_the_readme_names_the_two_commands_first() -> None:
+    commands = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
+
+    assert [command.strip() for command in commands[:2]] == ["make demo", "make test"]
+
+
+def test_crash_points_say_what_is_durable() -> None:
+    import gateway.api.__main__
+    import gateway.processor.__main__
+    import pipelines.learning
+    import pipelines.risk
+    import simulator.acquirer.__main__  # noqa: F401  # importing declares the points
+
+    assert len(CRASH_POINTS) > 15
+    assert all(len(meaning.split()) >= 4 for meaning in CRASH_POINTS.values())
