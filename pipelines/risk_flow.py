@@ -46,6 +46,7 @@ class Parts:
     home: Path
     clock: Clock
     new_step: Callable[[], RiskStep]
+    epoch_seconds: float = EPOCH_SECONDS
 
 
 class _Logic(StatefulBatchLogic[Batch, Routed, int]):
@@ -112,7 +113,7 @@ def run(parts: Parts, stop: threading.Event, ready: Callable[[], None]) -> None:
     try:
         cli_main(
             risk_flow(parts, source, sink, store),
-            epoch_interval=timedelta(seconds=EPOCH_SECONDS),
+            epoch_interval=timedelta(seconds=parts.epoch_seconds),
             recovery_config=RecoveryConfig(recovery_folder(parts.home / "recovery")),
         )
     except RuntimeError as error:
