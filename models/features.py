@@ -1,9 +1,9 @@
 """The feature catalogue: every value that rules, models, the case page and history read, declared once.
 
-A row (the vector as scored) is a list of values in the order of `CATALOGUE`; `POSITIONS` gives each name's
-place. Numbers are floats, flags are 1.0 and 0.0, categories are text, and what is missing is None. The current
-payment is excluded from its own counts and sums; where a ratio includes it, the meaning says so. A window of an
-hour at time t holds what happened in (t - 1 h, t], by the events' own times.
+A row (the vector as scored) is a list of values in the order of `CATALOGUE`; `POSITIONS` gives the place of a
+name. Numbers are floats, flags are 1.0 and 0.0, categories are text, and what is missing is None. The current
+payment is excluded from its own counts and sums; where a ratio includes it, the meaning says so. A window of
+an hour at time t holds what happened in (t - 1 h, t], by the time of the events themselves.
 
 Changing the list, the order or a meaning raises `FEATURES_VERSION`: stored vectors stay readable by theirs.
 """

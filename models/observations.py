@@ -68,7 +68,7 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
-    """One reason in words: feature or rule, its value, the entity's usual value, its share of the log-odds."""
+    """One reason in words: feature or rule, its value, what is usual, and its share of the log-odds."""
 
     feature: str
     text: str

@@ -1,0 +1,114 @@
+"""The cold start: before labels teach anything, an unsupervised detector says what is unusual.
+
+River's half-space trees over a few bins in [0, 1]. Their score is compared with the scores so far, so that
+`log-odds = log-odds of the base rate + deviations above the usual score`, and blended with the champion by
+the share of labels that are still missing (`cold_share`). Once that share is 0 the detector rests.
+"""
+
+from bisect import bisect_right
+
+import msgspec
+from river import anomaly
+
+from models.bins import EDGES
+from models.features import BY_NAME, POSITIONS, Row
+from models.windows import Moments
+
+FEATURES = (
+    "amount_reference_minor",
+    "card_amount_z",
+    "card_count_1h",
+    "card_count_1d_to_usual",
+    "card_gap_days",
+    "card_new_merchants_1h",
+    "device_cards_1d",
+    "ip_cards_1d",
+    "customer_failed_sign_ins_1h",
+    "merchant_amount_z",
+)
+TREES, HEIGHT, WINDOW = 10, 6, 250
+"""River's own number of trees and window; 64 leaves a tree are enough for ten features, and cheap."""
+SEED = 7
+FRAUDS_ENOUGH = 20
+GENUINE_ENOUGH = 200
+"""Labels of each class after which the champion speaks alone."""
+DEVIATION_PRIOR = 0.05
+LOGIT_LIMIT = 4.0
+"""The detector may raise the log-odds by so much: an unusual payment is rarely fraud."""
+
+_scaled = [
+    (name, POSITIONS[name], EDGES[BY_NAME[name].kind], len(EDGES[BY_NAME[name].kind])) for name in FEATURES
+]
+
+
+def cold_share(learned: int, frauds: int) -> float:
+    """1 without labels, 0 once there are enough: 1 - min(frauds / 20, genuine / 200, 1).
+
+    >>> cold_share(0, 0), cold_share(210, 10), cold_share(500, 20)
+    (1.0, 0.5, 0.0)
+    """
+    return 1.0 - min(frauds / FRAUDS_ENOUGH, (learned - frauds) / GENUINE_ENOUGH, 1.0)
+
+
+class _State(msgspec.Struct, array_like=True):
+    masses: list[tuple[int, int]]
+    counter: int
+    first_window: bool
+    scores: Moments
+
+
+class ColdStart:
+    """Half-space trees with the distribution of their scores."""
+
+    def __init__(self) -> None:
+        self._trees = _new_trees()
+        self._scores = Moments()
+
+    def assess(self, row: Row) -> tuple[float, float]:
+        """The detector's score (0–1, higher is more unusual) and by how much it raises the log-odds."""
+        x = scaled(row)
+        score = float(self._trees.score_one(x))
+        deviation = (score - self._scores.mean) / self._scores.deviation(DEVIATION_PRIOR)
+        self._trees.learn_one(x)
+        self._scores.add(score)
+        return score, min(max(deviation, 0.0), LOGIT_LIMIT)
+
+    def encode(self) -> bytes:
+        """The state as bytes, without pickle."""
+        trees = self._trees
+        masses = [(node.l_mass, node.r_mass) for tree in trees.trees for node in tree.iter_dfs()]
+        return msgspec.msgpack.encode(_State(masses, trees.counter, trees._first_window, self._scores))
+
+    @classmethod
+    def decode(cls, state: bytes) -> "ColdStart":
+        """The detector of `encode`: the trees grow the same from their seed, and take the masses."""
+        decoded = msgspec.msgpack.decode(state, type=_State)
+        made = cls()
+        nodes = [node for tree in made._trees.trees for node in tree.iter_dfs()]
+        for node, (left, right) in zip(nodes, decoded.masses, strict=True):
+            node.l_mass, node.r_mass = left, right
+        made._trees.counter, made._trees._first_window = decoded.counter, decoded.first_window
+        made._scores = decoded.scores
+        return made
+
+
+def scaled(row: Row) -> dict[str, float]:
+    """The features' bins as numbers from 0 to 1; what is missing is left out."""
+    x = {}
+    for name, position, edges, count in _scaled:
+        value = row[position]
+        if value is not None:
+            x[name] = bisect_right(edges, float(value)) / count
+    return x
+
+
+def _new_trees() -> anomaly.HalfSpaceTrees:
+    trees = anomaly.HalfSpaceTrees(n_trees=TREES, height=HEIGHT, window_size=WINDOW, seed=SEED)
+    # River grows the trees over the names of the first row: give it all of them.
+    trees.learn_one(dict.fromkeys(FEATURES, 0.5))
+    return trees
+
+
+def blended(logit: float, raised: float, base_logit: float, share: float) -> float:
+    """Log-odds in the cold start: `share` of the detector's, the rest of the champion's."""
+    return (1.0 - share) * logit + share * (base_logit + raised)

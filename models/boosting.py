@@ -1,0 +1,158 @@
+"""The batch model: scikit-learn's histogram gradient boosting, refitted from history, kept as plain arrays.
+
+Prediction does not walk trees. Every condition `feature <= threshold` that is false rules out the leaves of
+its left side; per feature the masks of all its conditions are folded by threshold beforehand, so that a row
+costs one table row per feature, and the first leaf left of each tree is its answer (QuickScorer, Lucchese et
+al., SIGIR 2015). The result equals scikit-learn's own raw prediction.
+"""
+
+from math import log
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from models.slots import Matrix, sequential_sums
+
+TREES = 150
+LEARNING_RATE = 0.07
+LEAVES_MAX = 12
+LEAF_SAMPLES_MIN = 40
+L2 = 1.0
+GENUINE_SHARE = 0.3
+"""Genuine payments are thinned to this share before a fit; the intercept is corrected for it."""
+
+LEAVES = 16
+"""Bits of a mask: the next power of two that holds `LEAVES_MAX`."""
+_lowest_bit = np.array(
+    [0] + [(mask & -mask).bit_length() - 1 for mask in range(1, 1 << LEAVES)], dtype=np.uint8
+)
+
+
+class Boosting(msgspec.Struct, frozen=True):
+    """Trees as plain arrays.
+
+    `features`, `thresholds`, `missing_left`, `trees`, `masks` have one entry per condition; `masks` keeps the
+    leaves that stay possible when it is false. `leaves` holds trees × 16 values, `intercept` the baseline with
+    the correction for thinning.
+    """
+
+    intercept: float
+    tree_count: int
+    features: list[int]
+    thresholds: list[float]
+    missing_left: list[bool]
+    trees: list[int]
+    masks: list[int]
+    leaves: bytes
+
+    def encode(self) -> bytes:
+        """The state as bytes."""
+        return msgspec.msgpack.encode(self)
+
+    @classmethod
+    def decode(cls, state: bytes) -> "Boosting":
+        """The model of `encode`, bit for bit."""
+        return msgspec.msgpack.decode(state, type=cls)
+
+
+def fit(numbers: Matrix, frauds: npt.NDArray[np.bool_], genuine_share: float = GENUINE_SHARE) -> Boosting:
+    """Fit on rows whose genuine part was thinned to `genuine_share`. Deterministic: no sampling inside."""
+    model = HistGradientBoostingClassifier(
+        max_iter=TREES,
+        learning_rate=LEARNING_RATE,
+        max_leaf_nodes=LEAVES_MAX,
+        min_samples_leaf=LEAF_SAMPLES_MIN,
+        l2_regularization=L2,
+        early_stopping=False,
+        random_state=0,
+    )
+    model.fit(numbers, frauds)
+    return exported(model, log(genuine_share))
+
+
+def exported(model: HistGradientBoostingClassifier, correction: float = 0.0) -> Boosting:
+    """A fitted two-class model as plain arrays; `correction` is added to its log-odds."""
+    predictors = [stage[0] for stage in model._predictors]
+    conditions: list[tuple[int, float, bool, int, int]] = []
+    leaves = np.zeros((len(predictors), LEAVES))
+    for tree, predictor in enumerate(predictors):
+        _export_tree(predictor.nodes, 0, tree, conditions, leaves, [0])
+    baseline = float(np.ravel(model._baseline_prediction)[0])
+    return Boosting(
+        intercept=baseline + correction,
+        tree_count=len(predictors),
+        features=[condition[0] for condition in conditions],
+        thresholds=[condition[1] for condition in conditions],
+        missing_left=[condition[2] for condition in conditions],
+        trees=[condition[3] for condition in conditions],
+        masks=[condition[4] for condition in conditions],
+        leaves=leaves.tobytes(),
+    )
+
+
+def _export_tree(
+    nodes: Any, node: int, tree: int, conditions: list[Any], leaves: Matrix, next_leaf: list[int]
+) -> None:
+    """Number the leaves from left to right; a false condition keeps all but those of its left side."""
+    record = nodes[node]
+    if record["is_leaf"]:
+        leaves[tree, next_leaf[0]] = record["value"]
+        next_leaf[0] += 1
+        return
+    first = next_leaf[0]
+    _export_tree(nodes, int(record["left"]), tree, conditions, leaves, next_leaf)
+    left = (1 << next_leaf[0]) - (1 << first)
+    mask = (1 << LEAVES) - 1 - left
+    conditions.append(
+        (
+            int(record["feature_idx"]),
+            float(record["num_threshold"]),
+            bool(record["missing_go_to_left"]),
+            tree,
+            mask,
+        )
+    )
+    _export_tree(nodes, int(record["right"]), tree, conditions, leaves, next_leaf)
+
+
+class BoostingScorer:
+    """A `Boosting` ready to score many rows at once."""
+
+    def __init__(self, boosting: Boosting) -> None:
+        self.boosting = boosting
+        self._leaves = np.frombuffer(boosting.leaves).reshape(boosting.tree_count, LEAVES)
+        self._tree_starts = np.arange(boosting.tree_count) * LEAVES
+        by_feature: dict[int, list[int]] = {}
+        for place, feature in enumerate(boosting.features):
+            by_feature.setdefault(feature, []).append(place)
+        self._tables = [(feature, *self._table(places)) for feature, places in sorted(by_feature.items())]
+
+    def _table(self, places: list[int]) -> tuple[Matrix, npt.NDArray[np.uint16]]:
+        """Sorted thresholds, and the folded masks by how many of them lie below the value (last: missing)."""
+        boosting = self.boosting
+        places = sorted(places, key=lambda place: boosting.thresholds[place])
+        full = (1 << LEAVES) - 1
+        table = np.full((len(places) + 2, boosting.tree_count), full, dtype=np.uint16)
+        for rank, place in enumerate(places, 1):
+            table[rank] = table[rank - 1]
+            table[rank, boosting.trees[place]] &= boosting.masks[place]
+            if not boosting.missing_left[place]:
+                table[-1, boosting.trees[place]] &= boosting.masks[place]
+        return np.array([boosting.thresholds[place] for place in places]), table
+
+    def logits(self, numbers: Matrix) -> Matrix:
+        """Log-odds of each row; a row's bits do not depend on the rows beside it."""
+        alive = np.full((len(numbers), self.boosting.tree_count), (1 << LEAVES) - 1, dtype=np.uint16)
+        for feature, thresholds, table in self._tables:
+            values = numbers[:, feature]
+            ranks = np.searchsorted(thresholds, values, side="left")
+            ranks[np.isnan(values)] = len(thresholds) + 1
+            alive &= table[ranks]
+        leaves = _lowest_bit[alive] + self._tree_starts
+        terms = np.empty((len(numbers), self.boosting.tree_count + 1))
+        terms[:, 0] = self.boosting.intercept
+        terms[:, 1:] = self._leaves.ravel()[leaves]
+        return sequential_sums(terms)

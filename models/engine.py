@@ -1,0 +1,192 @@
+"""The pure heart of risk: facts in; features, scores, decisions and new state out. No clock, no I/O.
+
+Facts are taken in the order given. A payment sees what was told before it, never itself. What time does:
+
+- Times are the events' own. Windows are exact at each payment's own time, also for one that comes late or when
+  a clock runs backwards; ages and gaps are never negative.
+- A payment told again with the same id and time is a duplicate: it is answered, and not counted again. The
+  same id with another time is another attempt of the same payment.
+- A label or decline of a payment that is not remembered (`MEMORY_DAYS`) changes nothing.
+- Labels that come twice or contradict each other are settled by `models.labels`.
+
+Equal facts give equal answers, bit for bit, however they are split into batches.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from models.anomaly import ColdStart
+from models.controls import Control, Controls, Kind
+from models.decision import decide
+from models.errors import StateRowError
+from models.features import FEATURES_VERSION, Row
+from models.labels import Effect
+from models.observations import Assessment, Decline, Label, ModelSnapshot, Observation, SignIn
+from models.scorer import BOOSTING, CHAMPION, Score, Scorer
+from models.state import MEMORY_DAYS, EngineState, shard_of
+from models.visits import note_decline, note_label, note_sign_in, visit
+
+Fact = Observation | SignIn | Decline | Label
+
+BATCH_MAX = 512
+"""Payments scored at once: beyond it the cost per payment no longer falls, and memory grows."""
+
+
+class ControlChange(Protocol):
+    """What the engine reads of a changed control (`events.types.ControlChanged` has it)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def body(self) -> dict[str, Any] | None: ...
+
+
+class Engine:
+    """One scorer's engine: profiles, models and controls in force.
+
+    >>> engine = Engine()
+    >>> payment = Observation(
+    ...     payment_id="pi_1", occurred_at_us=0, amount_minor=1200, currency="EUR", card="c", merchant="m"
+    ... )
+    >>> engine.assess([payment])[0].outcome
+    'allow'
+    """
+
+    def __init__(
+        self,
+        controls: Controls | None = None,
+        memory_days: int = MEMORY_DAYS,
+        track_changes: bool = True,
+    ) -> None:
+        """`track_changes` False: `changed_rows` stays empty, for runs that keep no state."""
+        self.controls = controls or Controls.builtin()
+        self.state = EngineState(memory_days, track_changes)
+        self.scorer = Scorer()
+        self._track = track_changes
+        self._own_rows: dict[str, bytes | None] = {}
+
+    def assess(self, batch: Sequence[Fact]) -> list[Assessment]:
+        """Take facts in, in order; one assessment for each observation, in order."""
+        answers: list[Assessment] = []
+        waiting: list[tuple[Observation, Row]] = []
+        for fact in batch:
+            if isinstance(fact, Observation):
+                waiting.append((fact, visit(self.state, fact, self.controls.rates)))
+                if len(waiting) == BATCH_MAX:
+                    answers += self._scored(waiting)
+                    waiting = []
+            else:
+                self._note(fact)
+        return answers + self._scored(waiting)
+
+    def note_sign_in(self, event: SignIn) -> None:
+        """A shopper signed in, or failed to."""
+        note_sign_in(self.state, event)
+
+    def note_decline(self, event: Decline) -> None:
+        """An issuer declined a payment."""
+        note_decline(self.state, event)
+
+    def note_label(self, event: Label) -> Effect | None:
+        """A payment was labelled; the effect on what was known of it, None where the payment is unknown."""
+        return note_label(self.state, event)
+
+    def use(self, snapshot: ModelSnapshot) -> None:
+        """Take a model in force, unless it is not newer. Raises `StateRowError` where it cannot be read."""
+        if self.scorer.use(snapshot):
+            self._changed(f"model/{snapshot.name}", snapshot)
+
+    def change(self, control: ControlChange) -> None:
+        """Take a control in force, unless it is not newer. Raises `ControlError`: the one before stays."""
+        changed = self.controls.changed(control.name, control.kind, control.version, control.body)
+        if changed is not self.controls:
+            self.controls = changed
+            row = Control(name=control.name, kind=control.kind, version=control.version, body=control.body)
+            self._changed(f"control/{control.name}", row)
+
+    def changed_rows(self) -> dict[str, bytes | None]:
+        """Rows changed since the last call, by `kind/key`; None removes one."""
+        changed, self._own_rows = self._own_rows, {}
+        changed.update(self.state.changed_rows())
+        return changed
+
+    def load(self, rows: Iterable[tuple[str, bytes]]) -> None:
+        """Take in all rows of an earlier state; the engine must be new. Raises `StateRowError`."""
+        self.state.load(pair for pair in rows if not self._load_own(*pair))
+
+    def _load_own(self, row: str, value: bytes) -> bool:
+        kind = row.partition("/")[0]
+        try:
+            if kind == "model":
+                self.scorer.use(msgspec.msgpack.decode(value, type=ModelSnapshot))
+            elif kind == "control":
+                control = msgspec.msgpack.decode(value, type=Control)
+                self.controls = self.controls.changed(
+                    control.name, control.kind, control.version, control.body
+                )
+            elif kind == "anomaly":
+                self.scorer.cold = ColdStart.decode(value)
+        except msgspec.DecodeError:
+            raise StateRowError(kind) from None
+        return kind in ("model", "control", "anomaly")
+
+    def _changed(self, row: str, value: ModelSnapshot | Control) -> None:
+        if self._track:
+            self._own_rows[row] = msgspec.msgpack.encode(value)
+
+    def _note(self, fact: SignIn | Decline | Label) -> None:
+        if isinstance(fact, Label):
+            self.note_label(fact)
+        elif isinstance(fact, Decline):
+            self.note_decline(fact)
+        else:
+            self.note_sign_in(fact)
+
+    def _scored(self, waiting: Sequence[tuple[Observation, Row]]) -> list[Assessment]:
+        if not waiting:
+            return []
+        was_cold = self.scorer.cold_share > 0.0
+        scores, slots, linear = self.scorer.score([row for _, row in waiting])
+        answers = [
+            self._decided(seen, row, score, slots[place], linear[place])
+            for place, ((seen, row), score) in enumerate(zip(waiting, scores, strict=True))
+        ]
+        if was_cold and self._track:
+            self._own_rows["anomaly/cold_start"] = self.scorer.cold.encode()
+        return answers
+
+    def _decided(self, seen: Observation, row: Row, score: Score, slots: Any, linear: Any) -> Assessment:
+        scorer = self.scorer
+        decision = decide(
+            probability=score.probability,
+            observation=seen,
+            row=row,
+            controls=self.controls,
+            contributions=lambda: scorer.contributions(slots.tolist(), linear.tolist()),
+        )
+        shard = shard_of(seen.card or seen.payment_id)
+        return Assessment(
+            payment_id=seen.payment_id,
+            occurred_at_us=seen.occurred_at_us,
+            probability=score.probability,
+            risk_score=decision.risk_score,
+            outcome=decision.outcome,
+            reasons=decision.reasons,
+            rules=decision.rules,
+            costs_minor=decision.costs_minor,
+            features=row,
+            challengers=score.challengers,
+            anomaly=score.anomaly,
+            features_version=FEATURES_VERSION,
+            online_version=scorer.version(CHAMPION),
+            batch_version=scorer.version(BOOSTING),
+            controls_versions=self.controls.versions,
+            sequence=self.state.next_sequence(shard),
+            shard=shard,
+        )

@@ -1,0 +1,64 @@
+"""Which label of a payment holds: kinds, precedence, duplicates, contradictions and revocation.
+
+| kind | says | rank |
+|---|---|---|
+| matured | genuine: nobody reported the payment within its horizon | 0 |
+| early_fraud_warning | fraud, by the network | 1 |
+| fraud_dispute | fraud, by the cardholder | 2 |
+| confirmed_genuine | genuine, by the cardholder | 3 |
+| analyst_verdict | either, by an analyst | 4 |
+| other_dispute | nothing about fraud | – |
+
+A label that agrees with the one in force changes nothing but its rank. One that contradicts it takes its
+place when its rank is at least as high (the later report wins among equals), and is set aside otherwise.
+"""
+
+from enum import Enum
+
+import msgspec
+
+from models.observations import Label
+
+RANKS = {
+    "matured": 0,
+    "early_fraud_warning": 1,
+    "fraud_dispute": 2,
+    "confirmed_genuine": 3,
+    "analyst_verdict": 4,
+}
+
+
+class Effect(Enum):
+    """What a label does to what was known of its payment."""
+
+    TAUGHT = "taught"
+    REVOKED = "revoked"
+    CONFIRMED = "confirmed"
+    SET_ASIDE = "set_aside"
+    SILENT = "silent"
+
+
+class Standing(msgspec.Struct, frozen=True, array_like=True):
+    """The label in force of one payment."""
+
+    fraud: bool
+    rank: int
+    arrived_at_us: int
+
+
+def settle(standing: Standing | None, label: Label) -> tuple[Effect, Standing | None]:
+    """The effect of `label` on the label in force, and the label in force afterwards.
+
+    A confirmed label keeps the time at which it first arrived, so that a duplicate changes nothing at all.
+    """
+    rank = RANKS.get(label.kind)
+    if label.fraud is None or rank is None:
+        return Effect.SILENT, standing
+    fresh = Standing(label.fraud, rank, label.arrived_at_us)
+    if standing is None:
+        return Effect.TAUGHT, fresh
+    if standing.fraud == label.fraud:
+        return Effect.CONFIRMED, Standing(standing.fraud, max(rank, standing.rank), standing.arrived_at_us)
+    if rank < standing.rank:
+        return Effect.SET_ASIDE, standing
+    return Effect.REVOKED, fresh

@@ -1,0 +1,117 @@
+"""The models in force: boosting, champion, challenger in shadow, and the detector of the cold start."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from models.anomaly import ColdStart, blended, cold_share
+from models.boosting import Boosting, BoostingScorer
+from models.challenger import NAME as CHALLENGER
+from models.challenger import Challenger
+from models.errors import StateRowError
+from models.features import POSITIONS, Row
+from models.observations import ModelSnapshot
+from models.online import BASE_RATE, LINEAR, BinnedLogisticRegression, linear_values, logit_of, sigmoid
+from models.slots import COLUMNS, PLACES, Matrix, Slots, numbers_of, slots_of
+
+LOGIT_POSITION = POSITIONS["boosting_logit"]
+LOGIT_PLACE = PLACES["boosting_logit"]
+BASE_LOGIT = logit_of(BASE_RATE)
+CHAMPION, BOOSTING = "champion", "boosting"
+"""Names under which the learner publishes, beside `models.challenger.NAME`."""
+
+Contribution = tuple[str | tuple[str, ...], float]
+
+
+class Score(NamedTuple):
+    """What the models say of one row; `anomaly` None: the detector rests."""
+
+    probability: float
+    anomaly: float | None
+    challengers: dict[str, float]
+
+
+class Scorer:
+    """Scores rows and writes the boosting's log-odds into them. Its models change by snapshots alone."""
+
+    def __init__(self) -> None:
+        self.champion = BinnedLogisticRegression()
+        self.boosting: BoostingScorer | None = None
+        self.challenger: Challenger | None = None
+        self.cold: ColdStart = ColdStart()
+        self.snapshots: dict[str, ModelSnapshot] = {}
+
+    def use(self, snapshot: ModelSnapshot) -> bool:
+        """Take a model in force; one that is not newer than the one in force is left (False).
+
+        Raises `StateRowError` where its state cannot be read; then the one before stays.
+        """
+        present = self.snapshots.get(snapshot.name)
+        if present is not None and snapshot.version <= present.version:
+            return False
+        try:
+            if snapshot.kind == "online":
+                self.champion = BinnedLogisticRegression.decode(snapshot.state)
+            elif snapshot.kind == "batch":
+                self.boosting = BoostingScorer(Boosting.decode(snapshot.state))
+            elif snapshot.kind == "challenger":
+                self.challenger = Challenger.decode(snapshot.state)
+            else:
+                self.cold = ColdStart.decode(snapshot.state)
+        except (msgspec.DecodeError, ValueError, IndexError):
+            raise StateRowError("model") from None
+        self.snapshots[snapshot.name] = snapshot
+        return True
+
+    def version(self, name: str) -> int:
+        """The version in force, 0 for none yet."""
+        snapshot = self.snapshots.get(name)
+        return snapshot.version if snapshot else 0
+
+    @property
+    def cold_share(self) -> float:
+        """The detector's share of the score."""
+        return cold_share(self.champion.learned, self.champion.frauds)
+
+    def score(self, rows: Sequence[Row]) -> tuple[list[Score], Slots, Matrix]:
+        """Scores in order, with the active slots and the linear values that explain them.
+
+        Sets `boosting_logit` in the rows: that is the vector as scored.
+        """
+        numbers = numbers_of(rows)
+        if self.boosting is not None and rows:
+            logits = self.boosting.logits(numbers)
+            numbers[:, LOGIT_PLACE] = logits
+            for row, value in zip(rows, logits.tolist(), strict=True):
+                row[LOGIT_POSITION] = value
+        slots = slots_of(rows, numbers)
+        scores = []
+        share = self.cold_share
+        for row, logit in zip(rows, self.champion.logits(numbers, slots).tolist(), strict=True):
+            unusual = None
+            if share > 0.0:
+                unusual, raised = self.cold.assess(row)
+                logit = blended(logit, raised, BASE_LOGIT, share)
+            challengers = {} if self.challenger is None else {CHALLENGER: self.challenger.probability(row)}
+            scores.append(Score(sigmoid(logit), unusual, challengers))
+        return scores, slots, linear_values(numbers)
+
+    def contributions(self, slots: list[int], linear: list[float]) -> list[Contribution]:
+        """Each feature's and cross's share of the champion's log-odds."""
+        return contributions_of(self.champion, slots, linear)
+
+
+def contributions_of(
+    champion: BinnedLogisticRegression, slots: list[int], linear: list[float]
+) -> list[Contribution]:
+    """(feature, or the features of a cross; its share), for what is active; the intercept is left out."""
+    shares: list[Contribution] = []
+    weights = champion.weights
+    for names, slot in zip(COLUMNS, slots, strict=True):
+        if slot and weights[slot]:
+            shares.append((names[0] if len(names) == 1 else names, weights[slot]))
+    for name, weight, value in zip(LINEAR, champion.linear, linear, strict=True):
+        if weight * value:
+            shares.append((name, weight * value))
+    return shares

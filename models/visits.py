@@ -1,0 +1,177 @@
+"""One payment visits the profiles of its entities: out comes the vector, then they take the payment in."""
+
+from math import isfinite
+
+from models.features import CATALOGUE, Row, Value
+from models.histories import CLIP_DEVIATIONS
+from models.labels import Effect, Standing, settle
+from models.merchants import MerchantProfile
+from models.observations import Decline, Label, Observation, SignIn
+from models.profiles import CardProfile, CustomerProfile, SharedProfile
+from models.rates import Rates
+from models.state import PROFILE_TYPES, EngineState, Remembered
+from models.windows import DAY_US, HOUR_US
+
+EXPLAINED_COUNT_1H = 3
+"""So many payments of a card within the hour before are unusual in themselves."""
+
+_new_card, _new_customer, _new_shared, _new_merchant = (
+    CardProfile(),
+    CustomerProfile(),
+    SharedProfile(),
+    MerchantProfile(),
+)
+_missing: dict[str, list[Value]] = {
+    entity: [None] * sum(1 for feature in CATALOGUE if feature.entity == entity)
+    for entity in ("payment", *PROFILE_TYPES, "model")
+}
+
+
+def visit(state: EngineState, seen: Observation, rates: Rates) -> Row:
+    """The vector of a payment, before it is taken in; the model's own features are still missing.
+
+    A payment that is told again with the same time is a duplicate: it gets a vector and is not counted again.
+    """
+    now_us = seen.occurred_at_us
+    amount = _reference_minor(seen, rates)
+    customer = seen.customer or seen.email
+    row = _payment_features(seen, amount)
+    cards, devices, ips = state.cards, state.devices, state.ips
+    row += (
+        _missing["card"]
+        if seen.card is None
+        else cards.get(seen.card, _new_card).features(now_us, amount, seen)
+    )
+    row += (
+        _missing["device"] if seen.device is None else devices.get(seen.device, _new_shared).features(now_us)
+    )
+    row += _missing["ip"] if seen.ip is None else ips.get(seen.ip, _new_shared).features(now_us)
+    row += (
+        _missing["customer"]
+        if customer is None
+        else state.customers.get(customer, _new_customer).features(now_us, amount, seen)
+    )
+    row += (
+        _missing["merchant"]
+        if seen.merchant is None
+        else state.merchants.get(seen.merchant, _new_merchant).features(now_us, amount)
+    )
+    row += _missing["model"]
+    _take_in(state, seen, amount, customer)
+    return row
+
+
+def _reference_minor(seen: Observation, rates: Rates) -> int | None:
+    amount = rates.reference_minor(seen.amount_minor, seen.currency, seen.occurred_at_us)
+    return round(amount) if amount is not None and isfinite(amount) else None
+
+
+def _payment_features(seen: Observation, amount: int | None) -> Row:
+    now_us = seen.occurred_at_us
+    return [
+        float(seen.amount_minor),
+        seen.currency,
+        None if amount is None else float(amount),
+        float(now_us // HOUR_US % 24),
+        # 1970-01-01 was a Thursday.
+        1.0 if (now_us // DAY_US + 3) % 7 >= 5 else 0.0,
+        None if seen.item_count is None else float(seen.item_count),
+        seen.merchant_category,
+        seen.merchant_country,
+        seen.card_country,
+        seen.card_funding,
+        seen.card_brand,
+        seen.ip_country,
+        seen.billing_country,
+        seen.shipping_country,
+        _differs(seen.ip_country, seen.card_country),
+        _differs(seen.billing_country, seen.card_country),
+        _differs(seen.shipping_country, seen.billing_country),
+    ]
+
+
+def _differs(one: str | None, other: str | None) -> float | None:
+    return None if one is None or other is None else float(one != other)
+
+
+def _take_in(state: EngineState, seen: Observation, amount: int | None, customer: str | None) -> None:
+    now_us = seen.occurred_at_us
+    before = state.remembered(seen.payment_id)
+    if before is not None and before.occurred_at_us == now_us:
+        return
+    entities = (seen.card, seen.device, seen.ip, customer, seen.merchant)
+    standing = None if before is None else before.standing
+    state.remember(seen.payment_id, Remembered(now_us, entities, _explained(state, seen, amount), standing))
+    if seen.card is not None:
+        state.opened("card", seen.card).note_payment(now_us, amount, seen)
+    if seen.device is not None:
+        state.opened("device", seen.device).note_payment(now_us, amount, seen)
+    if seen.ip is not None:
+        state.opened("ip", seen.ip).note_payment(now_us, amount, seen)
+    if customer is not None:
+        state.opened("customer", customer).note_payment(now_us, amount, seen)
+    if seen.merchant is not None:
+        state.opened("merchant", seen.merchant).note_payment(now_us, amount)
+
+
+def _explained(state: EngineState, seen: Observation, amount: int | None) -> bool:
+    """Whether the card's own behavior was so unusual that a fraud needs no other explanation."""
+    card = state.cards.get(seen.card) if seen.card is not None else None
+    if card is None:
+        return False
+    z = card.amounts.z(amount)
+    if z is not None and z >= CLIP_DEVIATIONS:
+        return True
+    return card.trace.payments.count(seen.occurred_at_us, HOUR_US) >= EXPLAINED_COUNT_1H
+
+
+def note_sign_in(state: EngineState, event: SignIn) -> None:
+    """A failed sign-in counts for customer, device and address; a successful one says nothing yet."""
+    if event.succeeded:
+        return
+    for kind, key in (("customer", event.customer), ("device", event.device), ("ip", event.ip)):
+        if key is not None:
+            state.opened(kind, key).failed_sign_ins.add(event.occurred_at_us)
+
+
+def note_decline(state: EngineState, event: Decline) -> bool:
+    """A decline counts for every entity of its payment, once; False where the payment is not remembered."""
+    payment = state.remembered(event.payment_id)
+    if payment is None:
+        return False
+    if payment.declined_at_us == event.occurred_at_us:
+        return True
+    payment.declined_at_us = event.occurred_at_us
+    state.remember(event.payment_id, payment)
+    for kind, key in zip(PROFILE_TYPES, payment.entities, strict=True):
+        if key is not None:
+            state.opened(kind, key).trace.declines.add(event.occurred_at_us)
+    return True
+
+
+def note_label(state: EngineState, label: Label) -> Effect | None:
+    """A label counts for every entity of its payment, as `models.labels` settles; None: payment unknown."""
+    payment = state.remembered(label.payment_id)
+    if payment is None:
+        return None
+    before = payment.standing
+    effect, standing = settle(before, label)
+    if standing == before or standing is None:
+        return effect
+    payment.standing = standing
+    state.remember(label.payment_id, payment)
+    if effect in (Effect.TAUGHT, Effect.REVOKED):
+        _relabel(state, payment, before, standing)
+    return effect
+
+
+def _relabel(state: EngineState, payment: Remembered, before: Standing | None, after: Standing) -> None:
+    for kind, key in zip(PROFILE_TYPES, payment.entities, strict=True):
+        if key is None:
+            continue
+        profile = state.opened(kind, key)
+        if before is not None:
+            profile.record.revoke(before.fraud, before.arrived_at_us)
+        profile.record.note(after.fraud, after.arrived_at_us)
+        if isinstance(profile, MerchantProfile):
+            profile.run.note(after.fraud, payment.occurred_at_us, payment.explained)
