@@ -4,9 +4,10 @@ import argparse
 import asyncio
 import contextlib
 import json
+import signal
 import socket
 import sys
-from types import FrameType
+from collections.abc import Iterator
 
 import uvicorn
 
@@ -22,9 +23,17 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._streams = streams
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop with exit status 0; uvicorn's own way raises the signal once more when all is done."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop)
+        yield
+
+    def _stop(self) -> None:
         self._streams.stopping.set()
-        super().handle_exit(sig, frame)
+        self.should_exit = True
 
 
 async def main(arguments: argparse.Namespace) -> None:
@@ -57,5 +66,4 @@ def parse(words: list[str]) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(main(parse(sys.argv[1:])))
+    asyncio.run(main(parse(sys.argv[1:])))

@@ -56,7 +56,6 @@ class CurvePoint:
 
     labels: int
     average_precision: float | None
-    decisions: int
 
 
 @dataclass
@@ -67,7 +66,16 @@ class Learning:
     versions: dict[str, int] = field(default_factory=dict)
     reported: Counter[str] = field(default_factory=Counter)
     average_precision: float | None = None
-    curve: deque[CurvePoint] = field(default_factory=lambda: deque(maxlen=CURVE_POINTS_MAX))
+    curve: list[CurvePoint] = field(default_factory=list)
+
+    def mark(self) -> None:
+        """Put where learning stands on the curve; the latest point of as many labels gives way to it."""
+        point = CurvePoint(self.labels, self.average_precision)
+        if self.curve and self.curve[-1].labels == point.labels:
+            self.curve.pop()
+        self.curve.append(point)
+        if len(self.curve) > CURVE_POINTS_MAX:
+            del self.curve[1::2]
 
 
 class LiveView:
@@ -97,6 +105,7 @@ class LiveView:
         if self._stale_precision:
             self._stale_precision = False
             self.learning.average_precision = average_precision(self._labeled.values())
+            self.learning.mark()
 
     @property
     def decided(self) -> int:
@@ -146,10 +155,8 @@ class LiveView:
         self.learning.versions[event.name] = event.version
         if event.kind == "online":
             self.learning.labels = event.labels
+            self._stale_precision = True
             self.refresh()
-            self.learning.curve.append(
-                CurvePoint(event.labels, self.learning.average_precision, self.decided)
-            )
 
 
 def row(question: AssessmentRequested, decision: DecisionMade, latency_ms: float | None) -> Row:

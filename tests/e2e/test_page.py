@@ -1,0 +1,211 @@
+"""The live page in a real Chromium, over a real log."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+
+from events.codec import encode
+from events.log import open_log
+from events.log.port import Outgoing
+from events.types import AssessmentRequested, DecisionMade, Event, LabelReported, ModelPublished
+from operations.addresses import free_port
+from tests.e2e.programs import started
+from tests.unit.dashboards.flowing import EMAIL, answer, label, published, question
+
+pytestmark = pytest.mark.browser
+
+TOPICS: dict[type[Event], str] = {
+    AssessmentRequested: "assessments",
+    DecisionMade: "decisions",
+    LabelReported: "labels",
+    ModelPublished: "models",
+}
+PATIENCE_MS = 60_000
+LOST_SERVER = re.compile(r"net::ERR|^\[object Event\]$")
+"""What the browser, and htmx, write when the server goes away: the end of every test."""
+
+
+class Told:
+    """A log that the test writes and the page follows."""
+
+    def __init__(self, folder: Path) -> None:
+        self.url = f"sqlite:///{folder / 'log.sqlite'}"
+        self.log = open_log(self.url)
+
+    def tell(self, *events: Event) -> None:
+        self.log.append([Outgoing(TOPICS[type(event)], b"key", encode(event)) for event in events])
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Iterator[Told]:
+    told = Told(tmp_path)
+    yield told
+    told.log.close()
+
+
+@contextmanager
+def page_of(told: Told, port: int = 0) -> Iterator[str]:
+    """The page's program; its address."""
+    with started("dashboards.live", "--log", told.url, "--port", str(port)) as ready:
+        yield f"http://127.0.0.1:{ready['port']}/"
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page on which any complaint of the browser fails the test."""
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    complaints: list[str] = []
+
+    def heard(message: ConsoleMessage) -> None:
+        if message.type == "error" and not LOST_SERVER.search(message.text):
+            complaints.append(message.text)
+
+    page.on("console", heard)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
+    page.close()
+    assert complaints == []
+
+
+def test_before_the_first_payment_the_page_says_what_to_do(told: Told, page: Page) -> None:
+    with page_of(told) as address:
+        page.goto(address)
+
+        expect(page.get_by_text("No payment yet.")).to_be_visible()
+        expect(page.locator("#connection")).to_have_text("live", timeout=PATIENCE_MS)
+
+
+def test_a_payment_appears_by_itself_with_score_outcome_and_reasons(told: Told, page: Page) -> None:
+    with page_of(told) as address:
+        page.goto(address)
+        expect(page.locator("#connection")).to_have_text("live", timeout=PATIENCE_MS)
+
+        told.tell(
+            question(1, amount_minor=123_456),
+            answer(1, "block", probability=0.97, reason="a <b>new</b> device"),
+        )
+
+        row = page.locator("tbody tr")
+        expect(row).to_have_count(1, timeout=PATIENCE_MS)
+        for text in ("pi_000001", "1234.56 EUR", "block", "97", "a <b>new</b> device", "visa ··4242 DE"):
+            expect(row).to_contain_text(text)
+        assert EMAIL not in page.content()
+
+
+def test_the_figures_and_charts_follow_decisions_labels_and_snapshots(told: Told, page: Page) -> None:
+    with page_of(told) as address:
+        page.goto(address)
+        for number in range(6):
+            told.tell(question(number), answer(number, probability=number / 10))
+        told.tell(label(5, True), label(1, False), published(3, 42))
+
+        tiles = page.locator("#tiles")
+        expect(tiles).to_contain_text("42", timeout=PATIENCE_MS)
+        expect(tiles).to_contain_text("champion v3")
+        expect(tiles.locator("div", has_text="Average precision").locator("dd").first).to_have_text("1.000")
+        expect(page.locator("#learning")).to_have_attribute(
+            "aria-label", "Average precision 1 after 42 labels", timeout=PATIENCE_MS
+        )
+        expect(page.locator("#rates canvas")).to_be_visible()
+
+
+def test_a_pause_holds_the_page_still_until_it_is_lifted_by_keyboard(told: Told, page: Page) -> None:
+    with page_of(told) as address:
+        page.goto(address)
+        expect(page.locator("#connection")).to_have_text("live", timeout=PATIENCE_MS)
+        page.locator("#pause").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("#connection")).to_have_text("paused")
+
+        told.tell(question(1), answer(1))
+        with page.expect_event("console", lambda heard: heard.text == "passed over", timeout=PATIENCE_MS):
+            page.evaluate(
+                "document.getElementById('payments').addEventListener('htmx:sseBeforeMessage', "
+                "() => console.log('passed over'))"
+            )
+        expect(page.locator("tbody tr")).to_have_count(0)
+
+        page.keyboard.press("Space")
+        told.tell(question(2), answer(2))
+        expect(page.locator("tbody tr")).to_have_count(2, timeout=PATIENCE_MS)
+
+
+def test_a_page_that_lost_its_server_says_so_and_comes_back_by_itself(told: Told, page: Page) -> None:
+    port = free_port("127.0.0.1")
+    with page_of(told, port) as address:
+        page.goto(address)
+        expect(page.locator("#connection")).to_have_text("live", timeout=PATIENCE_MS)
+    expect(page.locator("#connection")).to_have_text("reconnecting", timeout=PATIENCE_MS)
+
+    with page_of(told, port):
+        expect(page.locator("#connection")).to_have_text("live", timeout=PATIENCE_MS)
+        told.tell(question(1), answer(1))
+        expect(page.locator("tbody tr")).to_have_count(1, timeout=PATIENCE_MS)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1280])
+def test_nothing_is_cut_off_at_any_width_in_light_and_dark(
+    told: Told, page: Page, width: int, scheme: Literal["light", "dark"]
+) -> None:
+    told.tell(question(1), answer(1, reason="17 payments in an hour where 1 a day is usual for this card"))
+    page.set_viewport_size({"width": width, "height": 700})
+    page.emulate_media(color_scheme=scheme)
+    with page_of(told) as address:
+        page.goto(address)
+        expect(page.locator("tbody tr")).to_have_count(1, timeout=PATIENCE_MS)
+
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert ground == {"light": "rgb(246, 247, 248)", "dark": "rgb(16, 24, 29)"}[scheme]
+
+
+def test_the_first_stops_of_the_tab_key_are_the_skip_link_and_the_pause(told: Told, page: Page) -> None:
+    with page_of(told) as address:
+        page.goto(address)
+        page.keyboard.press("Tab")
+        expect(page.get_by_text("Skip to the payments")).to_be_focused()
+        expect(page.get_by_text("Skip to the payments")).to_be_in_viewport()
+
+        page.keyboard.press("Tab")
+
+        expect(page.locator("#pause")).to_be_focused()
+
+
+def test_everything_comes_from_the_page_itself_under_a_strict_policy(told: Told, page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    with page_of(told) as address:
+        answered = page.goto(address)
+        expect(page.locator("#connection")).to_have_text("live", timeout=PATIENCE_MS)
+
+        assert answered is not None
+        policy = answered.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert all(url.startswith(address) for url in asked)
+
+
+def test_the_program_says_in_one_line_when_its_port_is_taken(told: Told) -> None:
+    with page_of(told) as address:
+        port = address.rpartition(":")[2].strip("/")
+        second = subprocess.run(
+            [sys.executable, "-m", "dashboards.live", "--log", told.url, "--port", port],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env=dict(os.environ),
+            check=False,
+        )
+
+        assert second.returncode != 0
+        assert "Address already in use" in second.stderr
