@@ -11,6 +11,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from events.crash import crash_point, declare
 from events.errors import LogUnavailableError
 from events.log.admission import admitted, declared
+from events.log.kafka_names import TopicNames
 from events.log.kafka_reader import KafkaReader
 from events.log.kafka_senders import Sender
 from events.log.kafka_topics import prepare_topics
@@ -33,14 +34,20 @@ class KafkaLog:
     """See `events.log.port.Log`."""
 
     def __init__(
-        self, bootstrap: str, make_sender: Callable[[str, float], Sender], *, append_seconds_max: float
+        self,
+        bootstrap: str,
+        names: TopicNames,
+        make_sender: Callable[[str, TopicNames, float], Sender],
+        *,
+        append_seconds_max: float,
     ) -> None:
         self._bootstrap = bootstrap
+        self._names = names
         self._append_seconds_max = append_seconds_max
         settings = {"bootstrap.servers": bootstrap, "reconnect.backoff.max.ms": 250}
         self._admin = AdminClient(settings, logger=logger)
-        self._durability = prepare_topics(self._admin, time.monotonic() + append_seconds_max)
-        self._sender = make_sender(bootstrap, append_seconds_max)
+        self._durability = prepare_topics(self._admin, names, time.monotonic() + append_seconds_max)
+        self._sender = make_sender(bootstrap, names, append_seconds_max)
 
     def append(self, records: Sequence[Outgoing]) -> list[Position]:
         deadline = time.monotonic() + self._append_seconds_max
@@ -54,7 +61,7 @@ class KafkaLog:
     def reader(self, start: Mapping[TopicPartition, int]) -> KafkaReader:
         for partition in start:
             declared(partition)
-        return KafkaReader(self._bootstrap, start, self._append_seconds_max)
+        return KafkaReader(self._bootstrap, self._names, start, self._append_seconds_max)
 
     def starts(self, topic: str) -> list[int]:
         return self._offsets(topic, OffsetSpec.earliest())
@@ -70,7 +77,8 @@ class KafkaLog:
         self._sender.close()
 
     def _offsets(self, topic: str, which: OffsetSpec) -> list[int]:
-        asked = {Assignment(topic, number): which for number in range(topic_named(topic).partitions)}
+        name = self._names.on_cluster(topic)
+        asked = {Assignment(name, number): which for number in range(topic_named(topic).partitions)}
         deadline = time.monotonic() + self._append_seconds_max
         while True:
             try:

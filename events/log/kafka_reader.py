@@ -9,6 +9,7 @@ from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as Assignment
 
 from events.errors import LogError, LogUnavailableError, LogUnusableError, PositionLostError
+from events.log.kafka_names import TopicNames
 from events.log.port import Record, TopicPartition
 
 _PROBE_SECONDS = 1.0
@@ -19,7 +20,14 @@ logger = logging.getLogger(__name__)
 class KafkaReader:
     """See `events.log.port.Reader`."""
 
-    def __init__(self, bootstrap: str, start: Mapping[TopicPartition, int], down_seconds_max: float) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        names: TopicNames,
+        start: Mapping[TopicPartition, int],
+        down_seconds_max: float,
+    ) -> None:
+        self._names = names
         self._down_seconds_max = down_seconds_max
         self._down_since: float | None = None
         self._error: LogError | None = None
@@ -65,19 +73,28 @@ class KafkaReader:
                     f"{partition.topic}/{partition.partition} has no offset {offset}"
                 )
                 return
-        self._consumer.assign([Assignment(*partition, offset) for partition, offset in start.items()])
+        self._consumer.assign(
+            [
+                Assignment(self._names.on_cluster(partition.topic), partition.partition, offset)
+                for partition, offset in start.items()
+            ]
+        )
 
     def _readable(self, messages: list[Any]) -> list[Record]:
         """The records up to the first permanent error, which the next poll raises."""
         records = []
         for message in messages:
             if message.error() is None:
-                records.append(_record(message))
+                records.append(self._record(message))
             elif self._error is None:
                 self._error = _permanent(message)
         if records:
             self._down_since = None
         return records
+
+    def _record(self, message: Any) -> Record:
+        topic = self._names.declared(message.topic())
+        return Record(topic, message.partition(), message.offset(), message.key() or b"", message.value())
 
     def _note(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN and self._down_since is None:
@@ -94,12 +111,6 @@ class KafkaReader:
         except KafkaException as error:
             raise LogUnavailableError(f"no Kafka broker can be reached: {error.args[0].str()}") from error
         self._down_since = None
-
-
-def _record(message: Any) -> Record:
-    return Record(
-        message.topic(), message.partition(), message.offset(), message.key() or b"", message.value()
-    )
 
 
 def _permanent(message: Any) -> LogError | None:

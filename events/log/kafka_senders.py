@@ -17,6 +17,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError as PythonKafkaError
 
 from events.errors import LogError, LogUnavailableError, LogUnusableError
+from events.log.kafka_names import TopicNames
 from events.log.kafka_topics import BATCH_OVERHEAD_BYTES
 from events.log.port import Outgoing, Position
 from events.topics import RECORD_BYTES_MAX
@@ -39,7 +40,8 @@ class Sender(Protocol):
 class ConfluentSender:
     """Sends with confluent-kafka; one thread serves the deliveries of all that send."""
 
-    def __init__(self, bootstrap: str, append_seconds_max: float) -> None:
+    def __init__(self, bootstrap: str, names: TopicNames, append_seconds_max: float) -> None:
+        self._names = names
         settings = {
             "bootstrap.servers": bootstrap,
             "acks": "all",
@@ -60,7 +62,7 @@ class ConfluentSender:
         self._server.start()
 
     def send(self, records: Sequence[Outgoing], deadline: float) -> list[Position]:
-        awaited = _Deliveries(len(records))
+        awaited = _Deliveries(len(records), self._names)
         for index, record in enumerate(records):
             self._hand_over(record, partial(awaited.delivered, index), deadline)
         return awaited.positions(deadline)
@@ -75,7 +77,11 @@ class ConfluentSender:
         while True:
             try:
                 self._producer.produce(
-                    record.topic, value=record.value, key=record.key, on_delivery=delivered, **chosen
+                    self._names.on_cluster(record.topic),
+                    value=record.value,
+                    key=record.key,
+                    on_delivery=delivered,
+                    **chosen,
                 )
             except BufferError:
                 if time.monotonic() >= deadline:
@@ -94,7 +100,8 @@ class ConfluentSender:
 class _Deliveries:
     """The acknowledgements of one call, put together by the serving thread."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, names: TopicNames) -> None:
+        self._names = names
         self._positions: list[Position | None] = [None] * count
         self._remaining = count
         self._error: KafkaError | None = None
@@ -104,7 +111,8 @@ class _Deliveries:
         if error is not None:
             self._error = self._error or error
         else:
-            self._positions[index] = Position(message.topic(), message.partition(), message.offset())
+            topic = self._names.declared(message.topic())
+            self._positions[index] = Position(topic, message.partition(), message.offset())
         self._remaining -= 1
         if self._remaining == 0:
             self._all_known.set()
@@ -127,7 +135,8 @@ def _in_words(error: KafkaError) -> LogError:
 class PythonSender:
     """Sends with kafka-python, which has its own thread for deliveries."""
 
-    def __init__(self, bootstrap: str, append_seconds_max: float) -> None:
+    def __init__(self, bootstrap: str, names: TopicNames, append_seconds_max: float) -> None:
+        self._names = names
         within_ms = int(append_seconds_max * 1000)
         try:
             self._producer = KafkaProducer(
@@ -150,13 +159,18 @@ class PythonSender:
     def send(self, records: Sequence[Outgoing], deadline: float) -> list[Position]:
         try:
             waiting = [
-                self._producer.send(record.topic, record.value, record.key, partition=record.partition)
+                self._producer.send(
+                    self._names.on_cluster(record.topic),
+                    record.value,
+                    record.key,
+                    partition=record.partition,
+                )
                 for record in records
             ]
             sent = [each.get(timeout=max(0.0, deadline - time.monotonic())) for each in waiting]
         except PythonKafkaError as error:
             raise LogUnavailableError(f"Kafka did not take the records: {type(error).__name__}") from error
-        return [Position(each.topic, each.partition, each.offset) for each in sent]
+        return [Position(self._names.declared(each.topic), each.partition, each.offset) for each in sent]
 
     def close(self) -> None:
         self._producer.close(timeout=1)

@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from events.errors import LogUnavailableError, LogUnusableError
+from events.log.kafka_names import TopicNames
 from events.topics import RECORD_BYTES_MAX, TOPICS, Topic
 
 REPLICAS = 3
@@ -22,22 +23,23 @@ _POLL_SECONDS = 0.05
 _DAY_MS = 24 * 60 * 60 * 1000
 
 
-def prepare_topics(admin: AdminClient, deadline: float) -> str:
+def prepare_topics(admin: AdminClient, names: TopicNames, deadline: float) -> str:
     """Make and check all topics before `deadline` (monotonic seconds); gives the durability in words.
 
     Raises `LogUnavailableError`, or `LogUnusableError` where a topic's set-up breaks what the port promises.
     """
     metadata = _metadata(admin, deadline)
-    missing = [topic for topic in TOPICS.values() if topic.name not in metadata.topics]
+    declared = {names.on_cluster(topic.name): topic for topic in TOPICS.values()}
+    missing = {name: topic for name, topic in declared.items() if name not in metadata.topics}
     if missing:
         _create(admin, missing, len(metadata.brokers), deadline)
-        metadata = _metadata_with_leaders(admin, deadline)
-    configs = _configs(admin, deadline)
-    for topic in TOPICS.values():
-        _check_shape(topic, len(metadata.topics[topic.name].partitions), configs[topic.name])
+    metadata = _metadata_with_leaders(admin, list(declared), deadline)
+    configs = _configs(admin, list(declared), deadline)
+    for name, topic in declared.items():
+        _check_shape(name, topic, len(metadata.topics[name].partitions), configs[name])
     replicas = {
         name: min(len(partition.replicas) for partition in metadata.topics[name].partitions.values())
-        for name in TOPICS
+        for name in declared
     }
     return durability_of(replicas, configs)
 
@@ -70,33 +72,33 @@ def _metadata(admin: AdminClient, deadline: float) -> Any:
         raise LogUnavailableError(f"no Kafka broker can be reached: {error.args[0].str()}") from error
 
 
-def _metadata_with_leaders(admin: AdminClient, deadline: float) -> Any:
+def _metadata_with_leaders(admin: AdminClient, names: list[str], deadline: float) -> Any:
     while True:
         metadata = _metadata(admin, deadline)
-        if all(_has_leaders(metadata, topic) for topic in TOPICS.values()):
+        if all(_has_leaders(metadata, name) for name in names):
             return metadata
         if time.monotonic() >= deadline:
             raise LogUnavailableError("the new topics have no leaders yet")
         time.sleep(_POLL_SECONDS)
 
 
-def _has_leaders(metadata: Any, topic: Topic) -> bool:
-    found = metadata.topics.get(topic.name)
+def _has_leaders(metadata: Any, name: str) -> bool:
+    found = metadata.topics.get(name)
     return (
         found is not None and all(p.leader >= 0 for p in found.partitions.values()) and bool(found.partitions)
     )
 
 
-def _create(admin: AdminClient, topics: list[Topic], brokers: int, deadline: float) -> None:
+def _create(admin: AdminClient, topics: dict[str, Topic], brokers: int, deadline: float) -> None:
     replicas = min(REPLICAS, brokers)
     wanted = [
         NewTopic(
-            topic.name,
+            name,
             num_partitions=topic.partitions,
             replication_factor=replicas,
             config=_config(topic, replicas),
         )
-        for topic in topics
+        for name, topic in topics.items()
     ]
     for name, made in admin.create_topics(
         wanted, request_timeout=max(0.1, deadline - time.monotonic())
@@ -122,8 +124,8 @@ def _config(topic: Topic, replicas: int) -> dict[str, str]:
     return config if in_sync_min >= IN_SYNC_MIN else {**config, "flush.messages": "1"}
 
 
-def _configs(admin: AdminClient, deadline: float) -> dict[str, dict[str, str]]:
-    resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in TOPICS]
+def _configs(admin: AdminClient, names: list[str], deadline: float) -> dict[str, dict[str, str]]:
+    resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
     asked = admin.describe_configs(resources, request_timeout=max(0.1, deadline - time.monotonic()))
     try:
         return {
@@ -134,8 +136,8 @@ def _configs(admin: AdminClient, deadline: float) -> dict[str, dict[str, str]]:
         raise LogUnavailableError(f"the topics cannot be described: {error.args[0].str()}") from error
 
 
-def _check_shape(topic: Topic, partitions: int, config: dict[str, str]) -> None:
+def _check_shape(name: str, topic: Topic, partitions: int, config: dict[str, str]) -> None:
     if partitions != topic.partitions:
-        raise LogUnusableError(f"{topic.name} has {partitions} partitions, declared are {topic.partitions}")
+        raise LogUnusableError(f"{name} has {partitions} partitions, declared are {topic.partitions}")
     if ("compact" in config["cleanup.policy"]) != topic.compacted:
-        raise LogUnusableError(f"{topic.name} has cleanup.policy={config['cleanup.policy']}")
+        raise LogUnusableError(f"{name} has cleanup.policy={config['cleanup.policy']}")

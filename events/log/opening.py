@@ -6,16 +6,19 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from events.errors import LogUnusableError
 from events.log.kafka import KafkaLog
+from events.log.kafka_names import TopicNames
 from events.log.kafka_senders import ConfluentSender, PythonSender
 from events.log.port import Log
 from events.log.sqlite import DURABILITY, SqliteLog
 
 APPEND_SECONDS_MAX = 5.0
+_SERVER = r"(?:[\w.\-]+|\[[\w:]+\]):\d+"
 
 
 def open_log(url: str, *, append_seconds_max: float = APPEND_SECONDS_MAX) -> Log:
-    """The log at `sqlite:///ABSOLUTE/PATH`, made where missing, or `kafka://HOST:PORT[,HOST:PORT]`.
+    """The log at `sqlite:///ABSOLUTE/PATH`, or at `kafka://HOST:PORT[,HOST:PORT][/PREFIX]`.
 
+    What is missing is made: the file, or the topics (on Kafka named `PREFIX.…` where one is given).
     `kafka+python://` produces with kafka-python instead of confluent-kafka. `?synchronous=NORMAL|OFF` weakens
     the embedded log, as its `durability` then says. Opening takes at most `append_seconds_max`, as an append.
     Raises `LogUnavailableError` (try later) or `LogUnusableError` (mend it).
@@ -40,8 +43,10 @@ def _sqlite(url: str, append_seconds_max: float) -> Log:
 
 
 def _kafka(url: str, append_seconds_max: float) -> Log:
-    scheme, _, bootstrap = url.partition("://")
-    if not all(re.fullmatch(r"[\w.\-\[\]:]+:\d+", server) for server in bootstrap.split(",")):
-        raise LogUnusableError(f"a Kafka log's URL is {scheme}://HOST:PORT[,HOST:PORT]")
+    parts = re.fullmatch(rf"(kafka(?:\+python)?)://({_SERVER}(?:,{_SERVER})*)(?:/([\w.\-]*))?", url)
+    if parts is None:
+        raise LogUnusableError("a Kafka log's URL is kafka://HOST:PORT[,HOST:PORT][/PREFIX]")
+    scheme, bootstrap, prefix = parts.groups()
     make_sender = ConfluentSender if scheme == "kafka" else PythonSender
-    return KafkaLog(bootstrap, make_sender, append_seconds_max=append_seconds_max)
+    names = TopicNames(prefix or "")
+    return KafkaLog(bootstrap, names, make_sender, append_seconds_max=append_seconds_max)

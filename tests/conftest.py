@@ -1,0 +1,96 @@
+"""Fixtures that several folders use: the logs, and one Kafka broker for the whole run.
+
+The broker is the one at `KAFKA_BOOTSTRAP_SERVERS`, else a real one that the first test to need it starts,
+whatever the number of xdist workers; it ends with the run. Each test has its own topics on it, by a prefix.
+"""
+
+import fcntl
+import json
+import os
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from events.topics import TOPICS
+from simulator.kafka.jars import cache_folder, what_is_missing
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """`HOST:PORT` of the run's broker; skips where none can be started, which in CI is a failure."""
+    if given := os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
+        return given
+    require_a_local_broker()
+    under_xdist = "PYTEST_XDIST_WORKER" in os.environ
+    base = tmp_path_factory.getbasetemp()
+    owner = os.getppid() if under_xdist else os.getpid()
+    return _shared_broker(base.parent if under_xdist else base, owner)
+
+
+def require_a_local_broker() -> None:
+    """Skip the test, or fail it in CI, where a broker cannot be started."""
+    if missing := what_is_missing(cache_folder()):
+        advice = f"the Kafka tests need {missing}, or KAFKA_BOOTSTRAP_SERVERS"
+        if os.environ.get("CI") == "true":
+            pytest.fail(advice)
+        pytest.skip(advice)
+
+
+def _shared_broker(folder: Path, owner_pid: int) -> str:
+    ready = folder / "kafka.json"
+    with (folder / "kafka.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not ready.exists():
+            ready.write_text(_start_broker(folder / "kafka", owner_pid))
+    return f"127.0.0.1:{json.loads(ready.read_text())['port']}"
+
+
+def _start_broker(home: Path, owner_pid: int) -> str:
+    command = [sys.executable, "-m", "simulator.kafka.broker", "--home", str(home), "--port", "0"]
+    reading, writing = os.pipe()
+    # Not a Popen: whichever worker starts it may end before the others, and must not be asked to wait for it.
+    os.posix_spawn(
+        sys.executable,
+        [*command, "--while-alive", str(owner_pid)],
+        {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        file_actions=[(os.POSIX_SPAWN_DUP2, writing, 1)],
+        setsid=True,
+    )
+    os.close(writing)
+    with os.fdopen(reading) as printed:
+        line = printed.readline()
+    assert line, f"the broker did not start; see {home}"
+    return line
+
+
+@pytest.fixture
+def kafka_url(kafka_bootstrap: str) -> Iterator[str]:
+    """The URL of a log of its own on the run's broker."""
+    prefix = f"test-{uuid.uuid4().hex[:12]}"
+    yield f"kafka://{kafka_bootstrap}/{prefix}"
+    admin = AdminClient({"bootstrap.servers": kafka_bootstrap})
+    for deleted in admin.delete_topics([f"{prefix}.{name}" for name in TOPICS]).values():
+        # A test that never opened its log has no topics.
+        deleted.exception()
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The URL of an embedded log of its own."""
+    return f"sqlite:///{tmp_path}/log/log.sqlite"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("kafka", marks=pytest.mark.kafka)])
+def log_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a log of its own: the test runs once on each kind."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if {"kafka_bootstrap", "kafka_url"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("kafka")
