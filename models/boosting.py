@@ -35,8 +35,8 @@ class Boosting(msgspec.Struct, frozen=True):
     """Trees as plain arrays.
 
     `features`, `thresholds`, `missing_left`, `trees`, `masks` have one entry per condition; `masks` keeps the
-    leaves that stay possible when it is false. `leaves` holds trees × 16 values, `intercept` the baseline with
-    the correction for thinning.
+    leaves that stay possible when it is false. `leaves` holds trees × 16 values, `intercept` the baseline
+    with the correction for thinning.
     """
 
     intercept: float

@@ -2,8 +2,8 @@
 
 Facts are taken in the order given. A payment sees what was told before it, never itself. What time does:
 
-- Times are the events' own. Windows are exact at each payment's own time, also for one that comes late or when
-  a clock runs backwards; ages and gaps are never negative.
+- Times are the events' own. Windows are exact at each payment's own time, also for one that comes late or
+  when a clock runs backwards; ages and gaps are never negative.
 - A payment told again with the same id and time is a duplicate: it is answered, and not counted again. The
   same id with another time is another attempt of the same payment.
 - A label or decline of a payment that is not remembered (`MEMORY_DAYS`) changes nothing.

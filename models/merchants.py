@@ -44,7 +44,7 @@ class FraudRun(msgspec.Struct, array_like=True, gc=False):
         self.last_label_fraud = fraud
 
     def features(self, now_us: int) -> list[Value]:
-        """Last label, the run's length, days since its first and last fraud and the last genuine, unexplained."""
+        """Last label, length of the run, days since its ends and the last genuine payment, unexplained."""
         return [
             None if self.last_label_fraud is None else float(self.last_label_fraud),
             float(self.length),

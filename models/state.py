@@ -1,7 +1,7 @@
 """The engine's memory: profiles by entity, payments that may still get a label, and which rows changed.
 
-Entities belong to 64 logical shards by the hash of their key, whatever the number of workers. Each profile is
-one row `kind/key`, encoded compactly, so that a store beside the flow keeps what changed since the last epoch.
+Entities belong to 64 logical shards by the hash of their key, whatever the number of workers. Each profile
+is one row `kind/key`, encoded compactly: a store beside the flow keeps what changed since the last epoch.
 """
 
 from collections.abc import Iterable, Iterator

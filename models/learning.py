@@ -1,0 +1,249 @@
+"""The learner: labels in, model snapshots out. Pure: rows wait in a store that is a parameter.
+
+- A label counts when it arrives. `models.labels` settles duplicates, contradictions and revocations: the step
+  of a revoked label is taken back (a step of weight -1), then the new label is learned.
+- A label of a payment that was not scored yet waits for it, the latest `WAITING_MAX` at most.
+- A payment without a report gets a genuine label of kind `matured` at its time plus the horizon: `matured`
+  names them, the caller publishes them like any label.
+- Snapshots are cut at boundaries of event time (the first at or after the labels that they learned), from
+  what arrived up to the boundary, in its order. A label that comes with a time before the last cut is learned
+  with the next. No clock and no payment moves a boundary: the same labels give the same snapshots.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from models.boosting import fit
+from models.challenger import NAME as CHALLENGER
+from models.challenger import Challenger
+from models.features import Row
+from models.labels import Effect, Standing, settle
+from models.observations import Label, ModelSnapshot
+from models.online import BinnedLogisticRegression, linear_values
+from models.scored import Scored, ScoredStore, Settled, in_history
+from models.scorer import BOOSTING, CHAMPION
+from models.slots import numbers_of, slots_of
+from models.windows import DAY_US, HOUR_US
+
+WAITING_MAX = 10_000
+SnapshotKind = Literal["online", "batch", "challenger", "anomaly"]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When models are cut. `cut_us` divides a day; refits fall on every `refit_days`-th midnight UTC."""
+
+    cut_us: int = HOUR_US
+    refit_days: int = 3
+    history_days: int = 60
+    horizon_days: float = 30.0
+    refit_frauds_min: int = 100
+    refit_genuine_min: int = 1_000
+    """Of the thinned genuine payments. A boosting on fewer labels would learn the payments by heart."""
+
+
+class _State(msgspec.Struct, array_like=True):
+    champion: bytes
+    challenger: bytes
+    cut_at_us: int | None
+    versions: tuple[int, int]
+    fresh: tuple[bool, bool]
+    pending: list[Label]
+    waiting: list[Label]
+
+
+class Learner:
+    """Learns the champion, its challenger and the boosting. `counts` tells what labels did."""
+
+    def __init__(self, store: ScoredStore, schedule: Schedule | None = None) -> None:
+        self.store = store
+        self.schedule = schedule or Schedule()
+        self.champion = BinnedLogisticRegression()
+        self.challenger = Challenger()
+        self.counts = dict.fromkeys([*(effect.value for effect in Effect), "waiting", "dropped"], 0)
+        self._cut_at_us: int | None = None
+        self._online_version = 0
+        self._batch_version = 0
+        self._unpublished = False
+        self._unfitted = False
+        self._pending: list[Label] = []
+        self._latest_us = 0
+        self._waiting: dict[str, list[Label]] = {}
+
+    def note_scored(self, scored: Sequence[Scored]) -> None:
+        """Payments were scored; labels that waited for them are taken up."""
+        self.store.remember(scored)
+        if self._waiting:
+            for payment in scored:
+                for label in self._waiting.pop(payment.payment_id, ()):
+                    self._queue(label)
+
+    def note_label(self, label: Label) -> list[ModelSnapshot]:
+        """A label arrived; the snapshots of the boundaries that it passes, cut before it is learned."""
+        snapshots = self._cut_before(label.arrived_at_us)
+        self._queue(label)
+        return snapshots
+
+    def cut(self, boundary_us: int) -> list[ModelSnapshot]:
+        """The snapshots of every boundary up to this one, where the labels brought anything new.
+
+        The caller promises that every label up to the boundary was noted; it gets what a later label would
+        have brought about.
+        """
+        return self._cut_before(boundary_us + 1)
+
+    def matured(self, now_us: int, limit: int = 10_000) -> list[Label]:
+        """Genuine labels for payments that nobody reported within the horizon: the caller publishes them."""
+        horizon_us = int(self.schedule.horizon_days * DAY_US)
+        return [
+            Label(
+                payment_id=payment_id,
+                arrived_at_us=occurred_at_us + horizon_us,
+                kind="matured",
+                source="horizon",
+                fraud=False,
+            )
+            for payment_id, occurred_at_us in self.store.silent(now_us - horizon_us, limit)
+        ]
+
+    def encode(self) -> bytes:
+        """The learner's own state; rows stay in the store."""
+        waiting = [label for labels in self._waiting.values() for label in labels]
+        return msgspec.msgpack.encode(
+            _State(
+                self.champion.encode(),
+                self.challenger.encode(),
+                self._cut_at_us,
+                (self._online_version, self._batch_version),
+                (self._unpublished, self._unfitted),
+                self._pending,
+                waiting,
+            )
+        )
+
+    def load(self, state: bytes) -> None:
+        """Take up an earlier state; the learner must be new."""
+        decoded = msgspec.msgpack.decode(state, type=_State)
+        self.champion = BinnedLogisticRegression.decode(decoded.champion)
+        self.challenger = Challenger.decode(decoded.challenger)
+        self._cut_at_us = decoded.cut_at_us
+        self._online_version, self._batch_version = decoded.versions
+        self._unpublished, self._unfitted = decoded.fresh
+        for label in decoded.pending:
+            self._queue(label)
+        for label in decoded.waiting:
+            self._waiting.setdefault(label.payment_id, []).append(label)
+
+    def _queue(self, label: Label) -> None:
+        self._latest_us = max(self._latest_us, label.arrived_at_us) if self._pending else label.arrived_at_us
+        self._pending.append(label)
+
+    def _cut_before(self, end_us: int) -> list[ModelSnapshot]:
+        snapshots: list[ModelSnapshot] = []
+        while (boundary_us := self._next_boundary()) is not None and boundary_us < end_us:
+            snapshots += self._cut(boundary_us)
+        return snapshots
+
+    def _next_boundary(self) -> int | None:
+        """The first boundary at which anything would be new."""
+        cut_us, refit_us = self.schedule.cut_us, self.schedule.refit_days * DAY_US
+        earliest_us = -1 if self._cut_at_us is None else self._cut_at_us + 1
+        due = []
+        if self._pending:
+            due.append(_rounded_up(max(self._latest_us, earliest_us), cut_us))
+        if self._unfitted:
+            due.append(_rounded_up(earliest_us, refit_us))
+        return min(due) if due else None
+
+    def _cut(self, boundary_us: int) -> list[ModelSnapshot]:
+        self._cut_at_us = boundary_us
+        self._learn()
+        snapshots = []
+        if self._unfitted and boundary_us % (self.schedule.refit_days * DAY_US) == 0:
+            snapshots += self._refitted(boundary_us)
+        if self._unpublished:
+            self._unpublished = False
+            self._online_version += 1
+            version, labels = self._online_version, self.champion.learned
+            champion, challenger = self.champion.encode(), self.challenger.encode()
+            snapshots += [
+                _snapshot(CHAMPION, "online", version, boundary_us, labels, champion),
+                _snapshot(CHALLENGER, "challenger", version, boundary_us, labels, challenger),
+            ]
+        return snapshots
+
+    def _learn(self) -> None:
+        """Learn what is pending, in order, from the rows as scored."""
+        pending, self._pending = self._pending, []
+        found = self.store.find(list(dict.fromkeys(label.payment_id for label in pending)))
+        known = [label for label in pending if label.payment_id in found]
+        for label in pending:
+            if label.payment_id not in found:
+                self._wait(label)
+        places = {payment_id: place for place, payment_id in enumerate(found)}
+        rows = [payment.row for payment in found.values()]
+        numbers = numbers_of(rows)
+        slots, linear = slots_of(rows, numbers).tolist(), linear_values(numbers).tolist()
+        standings = {payment_id: payment.standing for payment_id, payment in found.items()}
+        settled: dict[str, Settled] = {}
+        for label in known:
+            before = standings[label.payment_id]
+            effect, after = settle(before, label)
+            self.counts[effect.value] += 1
+            if after is None or after == before:
+                continue
+            place = places[label.payment_id]
+            if effect in (Effect.TAUGHT, Effect.REVOKED):
+                self._step([slot for slot in slots[place] if slot], linear[place], rows[place], before, after)
+            standings[label.payment_id] = after
+            kept = in_history(label.payment_id, after.fraud)
+            settled[label.payment_id] = Settled(
+                label.payment_id, after, numbers[place].tobytes() if kept else None
+            )
+        self.store.settle(list(settled.values()))
+
+    def _step(
+        self, slots: list[int], linear: list[float], row: Row, before: Standing | None, after: Standing
+    ) -> None:
+        if before is not None:
+            self.champion.learn(slots, linear, before.fraud, weight=-1.0)
+        self.champion.learn(slots, linear, after.fraud)
+        self.challenger.learn(row, after.fraud)
+        self._unpublished = self._unfitted = True
+
+    def _wait(self, label: Label) -> None:
+        self.counts["waiting"] += 1
+        self._waiting.setdefault(label.payment_id, []).append(label)
+        if len(self._waiting) > WAITING_MAX:
+            self.counts["dropped"] += len(self._waiting.pop(next(iter(self._waiting))))
+
+    def _refitted(self, boundary_us: int) -> list[ModelSnapshot]:
+        """The boosting from the labels of the last `history_days`, where there are enough."""
+        self._unfitted = False
+        numbers, frauds = self.store.history(boundary_us - self.schedule.history_days * DAY_US, boundary_us)
+        count = int(frauds.sum())
+        if count < self.schedule.refit_frauds_min or len(frauds) - count < self.schedule.refit_genuine_min:
+            return []
+        self._batch_version += 1
+        state = fit(numbers, frauds).encode()
+        return [_snapshot(BOOSTING, "batch", self._batch_version, boundary_us, len(frauds), state)]
+
+
+def _rounded_up(moment_us: int, step_us: int) -> int:
+    return -(-moment_us // step_us) * step_us
+
+
+def _snapshot(
+    name: str, kind: SnapshotKind, version: int, in_force_from_us: int, labels: int, state: bytes
+) -> ModelSnapshot:
+    return ModelSnapshot(
+        name=name,
+        kind=kind,
+        version=version,
+        in_force_from_us=in_force_from_us,
+        labels=labels,
+        state=state,
+    )
