@@ -3,7 +3,8 @@
 GatewayError
 ├── RequestError                  what the caller sent, or asked for, is refused: permanent
 │   ├── InvalidRequestError           400, with the member's name in `param`
-│   │   └── CardDataError                 400: a card number where none may be
+│   │   ├── CardDataError                 400: a card number where none may be
+│   │   └── UnexpectedStateError          400: the intent's status does not allow this step
 │   ├── AuthenticationError           401
 │   ├── CardDeclinedError             402, with the intent as it now stands
 │   ├── NotFoundError                 404
@@ -11,6 +12,7 @@ GatewayError
 │   ├── ConflictError                 409: another request changed the same thing first; retryable
 │   ├── BodyTooLargeError             413
 │   └── UnsupportedMediaError         415
+├── TableError                    a file of ranges that is not one: the program does not start
 └── UnavailableError              retryable: something that Weir needs gives no answer now (503)
     ├── ProcessorUnavailableError     the processor did not answer in time
     ├── ApiUnavailableError           the API did not answer the processor in time
@@ -56,6 +58,18 @@ class CardDataError(InvalidRequestError):
             "This listener does not accept card numbers. Send them to the tokens endpoint alone.",
             code="card_data_not_accepted",
         )
+
+
+class UnexpectedStateError(InvalidRequestError):
+    """The intent's status does not allow the step."""
+
+    def __init__(self, step: str, status: str) -> None:
+        super().__init__(
+            f"This payment intent's status is {status}, which does not allow: {step}.",
+            code="payment_intent_unexpected_state",
+        )
+        self.step = step
+        self.status = status
 
 
 class AuthenticationError(RequestError):
@@ -135,6 +149,13 @@ class UnsupportedMediaError(RequestError):
             "Send application/json or application/x-www-form-urlencoded, in UTF-8.",
             code="media_type_unsupported",
         )
+
+
+class TableError(GatewayError):
+    """A table given by path cannot be read."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="table_unreadable")
 
 
 class UnavailableError(GatewayError):

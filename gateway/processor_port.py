@@ -23,14 +23,14 @@ import msgspec
 from events.types import Mode
 
 AnswerStatus = Literal["approved", "declined", "captured", "reversed", "unknown"]
-"""`unknown`: never heard of this attempt, or its end is still being found out. Ask again, or authorize again."""
+"""`unknown`: never heard of this attempt, or its end is still being found out: ask, or authorize, again."""
 
 TestRisk = Literal["blocked", "highest", "elevated"]
 """What a documented test card asks of the risk decision, whatever the engine says (test mode only)."""
 
 
 class AuthorizationRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt to authorize. `attempt_id` is the idempotency key for good; `occurred_at` is business time."""
+    """One attempt to authorize; `attempt_id` makes it idempotent for good, `occurred_at` is business time."""
 
     attempt_id: str
     token: str
@@ -74,15 +74,15 @@ class ProcessorAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class Processor(Protocol):
     """Authorizes, captures and reverses by attempt id; survives being asked twice, late, or after a crash.
 
-    Every method raises `ProcessorUnavailableError` (gateway.errors) where no answer came in time: then anything
-    may have happened, and the caller asks again. Amounts are minor units of the attempt's currency.
+    Every method raises `ProcessorUnavailableError` (gateway.errors) where no answer came in time: then
+    anything may have happened, and the caller asks again. Amounts are minor units of the attempt's currency.
     """
 
     async def authorize(self, request: AuthorizationRequest) -> ProcessorAnswer:
         """The attempt's answer; sent to the network at most once in effect per `attempt_id`.
 
-        A repeated call gives the stored answer, or waits for the one under way, or `unknown` when the network's
-        answer is still being found out. An attempt that was reversed before stays `reversed`.
+        A repeated call gives the stored answer, or waits for the one under way, or `unknown` when the
+        network's answer is still being found out. An attempt that was reversed before stays `reversed`.
         """
         ...
 
@@ -108,8 +108,8 @@ class Processor(Protocol):
 class TokenRegistration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A token that the processor made, as everyone but the processor may know it.
 
-    `api_key` is the shopper-facing request's key, which the API checks; `fingerprint` is the processor's keyed
-    hash of the card number (the same for one number), from which the API makes its own surrogate.
+    `api_key` is the shopper-facing request's key, which the API checks; `fingerprint` is the processor's
+    keyed hash of the card number (the same for one number), from which the API makes its own surrogate.
     `brand` is lower case (`visa`), `issuer_country` ISO 3166 alpha-2.
     """
 

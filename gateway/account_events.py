@@ -1,0 +1,108 @@
+"""Shoppers' sign-ins and failures at a merchant: the only way in for them."""
+
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy import Connection
+
+from events.crash import crash_point, declare
+from events.types import SignInAttempted
+from gateway.auth import Caller, Keys
+from gateway.errors import InvalidRequestError
+from gateway.facts import Facts
+from gateway.geo import Geography
+from gateway.labels import FUTURE_MAX
+from gateway.moments import microseconds
+from gateway.outbox import Relay
+from gateway.personal import PersonalData
+from gateway.requests import AccountEvent, RiskContextInput
+from gateway.shopper import known_shopper, risk_context, subject_of
+from gateway.store.writer import Store
+
+declare({"gateway.account_event.kept": "a sign-in is durable in the outbox, its caller has not heard"})
+
+PAST_MAX = timedelta(days=30)
+"""How late a sign-in may be told: the longest window that counts them."""
+
+
+class SignIn(msgspec.Struct, frozen=True, kw_only=True):
+    """A sign-in as the API tells it back."""
+
+    id: str
+    type: str
+    occurred_at: datetime
+
+
+class AccountEvents:
+    """Takes sign-ins in."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        facts: Facts,
+        keys: Keys,
+        relay: Relay,
+        personal: PersonalData,
+        geography: Geography,
+    ) -> None:
+        self._store = store
+        self._facts = facts
+        self._keys = keys
+        self._relay = relay
+        self._personal = personal
+        self._geography = geography
+
+    async def record(self, caller: Caller, body: AccountEvent) -> SignIn:
+        """Raises `InvalidRequestError` for absurd times and for a sign-in of nobody from nowhere."""
+        now = self._keys.at(caller)
+        at = body.occurred_at or now
+        if not now - PAST_MAX <= at <= now + FUTURE_MAX:
+            raise InvalidRequestError(
+                "A sign-in is told within thirty days of it, and not before it.",
+                code="time_out_of_range",
+                param="occurred_at",
+            )
+        if body.customer is None and body.ip is None and body.device_id is None:
+            raise InvalidRequestError(
+                "Give a customer, an IP or a device.", code="parameter_missing", param="customer"
+            )
+        event_id = await self._store.write(lambda c: self._kept(c, caller, body, at))
+        crash_point("gateway.account_event.kept")
+        self._relay.nudge()
+        return SignIn(id=event_id, type=body.type, occurred_at=at)
+
+    def _kept(self, connection: Connection, caller: Caller, body: AccountEvent, at: datetime) -> str:
+        event_id = self._facts.event_id(at)
+        given = RiskContextInput(
+            ip=body.ip, device_id=body.device_id, email=body.email, user_agent=body.user_agent
+        )
+        shopper = known_shopper(
+            given, merchant_id=caller.merchant_id, customer=body.customer, geography=self._geography
+        )
+        subject = subject_of(
+            connection,
+            self._personal,
+            mode=caller.mode,
+            merchant_id=caller.merchant_id,
+            customer=body.customer,
+            payment_id=event_id,
+        )
+        context = risk_context(
+            connection, self._personal, shopper, mode=caller.mode, subject=subject, at_us=microseconds(at)
+        )
+        event = SignInAttempted(
+            id=event_id,
+            occurred_at=at,
+            merchant_id=caller.merchant_id,
+            mode=caller.mode,
+            succeeded=body.type == "sign_in",
+            customer=context.customer,
+            device=context.device,
+            ip=context.ip,
+            ip_country=context.ip_country,
+            subject=subject,
+            sealed=context.sealed,
+        )
+        self._facts.record(connection, "accounts", context.customer or caller.merchant_id, event)
+        return event_id

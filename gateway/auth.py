@@ -1,0 +1,197 @@
+"""Merchants and their API keys. A key is random and shown once; only an HMAC-SHA-256 of it is kept.
+
+Test keys (`sk_test_…`) and live keys (`sk_live_…`) are two worlds. With a test key a request may carry its
+own time, which the platform's test clock follows; live keys are refused it.
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, insert, select, update
+
+from events.clock import Clock, FollowingClock
+from events.types import Mode
+from gateway.errors import AuthenticationError, InvalidRequestError, NotFoundError
+from gateway.facts import Facts
+from gateway.moments import microseconds, moment
+from gateway.store.tables import api_keys, merchants
+from gateway.store.writer import Store
+
+TEST_TIME_HEADER = "weir-test-time"
+_KEY = re.compile(r"sk_(test|live)_[0-9a-f]{48}")
+_YEARS = range(1990, 2101)
+
+
+class Merchant(msgspec.Struct, frozen=True, kw_only=True):
+    """Who sells. `category` is an ISO 18245 code (MCC), `country` ISO 3166 alpha-2."""
+
+    id: str
+    name: str
+    category: str | None = None
+    country: str | None = None
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks, in which world, and when in business time (None: whatever that world's clock says)."""
+
+    key_id: str
+    merchant_id: str
+    mode: Mode
+    at: datetime | None = None
+
+
+class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A key as anyone may see it: never the key itself, only its last four characters."""
+
+    id: str
+    merchant_id: str
+    mode: Mode
+    ending: str
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+
+class NewKey(NamedTuple):
+    """A key at the one moment when it is shown."""
+
+    id: str
+    secret: str
+
+
+class Keys:
+    """Who a key belongs to, and what time it is for them."""
+
+    def __init__(self, *, store: Store, secret: bytes, live: Clock, test: FollowingClock) -> None:
+        self._store = store
+        self._secret = secret
+        self._live = live
+        self._test = test
+
+    async def authenticate(self, presented: str, test_time: str | None = None) -> Caller:
+        """The caller behind a key; raises `AuthenticationError`, and `InvalidRequestError` for the time."""
+        if not _KEY.fullmatch(presented):
+            raise AuthenticationError()
+        digest = key_digest(self._secret, presented)
+        caller = await self._store.read(lambda connection: _caller(connection, digest))
+        if test_time is None:
+            return caller
+        if caller.mode == "live":
+            raise InvalidRequestError(
+                "Live keys are refused a time of their own.", code="test_time_refused", param=TEST_TIME_HEADER
+            )
+        at = parse_test_time(test_time)
+        self._test.follow(at)
+        return msgspec.structs.replace(caller, at=at)
+
+    def now(self, mode: Mode) -> datetime:
+        return (self._test if mode == "test" else self._live).now()
+
+    def at(self, caller: Caller) -> datetime:
+        """The business time of a request."""
+        return caller.at or self.now(caller.mode)
+
+
+def key_digest(secret: bytes, key: str) -> bytes:
+    return hmac.new(secret, key.encode(), hashlib.sha256).digest()
+
+
+def parse_test_time(text: str) -> datetime:
+    """RFC 3339 with a zone; raises `InvalidRequestError`."""
+    try:
+        at = msgspec.convert(text, datetime)
+    except msgspec.ValidationError:
+        at = None
+    if at is None or at.tzinfo is None or at.year not in _YEARS:
+        raise InvalidRequestError(
+            "Give a time such as 2026-01-05T10:00:00.000000Z.",
+            code="parameter_invalid",
+            param=TEST_TIME_HEADER,
+        )
+    return at.astimezone(UTC)
+
+
+def create_merchant(
+    connection: Connection, facts: Facts, merchant: Merchant, *, at: datetime, actor: str
+) -> None:
+    """Raises `InvalidRequestError` where the id is taken."""
+    if connection.execute(select(merchants.c.id).where(merchants.c.id == merchant.id)).first():
+        raise InvalidRequestError("There is such a merchant already.", code="merchant_exists", param="id")
+    row = {**msgspec.structs.asdict(merchant), "created_us": microseconds(at)}
+    connection.execute(insert(merchants), row)
+    facts.audit(connection, at, actor=actor, action="merchant.create", resource=merchant.id)
+
+
+def load_merchant(connection: Connection, merchant_id: str) -> Merchant:
+    row = connection.execute(select(merchants).where(merchants.c.id == merchant_id)).one_or_none()
+    if row is None:
+        raise NotFoundError("There is no such merchant.", param="merchant")
+    return Merchant(id=row.id, name=row.name, category=row.category, country=row.country)
+
+
+def create_key(
+    connection: Connection,
+    facts: Facts,
+    *,
+    merchant_id: str,
+    mode: Mode,
+    secret: bytes,
+    entropy: Callable[[int], bytes],
+    at: datetime,
+    actor: str,
+) -> NewKey:
+    """Make a key; the text in the answer is nowhere else."""
+    load_merchant(connection, merchant_id)
+    key = NewKey(facts.new_id("key"), f"sk_{mode}_{entropy(24).hex()}")
+    row = {
+        "id": key.id,
+        "merchant_id": merchant_id,
+        "mode": mode,
+        "digest": key_digest(secret, key.secret),
+        "ending": key.secret[-4:],
+        "created_us": microseconds(at),
+    }
+    connection.execute(insert(api_keys), row)
+    facts.audit(connection, at, actor=actor, action="api_key.create", resource=key.id)
+    return key
+
+
+def list_keys(connection: Connection, merchant_id: str | None = None) -> list[ApiKey]:
+    """All keys, or one merchant's, oldest first."""
+    query = select(api_keys).order_by(api_keys.c.created_us, api_keys.c.id)
+    if merchant_id is not None:
+        query = query.where(api_keys.c.merchant_id == merchant_id)
+    return [
+        ApiKey(
+            id=row.id,
+            merchant_id=row.merchant_id,
+            mode=row.mode,
+            ending=row.ending,
+            created_at=moment(row.created_us),
+            revoked_at=None if row.revoked_us is None else moment(row.revoked_us),
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def revoke_key(connection: Connection, facts: Facts, key_id: str, *, at: datetime, actor: str) -> None:
+    """From the commit on the key opens nothing; raises `NotFoundError`."""
+    revoked = connection.execute(
+        update(api_keys).where(api_keys.c.id == key_id, api_keys.c.revoked_us.is_(None)),
+        {"revoked_us": microseconds(at)},
+    )
+    if not revoked.rowcount:
+        raise NotFoundError("There is no such key in force.")
+    facts.audit(connection, at, actor=actor, action="api_key.revoke", resource=key_id)
+
+
+def _caller(connection: Connection, digest: bytes) -> Caller:
+    row = connection.execute(select(api_keys).where(api_keys.c.digest == digest)).one_or_none()
+    # The look-up is by digest, whose timing tells nothing of the key; the comparison closes the rest.
+    if row is None or row.revoked_us is not None or not hmac.compare_digest(row.digest, digest):
+        raise AuthenticationError()
+    return Caller(key_id=row.id, merchant_id=row.merchant_id, mode=row.mode)

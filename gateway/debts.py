@@ -1,0 +1,116 @@
+"""What the gateway owes the network: captures and voids that are committed and have yet to be told.
+
+Each is driven until the processor has acknowledged it; only then does its event (`payment.captured`,
+`payment.canceled`) say that it happened.
+"""
+
+import msgspec
+import structlog
+from sqlalchemy import Connection
+
+from events.crash import crash_point, declare
+from events.types import PaymentCanceled, PaymentCaptured
+from gateway.errors import UnavailableError
+from gateway.facts import Facts
+from gateway.intents import Attempt
+from gateway.moments import moment
+from gateway.outbox import Relay
+from gateway.processor_port import CaptureRequest, Processor, ProcessorAnswer, ReversalRequest
+from gateway.scheduling import RETRY_SECONDS, RETRY_SECONDS_MAX, Scheduling
+from gateway.store.intent_rows import load_attempt, load_intent, save_attempt, save_intent
+from gateway.store.writer import Store
+
+declare(
+    {
+        "gateway.debt.owed": "a capture or void is durable as owed, the processor is not told",
+        "gateway.debt.told": "the processor has done it, the store still shows it as owed",
+        "gateway.debt.paid": "the store shows it as done, its event waits in the outbox",
+    }
+)
+
+
+class Debts:
+    """Captures and voids on their way."""
+
+    def __init__(
+        self, *, store: Store, facts: Facts, relay: Relay, processor: Processor, scheduling: Scheduling
+    ) -> None:
+        self._store = store
+        self._facts = facts
+        self._relay = relay
+        self._processor = processor
+        self._scheduling = scheduling
+        self._driving: set[str] = set()
+        self._log = structlog.get_logger("gateway.debts")
+
+    def drive(self, attempt: Attempt) -> None:
+        """Pay what the attempt owes, if anything and if nobody is at it."""
+        if attempt.phase in ("capturing", "voiding") and attempt.id not in self._driving:
+            self._driving.add(attempt.id)
+            self._scheduling.spawn(self._pay(attempt), f"debt {attempt.id}")
+
+    async def _pay(self, attempt: Attempt) -> None:
+        wait_seconds = RETRY_SECONDS
+        try:
+            while not await self._paid(attempt):
+                await self._scheduling.sleep(wait_seconds)
+                wait_seconds = min(2 * wait_seconds, RETRY_SECONDS_MAX)
+        finally:
+            self._driving.discard(attempt.id)
+
+    async def _paid(self, attempt: Attempt) -> bool:
+        try:
+            crash_point("gateway.debt.owed")
+            answer = await self._told(attempt)
+            crash_point("gateway.debt.told")
+            if not _settles(attempt, answer):
+                # Only an operator can help: the two sides disagree on what was authorized.
+                self._log.error("debt refused", attempt=attempt.id, owed=attempt.phase, answer=answer.status)
+                return False
+            await self._store.write(lambda connection: self._record(connection, attempt, answer))
+        except UnavailableError:
+            return False
+        crash_point("gateway.debt.paid")
+        self._relay.nudge()
+        return True
+
+    async def _told(self, attempt: Attempt) -> ProcessorAnswer:
+        at = moment(attempt.ended_us or attempt.moment_us)
+        if attempt.phase == "voiding":
+            return await self._processor.reverse(attempt.id, ReversalRequest(occurred_at=at))
+        request = CaptureRequest(amount_minor=attempt.capture_minor or 0, occurred_at=at)
+        return await self._processor.capture(attempt.id, request)
+
+    def _record(self, connection: Connection, attempt: Attempt, answer: ProcessorAnswer) -> None:
+        stored = load_attempt(connection, attempt.payment_id, attempt.number)
+        if stored is None or stored.phase != attempt.phase:
+            return
+        intent = load_intent(connection, attempt.payment_id)
+        at = moment(stored.ended_us or stored.moment_us)
+        if stored.phase == "voiding":
+            intent = self._facts.payment(
+                connection,
+                intent,
+                at,
+                PaymentCanceled,
+                reason=intent.cancellation_reason or "unspecified",
+                authorization_id=stored.id,
+            )
+        else:
+            intent = self._facts.payment(
+                connection,
+                intent,
+                at,
+                PaymentCaptured,
+                amount_minor=answer.captured_minor,
+                authorization_id=stored.id,
+            )
+        save_intent(connection, intent)
+        phase = "voided" if stored.phase == "voiding" else "captured"
+        save_attempt(connection, msgspec.structs.replace(stored, phase=phase))
+
+
+def _settles(attempt: Attempt, answer: ProcessorAnswer) -> bool:
+    if attempt.phase == "voiding":
+        return answer.status in ("reversed", "declined")
+    return answer.status == "captured"

@@ -1,0 +1,197 @@
+"""The tail of topic `decisions`: each goes to the flight that waits for it, or acts late.
+
+The position reached is kept: it only passes decisions that were dealt with, so that a restart reads again
+what was not. A decision read twice changes nothing (its attempt has one already).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
+
+import structlog
+from sqlalchemy import Connection, insert, select, update
+
+from events.clock import Clock
+from events.codec import decode
+from events.crash import crash_point, declare
+from events.errors import LogUnavailableError, PositionLostError, UnreadableEventError
+from events.log.port import Log, Reader, Record, TopicPartition
+from events.types import DeadLetter, DecisionMade
+from gateway.errors import UnavailableError
+from gateway.facts import Facts
+from gateway.outbox import Relay
+from gateway.scheduling import RETRY_SECONDS_MAX, Scheduling, persistently
+from gateway.store.tables import positions
+from gateway.store.writer import Store
+
+declare(
+    {
+        "gateway.decisions.received": "a decision is read from the log, nobody has acted on it",
+        "gateway.decisions.position": "the position behind decisions that were dealt with is durable",
+    }
+)
+
+TOPIC = "decisions"
+BATCH_MAX = 256
+IDLE_SECONDS = 0.001
+KEEP_SECONDS = 1.0
+"""How often the position is kept: what is read again after a crash is at most this much."""
+
+T = TypeVar("T")
+Deal = Callable[[DecisionMade], Awaitable[None]]
+
+
+class Progress:
+    """The next offset of each partition below which everything was dealt with, in whatever order."""
+
+    def __init__(self, start: dict[TopicPartition, int]) -> None:
+        self._read = dict(start)
+        self._open: dict[TopicPartition, set[int]] = {partition: set() for partition in start}
+
+    def begun(self, record: Record) -> None:
+        partition = TopicPartition(record.topic, record.partition)
+        self._read[partition] = record.offset + 1
+        self._open[partition].add(record.offset)
+
+    def dealt(self, record: Record) -> None:
+        self._open[TopicPartition(record.topic, record.partition)].discard(record.offset)
+
+    def reached(self) -> dict[TopicPartition, int]:
+        return {partition: min(self._open[partition], default=read) for partition, read in self._read.items()}
+
+
+class DecisionTail:
+    """Reads decisions forward and deals with each."""
+
+    def __init__(
+        self,
+        *,
+        log: Log,
+        store: Store,
+        facts: Facts,
+        relay: Relay,
+        scheduling: Scheduling,
+        clock: Clock,
+        deal: Deal,
+    ) -> None:
+        self._log = log
+        self._store = store
+        self._facts = facts
+        self._relay = relay
+        self._scheduling = scheduling
+        self._clock = clock
+        self._deal = deal
+        self._kept: dict[TopicPartition, int] = {}
+        self._logger = structlog.get_logger("gateway.decisions")
+
+    async def run(self) -> None:
+        """Tail until canceled; a log that is away is opened again."""
+        while True:
+            try:
+                await self._tail(await self._start())
+            except (LogUnavailableError, UnavailableError) as error:
+                self._logger.warning("decisions cannot be read", error=type(error).__name__)
+            except PositionLostError:
+                self._logger.error("the position in the decisions is gone: starting at what is left")
+                await persistently(self._scheduling, self._forget_position)
+            await self._scheduling.sleep(RETRY_SECONDS_MAX / 10)
+
+    async def _start(self) -> dict[TopicPartition, int]:
+        kept = await self._store.read(_kept_positions)
+        firsts = await self._blocking(lambda: self._log.starts(TOPIC))
+        self._kept = {
+            TopicPartition(TOPIC, number): kept.get(number, first) for number, first in enumerate(firsts)
+        }
+        return dict(self._kept)
+
+    async def _tail(self, start: dict[TopicPartition, int]) -> None:
+        progress = Progress(start)
+        reader = await self._blocking(lambda: self._log.reader(start))
+        keep_at = self._clock.monotonic() + KEEP_SECONDS
+        try:
+            while True:
+                records = await self._blocking(partial(_poll, reader, self._scheduling.poll_wait_seconds))
+                for record in records:
+                    self._received(record, progress)
+                if self._clock.monotonic() >= keep_at:
+                    await self._keep(progress)
+                    keep_at = self._clock.monotonic() + KEEP_SECONDS
+                if not records:
+                    await self._scheduling.sleep(IDLE_SECONDS)
+        finally:
+            await self._blocking(reader.close)
+
+    def _received(self, record: Record, progress: Progress) -> None:
+        crash_point("gateway.decisions.received")
+        progress.begun(record)
+        dealing = self._scheduling.spawn(self._dealt(record), f"decision {record.partition}/{record.offset}")
+        dealing.add_done_callback(partial(_mark_dealt, record, progress))
+
+    async def _dealt(self, record: Record) -> None:
+        try:
+            decision = decode(record.value)
+            if not isinstance(decision, DecisionMade):
+                raise UnreadableEventError("this is not a decision")
+        except UnreadableEventError as error:
+            reason = error.reason
+            await persistently(self._scheduling, lambda: self._bury(record, reason))
+            return
+        await persistently(self._scheduling, lambda: self._deal(decision))
+
+    async def _bury(self, record: Record, reason: str) -> None:
+        at = self._clock.now()
+        letter = DeadLetter(
+            id=self._facts.event_id(at),
+            occurred_at=at,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            reason=reason,
+            key=record.key,
+            value=record.value,
+        )
+        await self._store.write(lambda c: self._facts.record(c, "dead-letters", record.topic, letter))
+        self._relay.nudge()
+
+    async def _keep(self, progress: Progress) -> None:
+        reached = progress.reached()
+        moved = {
+            partition: offset for partition, offset in reached.items() if offset != self._kept[partition]
+        }
+        if moved:
+            await self._store.write(lambda c: _keep_positions(c, moved))
+            crash_point("gateway.decisions.position")
+            self._kept.update(moved)
+
+    async def _forget_position(self) -> None:
+        firsts = await self._blocking(lambda: self._log.starts(TOPIC))
+        start = {TopicPartition(TOPIC, number): first for number, first in enumerate(firsts)}
+        await self._store.write(lambda c: _keep_positions(c, start))
+
+    def _blocking(self, work: Callable[[], T]) -> Awaitable[T]:
+        return self._scheduling.run_blocking("decisions", work)
+
+
+def _poll(reader: Reader, wait_seconds: float) -> list[Record]:
+    return reader.poll(BATCH_MAX, wait_seconds)
+
+
+def _mark_dealt(record: Record, progress: Progress, task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and task.exception() is None:
+        progress.dealt(record)
+
+
+def _kept_positions(connection: Connection) -> dict[int, int]:
+    query = select(positions.c.partition, positions.c.next_offset).where(positions.c.topic == TOPIC)
+    return {row.partition: row.next_offset for row in connection.execute(query)}
+
+
+def _keep_positions(connection: Connection, reached: dict[TopicPartition, int]) -> None:
+    for partition, offset in reached.items():
+        row = {"topic": partition.topic, "partition": partition.partition, "next_offset": offset}
+        known = update(positions).where(
+            positions.c.topic == partition.topic, positions.c.partition == partition.partition
+        )
+        if not connection.execute(known, {"next_offset": offset}).rowcount:
+            connection.execute(insert(positions), row)

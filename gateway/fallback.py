@@ -1,0 +1,57 @@
+"""The fallback policy: what decides when the engine's decision is later than the deadline.
+
+It reads the request's own fields only, never blocks (a late block still acts), and holds the capture of what
+looks odd, because a hold can be lifted and a capture can't be undone here.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from events.types import CardFacts, Outcome, RiskContext
+
+
+class FallbackRule(NamedTuple):
+    """A reason to hold, in words, and when it applies."""
+
+    text: str
+    applies: Callable[[CardFacts, RiskContext], bool]
+
+
+def _nothing_known(_card: CardFacts, context: RiskContext) -> bool:
+    return context.device is None and context.ip is None and context.email is None
+
+
+def _country_differs_twice(card: CardFacts, context: RiskContext) -> bool:
+    known = (context.ip_country, context.billing_country)
+    return card.issuer_country is not None and all(c not in (None, card.issuer_country) for c in known)
+
+
+def _anonymous_prepaid(card: CardFacts, context: RiskContext) -> bool:
+    return card.funding == "prepaid" and context.customer is None
+
+
+FALLBACK_RULES = (
+    FallbackRule("nothing is known of the shopper: no device, IP or email", _nothing_known),
+    FallbackRule(
+        "the card's country is neither the IP's nor the billing address's country", _country_differs_twice
+    ),
+    FallbackRule("a prepaid card of a shopper without an account", _anonymous_prepaid),
+)
+
+
+class FallbackDecision(NamedTuple):
+    """What the policy says, and why."""
+
+    outcome: Outcome
+    reasons: tuple[str, ...]
+
+
+def fallback(card: CardFacts, context: RiskContext) -> FallbackDecision:
+    """Review where a rule applies, else allow.
+
+    >>> card = CardFacts(token="t", surrogate="c", bin="424242", last4="4242", brand="visa")
+    >>> fallback(card, RiskContext(ip="ip_1")).outcome
+    'allow'
+    """
+    reasons = tuple(rule.text for rule in FALLBACK_RULES if rule.applies(card, context))
+    return FallbackDecision("review" if reasons else "allow", reasons)

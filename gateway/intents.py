@@ -1,0 +1,207 @@
+"""A payment intent and what may become of it: pure functions, every legal step in one table.
+
+Step \\ from            requires_payment_method  requires_confirmation  processing  requires_capture
+attach                 requires_confirmation    requires_confirmation
+confirm                processing               processing
+block, decline                                                         requires_payment_method
+hold                                                                   requires_capture
+succeed                                                                succeeded
+capture                                                                            succeeded
+cancel                 canceled                 canceled                           canceled
+
+`succeeded` and `canceled` are the ends. The table below is the one that is in force.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from events.types import CardFacts, Mode, RiskContext
+from gateway.errors import InvalidRequestError, UnexpectedStateError
+from gateway.processor_port import TestRisk
+
+Status = Literal[
+    "requires_payment_method",
+    "requires_confirmation",
+    "processing",
+    "requires_capture",
+    "succeeded",
+    "canceled",
+]
+Step = Literal["attach", "confirm", "block", "decline", "hold", "succeed", "capture", "cancel"]
+CaptureMethod = Literal["automatic", "manual"]
+
+LEGAL: Mapping[Step, Mapping[Status, Status]] = {
+    "attach": {
+        "requires_payment_method": "requires_confirmation",
+        "requires_confirmation": "requires_confirmation",
+    },
+    "confirm": {"requires_payment_method": "processing", "requires_confirmation": "processing"},
+    "block": {"processing": "requires_payment_method"},
+    "decline": {"processing": "requires_payment_method"},
+    "hold": {"processing": "requires_capture"},
+    "succeed": {"processing": "succeeded"},
+    "capture": {"requires_capture": "succeeded"},
+    "cancel": {
+        "requires_payment_method": "canceled",
+        "requires_confirmation": "canceled",
+        "requires_capture": "canceled",
+    },
+}
+
+Phase = Literal[
+    "assessing", "blocked", "declined", "authorized", "capturing", "captured", "voiding", "voided"
+]
+"""Where an attempt stands. `assessing`, `capturing` and `voiding` are unfinished: something is owed, and the
+gateway drives them on until it is done, across restarts."""
+
+UNFINISHED: tuple[Phase, ...] = ("assessing", "capturing", "voiding")
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How risk and network answered, in Stripe's words."""
+
+    type: Literal["authorized", "manual_review", "issuer_declined", "blocked", "invalid"]
+    network_status: Literal[
+        "approved_by_network", "declined_by_network", "not_sent_to_network", "reversed_after_approval"
+    ]
+    reason: str | None = None
+    risk_level: Literal["normal", "elevated", "highest", "not_assessed", "unknown"] = "unknown"
+    risk_score: int | None = None
+    seller_message: str = ""
+
+
+class PaymentError(msgspec.Struct, frozen=True, kw_only=True):
+    """Why the last attempt failed, as a payer may read it."""
+
+    type: Literal["card_error"] = "card_error"
+    code: str
+    decline_code: str | None = None
+    message: str
+
+
+class Intent(msgspec.Struct, frozen=True, kw_only=True):
+    """One payment as its merchant sees it. `version` counts its changes, `sequence` its events."""
+
+    id: str
+    merchant_id: str
+    mode: Mode
+    status: Status
+    amount_minor: int
+    currency: str
+    capture_method: CaptureMethod
+    created_us: int
+    subject: str
+    amount_capturable_minor: int = 0
+    amount_received_minor: int = 0
+    token: str | None = None
+    customer: str | None = None
+    metadata: dict[str, str] = {}
+    sealed_context: bytes | None = None
+    outcome: Outcome | None = None
+    last_error: PaymentError | None = None
+    review_id: str | None = None
+    cancellation_reason: str | None = None
+    canceled_us: int | None = None
+    not_assessed: bool = False
+    late_block_after_capture: bool = False
+    attempts: int = 0
+    sequence: int = 0
+    version: int = 0
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One confirm of an intent. `moment_us` is the confirm's business time; its events carry it.
+
+    `assessed` is None until decided, then False where a fallback did it; `decision_id` is the engine's
+    decision, which may come later than the fallback's.
+    """
+
+    id: str
+    payment_id: str
+    number: int
+    phase: Phase
+    moment_us: int
+    card: CardFacts
+    context: RiskContext
+    test_risk: TestRisk | None = None
+    assessed: bool | None = None
+    decision_id: str | None = None
+    approval_code: str | None = None
+    network_reference: str | None = None
+    capture_minor: int | None = None
+    ended_us: int | None = None
+
+
+def stepped(intent: Intent, step: Step) -> Intent:
+    """The intent one legal step on; raises `UnexpectedStateError`.
+
+    >>> intent = Intent(id="pi_1", merchant_id="m", mode="test", status="processing", amount_minor=100,
+    ...                 currency="EUR", capture_method="automatic", created_us=0, subject="pi_1")
+    >>> stepped(intent, "succeed").status
+    'succeeded'
+    """
+    after = LEGAL[step].get(intent.status)
+    if after is None:
+        raise UnexpectedStateError(step, intent.status)
+    return msgspec.structs.replace(intent, status=after)
+
+
+def attached(intent: Intent, token: str) -> Intent:
+    return msgspec.structs.replace(stepped(intent, "attach"), token=token)
+
+
+def confirmed(intent: Intent) -> Intent:
+    """A new attempt begins: what the last one left is gone."""
+    return msgspec.structs.replace(
+        stepped(intent, "confirm"),
+        attempts=intent.attempts + 1,
+        last_error=None,
+        outcome=None,
+        not_assessed=False,
+    )
+
+
+def refused(
+    intent: Intent, step: Literal["block", "decline"], outcome: Outcome, error: PaymentError
+) -> Intent:
+    """Blocked by Weir or declined by the issuer: another payment method may be tried."""
+    return msgspec.structs.replace(stepped(intent, step), token=None, outcome=outcome, last_error=error)
+
+
+def held(intent: Intent, outcome: Outcome, review_id: str | None) -> Intent:
+    """Authorized; the capture waits for the merchant, or for a review."""
+    return msgspec.structs.replace(
+        stepped(intent, "hold"),
+        outcome=outcome,
+        review_id=review_id,
+        amount_capturable_minor=intent.amount_minor,
+    )
+
+
+def succeeded(intent: Intent, outcome: Outcome) -> Intent:
+    """Authorized under automatic capture: the whole amount is taken."""
+    return msgspec.structs.replace(
+        stepped(intent, "succeed"), outcome=outcome, amount_received_minor=intent.amount_minor
+    )
+
+
+def captured(intent: Intent, amount_minor: int | None) -> Intent:
+    """All (None) or part of what was authorized is taken; what remains is released."""
+    after = stepped(intent, "capture")
+    taken = intent.amount_capturable_minor if amount_minor is None else amount_minor
+    if taken > intent.amount_capturable_minor:
+        raise InvalidRequestError(
+            "amount_to_capture is larger than what can be captured.",
+            code="amount_too_large",
+            param="amount_to_capture",
+        )
+    return msgspec.structs.replace(after, amount_received_minor=taken, amount_capturable_minor=0)
+
+
+def canceled(intent: Intent, reason: str | None, at_us: int) -> Intent:
+    after = stepped(intent, "cancel")
+    return msgspec.structs.replace(
+        after, cancellation_reason=reason, canceled_us=at_us, amount_capturable_minor=0
+    )

@@ -1,0 +1,120 @@
+"""Transactional outbox: events are rows of the commit that makes them true; a relay puts them on the log.
+
+Rows leave in the order of their numbers, so the events of one payment keep their order. A row goes when the
+log has acknowledged it; a crash in between sends it again, and consumers drop it by its event id.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from functools import partial
+from typing import NamedTuple
+
+import structlog
+from sqlalchemy import Connection, delete, insert, select
+
+from events.codec import encode
+from events.crash import crash_point, declare
+from events.errors import LogUnavailableError
+from events.log.port import Log, Outgoing
+from events.types import Event
+from gateway.errors import UnavailableError
+from gateway.scheduling import Scheduling
+from gateway.store.tables import outbox
+from gateway.store.writer import Store
+
+declare(
+    {
+        "gateway.outbox.before_append": "events are durable in the store and not on the log",
+        "gateway.outbox.after_append": "events are on the log and still in the outbox: they will come twice",
+        "gateway.outbox.after_forget": "events are on the log and gone from the outbox",
+    }
+)
+
+BATCH_MAX = 512
+POLL_SECONDS = 0.5
+"""How often the relay looks unasked: other programs (`weir api-keys`, …) put rows in and can't nudge."""
+RETRY_SECONDS = 0.5
+
+
+def enqueue(connection: Connection, topic: str, key: str, event: Event) -> None:
+    """Add an event to the work's own commit."""
+    connection.execute(insert(outbox), {"topic": topic, "key": key.encode(), "value": encode(event)})
+
+
+class _Row(NamedTuple):
+    id: int
+    topic: str
+    key: bytes
+    value: bytes
+
+
+class Relay:
+    """Moves rows of the outbox to the log, as soon as it is nudged."""
+
+    def __init__(self, store: Store, log: Log, scheduling: Scheduling) -> None:
+        self._store = store
+        self._log = log
+        self._scheduling = scheduling
+        self._nudged = asyncio.Event()
+        self._sent_to = 0
+        self._forgetting: list[int] = []
+        self._logger = structlog.get_logger("gateway.outbox")
+
+    def nudge(self) -> None:
+        """Something was committed that waits for the log."""
+        self._nudged.set()
+
+    async def run(self) -> None:
+        """Relay until canceled; an unreachable log or store is tried again."""
+        while True:
+            self._nudged.clear()
+            try:
+                await self.drain()
+            except (LogUnavailableError, UnavailableError) as error:
+                self._logger.warning("events wait in the outbox", error=type(error).__name__)
+                await self._scheduling.sleep(RETRY_SECONDS)
+                continue
+            await self._nudge_or_poll()
+
+    async def drain(self) -> None:
+        """Send all that is waiting now."""
+        while rows := await self._store.read(self._next_rows):
+            await self._append([Outgoing(row.topic, row.key, row.value) for row in rows])
+            self._sent_to = rows[-1].id
+            self._forget(row.id for row in rows)
+
+    async def _append(self, records: list[Outgoing]) -> None:
+        crash_point("gateway.outbox.before_append")
+        await self._scheduling.run_blocking("log-appends", lambda: self._log.append(records))
+        crash_point("gateway.outbox.after_append")
+
+    def _next_rows(self, connection: Connection) -> list["_Row"]:
+        query = select(outbox).where(outbox.c.id > self._sent_to).order_by(outbox.c.id).limit(BATCH_MAX)
+        return [_Row(*row) for row in connection.execute(query)]
+
+    def _forget(self, numbers: Iterable[int]) -> None:
+        # Beside the next append, not before it: a decision that is waited for may stand behind.
+        idle = not self._forgetting
+        self._forgetting.extend(numbers)
+        if idle:
+            self._scheduling.spawn(self._delete_sent(), "outbox-forget")
+
+    async def _delete_sent(self) -> None:
+        while numbers := list(self._forgetting):
+            try:
+                await self._store.write(partial(_delete, numbers))
+            except UnavailableError:
+                await self._scheduling.sleep(RETRY_SECONDS)
+                continue
+            crash_point("gateway.outbox.after_forget")
+            del self._forgetting[: len(numbers)]
+
+    async def _nudge_or_poll(self) -> None:
+        try:
+            await asyncio.wait_for(self._nudged.wait(), POLL_SECONDS)
+        except TimeoutError:
+            return
+
+
+def _delete(numbers: list[int], connection: Connection) -> None:
+    connection.execute(delete(outbox).where(outbox.c.id.in_(numbers)))

@@ -1,0 +1,124 @@
+"""Data subjects: keys that seal their personal fields, and surrogates for what is counted.
+
+A subject is the merchant's customer, else the payment itself. Its key and its mappings (keyed hash → random
+surrogate) are rows; `erase` deletes them, and with them the log, the engine's state and every sealed field
+forget the person at once, while nothing is rewritten and every sum stays.
+"""
+
+from collections.abc import Callable, Mapping
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import Connection, delete, insert, select, update
+
+from events.ids import prefixed
+from events.personal import KEY_BYTES, NONCE_BYTES, keyed_hash, seal, unseal
+from events.types import Mode
+from gateway.errors import NotFoundError
+from gateway.store.tables import intents, subject_keys, subject_surrogates, surrogates, tokens
+
+Entropy = Callable[[int], bytes]
+
+PREFIXES = {"card": "card", "device": "dev", "ip": "ip", "email": "email", "customer": "cust"}
+"""Kind of entity → prefix of its surrogates."""
+
+
+class PersonalData:
+    """Seals, opens, stands in, and forgets. Methods take the connection of a read or a work."""
+
+    def __init__(self, *, entities_secret: bytes, wrapping_key: bytes, entropy: Entropy) -> None:
+        self._secret = entities_secret
+        self._wrap = AESGCM(wrapping_key)
+        self._entropy = entropy
+
+    def surrogates(self, connection: Connection, mode: Mode, entities: Mapping[str, str]) -> dict[str, str]:
+        """Kind → surrogate for each kind → value; a value never seen gets a new random surrogate.
+
+        Test and live never meet: one value has a surrogate in each.
+        """
+        digests = self._digests(mode, entities)
+        known = self._known(connection, list(digests.values()))
+        for kind, digest in digests.items():
+            if digest not in known:
+                known[digest] = prefixed(PREFIXES[kind], self._entropy(12))
+                row = {"digest": digest, "kind": kind, "surrogate": known[digest]}
+                connection.execute(insert(surrogates), row)
+        return {kind: known[digest] for kind, digest in digests.items()}
+
+    def link(self, connection: Connection, mode: Mode, subject: str, entities: Mapping[str, str]) -> None:
+        """Remember which mappings lead to a subject, so that they can be deleted with it."""
+        self.link_digests(connection, subject, set(self._digests(mode, entities).values()))
+
+    def link_digests(self, connection: Connection, subject: str, digests: set[bytes]) -> None:
+        """`link` for mappings that are already known by their keyed hash."""
+        linked = subject_surrogates.c.digest
+        known = set(
+            connection.execute(
+                select(linked).where(subject_surrogates.c.subject == subject, linked.in_(digests))
+            ).scalars()
+        )
+        rows = [{"subject": subject, "digest": digest} for digest in sorted(digests - known)]
+        if rows:
+            connection.execute(insert(subject_surrogates), rows)
+
+    def seal(self, connection: Connection, subject: str, fields: dict[str, str], at_us: int) -> bytes | None:
+        """The fields under the subject's key, which is made where it is missing; None for no fields."""
+        if not fields:
+            return None
+        key = self._key(connection, subject)
+        if key is None:
+            key = self._entropy(KEY_BYTES)
+            wrapped = self._wrapped(key, subject)
+            row = {"subject": subject, "wrapped_key": wrapped, "created_us": at_us}
+            connection.execute(insert(subject_keys), row)
+        return seal(fields, key=key, subject=subject, nonce=self._entropy(NONCE_BYTES))
+
+    def unseal(self, connection: Connection, subject: str, sealed: bytes | None) -> dict[str, str]:
+        """The fields, or none where there are none or the subject is forgotten."""
+        key = self._key(connection, subject) if sealed else None
+        return unseal(sealed, key=key, subject=subject) if sealed and key else {}
+
+    def erase(self, connection: Connection, subject: str) -> None:
+        """Forget a subject: key, mappings, cards' tokens, what intents say; raises `NotFoundError`."""
+        forgotten = connection.execute(delete(subject_keys).where(subject_keys.c.subject == subject))
+        own = select(subject_surrogates.c.digest).where(subject_surrogates.c.subject == subject)
+        connection.execute(delete(tokens).where(tokens.c.surrogate_digest.in_(own)))
+        mappings = connection.execute(delete(surrogates).where(surrogates.c.digest.in_(own)))
+        connection.execute(delete(subject_surrogates).where(subject_surrogates.c.subject == subject))
+        blank = update(intents).where(intents.c.subject == subject)
+        touched = connection.execute(blank, {"customer": None, "metadata_json": "{}", "sealed_context": None})
+        if not forgotten.rowcount + mappings.rowcount + touched.rowcount:
+            raise NotFoundError("There is no such person.")
+
+    def customer_subject(
+        self, connection: Connection, mode: Mode, merchant_id: str, customer: str
+    ) -> str | None:
+        """The subject of a merchant's customer; None where unknown or forgotten."""
+        digest = self.digest(mode, "customer", customer_entity(merchant_id, customer))
+        return self._known(connection, [digest]).get(digest)
+
+    def digest(self, mode: Mode, kind: str, value: str) -> bytes:
+        """The keyed hash under which a value's mapping is kept."""
+        return self._digests(mode, {kind: value})[kind]
+
+    def _digests(self, mode: Mode, entities: Mapping[str, str]) -> dict[str, bytes]:
+        return {kind: keyed_hash(self._secret, f"{mode}:{kind}", value) for kind, value in entities.items()}
+
+    def _known(self, connection: Connection, digests: list[bytes]) -> dict[bytes, str]:
+        query = select(surrogates.c.digest, surrogates.c.surrogate).where(surrogates.c.digest.in_(digests))
+        return {row.digest: row.surrogate for row in connection.execute(query)}
+
+    def _key(self, connection: Connection, subject: str) -> bytes | None:
+        query = select(subject_keys.c.wrapped_key).where(subject_keys.c.subject == subject)
+        wrapped = connection.execute(query).scalar_one_or_none()
+        if wrapped is None:
+            return None
+        return self._wrap.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], subject.encode())
+
+    def _wrapped(self, key: bytes, subject: str) -> bytes:
+        nonce = self._entropy(NONCE_BYTES)
+        return nonce + self._wrap.encrypt(nonce, key, subject.encode())
+
+
+def customer_entity(merchant_id: str, customer: str) -> str:
+    """What identifies a customer: two merchants' customers with one name are two people."""
+    return f"{merchant_id}\0{customer}"

@@ -1,0 +1,82 @@
+"""Nothing stays in the middle: every unfinished attempt is driven on, at start and for as long as it runs."""
+
+import structlog
+from sqlalchemy import Connection
+
+from events.types import DecisionMade
+from gateway.auth import Merchant, load_merchant
+from gateway.debts import Debts
+from gateway.errors import GatewayError
+from gateway.flights import Flight, Flights
+from gateway.intents import Attempt, Intent
+from gateway.scheduling import Scheduling
+from gateway.settlement import Settlement
+from gateway.store.intent_rows import load_attempt, load_intent, unfinished_attempts
+from gateway.store.writer import Store
+
+SWEEP_SECONDS = 5.0
+"""How often unfinished attempts are looked for that nobody drives: none should be found after the first."""
+
+
+class Recovery:
+    """Drives on what a crash, or an error nobody foresaw, left behind."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        flights: Flights,
+        settlement: Settlement,
+        debts: Debts,
+        scheduling: Scheduling,
+    ) -> None:
+        self._store = store
+        self._flights = flights
+        self._settlement = settlement
+        self._debts = debts
+        self._scheduling = scheduling
+        self._log = structlog.get_logger("gateway.recovery")
+
+    async def run(self) -> None:
+        """Sweep until canceled."""
+        while True:
+            try:
+                await self.sweep()
+            except GatewayError as error:
+                self._log.warning("the sweep is put off", error=type(error).__name__)
+            await self._scheduling.sleep(SWEEP_SECONDS)
+
+    async def sweep(self) -> None:
+        """Start what every unfinished attempt still needs; what is under way is left alone."""
+        for attempt in await self._store.read(unfinished_attempts):
+            if attempt.phase == "assessing":
+                await self._resume(attempt)
+            else:
+                self._debts.drive(attempt)
+
+    async def deal(self, decision: DecisionMade) -> None:
+        """Hand a decision to what waits for it, and return when it has had its effect."""
+        flight = self._flights.find(decision.payment_id, decision.attempt)
+        if flight is None:
+            attempt = await self._store.read(lambda c: load_attempt(c, decision.payment_id, decision.attempt))
+            if attempt is None:
+                self._log.warning("a decision names an unknown attempt", payment=decision.payment_id)
+                return
+            if attempt.phase != "assessing":
+                await self._settlement.act_late(decision)
+                return
+            flight = await self._resume(attempt)
+        flight.offer(decision)
+        await flight.ended.wait()
+
+    async def _resume(self, attempt: Attempt) -> Flight:
+        flight = self._flights.find(attempt.payment_id, attempt.number)
+        if flight is None:
+            intent, merchant = await self._store.read(lambda c: _parties(c, attempt))
+            flight = self._flights.start(intent, attempt, merchant, recovered=True)
+        return flight
+
+
+def _parties(connection: Connection, attempt: Attempt) -> tuple[Intent, Merchant]:
+    intent = load_intent(connection, attempt.payment_id)
+    return intent, load_merchant(connection, intent.merchant_id)

@@ -1,0 +1,139 @@
+"""Bodies of the HTTP API as strict structs: unknown members, wrong types and absurd sizes are refused."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from events.errors import MoneyError
+from events.money import AMOUNT_MINOR_MAX, exponent
+from gateway.errors import InvalidRequestError
+
+Text = Annotated[str, Meta(min_length=1, max_length=255)]
+Country = Annotated[str, Meta(pattern="^[A-Za-z]{2}$")]
+AmountMinor = Annotated[int, Meta(gt=0, le=AMOUNT_MINOR_MAX)]
+Currency = Annotated[str, Meta(pattern="^[A-Za-z]{3}$")]
+Identifier = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_]{1,64}$")]
+Moment = Annotated[datetime, Meta(tz=True)]
+MetadataKey = Annotated[str, Meta(min_length=1, max_length=40)]
+MetadataValue = Annotated[str, Meta(max_length=500)]
+Metadata = Annotated[dict[MetadataKey, MetadataValue], Meta(max_length=50)]
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every request body obeys."""
+
+
+class Address(Body, frozen=True, kw_only=True):
+    """A postal address; only `country` is read by the risk engine, the rest is sealed."""
+
+    name: Text | None = None
+    phone: Text | None = None
+    line1: Text | None = None
+    line2: Text | None = None
+    city: Text | None = None
+    state: Text | None = None
+    postal_code: Annotated[str, Meta(min_length=1, max_length=16)] | None = None
+    country: Country | None = None
+
+
+class Item(Body, frozen=True, kw_only=True):
+    """One line of the basket."""
+
+    description: Text | None = None
+    quantity: Annotated[int, Meta(gt=0, le=1_000_000)] = 1
+    amount: Annotated[int, Meta(ge=0, le=AMOUNT_MINOR_MAX)] | None = None
+
+
+class RiskContextInput(Body, frozen=True, kw_only=True):
+    """What the merchant knows of the shopper."""
+
+    ip: Annotated[str, Meta(max_length=45)] | None = None
+    device_id: Text | None = None
+    email: Annotated[str, Meta(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
+    user_agent: Annotated[str, Meta(max_length=1000)] | None = None
+    billing_address: Address | None = None
+    shipping_address: Address | None = None
+    items: Annotated[list[Item], Meta(max_length=100)] | None = None
+
+
+class CreateIntent(Body, frozen=True, kw_only=True):
+    """`POST /v1/payment_intents`."""
+
+    amount: AmountMinor
+    currency: Currency
+    capture_method: Literal["automatic", "manual"] = "automatic"
+    payment_method: Identifier | None = None
+    customer: Text | None = None
+    metadata: Metadata = {}
+    risk_context: RiskContextInput | None = None
+
+
+class ConfirmIntent(Body, frozen=True, kw_only=True):
+    """`POST /v1/payment_intents/{id}/confirm`; `risk_context` replaces the one given at creation."""
+
+    payment_method: Identifier | None = None
+    risk_context: RiskContextInput | None = None
+
+
+class CaptureIntent(Body, frozen=True, kw_only=True):
+    """`POST /v1/payment_intents/{id}/capture`."""
+
+    amount_to_capture: AmountMinor | None = None
+
+
+CancellationReason = Literal["duplicate", "fraudulent", "requested_by_customer", "abandoned"]
+
+
+class CancelIntent(Body, frozen=True, kw_only=True):
+    """`POST /v1/payment_intents/{id}/cancel`."""
+
+    cancellation_reason: CancellationReason | None = None
+
+
+class CloseReview(Body, frozen=True, kw_only=True):
+    """`POST /v1/reviews/{id}/approve` and `…/reject`: nothing to say."""
+
+
+class AccountEvent(Body, frozen=True, kw_only=True):
+    """`POST /v1/account_events`: a shopper signed in at the merchant, or failed to."""
+
+    type: Literal["sign_in", "sign_in_failed"]
+    customer: Text | None = None
+    ip: Annotated[str, Meta(max_length=45)] | None = None
+    device_id: Text | None = None
+    email: Annotated[str, Meta(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
+    user_agent: Annotated[str, Meta(max_length=1000)] | None = None
+    occurred_at: Moment | None = None
+
+
+class ReportLabel(Body, frozen=True, kw_only=True):
+    """`POST /v1/labels`; `matured` is the platform's own and is not accepted."""
+
+    payment_intent: Identifier
+    kind: Literal[
+        "fraud_dispute", "other_dispute", "early_fraud_warning", "analyst_verdict", "confirmed_genuine"
+    ]
+    source: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
+    reported_at: Moment | None = None
+    fraud: bool | None = None
+
+
+class ListIntents(Body, frozen=True, kw_only=True):
+    """`GET /v1/payment_intents`."""
+
+    limit: Annotated[int, Meta(ge=1, le=100)] = 10
+    starting_after: Identifier | None = None
+
+
+def known_currency(code: str) -> str:
+    """The code in capitals; raises `InvalidRequestError`."""
+    currency = code.upper()
+    try:
+        exponent(currency)
+    except MoneyError:
+        raise InvalidRequestError(
+            "This is not an ISO 4217 currency.", code="currency_invalid", param="currency"
+        ) from None
+    return currency

@@ -1,0 +1,96 @@
+"""Reviews: a person approves, which lifts the hold, or rejects, which voids. Both are audited."""
+
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Connection
+
+from events.crash import crash_point, declare
+from events.types import PaymentReviewed
+from gateway import intents
+from gateway.auth import Caller, Keys
+from gateway.debts import Debts
+from gateway.errors import InvalidRequestError
+from gateway.facts import Facts
+from gateway.intents import Attempt, Intent
+from gateway.moments import microseconds
+from gateway.outbox import Relay
+from gateway.payments import Payments
+from gateway.store.intent_rows import load_intent, save_intent
+from gateway.store.review_rows import Review, close_review, load_review
+from gateway.store.writer import Store
+
+declare({"gateway.review.closed": "a review's end is durable, its caller has not heard"})
+
+
+class Reviews:
+    """What an analyst may do with a held payment."""
+
+    def __init__(
+        self, *, store: Store, facts: Facts, keys: Keys, relay: Relay, debts: Debts, payments: Payments
+    ) -> None:
+        self._store = store
+        self._facts = facts
+        self._keys = keys
+        self._relay = relay
+        self._debts = debts
+        self._payments = payments
+
+    async def retrieve(self, caller: Caller, review_id: str) -> Review:
+        return await self._store.read(lambda c: self._load(c, caller, review_id))
+
+    async def approve(self, caller: Caller, review_id: str) -> Review:
+        """Automatic capture captures now; manual capture waits for the merchant. Again: the same answer."""
+        return await self._close(caller, review_id, approved=True)
+
+    async def reject(self, caller: Caller, review_id: str) -> Review:
+        """The authorization is voided and the intent canceled. Again: the same answer."""
+        return await self._close(caller, review_id, approved=False)
+
+    async def _close(self, caller: Caller, review_id: str, *, approved: bool) -> Review:
+        at = self._keys.at(caller)
+        review, attempt = await self._store.write(
+            lambda c: self._closed(c, caller, review_id, at, approved=approved)
+        )
+        crash_point("gateway.review.closed")
+        self._relay.nudge()
+        if attempt is not None:
+            self._debts.drive(attempt)
+        return review
+
+    def _closed(
+        self, connection: Connection, caller: Caller, review_id: str, at: datetime, *, approved: bool
+    ) -> tuple[Review, Attempt | None]:
+        review = self._load(connection, caller, review_id)
+        reason = "approved" if approved else "rejected"
+        if review.closed_reason is not None:
+            if review.closed_reason != reason:
+                raise InvalidRequestError("This review is closed.", code="review_closed")
+            return review, None
+        close_review(connection, review_id, reason, microseconds(at))
+        self._facts.audit(connection, at, actor=caller.key_id, action=f"review.{reason}", resource=review_id)
+        intent = self._facts.payment(
+            connection,
+            load_intent(connection, review.payment_id),
+            at,
+            PaymentReviewed,
+            verdict=reason,
+            actor=caller.key_id,
+        )
+        attempt = self._followed(connection, intent, at, approved=approved)
+        closed = msgspec.structs.replace(review, closed_us=microseconds(at), closed_reason=reason)
+        return closed, attempt
+
+    def _followed(
+        self, connection: Connection, intent: Intent, at: datetime, *, approved: bool
+    ) -> Attempt | None:
+        if not approved:
+            intent = intents.canceled(intent, "fraudulent", microseconds(at))
+            return self._payments.owe(connection, intent, "voiding", at)[1]
+        if intent.capture_method == "automatic":
+            return self._payments.owe(connection, intents.captured(intent, None), "capturing", at)[1]
+        save_intent(connection, intent)
+        return None
+
+    def _load(self, connection: Connection, caller: Caller, review_id: str) -> Review:
+        return load_review(connection, review_id, merchant_id=caller.merchant_id, mode=caller.mode)

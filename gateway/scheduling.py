@@ -1,0 +1,110 @@
+"""How work is scheduled: with threads in production, or in one deterministic thread in a simulation."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol, TypeVar
+
+import structlog
+
+from gateway.errors import ConflictError, UnavailableError
+
+T = TypeVar("T")
+
+RETRY_SECONDS = 0.1
+RETRY_SECONDS_MAX = 5.0
+"""First and longest pause between two tries of something that is away: each pause doubles."""
+
+
+class Scheduling(Protocol):
+    """Tasks, waiting, and work that blocks. Deadlines are wall time."""
+
+    poll_wait_seconds: float
+    """How long a blocking poll of the log may wait inside; 0 where it would stop the only thread."""
+
+    def spawn(self, work: Coroutine[Any, Any, T], name: str) -> "asyncio.Task[T]":
+        """Start a task that is kept until it ends; an error that nobody awaits is logged, not lost."""
+        ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+    def run_blocking(self, lane: str, work: Callable[[], T]) -> Awaitable[T]:
+        """Run blocking work; that of one lane runs one at a time, in the order asked."""
+        ...
+
+    async def stop(self) -> None:
+        """Cancel what still runs and wait for it."""
+        ...
+
+
+class _Tasks:
+    """Keeps tasks alive and tells of those that fail unheard."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[Any]] = set()
+        self._log = structlog.get_logger("gateway")
+
+    def spawn(self, work: Coroutine[Any, Any, T], name: str) -> "asyncio.Task[T]":
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: "asyncio.Task[Any]") -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # The text of an error may hold what a caller sent; its class and place do not.
+            self._log.error("task failed", task=task.get_name(), error=type(error).__name__)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def stop(self) -> None:
+        while self._running:
+            tasks = list(self._running)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._running.difference_update(tasks)
+
+
+class ThreadScheduling(_Tasks):
+    """Production: every lane has a thread of its own."""
+
+    poll_wait_seconds = 0.25
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lanes: dict[str, ThreadPoolExecutor] = {}
+
+    def run_blocking(self, lane: str, work: Callable[[], T]) -> Awaitable[T]:
+        executor = self._lanes.get(lane)
+        if executor is None:
+            executor = self._lanes[lane] = ThreadPoolExecutor(1, thread_name_prefix=lane)
+        return asyncio.get_running_loop().run_in_executor(executor, work)
+
+    async def stop(self) -> None:
+        await super().stop()
+        for executor in self._lanes.values():
+            executor.shutdown(wait=True)
+
+
+class InlineScheduling(_Tasks):
+    """One thread: blocking work runs where it is asked for, so that a run is the same every time."""
+
+    poll_wait_seconds = 0.0
+
+    async def run_blocking(self, lane: str, work: Callable[[], T]) -> T:  # noqa: ARG002  # the port's shape
+        await asyncio.sleep(0)
+        return work()
+
+
+async def persistently(scheduling: Scheduling, work: Callable[[], Awaitable[T]]) -> T:
+    """Repeat an idempotent work until what it needs is there again."""
+    wait_seconds = RETRY_SECONDS
+    while True:
+        try:
+            return await work()
+        except (UnavailableError, ConflictError):
+            await scheduling.sleep(wait_seconds)
+            wait_seconds = min(2 * wait_seconds, RETRY_SECONDS_MAX)

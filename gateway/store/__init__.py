@@ -1,0 +1,1 @@
+"""The operational store: SQLAlchemy Core, Alembic migrations, one writer with group commit."""

@@ -1,0 +1,46 @@
+"""Opening the store: engine, durability, and migrations at the program's start."""
+
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event
+
+BUSY_SECONDS = 5.0
+"""How long a writer waits for another process: far above one group commit, below a caller's patience."""
+
+
+def open_engine(url: str) -> Engine:
+    """An engine whose commits survive a power loss, migrated to the newest version.
+
+    `url` is SQLAlchemy's: `sqlite:///ABSOLUTE/PATH/gateway.sqlite`.
+    """
+    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS})
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _make_durable)
+        event.listen(engine, "begin", _begin_as_told)
+    migrate(engine)
+    return engine
+
+
+def migrate(engine: Engine, revision: str = "head") -> None:
+    """Bring the schema to a revision, in one transaction that other processes wait for."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    with engine.connect().execution_options(weir_writes=True) as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
+def _make_durable(connection: Any, _record: object) -> None:
+    # The driver's own transactions begin late and in the wrong mode; `_begin_as_told` begins them.
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin_as_told(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("weir_writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,122 @@
+"""Intents and attempts as rows. Functions take the connection of a read or of a work of the writer."""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Row, and_, insert, or_, select, update
+
+from events.types import CardFacts, Mode, RiskContext
+from gateway.errors import ConflictError, NotFoundError
+from gateway.intents import UNFINISHED, Attempt, Intent, Outcome, PaymentError
+from gateway.store.tables import attempts, intents
+
+_encode = msgspec.json.encode
+
+
+def insert_intent(connection: Connection, intent: Intent) -> None:
+    connection.execute(insert(intents), _intent_row(intent))
+
+
+def save_intent(connection: Connection, intent: Intent) -> Intent:
+    """Write a changed intent; raises `ConflictError` where someone changed it since it was read."""
+    after = msgspec.structs.replace(intent, version=intent.version + 1)
+    changed = connection.execute(
+        update(intents).where(intents.c.id == intent.id, intents.c.version == intent.version),
+        _intent_row(after),
+    )
+    if changed.rowcount != 1:
+        raise ConflictError()
+    return after
+
+
+def load_intent(
+    connection: Connection, payment_id: str, *, merchant_id: str | None = None, mode: Mode | None = None
+) -> Intent:
+    """The intent, of this merchant and mode where given; raises `NotFoundError`."""
+    query = select(intents).where(intents.c.id == payment_id)
+    if merchant_id is not None:
+        query = query.where(intents.c.merchant_id == merchant_id)
+    if mode is not None:
+        query = query.where(intents.c.mode == mode)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise NotFoundError("There is no such payment intent.")
+    return _intent(row)
+
+
+def list_intents(
+    connection: Connection, *, merchant_id: str, mode: Mode, limit: int, starting_after: str | None
+) -> list[Intent]:
+    """Newest first, at most `limit`, after the intent named by the cursor; raises `NotFoundError`."""
+    query = select(intents).where(intents.c.merchant_id == merchant_id, intents.c.mode == mode)
+    if starting_after is not None:
+        cursor = load_intent(connection, starting_after, merchant_id=merchant_id, mode=mode)
+        query = query.where(_older_than(cursor))
+    newest = query.order_by(intents.c.created_us.desc(), intents.c.id.desc()).limit(limit)
+    return [_intent(row) for row in connection.execute(newest)]
+
+
+def insert_attempt(connection: Connection, attempt: Attempt) -> None:
+    connection.execute(insert(attempts), _attempt_row(attempt))
+
+
+def save_attempt(connection: Connection, attempt: Attempt) -> None:
+    connection.execute(update(attempts).where(attempts.c.id == attempt.id), _attempt_row(attempt))
+
+
+def load_attempt(connection: Connection, payment_id: str, number: int) -> Attempt | None:
+    row = connection.execute(
+        select(attempts).where(attempts.c.payment_id == payment_id, attempts.c.number == number)
+    ).one_or_none()
+    return _attempt(row) if row else None
+
+
+def unfinished_attempts(connection: Connection) -> list[Attempt]:
+    """Attempts that owe something to someone, oldest first."""
+    query = select(attempts).where(attempts.c.phase.in_(UNFINISHED)).order_by(attempts.c.moment_us)
+    return [_attempt(row) for row in connection.execute(query)]
+
+
+def _older_than(cursor: Intent) -> ColumnElement[bool]:
+    return or_(
+        intents.c.created_us < cursor.created_us,
+        and_(intents.c.created_us == cursor.created_us, intents.c.id < cursor.id),
+    )
+
+
+def _intent_row(intent: Intent) -> dict[str, Any]:
+    row = msgspec.structs.asdict(intent)
+    row["metadata_json"] = _encode(row.pop("metadata")).decode()
+    outcome, error = row.pop("outcome"), row.pop("last_error")
+    row["outcome_json"] = _encode(outcome).decode() if outcome else None
+    row["last_error_json"] = _encode(error).decode() if error else None
+    return row
+
+
+def _intent(row: Row[Any]) -> Intent:
+    members = dict(row._mapping)
+    metadata, outcome = members.pop("metadata_json"), members.pop("outcome_json")
+    error = members.pop("last_error_json")
+    return Intent(
+        **members,
+        metadata=msgspec.json.decode(metadata),
+        outcome=msgspec.json.decode(outcome, type=Outcome) if outcome else None,
+        last_error=msgspec.json.decode(error, type=PaymentError) if error else None,
+    )
+
+
+def _attempt_row(attempt: Attempt) -> dict[str, Any]:
+    row = msgspec.structs.asdict(attempt)
+    row["card_json"] = _encode(row.pop("card")).decode()
+    row["context_json"] = _encode(row.pop("context")).decode()
+    return row
+
+
+def _attempt(row: Row[Any]) -> Attempt:
+    members = dict(row._mapping)
+    card, context = members.pop("card_json"), members.pop("context_json")
+    return Attempt(
+        **members,
+        card=msgspec.json.decode(card, type=CardFacts),
+        context=msgspec.json.decode(context, type=RiskContext),
+    )

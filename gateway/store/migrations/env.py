@@ -1,0 +1,14 @@
+"""Alembic's environment: migrations run on the connection that `gateway.store.database` hands over."""
+
+from alembic import context
+
+from gateway.store.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,
+    transactional_ddl=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

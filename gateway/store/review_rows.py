@@ -1,0 +1,66 @@
+"""Reviews as rows: a payment that waits for a person."""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, insert, select, update
+
+from events.types import Mode
+from gateway.errors import NotFoundError
+from gateway.intents import Intent
+from gateway.store.tables import reviews
+
+
+class Review(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a capture is held, and how that ended."""
+
+    id: str
+    payment_id: str
+    merchant_id: str
+    mode: Mode
+    reason: str
+    opened_us: int
+    closed_us: int | None = None
+    closed_reason: str | None = None
+
+
+def open_review(
+    connection: Connection, review_id: str, intent: Intent, *, reason: str, opened_us: int
+) -> None:
+    row = {
+        "id": review_id,
+        "payment_id": intent.id,
+        "merchant_id": intent.merchant_id,
+        "mode": intent.mode,
+        "reason": reason,
+        "opened_us": opened_us,
+    }
+    connection.execute(insert(reviews), row)
+
+
+def load_review(connection: Connection, review_id: str, *, merchant_id: str, mode: Mode) -> Review:
+    """The review, of this merchant and mode; raises `NotFoundError`."""
+    query = select(reviews).where(
+        reviews.c.id == review_id, reviews.c.merchant_id == merchant_id, reviews.c.mode == mode
+    )
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise NotFoundError("There is no such review.")
+    return _review(row)
+
+
+def is_open(connection: Connection, review_id: str | None) -> bool:
+    if review_id is None:
+        return False
+    query = select(reviews.c.id).where(reviews.c.id == review_id, reviews.c.closed_us.is_(None))
+    return connection.execute(query).first() is not None
+
+
+def close_review(connection: Connection, review_id: str | None, reason: str, at_us: int) -> None:
+    """Close it, if there is one and it is open."""
+    still_open = update(reviews).where(reviews.c.id == review_id, reviews.c.closed_us.is_(None))
+    connection.execute(still_open, {"closed_us": at_us, "closed_reason": reason})
+
+
+def _review(row: Row[Any]) -> Review:
+    return Review(**row._mapping)

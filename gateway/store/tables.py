@@ -1,0 +1,186 @@
+"""Tables of the operational store, in types that SQLite and PostgreSQL share.
+
+Times are integer microseconds since 1970 UTC (business time), amounts integer minor units, JSON is text.
+No table has a column for a card number, a security code or a key in the clear.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+)
+
+metadata = MetaData()
+
+# SQLite only numbers rows by itself where the type is its own INTEGER.
+_Serial = BigInteger().with_variant(Integer(), "sqlite")
+
+merchants = Table(
+    "merchants",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("category", String(4)),
+    Column("country", String(2)),
+    Column("created_us", BigInteger, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("merchant_id", String(64), nullable=False, index=True),
+    Column("mode", String(4), nullable=False),
+    Column("digest", LargeBinary(32), nullable=False, unique=True),
+    Column("ending", String(4), nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("revoked_us", BigInteger),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("merchant_id", String(64), nullable=False),
+    Column("mode", String(4), nullable=False),
+    Column("surrogate", String(64), nullable=False),
+    Column("surrogate_digest", LargeBinary(32), nullable=False, index=True),
+    Column("bin", String(8), nullable=False),
+    Column("last4", String(4), nullable=False),
+    Column("brand", String(32), nullable=False),
+    Column("funding", String(8), nullable=False),
+    Column("issuer_country", String(2)),
+    Column("exp_month", Integer, nullable=False),
+    Column("exp_year", Integer, nullable=False),
+    Column("test_risk", String(8)),
+    Column("created_us", BigInteger, nullable=False),
+)
+
+intents = Table(
+    "intents",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("merchant_id", String(64), nullable=False),
+    Column("mode", String(4), nullable=False),
+    Column("status", String(32), nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("capture_method", String(9), nullable=False),
+    Column("amount_capturable_minor", BigInteger, nullable=False, default=0),
+    Column("amount_received_minor", BigInteger, nullable=False, default=0),
+    Column("token", String(64)),
+    Column("customer", String(255)),
+    Column("metadata_json", Text, nullable=False),
+    Column("subject", String(64), nullable=False, index=True),
+    Column("sealed_context", LargeBinary),
+    Column("outcome_json", Text),
+    Column("last_error_json", Text),
+    Column("review_id", String(64)),
+    Column("cancellation_reason", String(32)),
+    Column("canceled_us", BigInteger),
+    Column("not_assessed", Boolean, nullable=False, default=False),
+    Column("late_block_after_capture", Boolean, nullable=False, default=False, server_default=false()),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("sequence", Integer, nullable=False, default=0),
+    Column("version", Integer, nullable=False, default=0),
+    Column("created_us", BigInteger, nullable=False),
+    Index("ix_intents_newest", "merchant_id", "mode", "created_us", "id"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", String(80), primary_key=True),
+    Column("payment_id", String(64), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("phase", String(16), nullable=False),
+    Column("moment_us", BigInteger, nullable=False),
+    Column("card_json", Text, nullable=False),
+    Column("context_json", Text, nullable=False),
+    Column("test_risk", String(8)),
+    Column("assessed", Boolean),
+    Column("decision_id", String(64)),
+    Column("approval_code", String(16)),
+    Column("network_reference", String(64)),
+    Column("capture_minor", BigInteger),
+    Column("ended_us", BigInteger),
+    UniqueConstraint("payment_id", "number"),
+    Index("ix_attempts_phase", "phase"),
+)
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("payment_id", String(64), nullable=False, index=True),
+    Column("merchant_id", String(64), nullable=False),
+    Column("mode", String(4), nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("opened_us", BigInteger, nullable=False),
+    Column("closed_us", BigInteger),
+    Column("closed_reason", String(32)),
+)
+
+labels = Table(
+    "labels",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("payment_id", String(64), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("source", String(64), nullable=False),
+    Column("fraud", Boolean),
+    Column("reported_us", BigInteger, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    UniqueConstraint("payment_id", "kind", "source", "ordinal"),
+)
+
+subject_keys = Table(
+    "subject_keys",
+    metadata,
+    Column("subject", String(64), primary_key=True),
+    Column("wrapped_key", LargeBinary, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+)
+
+surrogates = Table(
+    "surrogates",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("surrogate", String(64), nullable=False),
+)
+
+subject_surrogates = Table(
+    "subject_surrogates",
+    metadata,
+    Column("subject", String(64), primary_key=True),
+    Column("digest", LargeBinary(32), primary_key=True),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", _Serial, primary_key=True, autoincrement=True),
+    Column("topic", String(64), nullable=False),
+    Column("key", LargeBinary, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    # Without it SQLite gives the number of a deleted last row again, which the relay has already passed.
+    sqlite_autoincrement=True,
+)
+
+positions = Table(
+    "positions",
+    metadata,
+    Column("topic", String(64), primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("next_offset", BigInteger, nullable=False),
+)

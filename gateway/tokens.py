@@ -1,0 +1,86 @@
+"""Tokens as the API keeps them: facts of a card without its number, bound to a merchant and a mode."""
+
+from typing import NamedTuple
+
+from sqlalchemy import Connection, insert, select
+
+from events.types import CardFacts, Mode
+from gateway.auth import Keys
+from gateway.errors import NotFoundError
+from gateway.moments import microseconds
+from gateway.personal import PersonalData
+from gateway.processor_port import TestRisk, TokenRegistered, TokenRegistration
+from gateway.store.tables import tokens
+from gateway.store.writer import Store
+
+
+class KnownCard(NamedTuple):
+    """A token's card; `digest` is the keyed hash under which its surrogate's mapping is kept."""
+
+    facts: CardFacts
+    digest: bytes
+    test_risk: TestRisk | None
+
+
+class Tokens:
+    """The API side of the processor's port: a `TokenRegistry`."""
+
+    def __init__(self, *, store: Store, keys: Keys, personal: PersonalData) -> None:
+        self._store = store
+        self._keys = keys
+        self._personal = personal
+
+    async def register(self, registration: TokenRegistration) -> TokenRegistered:
+        """Bind the token to the merchant of its key, durably; raises `AuthenticationError`."""
+        caller = await self._keys.authenticate(registration.api_key)
+        at_us = microseconds(self._keys.now(caller.mode))
+        await self._store.write(
+            lambda connection: self._keep(connection, registration, caller.merchant_id, caller.mode, at_us)
+        )
+        return TokenRegistered(merchant_id=caller.merchant_id, mode=caller.mode)
+
+    def _keep(
+        self, connection: Connection, card: TokenRegistration, merchant_id: str, mode: Mode, at_us: int
+    ) -> None:
+        if connection.execute(select(tokens.c.id).where(tokens.c.id == card.token)).first():
+            return
+        stand_in = self._personal.surrogates(connection, mode, {"card": card.fingerprint})["card"]
+        row = {
+            "id": card.token,
+            "merchant_id": merchant_id,
+            "mode": mode,
+            "surrogate": stand_in,
+            "surrogate_digest": self._personal.digest(mode, "card", card.fingerprint),
+            "bin": card.bin,
+            "last4": card.last4,
+            "brand": card.brand,
+            "funding": card.funding,
+            "issuer_country": card.issuer_country,
+            "exp_month": card.exp_month,
+            "exp_year": card.exp_year,
+            "test_risk": card.test_risk if mode == "test" else None,
+            "created_us": at_us,
+        }
+        connection.execute(insert(tokens), row)
+
+
+def load_card(connection: Connection, token: str, *, merchant_id: str, mode: Mode) -> KnownCard:
+    """The card of a token of this merchant and mode; raises `NotFoundError`."""
+    query = select(tokens).where(
+        tokens.c.id == token, tokens.c.merchant_id == merchant_id, tokens.c.mode == mode
+    )
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise NotFoundError("There is no such payment method.", param="payment_method")
+    facts = CardFacts(
+        token=row.id,
+        surrogate=row.surrogate,
+        bin=row.bin,
+        last4=row.last4,
+        brand=row.brand,
+        funding=row.funding,
+        issuer_country=row.issuer_country,
+        expiry_year=row.exp_year,
+        expiry_month=row.exp_month,
+    )
+    return KnownCard(facts, row.surrogate_digest, row.test_risk)

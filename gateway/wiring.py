@@ -1,0 +1,123 @@
+"""The gateway's services put together. What is outside comes in as `Surroundings`; nothing is opened here."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from events.clock import Clock, FollowingClock
+from events.log.port import Log
+from gateway.account_events import AccountEvents
+from gateway.auth import Keys
+from gateway.debts import Debts
+from gateway.decisions import DecisionTail
+from gateway.facts import Facts
+from gateway.flights import Flights
+from gateway.geo import Geography
+from gateway.keyring import Keyring
+from gateway.labels import Labels
+from gateway.outbox import Relay
+from gateway.payments import Payments
+from gateway.personal import PersonalData
+from gateway.processor_port import Processor
+from gateway.recovery import Recovery
+from gateway.reviews import Reviews
+from gateway.scheduling import Scheduling
+from gateway.settlement import Settlement
+from gateway.store.writer import Store
+from gateway.tokens import Tokens
+
+
+class Surroundings(NamedTuple):
+    """Everything outside: time, randomness, disk, log, network and scheduling. `deadline_seconds` is how long
+    a confirm waits for its decision."""
+
+    clock: Clock
+    entropy: Callable[[int], bytes]
+    scheduling: Scheduling
+    store: Store
+    log: Log
+    processor: Processor
+    keyring: Keyring
+    geography: Geography
+    deadline_seconds: float = 0.25
+
+
+class Gateway:
+    """The API process without its listeners."""
+
+    def __init__(self, around: Surroundings) -> None:
+        store, scheduling = around.store, around.scheduling
+        self._around = around
+        facts = Facts(around.entropy)
+        self.relay = relay = Relay(store, around.log, scheduling)
+        personal = PersonalData(
+            entities_secret=around.keyring.entities,
+            wrapping_key=around.keyring.subjects,
+            entropy=around.entropy,
+        )
+        self.keys = keys = Keys(
+            store=store,
+            secret=around.keyring.api_keys,
+            live=around.clock,
+            test=FollowingClock(around.clock),
+        )
+        debts = Debts(
+            store=store, facts=facts, relay=relay, processor=around.processor, scheduling=scheduling
+        )
+        settlement = Settlement(store=store, facts=facts, relay=relay, debts=debts)
+        flights = Flights(
+            settlement=settlement,
+            processor=around.processor,
+            scheduling=scheduling,
+            clock=around.clock,
+            deadline_seconds=around.deadline_seconds,
+        )
+        self.payments = Payments(
+            store=store,
+            facts=facts,
+            personal=personal,
+            geography=around.geography,
+            keys=keys,
+            relay=relay,
+            flights=flights,
+            debts=debts,
+        )
+        self.reviews = Reviews(
+            store=store, facts=facts, keys=keys, relay=relay, debts=debts, payments=self.payments
+        )
+        self.labels = Labels(store=store, facts=facts, keys=keys, relay=relay)
+        self.account_events = AccountEvents(
+            store=store,
+            facts=facts,
+            keys=keys,
+            relay=relay,
+            personal=personal,
+            geography=around.geography,
+        )
+        self.tokens = Tokens(store=store, keys=keys, personal=personal)
+        self.recovery = Recovery(
+            store=store, flights=flights, settlement=settlement, debts=debts, scheduling=scheduling
+        )
+        self._tail = DecisionTail(
+            log=around.log,
+            store=store,
+            facts=facts,
+            relay=relay,
+            scheduling=scheduling,
+            clock=around.clock,
+            deal=self.recovery.deal,
+        )
+
+    async def start(self) -> None:
+        """Drive on what was left, then relay and listen for decisions."""
+        await self.recovery.sweep()
+        for name, work in (
+            ("outbox", self.relay.run()),
+            ("decisions", self._tail.run()),
+            ("recovery", self.recovery.run()),
+        ):
+            self._around.scheduling.spawn(work, name)
+
+    async def stop(self) -> None:
+        """Stop where it stands: what is unfinished is durable, and the next start drives it on."""
+        await self._around.scheduling.stop()
+        self._around.store.close()
