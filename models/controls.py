@@ -1,6 +1,6 @@
 """Controls: rules, lists, costs, policy and rates as one immutable snapshot, changed by versioned facts."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -100,6 +100,10 @@ class Controls:
             return self
         control = Control(name=name, kind=kind, version=version, body=body)
         return Controls([*(entry for entry in self.entries if entry.name != name), control])
+
+    def only(self, names: Collection[str]) -> "Controls":
+        """The same without every other rule, list and merchant's costs; settings stay."""
+        return Controls(entry for entry in self.entries if entry.name in names or entry.name in SETTINGS)
 
     def fired(self, observation: Observation, row: Row) -> list[Rule]:
         """The rules that are TRUE for the payment and its row, in the order of precedence."""

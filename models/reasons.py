@@ -14,8 +14,8 @@ from models.wording import in_words, usual_value
 REASONS_MAX = 4
 """Features named at most: more would not be read."""
 
-CONTRIBUTION_MIN = 0.05
-"""Log-odds below which a feature is not worth a sentence: a twentieth changes a small probability by 5 %."""
+CONTRIBUTION_MIN = 0.01
+"""Log-odds below which a feature is not worth a sentence: a hundredth changes a small probability by 1 %."""
 
 EVERYTHING_ELSE = "everything_else"
 
@@ -35,16 +35,44 @@ def reasons_of(
 ) -> list[Reason]:
     """Rules first, then what spoke most for the outcome, then everything else.
 
+    A feature speaks with its own share and those of the crosses that it leads, so that it is named once.
     What spoke for an allow spoke for genuine, else for fraud. `reference` is the currency of amounts.
     """
     sign = -1.0 if outcome == "allow" else 1.0
-    weighed = sorted(contributions, key=lambda given: -sign * given[1])
+    told = [given for given in led(contributions) if sign < 0 or _happened(given[0], row)]
+    weighed = sorted(told, key=lambda given: -sign * given[1])
     chosen = [given for given in weighed[:REASONS_MAX] if sign * given[1] >= CONTRIBUTION_MIN]
     reasons = [Reason(feature=f"rule:{rule.name}", text=rule.words) for rule in rules]
-    reasons += [reason_of(names, share, observation, row, reference) for names, share in chosen]
+    reasons += [reason_of(name, share, observation, row, reference) for name, share in chosen]
     rest = log_odds(probability) - sum(share for _, share in chosen)
     reasons.append(Reason(feature=EVERYTHING_ELSE, text="everything else together", contribution=rest))
     return reasons
+
+
+def led(contributions: Contributions) -> list[tuple[str, float]]:
+    """Shares by feature; a cross counts for the one of its features that weighs most by itself.
+
+    >>> led([("a", 0.5), ("b", 0.1), (("a", "b"), 0.2)])
+    [('a', 0.7), ('b', 0.1)]
+    """
+    alone: dict[str, float] = {}
+    for names, share in contributions:
+        if isinstance(names, str):
+            alone[names] = alone.get(names, 0.0) + share
+    totals = dict(alone)
+    for names, share in contributions:
+        if not isinstance(names, str):
+            leader = max(names, key=lambda name: abs(alone.get(name, 0.0)))
+            totals[leader] = totals.get(leader, 0.0) + share
+    return list(totals.items())
+
+
+def _happened(name: str, row: Row) -> bool:
+    """Whether it can speak for fraud: that nobody declined, failed to sign in or was a fraud cannot."""
+    feature = BY_NAME.get(name)
+    if feature is None or feature.kind != "count" or "_count_" in name:
+        return True
+    return bool(row[POSITIONS[name]])
 
 
 def reason_of(

@@ -11,6 +11,7 @@ Semantics, the same in Python and in DuckDB:
 - A list holds until each entry's expiry, by the payment's own time; a list that does not exist is empty.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -178,17 +179,18 @@ def children(node: Node) -> tuple[Node, ...]:
             return (node.of,)
 
 
+def walk(node: Node) -> Iterator[Node]:
+    """The node and everything below it, from the top down."""
+    yield node
+    for child in children(node):
+        yield from walk(child)
+
+
 def fields_of(node: Node) -> dict[str, Field]:
     """Every field that the tree reads, by name, in the order of reading."""
-    if isinstance(node, Field):
-        return {node.name: node}
-    found: dict[str, Field] = {}
-    for child in children(node):
-        found.update(fields_of(child))
-    return found
+    return {found.name: found for found in walk(node) if isinstance(found, Field)}
 
 
 def lists_of(node: Node) -> set[str]:
     """Every list that the tree names."""
-    own = {node.list_name} if isinstance(node, Listed) else set()
-    return own.union(*(lists_of(child) for child in children(node)))
+    return {found.list_name for found in walk(node) if isinstance(found, Listed)}

@@ -156,6 +156,8 @@ class _Writer:
                 return f"({name} and {name} == {name})" if wanted else f"({name} == 0)"
             case nodes.Compare(operator, left, right):
                 return self._compare(operator if wanted else nodes.NEGATED[operator], left, right)
+            case nodes.Missing(nodes.Number() | nodes.Text()):
+                return str(not wanted)
             case nodes.Missing(of):
                 return f"({self._scalar(of)} is {'None' if wanted else 'not None'})"
             case nodes.OneOf(of, values):

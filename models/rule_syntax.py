@@ -207,7 +207,8 @@ class _Reader:
             case exp.Coalesce():
                 return self._coalesce(found, depth)
             case exp.Neg():
-                return nodes.Negative(self._numeric(found.this, depth))
+                of = self._numeric(found.this, depth)
+                return nodes.Number(-of.value) if isinstance(of, nodes.Number) else nodes.Negative(of)
             case exp.Abs():
                 return nodes.Absolute(self._numeric(found.this, depth))
             case exp.Add() | exp.Sub() | exp.Mul() | exp.Div():

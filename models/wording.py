@@ -112,7 +112,7 @@ def _number(feature: Feature, value: float) -> str:
 
 
 def _counted(feature: Feature, value: float) -> str:
-    words = feature.meaning
+    words = feature.meaning.replace("the card of the card", "the card")
     if value == 1:
         for plural, singular in _SINGULAR.items():
             if plural in words:

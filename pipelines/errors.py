@@ -6,7 +6,8 @@ PipelinesError
 │   ├── StateCorruptError      the file is damaged
 │   └── StateMismatchError     it does not belong to the positions that it is asked for
 ├── SendError                  a reply could not be sent: the flow stops, and starts again from its recovery
-└── UnusableEventError         an event was decoded but says what cannot be: goes to the dead letters
+├── UnusableEventError         an event was decoded but says what cannot be: goes to the dead letters
+└── NotInLogError              what a command asks for is not in the log (any more)
 """
 
 
@@ -32,6 +33,10 @@ class StateMismatchError(StateError):
 
 class SendError(PipelinesError):
     """A record could not be sent to the log."""
+
+
+class NotInLogError(PipelinesError):
+    """What was asked for is not in the log; the text says what to check."""
 
 
 class UnusableEventError(PipelinesError):

@@ -1,0 +1,186 @@
+"""`weir explain PAYMENT`: gathers what the log still holds of a decision for `models.explain`.
+
+The log is only read, from its start to its present end. What it no longer holds (a model snapshot or a
+control that compaction replaced) is said in the explanation, never guessed.
+"""
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+import msgspec
+
+from events.codec import decode
+from events.errors import UnreadableEventError
+from events.log.port import Log, Record, TopicPartition
+from events.types import AssessmentRequested, ControlChanged, DecisionMade, Event, ModelPublished
+from models.controls import Control, Controls, builtin_controls
+from models.errors import ControlError
+from models.explain import Evidence, explain, observation_of
+from models.explain_text import render
+from models.observations import Assessment, Observation, Reason
+from models.online import BinnedLogisticRegression
+from models.scorer import CHAMPION
+from pipelines import observe
+from pipelines.errors import NotInLogError, UnusableEventError
+
+READ_RECORDS = 1_000
+WAIT_SECONDS = 10.0
+"""For one batch of records that the log says it has; a broker under load may take a while."""
+
+E = TypeVar("E", bound=Event)
+
+
+def explain_payment(log: Log, payment_id: str, attempt: int | None = None) -> str:
+    """The explanation of a payment's decision (its latest attempt's, unless told) as text.
+
+    Raises `NotInLogError` where no such decision is in the log, `ExplainError` where it cannot be explained.
+    """
+    return render(explain(evidence_of(log, payment_id, attempt)))
+
+
+def evidence_of(log: Log, payment_id: str, attempt: int | None = None) -> Evidence:
+    """Everything of the decision that the log still holds; raises `NotInLogError`."""
+    decision = _decision(log, payment_id, attempt)
+    assessment = _assessment(decision)
+    gaps: list[str] = []
+    observation = _observation(log, decision)
+    if observation is None:
+        observation = observation_of(assessment)
+        gaps.append("the request is no longer in the log: lists and merchant's costs are left out")
+    return Evidence(
+        assessment=assessment,
+        observation=observation,
+        controls=_controls(log, decision, gaps),
+        champion=_champion(log, decision, gaps),
+        gaps=tuple(gaps),
+    )
+
+
+def events_of(log: Log, topic: str, kind: type[E], mentioning: str = "") -> Iterator[E]:
+    """Every readable event of one type in a topic, partition by partition, up to its present end.
+
+    `mentioning` spares the decoding of records that do not hold that text.
+    """
+    needle = mentioning.encode()
+    for record in _records(log, topic):
+        if record.value is None or needle not in record.value:
+            continue
+        try:
+            event = decode(record.value)
+        except UnreadableEventError:
+            continue
+        if isinstance(event, kind):
+            yield event
+
+
+def _records(log: Log, topic: str) -> Iterator[Record]:
+    for number, (start, end) in enumerate(zip(log.starts(topic), log.ends(topic), strict=True)):
+        if start >= end:
+            continue
+        reader = log.reader({TopicPartition(topic, number): start})
+        try:
+            last = -1
+            while last < end - 1:
+                found = reader.poll(READ_RECORDS, WAIT_SECONDS)
+                if not found:
+                    # A compacted end: the last offsets hold no record any more.
+                    break
+                yield from (record for record in found if record.offset < end)
+                last = found[-1].offset
+        finally:
+            reader.close()
+
+
+def _decision(log: Log, payment_id: str, attempt: int | None) -> DecisionMade:
+    latest: DecisionMade | None = None
+    for decision in events_of(log, "decisions", DecisionMade, payment_id):
+        wanted = decision.payment_id == payment_id and attempt in (None, decision.attempt)
+        if wanted and (latest is None or decision.attempt >= latest.attempt):
+            latest = decision
+    if latest is None:
+        which = "" if attempt is None else f", attempt {attempt},"
+        raise NotInLogError(
+            f"the log holds no decision on payment {payment_id}{which}: check the id (pi_…) and the log's "
+            "URL; a payment that was never confirmed has none"
+        )
+    return latest
+
+
+def _observation(log: Log, decision: DecisionMade) -> Observation | None:
+    topic, partition = "assessments", decision.request_partition
+    if not log.starts(topic)[partition] <= decision.request_offset < log.ends(topic)[partition]:
+        return None
+    reader = log.reader({TopicPartition(topic, partition): decision.request_offset})
+    try:
+        for record in reader.poll(1, WAIT_SECONDS):
+            event = decode(record.value)
+            if isinstance(event, AssessmentRequested) and event.id == decision.assessment_id:
+                return observe.observation(event)
+    except (UnreadableEventError, UnusableEventError):
+        return None
+    finally:
+        reader.close()
+    return None
+
+
+def _controls(log: Log, decision: DecisionMade, gaps: list[str]) -> Controls:
+    """The controls of the recorded versions, as far as the log still has them."""
+    wanted = decision.versions.controls
+    found = {control.name: control for control in builtin_controls()}
+    for changed in events_of(log, "controls", ControlChanged):
+        if changed.version <= wanted.get(changed.name, -1):
+            found[changed.name] = Control(
+                name=changed.name, kind=changed.kind, version=changed.version, body=changed.body
+            )
+    for name, version in wanted.items():
+        if name not in found or found[name].version != version:
+            gaps.append(f"version {version} of the control {name} is no longer in the log")
+    kept = [control for name, control in found.items() if name in wanted]
+    return _readable(kept, gaps)
+
+
+def _readable(entries: list[Control], gaps: list[str]) -> Controls:
+    controls = Controls.builtin().only({control.name for control in entries})
+    for control in entries:
+        try:
+            controls = controls.changed(control.name, control.kind, control.version, control.body)
+        except ControlError as error:
+            gaps.append(f"the control {control.name} cannot be read by this build: {error.reason}")
+    return controls
+
+
+def _champion(log: Log, decision: DecisionMade, gaps: list[str]) -> BinnedLogisticRegression | None:
+    version = decision.versions.online
+    if version == 0:
+        return BinnedLogisticRegression()
+    for published in events_of(log, "models", ModelPublished):
+        if published.name == CHAMPION and published.version == version:
+            try:
+                return BinnedLogisticRegression.decode(published.state)
+            except (msgspec.DecodeError, ValueError, IndexError):
+                gaps.append(f"version {version} of the champion cannot be read by this build")
+                return None
+    gaps.append(f"version {version} of the champion is no longer in the log: only stored reasons are left")
+    return None
+
+
+def _assessment(decision: DecisionMade) -> Assessment:
+    return Assessment(
+        payment_id=decision.payment_id,
+        occurred_at_us=observe.microseconds(decision.occurred_at),
+        probability=decision.probability,
+        risk_score=decision.risk_score,
+        outcome=decision.outcome,
+        reasons=[Reason(**msgspec.structs.asdict(reason)) for reason in decision.reasons],
+        rules=decision.rules,
+        costs_minor=decision.costs_minor,
+        features=decision.features,
+        challengers=decision.challengers,
+        anomaly=decision.anomaly,
+        features_version=decision.versions.features,
+        online_version=decision.versions.online,
+        batch_version=decision.versions.batch,
+        controls_versions=decision.versions.controls,
+        sequence=decision.sequence,
+        shard=decision.shard,
+    )
