@@ -43,3 +43,50 @@ def up(
     from operations import settings, up
 
     raise typer.Exit(up.run(lambda: settings.settle(home, keys, host, port, log, deadline_ms)))
+
+
+@app.command()
+def demo(
+    home: Annotated[
+        Path | None, typer.Option(help="As for up; without it a temporary folder that is removed at the end.")
+    ] = None,
+    keys: Keys = None,
+    host: Host = "127.0.0.1",
+    port: Port = 0,
+    log: LogUrl = "sqlite",
+    deadline_ms: Annotated[
+        int, typer.Option(min=10, help="How long a confirm waits for its decision.")
+    ] = 2_000,
+    seconds: Annotated[float, typer.Option(min=1, help="In how many seconds the thirty days pass.")] = 60.0,
+    rate: Annotated[
+        float, typer.Option(min=0.1, help="Payments a second; fewer where the machine is slow.")
+    ] = 40.0,
+    seed: Annotated[int, typer.Option(help="The same seed brings the same month.")] = 1,
+) -> None:
+    """Run everything, and thirty days of shoppers and fraudsters in a minute; ends by itself.
+
+    Exit status 1 when over 1 % of decisions were fallbacks, or no reported label was learned.
+    """
+    from operations import demo, settings
+
+    status = demo.run(
+        lambda place: settings.settle(place, keys, host, port, log, deadline_ms),
+        home,
+        demo.Traffic(seconds, rate, seed),
+    )
+    raise typer.Exit(status)
+
+
+@app.command()
+def doctor(
+    home: Home = HOME,
+    keys: Keys = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8400,
+    log: LogUrl = "sqlite",
+    as_json: Annotated[bool, typer.Option("--json", help="Findings as JSON.")] = False,
+) -> None:
+    """Check the set-up, and say what to mend. Changes nothing; exit status 1 where something is wrong."""
+    from operations import doctor, settings
+
+    raise typer.Exit(doctor.run(settings.settle(home, keys, host, port, log, 250), as_json=as_json))

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from operations import addresses, settings
+from gateway.tls import ensure_certificates
+from operations import addresses, merchants, settings
 from operations.settings import Settings
 from operations.supervisor import Supervisor, sole_supervisor
 
@@ -37,6 +39,7 @@ async def running(wanted: Settings, report: Report) -> AsyncIterator[Platform]:
         supervisor = Supervisor(wanted.home / "logs", report)
         try:
             log = await _log(wanted, supervisor, report)
+            test_key = await asyncio.to_thread(_prepared, wanted)
             report("Starting the acquirer network, the risk flow, the learner and the page")
             await supervisor.start(settings.world(wanted, ports, log))
             report("Starting the processor and the API")
@@ -50,10 +53,17 @@ async def running(wanted: Settings, report: Report) -> AsyncIterator[Platform]:
                 processor=f"https://{wanted.host}:{ports.processor}",
                 page=f"http://{wanted.host}:{ports.page}/",
                 ca=str(wanted.keys / "ca.pem"),
-                test_key="",
+                test_key=test_key,
             )
         finally:
             await asyncio.shield(supervisor.stop())
+
+
+def _prepared(wanted: Settings) -> str:
+    """Make what the programs expect to find: certificates, the store's tables, a first test key."""
+    at = datetime.now(UTC)
+    ensure_certificates(wanted.keys, at, hosts=(wanted.host,))
+    return merchants.first_key(wanted.home, wanted.keys, at)
 
 
 async def _log(wanted: Settings, supervisor: Supervisor, report: Report) -> str:

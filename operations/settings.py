@@ -65,7 +65,7 @@ def world(settings: Settings, ports: Ports, log: str) -> list[Program]:
     return [
         Program(
             "simulator.acquirer",
-            (*home, "--certificates", str(settings.keys), "--port", str(ports.acquirer)),
+            (*home, "--certificates", str(settings.keys / "acquirer"), "--port", str(ports.acquirer)),
         ),
         Program("pipelines.risk", (*home, "--log", log)),
         Program("pipelines.learning", (*home, "--log", log)),

@@ -1,7 +1,7 @@
 """Who shops, where, and with what: merchants, and shoppers with cards, devices, addresses and habits.
 
-Everything is made from a seed. Card numbers come from ranges that no bank issues, IP addresses from blocks
-kept for documentation and tests, mail addresses from reserved domains.
+Everything is made from a seed. Card numbers carry prefixes of documented test cards, which tell a country;
+IP addresses come from the block kept for benchmarks (RFC 2544), mail addresses from reserved domains.
 """
 
 import random
@@ -29,11 +29,11 @@ MERCHANTS: tuple[Merchant, ...] = (
     Merchant("Ember Coffee", "5814", "FR", "EUR", 900, 0.4, 7.0),
     Merchant("Northlight Electronics", "5732", "DE", "EUR", 18_000, 0.8, 3.0),
     Merchant("Harbor Outfitters", "5651", "NL", "EUR", 7_500, 0.6, 4.0),
-    Merchant("Tideway Travel", "4722", "ES", "EUR", 42_000, 0.7, 1.5),
+    Merchant("Tideway Travel", "4722", "NL", "EUR", 42_000, 0.7, 1.5),
     Merchant("Pixel Arcade", "5816", "FR", "EUR", 1_500, 0.6, 4.0),
     Merchant("Green Pharmacy", "5912", "DE", "EUR", 2_800, 0.5, 3.0),
     Merchant("Givewell Fund", "8398", "FR", "EUR", 2_000, 0.5, 1.0),
-    Merchant("Second Hand Bazaar", "5931", "ES", "EUR", 5_200, 0.7, 2.0),
+    Merchant("Second Hand Bazaar", "5931", "NL", "EUR", 5_200, 0.7, 2.0),
 )
 TESTING_GROUND = 8
 """Index of the merchant at which card testers try their numbers: small amounts, no goods."""
@@ -43,24 +43,28 @@ BUST_OUT = 9
 
 @dataclass(frozen=True)
 class Place:
-    """A country as the simulation knows it: card ranges and address blocks that are reserved for tests."""
+    """A country as the simulation knows it: card ranges made up for tests, and a block of test addresses.
+
+    The block is `198.18.X.0` for 16 values of X from `block` on.
+    """
 
     country: str
     weight: float
     card_prefixes: tuple[str, ...]
-    address_prefix: str
+    block: int
 
 
 HOMES: tuple[Place, ...] = (
-    Place("DE", 5.0, ("40000276", "55550276"), "192.0.2."),
-    Place("FR", 3.0, ("40000250",), "198.51.100."),
-    Place("ES", 2.0, ("40000724",), "203.0.113."),
-    Place("NL", 1.0, ("40000528",), "198.18.0."),
+    Place("DE", 5.0, ("40000276", "55550276"), 112),
+    Place("FR", 3.0, ("40000250", "55550250"), 128),
+    Place("GB", 2.0, ("40000826",), 96),
+    Place("NL", 1.0, ("40000528",), 144),
 )
 AWAY: tuple[Place, ...] = (
-    Place("US", 2.0, ("40000840",), "198.18.64."),
-    Place("BR", 1.0, ("40000076",), "198.18.128."),
-    Place("IN", 1.0, ("40000356",), "198.19.0."),
+    Place("US", 2.0, ("40000840",), 64),
+    Place("BR", 1.0, ("40000076",), 192),
+    Place("SG", 1.0, ("40000702",), 160),
+    Place("AE", 1.0, ("40000784",), 176),
 )
 BROWSERS = ("Mozilla/5.0 (X11; Linux x86_64)", "Mozilla/5.0 (iPhone)", "Mozilla/5.0 (Windows NT 10.0)")
 
@@ -123,7 +127,7 @@ class Population:
 
     def address(self, place: Place) -> str:
         """An IP address of a place."""
-        return f"{place.address_prefix}{self._random.randint(1, 254)}"
+        return f"198.18.{place.block + self._random.randrange(16)}.{self._random.randint(1, 254)}"
 
     def device(self) -> str:
         """A new device's identifier."""

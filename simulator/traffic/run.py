@@ -62,7 +62,7 @@ class Run:
         while self._later:
             await self._bring_what_is_due(self._later[-1][0])
             await self._finish_running()
-        self._record({"kind": "end", "left_out": self._left_out})
+        self._record({"kind": "end", "days": self._month.days, "left_out": self._left_out})
 
     async def _tell_progress(self, number: int, at: datetime) -> None:
         if number % 20 == 0:

@@ -1,0 +1,156 @@
+"""`weir demo`: the platform, and a month of shoppers and fraudsters in a minute.
+
+A test machine runs everything, the traffic included, on a few cores: a demo therefore waits longer for a
+decision than production would, says how long it took, and fails when over one in a hundred came too late.
+"""
+
+import asyncio
+import contextlib
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+
+from events.errors import EventsError
+from operations import demo_screen, merchants, platform, processes
+from operations.errors import OperationsError, TrafficError
+from operations.learned import Learned
+from operations.platform import Platform
+from operations.processes import LogFile, Program
+from operations.settings import Settings
+from operations.tally import Tally
+from operations.up import with_signals
+
+DEADLINE_MS = 2_000
+REDRAW_SECONDS = 0.25
+LINE_SECONDS = 5.0
+LEARNING_SECONDS_MAX = 60.0
+"""How long after the traffic the first learned label is waited for."""
+TRAFFIC_SECONDS_EXTRA = 120.0
+"""How much longer than planned the traffic may take before it is broken off."""
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What shall pass, and how fast: `rate` is payments a second of wall time."""
+
+    seconds: float
+    rate: float
+    seed: int
+
+
+def run(settle: Callable[[Path], Settings], home: Path | None, traffic: Traffic) -> int:
+    """Exit status: 0 good, 1 with a sentence that says why not."""
+    console = Console(highlight=False)
+    with _home(home) as place:
+        try:
+            return asyncio.run(_demo(settle(place), traffic, console))
+        except (OperationsError, EventsError) as error:
+            Console(stderr=True, highlight=False).print(
+                f"[bold red]weir demo:[/] {escape(str(error))}", soft_wrap=True
+            )
+            return 1
+
+
+@contextlib.contextmanager
+def _home(home: Path | None) -> Iterator[Path]:
+    if home is not None:
+        yield home
+        return
+    with tempfile.TemporaryDirectory(prefix="weir-demo-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder) / "home"
+
+
+async def _demo(wanted: Settings, traffic: Traffic, console: Console) -> int:
+    tally, stop = Tally(), asyncio.Event()
+    with_signals(stop.set)
+    async with platform.running(wanted, lambda text: console.print(f"[dim]{escape(text)}[/]")) as running:
+        await asyncio.to_thread(merchants.ensure_demo_keys, wanted.home, wanted.keys, datetime.now(UTC))
+        console.print(f"[bold]Live page:[/] {running.page}   API: {running.api}", soft_wrap=True)
+        with Learned(running.log) as learned:
+            await _pass_month(running, traffic, tally, learned, console, stop)
+    console.print(demo_screen.figures(tally, f"{tally.days:.0f} days in {traffic.seconds:.0f} seconds"))
+    console.print(demo_screen.by_scenario(tally))
+    faults = list(tally.faults())
+    for fault in faults:
+        console.print(f"[bold red]Not good:[/] {escape(fault)}", soft_wrap=True)
+    return 1 if faults else 0
+
+
+async def _pass_month(
+    running: Platform,
+    traffic: Traffic,
+    tally: Tally,
+    learned: Learned,
+    console: Console,
+    stop: asyncio.Event,
+) -> None:
+    log = LogFile(running.settings.home / "logs" / "simulator.traffic.log")
+    simulated = await processes.start(_program(running, traffic), log, tally.take)
+    deadline = time.monotonic() + traffic.seconds + TRAFFIC_SECONDS_EXTRA
+    ended = asyncio.create_task(simulated.wait())
+    try:
+        with _screen(tally, running, console) as draw:
+            while not ended.done() and not stop.is_set() and time.monotonic() < deadline:
+                _raise_failure(running)
+                tally.learned = await asyncio.to_thread(learned.look)
+                draw()
+                await asyncio.wait({ended}, timeout=REDRAW_SECONDS)
+            await _wait_for_learning(running, tally, learned, stop)
+            draw()
+    finally:
+        await simulated.stop()
+        await ended
+        log.close()
+    if ended.result() and not stop.is_set():
+        tail = "\n".join(f"  {line}" for line in log.tail)
+        raise TrafficError(f"the traffic ended with {ended.result()}. The end of its log:\n{tail}")
+
+
+async def _wait_for_learning(running: Platform, tally: Tally, learned: Learned, stop: asyncio.Event) -> None:
+    """The learner may still be at it when the last label was sent a moment ago."""
+    deadline = time.monotonic() + LEARNING_SECONDS_MAX
+    while tally.labels and not tally.learned and not stop.is_set() and time.monotonic() < deadline:
+        _raise_failure(running)
+        tally.learned = await asyncio.to_thread(learned.look)
+        await asyncio.sleep(REDRAW_SECONDS)
+
+
+@contextlib.contextmanager
+def _screen(tally: Tally, running: Platform, console: Console) -> Iterator[Callable[[], None]]:
+    """A live screen on a terminal; elsewhere a line now and then."""
+    if console.is_terminal:
+        with Live(console=console, auto_refresh=False, transient=True) as screen:
+            yield lambda: screen.update(demo_screen.live(tally, running.page), refresh=True)
+        return
+    told = time.monotonic()
+
+    def tell() -> None:
+        nonlocal told
+        if time.monotonic() - told > LINE_SECONDS:
+            told = time.monotonic()
+            console.print(demo_screen.line(tally), soft_wrap=True)
+
+    yield tell
+
+
+def _program(running: Platform, traffic: Traffic) -> Program:
+    return Program(
+        "simulator.traffic",
+        (
+            *("--api", running.api, "--processor", running.processor, "--ca", running.ca),
+            *("--api-keys", str(merchants.demo_keys_file(running.settings.keys))),
+            *("--seconds", str(traffic.seconds), "--rate", str(traffic.rate), "--seed", str(traffic.seed)),
+        ),
+    )
+
+
+def _raise_failure(running: Platform) -> None:
+    if running.supervisor.failed.done():
+        raise running.supervisor.failed.result()

@@ -1,0 +1,203 @@
+"""`weir doctor`: looks at everything Weir needs, and says of each what to mend.
+
+Looking changes nothing: what the first start makes is not made here.
+"""
+
+import json
+import shutil
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from events.errors import EventsError
+from events.log import open_log
+from gateway.tls import certificate_problems
+from operations.addresses import is_free
+from operations.errors import HomeInUseError
+from operations.migrations import Schema, schemas
+from operations.settings import Settings
+from operations.supervisor import sole_supervisor
+
+PYTHONS = ((3, 11), (3, 12))
+FREE_BYTES_MIN = 200_000_000
+FREE_BYTES_GOOD = 2_000_000_000
+
+State = Literal["ok", "note", "wrong"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One look. `note` is worth knowing, `wrong` keeps Weir from working; `mend` says what to do."""
+
+    check: str
+    state: State
+    finding: str
+    mend: str = ""
+
+
+def run(wanted: Settings, *, as_json: bool) -> int:
+    """Print the findings; exit status 1 where anything is wrong."""
+    findings = examine(wanted)
+    if as_json:
+        sys.stdout.write(json.dumps([asdict(finding) for finding in findings], indent=2) + "\n")
+    else:
+        Console(highlight=False).print(_table(findings))
+    return int(any(finding.state == "wrong" for finding in findings))
+
+
+def examine(wanted: Settings) -> list[Finding]:
+    """All findings, in the order in which they matter."""
+    running = _is_running(wanted.home)
+    checks: tuple[Callable[[], Iterator[Finding]], ...] = (
+        lambda: python_version(sys.version_info[:2]),
+        lambda: disk(wanted.home, shutil.disk_usage(_existing(wanted.home)).free),
+        lambda: ports(wanted, running=running),
+        lambda: keys(wanted.keys),
+        lambda: log(wanted),
+        lambda: databases(wanted.home),
+        lambda: kafka_tools(needed=wanted.needs_broker),
+        lambda: browser(),
+    )
+    return [finding for check in checks for finding in check()]
+
+
+def python_version(version: tuple[int, ...]) -> Iterator[Finding]:
+    text = ".".join(str(part) for part in version)
+    if version in PYTHONS:
+        yield Finding("python", "ok", text)
+    else:
+        yield Finding(
+            "python", "wrong", text, "Use Python 3.11 or 3.12: some libraries have no other builds."
+        )
+
+
+def disk(home: Path, free_bytes: int) -> Iterator[Finding]:
+    text = f"{free_bytes / 1e9:.1f} GB free for {home}"
+    if free_bytes < FREE_BYTES_MIN:
+        yield Finding("disk", "wrong", text, "Free some space, or give another --home: the log needs room.")
+    elif free_bytes < FREE_BYTES_GOOD:
+        yield Finding("disk", "note", text, "Enough for a demo; a month of real traffic needs more.")
+    else:
+        yield Finding("disk", "ok", text)
+
+
+def ports(wanted: Settings, *, running: bool) -> Iterator[Finding]:
+    if wanted.port == 0:
+        yield Finding("ports", "ok", "free ones are picked at each start")
+        return
+    numbers = range(wanted.port, wanted.port + 3)
+    taken = [str(number) for number in numbers if not is_free(wanted.host, number)]
+    text = f"{wanted.host} {numbers.start}–{numbers.stop - 1}"
+    if not taken:
+        yield Finding("ports", "ok", f"{text} are free")
+    elif running:
+        yield Finding("ports", "ok", f"{text}: Weir is running on this home")
+    else:
+        mend = "Stop what listens there, or give another --port."
+        yield Finding("ports", "wrong", f"{', '.join(taken)} in use by another program", mend)
+
+
+def keys(folder: Path) -> Iterator[Finding]:
+    if not folder.exists():
+        yield Finding("keys", "ok", f"{folder} is made at the first start")
+        return
+    problems = certificate_problems(folder, datetime.now(UTC))
+    for problem in problems:
+        what, _, mend = problem.rpartition(": ")
+        yield Finding("keys", "wrong", what, _sentence(mend))
+    if not problems:
+        yield Finding("keys", "ok", f"{folder}: modes and certificates are in order")
+
+
+def log(wanted: Settings) -> Iterator[Finding]:
+    if wanted.needs_broker:
+        yield Finding("log", "ok", "a local Kafka broker is started with Weir")
+        return
+    if wanted.log.startswith("sqlite:") and not Path(wanted.log.removeprefix("sqlite:///")).exists():
+        yield Finding("log", "ok", f"{wanted.log} is made at the first start")
+        return
+    try:
+        with closing(open_log(wanted.log)) as opened:
+            opened.ends("payments")
+            yield Finding("log", *_durability(opened.durability))
+    except EventsError as error:
+        mend = "Start the broker, or give another --log." if "kafka" in wanted.log else "Restore the file."
+        yield Finding("log", "wrong", f"{wanted.log}: {error}", mend)
+
+
+def databases(home: Path) -> Iterator[Finding]:
+    for schema in schemas(home):
+        yield _database(schema)
+
+
+def kafka_tools(*, needed: bool) -> Iterator[Finding]:
+    missing = [program for program in ("java", "mvn") if shutil.which(program) is None]
+    if not missing:
+        yield Finding("kafka", "ok", "Java and Maven are there for a local broker")
+        return
+    mend = "Install Java 17 and Maven (`make system`, as root), or use --log sqlite or a broker of your own."
+    yield Finding("kafka", "wrong" if needed else "note", f"{' and '.join(missing)} not found", mend)
+
+
+def browser() -> Iterator[Finding]:
+    if any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")):
+        yield Finding("browser", "ok", "Chromium is there for the tests of the pages")
+    else:
+        yield Finding("browser", "note", "no Chromium", "Only the tests need it: `make system`, as root.")
+
+
+def _database(schema: Schema) -> Finding:
+    name = schema.path.name
+    if not schema.path.exists():
+        return Finding("database", "ok", f"{name} is made at the first start")
+    try:
+        found = schema.found()
+    except sqlite3.Error as error:
+        return Finding("database", "wrong", f"{name}: {error}", "Restore it from a back-up.")
+    if found == schema.newest:
+        return Finding("database", "ok", f"{name} has the newest schema ({found})")
+    if found in schema.known:
+        return Finding("database", "note", f"{name} has schema {found}", "The next start migrates it.")
+    mend = "It was written by a newer Weir: run that one, or restore a back-up."
+    return Finding("database", "wrong", f"{name} has the unknown schema {found}", mend)
+
+
+def _durability(words: str) -> tuple[State, str, str]:
+    weak = "weak" in words.lower()
+    return ("note", words, "Use three brokers for what must not be lost.") if weak else ("ok", words, "")
+
+
+def _is_running(home: Path) -> bool:
+    if not (home / "supervisor.lock").exists():
+        return False
+    try:
+        with sole_supervisor(home):
+            return False
+    except HomeInUseError:
+        return True
+
+
+def _existing(path: Path) -> Path:
+    return next(folder for folder in (path, *path.parents) if folder.exists())
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:] + ("" if words.endswith(".") else ".")
+
+
+def _table(findings: list[Finding]) -> Table:
+    colors = {"ok": "green", "note": "yellow", "wrong": "bold red"}
+    table = Table(show_header=False, box=None)
+    for finding in findings:
+        text = escape(finding.finding) + (f"\n[dim]{escape(finding.mend)}[/]" if finding.mend else "")
+        table.add_row(f"[{colors[finding.state]}]{finding.state}[/]", finding.check, text)
+    return table
