@@ -64,7 +64,7 @@ class Controls:
         read = {name: _read(entry) for name, entry in self._entries.items()}
         self.rules = _by_precedence(rule for rule in read.values() if isinstance(rule, Rule))
         self.lists = {name: value for name, value in read.items() if isinstance(value, dict)}
-        self.costs = {value.merchant: value for value in read.values() if isinstance(value, Costs)}
+        self.costs = _by_merchant(value for value in read.values() if isinstance(value, Costs))
         self.policy = next(value for value in read.values() if isinstance(value, Policy))
         self.rates = next(value for value in read.values() if isinstance(value, Rates))
         self.versions = {
@@ -124,6 +124,15 @@ def builtin_controls() -> tuple[Control, ...]:
         Control(name=name, kind=kind, version=0, body=body) for name, (kind, body) in SETTINGS.items()
     )
     return rules + settings
+
+
+def _by_merchant(found: Iterable[Costs]) -> dict[str | None, Costs]:
+    costs: dict[str | None, Costs] = {}
+    for one in found:
+        if one.merchant in costs:
+            raise ControlError(f"the costs of merchant {one.merchant} stand in another control already")
+        costs[one.merchant] = one
+    return costs
 
 
 def _by_precedence(rules: Iterable[Rule]) -> tuple[Rule, ...]:

@@ -1,0 +1,176 @@
+"""Who decides: the table of precedence, expected costs, thresholds, and the score for people."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.controls import Controls
+from models.costs import Costs, least, log_odds, risk_score
+from models.decision import Decision, decide
+from models.features import CATALOGUE, POSITIONS, Row
+from models.observations import Observation
+
+probabilities = st.floats(0.0, 1.0)
+
+
+def row_with(**values: float | str) -> Row:
+    row: Row = [None] * len(CATALOGUE)
+    for name, value in values.items():
+        row[POSITIONS[name]] = value
+    return row
+
+
+def controls_with(**rules: tuple[str, str]) -> Controls:
+    controls = Controls.builtin().only([])
+    for name, (action, when) in rules.items():
+        controls = controls.changed(name, "rule", 1, {"action": action, "when": when})
+    return controls
+
+
+def decided(
+    probability: float, controls: Controls, row: Row | None = None, currency: str = "EUR", amount: int = 5_000
+) -> Decision:
+    seen = Observation(payment_id="p", occurred_at_us=10**15, amount_minor=amount, currency=currency)
+    return decide(
+        probability=probability,
+        observation=seen,
+        row=row if row is not None else row_with(hour=1.0),
+        controls=controls,
+        contributions=[],
+    )
+
+
+FIRES, RESTS = "hour = 1", "hour = 2"
+
+
+@pytest.mark.parametrize(
+    ("rules", "probability", "outcome"),
+    [
+        ({}, 0.001, "allow"),
+        ({}, 0.2, "review"),
+        ({}, 0.9, "block"),
+        ({"a": ("allow", FIRES)}, 0.99, "allow"),
+        ({"a": ("allow", FIRES), "b": ("block", FIRES), "c": ("review", FIRES)}, 0.99, "allow"),
+        ({"b": ("block", FIRES), "c": ("review", FIRES)}, 0.001, "block"),
+        ({"c": ("review", FIRES)}, 0.001, "review"),
+        ({"c": ("review", FIRES)}, 0.2, "review"),
+        ({"c": ("review", FIRES)}, 0.9, "block"),
+        ({"a": ("allow", RESTS), "b": ("block", RESTS), "c": ("review", RESTS)}, 0.001, "allow"),
+    ],
+)
+def test_the_table_of_precedence_decides(
+    rules: dict[str, tuple[str, str]], probability: float, outcome: str
+) -> None:
+    assert decided(probability, controls_with(**rules)).outcome == outcome
+
+
+def test_all_rules_that_fired_are_recorded_the_deciding_ones_first() -> None:
+    controls = controls_with(z=("review", FIRES), y=("block", FIRES), x=("block", FIRES), w=("block", RESTS))
+
+    assert decided(0.001, controls).rules == ["x", "y", "z"]
+
+
+def test_a_rule_on_something_unknown_does_not_fire_nor_does_its_negation() -> None:
+    controls = controls_with(a=("block", "card_count_1h > 3"), b=("block", "NOT card_count_1h > 3"))
+
+    assert decided(0.001, controls).outcome == "allow"
+
+
+@given(probability=probabilities, amount=st.integers(1, 10**12))
+def test_the_model_takes_the_action_of_least_expected_cost(probability: float, amount: int) -> None:
+    decision = decided(probability, controls_with(), amount=amount)
+
+    assert decision.costs_minor[decision.outcome] == min(decision.costs_minor.values())
+
+
+@given(low=probabilities, high=probabilities, amount=st.integers(1, 10**12))
+def test_a_higher_probability_never_leads_to_a_milder_action(low: float, high: float, amount: int) -> None:
+    low, high = sorted((low, high))
+    order = ("allow", "review", "block")
+
+    milder, stricter = (decided(p, controls_with(), amount=amount).outcome for p in (low, high))
+
+    assert order.index(milder) <= order.index(stricter)
+
+
+def test_of_equal_costs_the_milder_action_wins() -> None:
+    assert least({"allow": 1.0, "review": 1.0, "block": 1.0}) == "allow"
+    assert least({"allow": 2.0, "review": 1.0, "block": 1.0}) == "review"
+
+
+def test_expected_costs_weigh_fraud_lost_sales_and_the_work_of_a_review() -> None:
+    costs = Costs(
+        fraud_loss_share=1.0,
+        chargeback_fee_minor=1000.0,
+        margin_share=0.2,
+        lost_customer_minor=100.0,
+        review_minor=50.0,
+        review_catch_rate=0.75,
+        review_false_decline_rate=0.1,
+    )
+
+    assert costs.expected_minor(0.25, 3000.0) == {
+        "allow": 0.25 * 4000,
+        "review": 50 + 0.25 * 0.25 * 4000 + 0.1 * 0.75 * 700,
+        "block": 0.75 * 700,
+    }
+
+
+def test_a_merchants_costs_change_its_decisions() -> None:
+    patient = Controls.builtin().changed("costs", "costs", 1, {"review_minor": 100_000})
+
+    assert decided(0.2, Controls.builtin()).outcome == "review"
+    assert decided(0.2, patient).outcome == "allow"
+
+
+def test_fixed_thresholds_remain_a_choice() -> None:
+    controls = controls_with().changed(
+        "decision", "policy", 1, {"method": "thresholds", "review_at": 65, "block_at": 75}
+    )
+
+    outcomes = [decided(p, controls, amount=1).outcome for p in (0.0999, 0.1, 0.3999, 0.4)]
+
+    assert outcomes == ["allow", "review", "review", "block"]
+    assert set(decided(0.1, controls).costs_minor) == {"allow", "review", "block"}
+
+
+def test_without_a_rate_the_thresholds_decide_and_no_costs_are_recorded() -> None:
+    decision = decided(0.2, controls_with(), currency="BRL")
+
+    assert decision.outcome == "review"
+    assert decision.costs_minor == {}
+
+
+@given(low=probabilities, high=probabilities)
+def test_the_risk_score_grows_with_the_probability_from_0_to_100(low: float, high: float) -> None:
+    low, high = sorted((low, high))
+
+    assert 0 <= risk_score(low) <= risk_score(high) <= 100
+
+
+def test_the_risk_score_meets_the_levels_exactly() -> None:
+    below = [risk_score(p) for p in (0.0, 0.0001, 0.0999999, 0.3999999)]
+    at = [risk_score(p) for p in (0.1, 0.4, 0.999, 1.0)]
+
+    assert below == [0, 0, 64, 74]
+    assert at == [65, 75, 100, 100]
+
+
+def test_a_plain_allow_needs_no_reasons_and_does_not_ask_for_contributions() -> None:
+    def unasked() -> list[tuple[str, float]]:
+        raise AssertionError
+
+    decision = decide(
+        probability=0.001,
+        observation=Observation(payment_id="p", occurred_at_us=0, amount_minor=100, currency="EUR"),
+        row=row_with(),
+        controls=Controls.builtin(),
+        contributions=unasked,
+    )
+
+    assert (decision.outcome, decision.reasons, decision.rules) == ("allow", [], [])
+
+
+@pytest.mark.parametrize("probability", [0.0, 1.0])
+def test_a_certain_probability_still_has_finite_log_odds(probability: float) -> None:
+    assert abs(log_odds(probability)) < 40

@@ -1,0 +1,202 @@
+"""Reasons in words: rules first, each feature once, shares that add up, and nothing personal."""
+
+import math
+
+import pytest
+
+from models.controls import Controls
+from models.costs import log_odds
+from models.decision import decide
+from models.features import BY_NAME, CATALOGUE, POSITIONS, Row, Value
+from models.observations import Observation, Reason
+from models.reasons import EVERYTHING_ELSE, REASONS_MAX, Contributions
+from models.wording import in_words
+
+SEEN = Observation(
+    payment_id="p", occurred_at_us=10**15, amount_minor=123_456, currency="INR", card="card_x", device="dev_x"
+)
+
+
+def row_with(**values: Value) -> Row:
+    row: Row = [None] * len(CATALOGUE)
+    for name, value in values.items():
+        row[POSITIONS[name]] = value
+    return row
+
+
+def reasons(probability: float, row: Row, contributions: Contributions) -> list[Reason]:
+    decision = decide(
+        probability=probability,
+        observation=SEEN,
+        row=row,
+        controls=Controls.builtin(),
+        contributions=contributions,
+    )
+    return decision.reasons
+
+
+def test_the_strongest_features_are_named_and_the_rest_is_everything_else() -> None:
+    given = [
+        ("hour", 0.1),
+        ("card_count_1h", 2.0),
+        ("card_amount_z", 1.0),
+        ("card_gap_days", 0.5),
+        ("device_count_1h", 0.4),
+        ("weekend", -0.3),
+    ]
+    row = row_with(card_count_1h=4.0, card_amount_z=3.0, card_gap_days=0.1, device_count_1h=2.0, hour=3.0)
+
+    found = reasons(0.9, row, given)
+
+    assert [reason.feature for reason in found] == [
+        "card_count_1h",
+        "card_amount_z",
+        "card_gap_days",
+        "device_count_1h",
+        EVERYTHING_ELSE,
+    ]
+    assert len(found) == REASONS_MAX + 1
+
+
+def test_the_shares_of_all_reasons_add_up_to_the_log_odds() -> None:
+    given = [("card_count_1h", 2.0), (("card_count_1h", "card_amount_z"), 0.7), ("weekend", -3.0)]
+
+    found = reasons(0.8, row_with(card_count_1h=6.0, device_cards_1h=9.0), given)
+
+    assert sum(reason.contribution for reason in found) == pytest.approx(log_odds(0.8), abs=1e-12)
+
+
+def test_a_cross_counts_for_the_feature_that_leads_it() -> None:
+    given = [("card_count_1h", 0.5), ("card_amount_z", 0.1), (("card_amount_z", "card_count_1h"), 1.0)]
+
+    found = reasons(0.9, row_with(card_count_1h=6.0, card_amount_z=1.0), given)
+
+    assert [(reason.feature, reason.contribution) for reason in found[:2]] == [
+        ("card_count_1h", 1.5),
+        ("card_amount_z", 0.1),
+    ]
+
+
+def test_reasons_of_rules_stand_first_in_their_own_words() -> None:
+    found = reasons(0.001, row_with(device_cards_1h=9.0), [("device_cards_1h", 1.0)])
+
+    assert [reason.feature for reason in found] == [
+        "rule:card_testing_extreme",
+        "rule:card_testing",
+        "device_cards_1h",
+        EVERYTHING_ELSE,
+    ]
+    assert found[1].text.startswith("many different cards from one device")
+
+
+def test_an_allow_by_a_rule_names_what_spoke_for_genuine() -> None:
+    trusted = Controls.builtin().changed(
+        "trusted", "rule", 1, {"action": "allow", "when": "card = 'card_x'", "words": "a trusted card"}
+    )
+
+    decision = decide(
+        probability=0.7,
+        observation=SEEN,
+        row=row_with(card_merchant_seen=1.0),
+        controls=trusted,
+        contributions=[("card_merchant_seen", -0.8), ("card_count_1h", 2.0)],
+    )
+
+    assert decision.outcome == "allow"
+    assert [reason.text for reason in decision.reasons] == [
+        "a trusted card",
+        "the card paid at this merchant before",
+        "everything else together",
+    ]
+
+
+def test_that_nothing_bad_happened_is_no_reason_for_fraud() -> None:
+    found = reasons(
+        0.9,
+        row_with(card_declines_1h=0.0, card_count_30d=0.0),
+        [
+            ("card_declines_1h", 0.9),
+            ("card_count_30d", 0.2),
+        ],
+    )
+
+    assert [reason.feature for reason in found] == ["card_count_30d", EVERYTHING_ELSE]
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "words"),
+    [
+        (
+            "card_count_1h",
+            {"card_count_1h": 4.0, "card_payments_per_day": 4.8},
+            "4 payments of the card in the last hour; usually 0.2",
+        ),
+        ("card_count_1d", {"card_count_1d": 1.0}, "1 payment of the card in the last 24 hours"),
+        (
+            "device_count_1h",
+            {"device_count_1h": 6.0, "device_count_30d": 60.0},
+            "6 payments of the device in the last hour; usually 0.0833",
+        ),
+        ("device_count_30d", {"device_count_30d": 6.0}, "6 payments of the device in the last 30 days"),
+        ("device_cards_1h", {"device_cards_1h": 5.0}, "5 distinct cards of the device in the last hour"),
+        (
+            "card_new_merchants_1h",
+            {"card_new_merchants_1h": 0.0},
+            "no merchants new to the card in the last hour",
+        ),
+        (
+            "amount_reference_minor",
+            {"amount_reference_minor": 1358.0, "card_amount_mean_minor": 500.0},
+            "amount 1234.56 INR; usually 5.00 EUR",
+        ),
+        (
+            "card_amount_z",
+            {"card_amount_z": 6.25, "card_amount_mean_minor": 500.0},
+            "amount 6.25 deviations above the card's own mean; usually 5.00 EUR",
+        ),
+        (
+            "merchant_amount_z",
+            {"merchant_amount_z": -1.0},
+            "amount 1 deviation below the merchant's own mean",
+        ),
+        ("card_amount_to_mean", {"card_amount_to_mean": 8.0}, "amount over the card's own mean: 8 times"),
+        ("card_gap_days", {"card_gap_days": 0.002}, "time since the card's last payment: 3 minutes"),
+        ("card_gap_days", {"card_gap_days": None}, "time since the card's last payment: unknown"),
+        ("card_gap_days", {"card_gap_days": math.nan}, "time since the card's last payment: unknown"),
+        ("card_merchant_seen", {"card_merchant_seen": 0.0}, "the card never paid at this merchant before"),
+        ("card_device_seen", {"card_device_seen": 0.0}, "the card was never used from this device before"),
+        ("ip_country_differs", {"ip_country_differs": 1.0}, "the IP's country is not the card's"),
+        ("ip_country", {"ip_country": "DE"}, "country of the IP address: DE"),
+        ("hour", {"hour": 3.0}, "paid in the hour from 03:00 UTC"),
+        (
+            "card_amount_sum_1d_minor",
+            {"card_amount_sum_1d_minor": 12_345.0},
+            "sum of the card's last 24 hours: 123.45 EUR",
+        ),
+    ],
+)
+def test_a_value_is_said_in_words_beside_what_is_usual(name: str, row: dict[str, Value], words: str) -> None:
+    assert in_words(name, row_with(**row), SEEN, "EUR") == words
+
+
+@pytest.mark.parametrize("value", [None, 0.0, 1.0, 0.37, 12345.678, -2.5, math.nan])
+def test_every_feature_has_words_for_any_value_and_none_names_an_entity(value: float | None) -> None:
+    for feature in CATALOGUE:
+        given = None if feature.type == "text" else value
+        text = in_words(feature.name, row_with(**{feature.name: given}), SEEN, "EUR")
+        assert text
+        assert not {"card_x", "dev_x"} & set(text.split())
+
+
+def test_a_reason_carries_its_value_and_what_is_usual() -> None:
+    row = row_with(card_count_1h=4.0, card_payments_per_day=4.8)
+
+    reason = reasons(0.9, row, [("card_count_1h", 2.0)])[0]
+
+    assert (reason.value, reason.usual, reason.contribution) == (4.0, pytest.approx(0.2), 2.0)
+
+
+def test_every_usual_value_names_a_number_of_the_catalogue() -> None:
+    named = {feature.usual for feature in CATALOGUE if feature.usual}
+
+    assert all(BY_NAME[name].type == "number" for name in named)
