@@ -256,7 +256,10 @@ class ModelPublished(Event, frozen=True, kw_only=True, tag="model.published"):
 
 
 class DeadLetter(Event, frozen=True, kw_only=True, tag="dead_letter.recorded"):
-    """A record that could not be read or handled (topic `dead-letters`): where, why, and its bytes."""
+    """A record that could not be read or handled (topic `dead-letters`): where, why, and its bytes.
+
+    `truncated`: only the first bytes of key and value are here; the rest stands at the record's position.
+    """
 
     topic: str
     partition: int
@@ -264,6 +267,7 @@ class DeadLetter(Event, frozen=True, kw_only=True, tag="dead_letter.recorded"):
     reason: str
     key: bytes | None
     value: bytes | None
+    truncated: bool = False
 
 
 EVENT_TYPES: tuple[type[Event], ...] = (

@@ -20,13 +20,17 @@ def partitions(log: Log) -> dict[TopicPartition, int]:
     return {TopicPartition(TOPIC, number): first for number, first in enumerate(log.starts(TOPIC))}
 
 
-def write(log: Log, name: str, count: int, threads: int) -> None:
-    """Each thread appends `NAME-THREAD-0`, `NAME-THREAD-1`, …, all under its own key, one at a time."""
+def write(log: Log, name: str, count: int, threads: int, padding_bytes: int) -> None:
+    """Each thread appends `NAME-THREAD-0`, `NAME-THREAD-1`, …, all under its own key, one at a time.
+
+    The values are padded with spaces, so that they can be large.
+    """
 
     def append(thread: int) -> None:
         for number in range(count):
             value = f"{name}-{thread}-{number}".encode()
-            log.append([Outgoing(TOPIC, f"{name}-{thread}".encode(), value)])
+            padded = value + b" " * padding_bytes
+            log.append([Outgoing(TOPIC, f"{name}-{thread}".encode(), padded)])
             os.write(sys.stdout.fileno(), value + b"\n")
 
     running = [threading.Thread(target=append, args=(number,)) for number in range(threads)]
@@ -58,10 +62,11 @@ def main() -> None:
     parser.add_argument("--name", default="w")
     parser.add_argument("--count", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--padding", type=int, default=0, help="bytes added to each value")
     options = parser.parse_args()
     log = open_log(options.log, append_seconds_max=30)
     if options.task == "write":
-        write(log, options.name, options.count, options.threads)
+        write(log, options.name, options.count, options.threads, options.padding)
     else:
         read(log, options.count)
     log.close()

@@ -40,13 +40,16 @@ class KafkaLog:
         make_sender: Callable[[str, TopicNames, float], Sender],
         *,
         append_seconds_max: float,
+        create: bool = True,
     ) -> None:
         self._bootstrap = bootstrap
         self._names = names
         self._append_seconds_max = append_seconds_max
         settings = {"bootstrap.servers": bootstrap, "reconnect.backoff.max.ms": 250}
         self._admin = AdminClient(settings, logger=logger)
-        self._durability = prepare_topics(self._admin, names, time.monotonic() + append_seconds_max)
+        self._durability = prepare_topics(
+            self._admin, names, time.monotonic() + append_seconds_max, create=create
+        )
         self._sender = make_sender(bootstrap, names, append_seconds_max)
 
     def append(self, records: Sequence[Outgoing]) -> list[Position]:

@@ -23,7 +23,7 @@ _POLL_SECONDS = 0.05
 _DAY_MS = 24 * 60 * 60 * 1000
 
 
-def prepare_topics(admin: AdminClient, names: TopicNames, deadline: float) -> str:
+def prepare_topics(admin: AdminClient, names: TopicNames, deadline: float, *, create: bool = True) -> str:
     """Make and check all topics before `deadline` (monotonic seconds); gives the durability in words.
 
     Raises `LogUnavailableError`, or `LogUnusableError` where a topic's set-up breaks what the port promises.
@@ -31,6 +31,8 @@ def prepare_topics(admin: AdminClient, names: TopicNames, deadline: float) -> st
     metadata = _metadata(admin, deadline)
     declared = {names.on_cluster(topic.name): topic for topic in TOPICS.values()}
     missing = {name: topic for name, topic in declared.items() if name not in metadata.topics}
+    if missing and not create:
+        raise LogUnavailableError(f"the cluster has no topic {', '.join(missing)}")
     if missing:
         _create(admin, missing, len(metadata.brokers), deadline)
     metadata = _metadata_with_leaders(admin, list(declared), deadline)

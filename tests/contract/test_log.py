@@ -1,6 +1,7 @@
 """What every log promises, held against each adapter: the embedded one, and Kafka with both its producers."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -111,6 +112,24 @@ def test_keys_and_values_come_back_byte_by_byte(log: Log) -> None:
 
     records = read_to_the_end(log, everywhere(log))
     assert [(record.key, record.value) for record in records] == [(each.key, each.value) for each in sent]
+
+
+@KAFKA
+def test_a_key_falls_into_the_same_partition_in_sqlite_kafka_python_and_confluent_kafka(
+    sqlite_url: str, kafka_url: str
+) -> None:
+    randomness = random.Random(7)
+    keys = [b"", b"\x00", "ключ".encode(), *(b"card%d" % number for number in range(100))]
+    keys += [randomness.randbytes(length) for length in range(1, 100)]
+
+    chosen = []
+    for url in (sqlite_url, kafka_url, kafka_url.replace("kafka://", "kafka+python://")):
+        log = open_log(url, append_seconds_max=PATIENT_SECONDS)
+        chosen.append([position.partition for position in log.append([payment(key, b"") for key in keys])])
+        log.close()
+
+    assert chosen[0] == chosen[1] == chosen[2]
+    assert set(chosen[0]) == set(range(PARTITIONS))
 
 
 def test_a_given_partition_overrules_the_key(log: Log) -> None:
