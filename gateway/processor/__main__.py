@@ -1,0 +1,144 @@
+"""The processor process: its adapters are chosen here, and it runs until SIGTERM.
+
+`python -m gateway.processor --home DIR --keys DIR --host HOST --port N --internal-port M --api URL
+--acquirer HOST:PORT`
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from events.clock import FollowingClock, SystemClock
+from gateway.processor import attempts
+from gateway.processor.acquirer_link import AcquirerLink
+from gateway.processor.api_registry import ApiRegistry
+from gateway.processor.composition import Processor, assemble
+from gateway.processor.hardening import forbid_core_dumps
+from gateway.processor.internal_app import internal_app
+from gateway.processor.listeners import Listener, bind
+from gateway.processor.public_app import PublicListener
+from gateway.processor.store import Store
+from gateway.processor.vault_keys import open_vault_keys
+from gateway.scheduling import ThreadScheduling
+from gateway.tls import client_context, ensure_certificates, server_context
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The program's arguments."""
+
+    home: Path
+    keys: Path
+    host: str
+    port: int
+    internal_port: int
+    api: str
+    acquirer: str
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run until SIGTERM or SIGINT; exit status 0 after a clean stop."""
+    settings = _settings(arguments)
+    forbid_core_dumps()
+    os.umask(0o077)
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    asyncio.run(_run(settings))
+    return 0
+
+
+async def _run(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    clock, scheduling = SystemClock(), ThreadScheduling()
+    settings.home.mkdir(parents=True, exist_ok=True)
+    ensure_certificates(settings.keys, clock.now(), hosts=(settings.host,))
+    store = Store(settings.home / "processor.sqlite", scheduling)
+    link, registry = _link(settings, clock, scheduling), _registry(settings)
+    keys = open_vault_keys(
+        settings.keys, os.urandom, vault_is_empty=await store.transact(attempts.vault_is_empty)
+    )
+    processor = assemble(
+        store=store,
+        network=link,
+        registry=registry,
+        keys=keys,
+        clock=clock,
+        scheduling=scheduling,
+        entropy=os.urandom,
+    )
+    await processor.cards.recover()
+    scheduling.spawn(processor.keep_house(scheduling), "housekeeping")
+    await _serve(settings, processor, clock, stop)
+    await registry.close()
+    await link.close()
+    await scheduling.stop()
+    store.close()
+
+
+async def _serve(settings: Settings, processor: Processor, clock: SystemClock, stop: asyncio.Event) -> None:
+    public = PublicListener(tokens=processor.tokens, live=clock, test=FollowingClock(clock))
+    public_socket = bind(settings.host, settings.port)
+    listeners = [
+        Listener(public.app(), server_context(settings.keys, "processor", "public"), public_socket),
+        Listener(
+            internal_app(processor.cards),
+            server_context(settings.keys, "processor", "internal"),
+            bind(settings.host, settings.internal_port),
+        ),
+    ]
+    serving = [asyncio.create_task(listener.run_bound()) for listener in listeners]
+    while not all(listener.started for listener in listeners):
+        await asyncio.sleep(0.01)
+    _say_ready(public_socket.getsockname()[1])
+    await stop.wait()
+    for listener in listeners:
+        listener.should_exit = True
+    await asyncio.gather(*serving)
+
+
+def _link(settings: Settings, clock: SystemClock, scheduling: ThreadScheduling) -> AcquirerLink:
+    host, _, port = settings.acquirer.rpartition(":")
+    context = client_context(settings.keys, "processor", "network")
+    return AcquirerLink(host.strip("[]"), int(port), context=context, clock=clock, scheduling=scheduling)
+
+
+def _registry(settings: Settings) -> ApiRegistry:
+    return ApiRegistry(settings.api, client_context(settings.keys, "processor", "internal"))
+
+
+def _say_ready(port: int) -> None:
+    sys.stdout.write(json.dumps({"ready": "gateway.processor", "port": port}) + "\n")
+    sys.stdout.flush()
+
+
+def _settings(arguments: list[str] | None) -> Settings:
+    parser = argparse.ArgumentParser(prog="python -m gateway.processor", description=__doc__)
+    parser.add_argument("--home", type=Path, required=True, help="where processor.sqlite lives")
+    parser.add_argument("--keys", type=Path, required=True, help="where keys and certificates live")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, required=True, help="public TLS listener; 0 takes a free port")
+    parser.add_argument("--internal-port", type=int, required=True, help="mutual TLS listener for the API")
+    parser.add_argument("--api", required=True, help="the API's internal listener, https://HOST:PORT")
+    parser.add_argument("--acquirer", required=True, help="HOST:PORT of the acquirer network")
+    return Settings(**vars(parser.parse_args(arguments)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

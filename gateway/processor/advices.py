@@ -1,0 +1,104 @@
+"""Captures and reversals are told to the acquirer until it answers, across time-outs and restarts."""
+
+from functools import partial
+
+import msgspec
+import structlog
+
+from events.clock import Clock
+from events.crash import crash_point, declare
+from gateway.processor import attempts, messages, transitions
+from gateway.processor.attempts import Advice, AdviceKind, Attempt
+from gateway.processor.declines import TEMPORARY
+from gateway.processor.errors import AcquirerError, MisfitAnswerError
+from gateway.processor.network import AcquirerNetwork
+from gateway.processor.store import Store
+from gateway.processor.turns import Turns
+
+declare(
+    {
+        "processor.advice.counted": "one more transmission of an advice is durable, it has not left",
+        "processor.advice.answered": "the acquirer has answered an advice, the answer is nowhere yet",
+        "processor.advice.settled": "the answer to an advice is durable, nobody was told",
+    }
+)
+
+FIRST_REPEAT_SECONDS = 0.5
+REPEAT_SECONDS_MAX = 60.0
+
+Key = tuple[str, AdviceKind]
+
+
+class Advices:
+    """Delivers advices. `deliver` must be called by whoever has the attempt's turn."""
+
+    def __init__(self, *, store: Store, network: AcquirerNetwork, turns: Turns, clock: Clock) -> None:
+        self._store = store
+        self._network = network
+        self._turns = turns
+        self._clock = clock
+        self._due: dict[Key, tuple[float, float]] = {}
+        self._log = structlog.get_logger("processor")
+
+    async def load(self) -> None:
+        """Take up what an earlier run left waiting."""
+        for attempt_id, kind in await self._store.transact(attempts.waiting_advices):
+            self.watch(attempt_id, kind)
+
+    def watch(self, attempt_id: str, kind: AdviceKind) -> None:
+        """The advice is durable and will be told at the next `repeat_due`."""
+        self._due.setdefault((attempt_id, kind), (self._clock.monotonic(), FIRST_REPEAT_SECONDS))
+
+    @property
+    def waiting(self) -> int:
+        """How many advices wait for an answer."""
+        return len(self._due)
+
+    async def repeat_due(self) -> None:
+        """Tell once each advice whose time has come and whose attempt nobody else works on."""
+        now = self._clock.monotonic()
+        for key in [key for key, (due, _) in self._due.items() if due <= now]:
+            if not self._turns.busy(key[0]):
+                await self._turns.take(key[0], partial(self.deliver, *key))
+
+    async def deliver(self, attempt_id: str, kind: AdviceKind) -> bool:
+        """Tell the acquirer once; whether the advice is answered now."""
+        attempt, told = await self._store.transact(
+            lambda db: transitions.count_transmission(db, attempt_id, kind)
+        )
+        if told.state == "waiting":
+            crash_point("processor.advice.counted")
+            self._postpone((attempt_id, kind))
+            told = await self._tell(attempt, told)
+        if told.state != "waiting":
+            self._due.pop((attempt_id, kind), None)
+        return told.state != "waiting"
+
+    async def _tell(self, attempt: Attempt, told: Advice) -> Advice:
+        question = messages.advice(attempt, told)
+        try:
+            fields = messages.read_answer(question, await self._network.exchange(question))
+        except (AcquirerError, MisfitAnswerError) as error:
+            self._log.warning(
+                "advice not answered", kind=told.kind, reference=attempt.reference, error=type(error).__name__
+            )
+            return told
+        crash_point("processor.advice.answered")
+        if fields["39"] in TEMPORARY:
+            return told
+        return await self._settle(attempt, told, fields["39"])
+
+    async def _settle(self, attempt: Attempt, told: Advice, response: str) -> Advice:
+        state = "accepted" if response == messages.ACCEPTED else "refused"
+        answered = msgspec.structs.replace(told, state=state, response=response)
+        await self._store.transact(lambda db: transitions.record_answer(db, attempt, answered))
+        crash_point("processor.advice.settled")
+        if state == "refused":
+            if told.kind == "capture":
+                self.watch(attempt.attempt_id, "reversal")
+            self._log.error("advice refused", kind=told.kind, reference=attempt.reference, response=response)
+        return answered
+
+    def _postpone(self, key: Key) -> None:
+        _, wait = self._due.get(key, (0.0, FIRST_REPEAT_SECONDS))
+        self._due[key] = (self._clock.monotonic() + wait, min(wait * 2, REPEAT_SECONDS_MAX))

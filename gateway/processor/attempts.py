@@ -1,0 +1,142 @@
+"""Attempts to authorize and the advices about them, as rows: plain functions over one open transaction.
+
+```
+(none) ─▶ sending ─▶ approved ─▶ captured      an attempt stays `sending` only while its answer is awaited;
+   │         │  └──▶ declined                  one that is found so at start is in doubt and gets reversed
+   │         └─────▶ reversed ◀─ approved
+   └───────────────▶ reversed                  asked to reverse before it was ever heard of
+```
+"""
+
+import sqlite3
+from typing import Literal
+
+import msgspec
+
+from gateway.processor.vault import SealedCard
+
+AttemptStatus = Literal["sending", "approved", "declined", "captured", "reversed"]
+AdviceKind = Literal["capture", "reversal"]
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt. `stan`, `reference` and `transmitted_at` are fields 11, 37 and 7 of its authorization."""
+
+    attempt_id: str
+    token: str
+    merchant_id: str
+    merchant_category: str | None
+    amount_minor: int
+    currency: str
+    stan: int
+    reference: str
+    transmitted_at: str
+    status: AttemptStatus
+    decline_code: str | None = None
+    approval_code: str | None = None
+    captured_minor: int = 0
+
+
+class Advice(msgspec.Struct, frozen=True, kw_only=True):
+    """What the acquirer must hear, again and again until it answers. Fields as in `Attempt`."""
+
+    attempt_id: str
+    kind: AdviceKind
+    first_type: str
+    amount_minor: int
+    stan: int
+    transmitted_at: str
+    transmissions: int
+    state: Literal["waiting", "accepted", "refused"] = "waiting"
+    response: str | None = None
+
+
+_ATTEMPT_COLUMNS = ", ".join(Attempt.__struct_fields__)
+_ADVICE_COLUMNS = ", ".join(Advice.__struct_fields__)
+
+
+def next_stan(database: sqlite3.Connection, largest: int) -> int:
+    """The next trace number, 1 to `largest`, and then from 1 again."""
+    row = database.execute(
+        "UPDATE counters SET value = value % ? + 1 WHERE name = 'stan' RETURNING value", (largest,)
+    ).fetchone()
+    return int(row[0])
+
+
+def find(database: sqlite3.Connection, attempt_id: str) -> Attempt | None:
+    row = database.execute(
+        f"SELECT {_ATTEMPT_COLUMNS} FROM attempts WHERE attempt_id = ?",  # noqa: S608  # column names
+        (attempt_id,),
+    ).fetchone()
+    return None if row is None else Attempt(**dict(zip(Attempt.__struct_fields__, row, strict=True)))
+
+
+def insert(database: sqlite3.Connection, attempt: Attempt) -> None:
+    marks = ", ".join("?" * len(Attempt.__struct_fields__))
+    database.execute(
+        f"INSERT INTO attempts ({_ATTEMPT_COLUMNS}) VALUES ({marks})",  # noqa: S608  # column names
+        msgspec.structs.astuple(attempt),
+    )
+
+
+def settle(database: sqlite3.Connection, attempt: Attempt) -> Attempt:
+    """Record where the attempt stands now."""
+    database.execute(
+        "UPDATE attempts SET status = ?, decline_code = ?, approval_code = ?, captured_minor = ?"
+        " WHERE attempt_id = ?",
+        (
+            attempt.status,
+            attempt.decline_code,
+            attempt.approval_code,
+            attempt.captured_minor,
+            attempt.attempt_id,
+        ),
+    )
+    return attempt
+
+
+def in_doubt(database: sqlite3.Connection) -> list[str]:
+    """The attempts whose authorization may have left and whose answer nobody knows."""
+    return [row[0] for row in database.execute("SELECT attempt_id FROM attempts WHERE status = 'sending'")]
+
+
+def find_advice(database: sqlite3.Connection, attempt_id: str, kind: AdviceKind) -> Advice | None:
+    row = database.execute(
+        f"SELECT {_ADVICE_COLUMNS} FROM advices WHERE attempt_id = ? AND kind = ?",  # noqa: S608  # column names
+        (attempt_id, kind),
+    ).fetchone()
+    return None if row is None else Advice(**dict(zip(Advice.__struct_fields__, row, strict=True)))
+
+
+def insert_advice(database: sqlite3.Connection, advice: Advice) -> None:
+    marks = ", ".join("?" * len(Advice.__struct_fields__))
+    database.execute(
+        f"INSERT INTO advices ({_ADVICE_COLUMNS}) VALUES ({marks})",  # noqa: S608  # column names
+        msgspec.structs.astuple(advice),
+    )
+
+
+def update_advice(database: sqlite3.Connection, advice: Advice) -> None:
+    database.execute(
+        "UPDATE advices SET transmissions = ?, state = ?, response = ? WHERE attempt_id = ? AND kind = ?",
+        (advice.transmissions, advice.state, advice.response, advice.attempt_id, advice.kind),
+    )
+
+
+def waiting_advices(database: sqlite3.Connection) -> list[tuple[str, AdviceKind]]:
+    return list(database.execute("SELECT attempt_id, kind FROM advices WHERE state = 'waiting'"))
+
+
+def find_card(database: sqlite3.Connection, token: str) -> SealedCard | None:
+    row = database.execute(
+        "SELECT token, key_version, wrapped_key, nonce, content FROM cards WHERE token = ?", (token,)
+    ).fetchone()
+    return None if row is None else SealedCard(*row)
+
+
+def insert_card(database: sqlite3.Connection, card: SealedCard) -> None:
+    database.execute("INSERT INTO cards VALUES (?, ?, ?, ?, ?)", msgspec.structs.astuple(card))
+
+
+def vault_is_empty(database: sqlite3.Connection) -> bool:
+    return database.execute("SELECT 1 FROM cards LIMIT 1").fetchone() is None

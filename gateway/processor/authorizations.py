@@ -1,0 +1,191 @@
+"""Authorize, capture, reverse: the processor's heart. No charge is authorized twice, ever.
+
+An attempt is durable before its authorization leaves. Whatever happens then (no answer in time, an answer
+that does not fit, a crash) leads to a reversal that is repeated until the acquirer answers; an authorization
+is never sent a second time. What an answer to the API says is durable before it is said: the API's own record
+of an approval must not outlive the processor's.
+"""
+
+from datetime import datetime
+from functools import partial
+
+import msgspec
+
+from events.crash import crash_point, declare
+from gateway.errors import InvalidRequestError, ProcessorUnavailableError
+from gateway.processor import attempts, messages, transitions
+from gateway.processor.advices import Advices
+from gateway.processor.attempts import Attempt
+from gateway.processor.declines import PROCESSING_ERROR, decline_code
+from gateway.processor.errors import (
+    AcquirerSilentError,
+    AcquirerUnreachableError,
+    MisfitAnswerError,
+    VaultError,
+)
+from gateway.processor.network import AcquirerNetwork
+from gateway.processor.security_codes import SecurityCodes
+from gateway.processor.store import Store
+from gateway.processor.turns import Turns
+from gateway.processor.vault import SealedCard, VaultKeys, open_sealed
+from gateway.processor_port import AuthorizationRequest, CaptureRequest, ProcessorAnswer, ReversalRequest
+
+declare(
+    {
+        "processor.attempt.committed": "the attempt is durable, its authorization has not left",
+        "processor.authorization.answered": "the issuer has answered, the outcome is nowhere yet",
+        "processor.outcome.committed": "the outcome is durable, the API was not told",
+        "processor.reversal.committed": "the reversal is durable, the acquirer and the API were not told",
+        "processor.capture.committed": "the capture advice is durable, it has not left",
+        "processor.tombstone.committed": "an attempt never heard of can no more be authorized, unanswered",
+    }
+)
+
+
+class CardProcessor:
+    """Implements `gateway.processor_port.Processor` over a store and an acquirer network."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        network: AcquirerNetwork,
+        advices: Advices,
+        turns: Turns,
+        keys: VaultKeys,
+        security_codes: SecurityCodes,
+    ) -> None:
+        self._store = store
+        self._network = network
+        self._advices = advices
+        self._turns = turns
+        self._keys = keys
+        self._security_codes = security_codes
+
+    async def recover(self) -> int:
+        """Reverse what a crash left in doubt; gives how many. Runs before the first request is taken."""
+        doubtful = await self._store.transact(attempts.in_doubt)
+        for attempt_id in doubtful:
+            await self._turns.take(attempt_id, partial(self._reverse_if_in_doubt, attempt_id))
+        await self._advices.load()
+        return len(doubtful)
+
+    async def authorize(self, request: AuthorizationRequest) -> ProcessorAnswer:
+        return await self._turns.take(request.attempt_id, lambda: self._authorize(request))
+
+    async def capture(self, attempt_id: str, request: CaptureRequest) -> ProcessorAnswer:
+        return await self._turns.take(attempt_id, lambda: self._capture(attempt_id, request))
+
+    async def reverse(self, attempt_id: str, request: ReversalRequest) -> ProcessorAnswer:
+        return await self._turns.take(attempt_id, lambda: self._reverse(attempt_id, request))
+
+    async def find(self, attempt_id: str) -> ProcessorAnswer:
+        return _answer(attempt_id, await self._store.transact(lambda db: attempts.find(db, attempt_id)))
+
+    async def _authorize(self, request: AuthorizationRequest) -> ProcessorAnswer:
+        begun = await self._store.transact(lambda db: transitions.begin(db, request))
+        if begun.known:
+            _check_same(begun.attempt, request)
+            return await self._known(begun.attempt)
+        crash_point("processor.attempt.committed")
+        try:
+            settled = await self._send(begun.attempt, begun.card, request.occurred_at)
+        except (AcquirerSilentError, MisfitAnswerError):
+            return _answer(request.attempt_id, await self._reverse_durably(begun.attempt, "0420"))
+        await self._store.transact(lambda db: attempts.settle(db, settled))
+        crash_point("processor.outcome.committed")
+        return _answer(request.attempt_id, settled)
+
+    async def _known(self, attempt: Attempt) -> ProcessorAnswer:
+        """A repeated question. One still `sending` here was left so by a failed write: it is in doubt."""
+        if attempt.status == "sending":
+            attempt = await self._reverse_durably(attempt, "0420")
+        return _answer(attempt.attempt_id, attempt)
+
+    async def _send(self, attempt: Attempt, sealed: SealedCard | None, moment: datetime) -> Attempt:
+        """Where the attempt stands after its one authorization; raises what leaves it in doubt."""
+        security_code = self._security_codes.take(attempt.token)
+        try:
+            if sealed is None:
+                return _declined(attempt, PROCESSING_ERROR)
+            card = open_sealed(self._keys, sealed)
+            question = messages.authorization_request(attempt, card, security_code, moment)
+            answer = await self._network.exchange(question)
+        except (VaultError, ValueError, AcquirerUnreachableError):
+            # Nothing has left, so there is nothing to reverse.
+            return _declined(attempt, PROCESSING_ERROR)
+        crash_point("processor.authorization.answered")
+        fields = messages.read_answer(question, answer)
+        if fields["39"] != messages.ACCEPTED:
+            return _declined(attempt, decline_code(fields["39"]))
+        return msgspec.structs.replace(attempt, status="approved", approval_code=fields.get("38"))
+
+    async def _capture(self, attempt_id: str, request: CaptureRequest) -> ProcessorAnswer:
+        attempt = await self._store.transact(lambda db: transitions.begin_capture(db, attempt_id, request))
+        if attempt is None or attempt.status != "approved":
+            return _answer(attempt_id, attempt)
+        crash_point("processor.capture.committed")
+        return await self._delivered(attempt_id, "capture")
+
+    async def _reverse(self, attempt_id: str, request: ReversalRequest) -> ProcessorAnswer:
+        attempt, capturing = await self._store.transact(lambda db: transitions.find_or_bury(db, attempt_id))
+        crash_point("processor.tombstone.committed")
+        if capturing:
+            return await self._delivered(attempt_id, "capture")
+        if attempt.status == "sending":
+            attempt = await self._reverse_durably(attempt, "0420")
+        elif attempt.status == "approved":
+            attempt = await self._reverse_durably(attempt, "0400", request.occurred_at)
+            await self._advices.deliver(attempt_id, "reversal")
+        return _answer(attempt_id, attempt)
+
+    async def _delivered(self, attempt_id: str, kind: attempts.AdviceKind) -> ProcessorAnswer:
+        """The attempt once its advice is answered; raises `ProcessorUnavailableError` while it is not."""
+        if not await self._advices.deliver(attempt_id, kind):
+            raise ProcessorUnavailableError("The acquirer has not confirmed yet. Ask again.")
+        return await self.find(attempt_id)
+
+    async def _reverse_if_in_doubt(self, attempt_id: str) -> None:
+        attempt = await self._store.transact(lambda db: attempts.find(db, attempt_id))
+        if attempt is not None and attempt.status == "sending":
+            await self._reverse_durably(attempt, "0420")
+
+    async def _reverse_durably(
+        self, attempt: Attempt, first_type: str, moment: datetime | None = None
+    ) -> Attempt:
+        """Reversed for good; the acquirer hears of it until it answers."""
+        reversed_attempt = msgspec.structs.replace(attempt, status="reversed")
+        await self._store.transact(
+            lambda db: transitions.begin_reversal(db, reversed_attempt, first_type, moment)
+        )
+        crash_point("processor.reversal.committed")
+        self._advices.watch(attempt.attempt_id, "reversal")
+        return reversed_attempt
+
+
+def _declined(attempt: Attempt, code: str) -> Attempt:
+    return msgspec.structs.replace(attempt, status="declined", decline_code=code)
+
+
+def _check_same(attempt: Attempt, request: AuthorizationRequest) -> None:
+    known = (attempt.token, attempt.amount_minor, attempt.currency, attempt.merchant_id)
+    asked = (request.token, request.amount_minor, request.currency, request.merchant_id)
+    if attempt.stan and known != asked:
+        raise InvalidRequestError(
+            "This attempt was made with another token, merchant or amount.",
+            code="idempotency_mismatch",
+            param="attempt_id",
+        )
+
+
+def _answer(attempt_id: str, attempt: Attempt | None) -> ProcessorAnswer:
+    if attempt is None or attempt.status == "sending":
+        return ProcessorAnswer(attempt_id=attempt_id, status="unknown")
+    return ProcessorAnswer(
+        attempt_id=attempt_id,
+        status=attempt.status,
+        decline_code=attempt.decline_code,
+        approval_code=attempt.approval_code,
+        network_reference=attempt.reference or None,
+        captured_minor=attempt.captured_minor,
+    )

@@ -1,0 +1,68 @@
+"""The processor's parts put together, whoever brings clock, randomness, network, store and scheduling."""
+
+from dataclasses import dataclass
+
+import structlog
+
+from events.clock import Clock
+from gateway.errors import UnavailableError
+from gateway.processor.advices import Advices
+from gateway.processor.authorizations import CardProcessor
+from gateway.processor.network import AcquirerNetwork
+from gateway.processor.security_codes import SecurityCodes
+from gateway.processor.store import Store
+from gateway.processor.tokens import Tokens
+from gateway.processor.turns import Turns
+from gateway.processor.vault import Entropy, VaultKeys
+from gateway.processor_port import TokenRegistry
+from gateway.scheduling import Scheduling
+
+HOUSEKEEPING_EVERY_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class Processor:
+    """One processor: `cards` is the port that the API calls, `tokens` what the public listener calls."""
+
+    cards: CardProcessor
+    tokens: Tokens
+    advices: Advices
+    security_codes: SecurityCodes
+    store: Store
+
+    async def keep_house(self, scheduling: Scheduling) -> None:
+        """Repeat what the acquirer has not answered, drop old security codes, for ever."""
+        log = structlog.get_logger("processor")
+        while True:
+            try:
+                self.security_codes.drop_expired()
+                await self.advices.repeat_due()
+            except UnavailableError as error:
+                log.error("housekeeping failed, and is tried again", error=type(error).__name__)
+            await scheduling.sleep(HOUSEKEEPING_EVERY_SECONDS)
+
+
+def assemble(
+    *,
+    store: Store,
+    network: AcquirerNetwork,
+    registry: TokenRegistry,
+    keys: VaultKeys,
+    clock: Clock,
+    scheduling: Scheduling,
+    entropy: Entropy,
+) -> Processor:
+    """Wire the parts; nothing opens and nothing runs yet. Call `cards.recover()` before the first request."""
+    turns = Turns(scheduling)
+    security_codes = SecurityCodes(clock)
+    advices = Advices(store=store, network=network, turns=turns, clock=clock)
+    cards = CardProcessor(
+        store=store,
+        network=network,
+        advices=advices,
+        turns=turns,
+        keys=keys,
+        security_codes=security_codes,
+    )
+    tokens = Tokens(store=store, registry=registry, keys=keys, security_codes=security_codes, entropy=entropy)
+    return Processor(cards, tokens, advices, security_codes, store)

@@ -1,0 +1,57 @@
+"""Errors of the processor.
+
+GatewayError (gateway.errors)
+└── CardInputError             402: the card's own data are refused; names the member, never its value
+ProcessorError
+├── VaultError                 a record cannot be opened: wrong place, wrong key, or damaged (permanent)
+├── UnreadableMessageError     bytes from the network are no message of ours
+├── MisfitAnswerError          an answer does not fit its question: it is refused and the question reversed
+└── AcquirerError              the acquirer network gave no answer
+    ├── AcquirerUnreachableError   nothing has left: nothing can have happened there
+    └── AcquirerSilentError        the message may have arrived: anything may have happened there
+"""
+
+from gateway.errors import RequestError
+
+
+class CardInputError(RequestError):
+    """The card is refused for what its own data say; `param` is the member under `card`."""
+
+    STATUS = 402
+    TYPE = "card_error"
+    TITLE = "Card error"
+
+    def __init__(self, code: str, message: str, param: str) -> None:
+        super().__init__(message, code=code, param=param)
+
+
+class ProcessorError(Exception):
+    """Base of the errors that stay inside the processor. No text holds card data."""
+
+
+class VaultError(ProcessorError):
+    """A record of the vault cannot be opened."""
+
+
+class UnreadableMessageError(ProcessorError):
+    """The bytes are no ISO 8583 message of this network."""
+
+
+class MisfitAnswerError(ProcessorError):
+    """The answer differs from its question in `field`."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"the answer does not fit its question in field {field}")
+        self.field = field
+
+
+class AcquirerError(ProcessorError):
+    """The acquirer network gave no answer."""
+
+
+class AcquirerUnreachableError(AcquirerError):
+    """The message has not left."""
+
+
+class AcquirerSilentError(AcquirerError):
+    """The message may have arrived, its answer has not."""

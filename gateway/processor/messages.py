@@ -1,0 +1,164 @@
+"""What the processor asks the network, and whether an answer fits: built and read as pure functions.
+
+Authorization 0100/0110, capture advice 0220 (repeated as 0221)/0230, reversal 0400/0410 while someone waits,
+0420 (repeated as 0421)/0430 when nobody does, network management 0800/0810.
+"""
+
+import hashlib
+from datetime import datetime
+
+import iso4217
+
+from gateway.processor.attempts import Advice, Attempt
+from gateway.processor.errors import MisfitAnswerError, UnreadableMessageError
+from gateway.processor.message_format import Fields, decode, encode
+from gateway.processor.vault import CardData
+
+ACQUIRER_ID = "400001"
+TERMINAL_ID = "WEIR0001"
+
+AMOUNT_MINOR_MAX = 10**12 - 1
+"""Field 4 has twelve digits."""
+
+STAN_MAX = 999_999
+_PURCHASE = "000000"
+_CARD_NUMBER_FROM_MERCHANT = "810"
+_ELECTRONIC_COMMERCE = "59"
+_SECURITY_CODE_TAG = "92"
+_SIGN_ON, _ECHO = "001", "301"
+
+ACCEPTED = "00"
+
+
+def transmitted_at(moment: datetime) -> str:
+    """Field 7: MMDDhhmmss in UTC.
+
+    >>> from datetime import UTC
+    >>> transmitted_at(datetime(2026, 1, 5, 10, 30, tzinfo=UTC))
+    '0105103000'
+    """
+    return moment.strftime("%m%d%H%M%S")
+
+
+def retrieval_reference(moment: datetime, stan: int) -> str:
+    """Field 37: last digit of the year, day of the year, hour, and the trace number.
+
+    >>> from datetime import UTC
+    >>> retrieval_reference(datetime(2026, 1, 5, 10, tzinfo=UTC), 7)
+    '600510000007'
+    """
+    return f"{moment.year % 10}{moment.timetuple().tm_yday:03}{moment.hour:02}{stan:06}"
+
+
+def authorization_request(
+    attempt: Attempt, card: CardData, security_code: str | None, moment: datetime
+) -> bytes:
+    """0100: may this card pay this amount?"""
+    fields = {
+        "t": "0100",
+        "2": card.number,
+        "3": _PURCHASE,
+        "12": moment.strftime("%H%M%S"),
+        "13": moment.strftime("%m%d"),
+        "14": f"{card.exp_year % 100:02}{card.exp_month:02}",
+        "18": attempt.merchant_category or "0000",
+        "22": _CARD_NUMBER_FROM_MERCHANT,
+        "25": _ELECTRONIC_COMMERCE,
+        **_who_and_what(attempt, attempt.amount_minor),
+        "7": attempt.transmitted_at,
+        "11": f"{attempt.stan:06}",
+    }
+    if security_code is not None:
+        fields["48"] = f"{_SECURITY_CODE_TAG}{len(security_code):02}{security_code}"
+    return encode(fields)
+
+
+def advice(attempt: Attempt, told: Advice) -> bytes:
+    """A capture or reversal, in the form that its number of transmissions asks for.
+
+    The card number is not in it: the acquirer finds the authorization by its reference, and the number need
+    not leave the vault again.
+    """
+    fields = {
+        "t": message_type(told),
+        "3": _PURCHASE,
+        "25": _ELECTRONIC_COMMERCE,
+        **_who_and_what(attempt, told.amount_minor),
+        "7": told.transmitted_at,
+        "11": f"{told.stan:06}",
+        "90": original_data(attempt),
+    }
+    if attempt.approval_code is not None:
+        fields["38"] = attempt.approval_code
+    return encode(fields)
+
+
+def message_type(told: Advice) -> str:
+    """The first transmission as it was meant (0220, 0400, 0420); then the advice; from then on its repeat."""
+    repeat_type = {"0220": "0221", "0400": "0421", "0420": "0421"}[told.first_type]
+    if told.transmissions <= 1:
+        return told.first_type
+    if told.first_type == "0400" and told.transmissions == 2:
+        return "0420"
+    return repeat_type
+
+
+def original_data(attempt: Attempt) -> str:
+    """Field 90: type, trace number, time and acquirer of the authorization, and no forwarder."""
+    return f"0100{attempt.stan:06}{attempt.transmitted_at}{ACQUIRER_ID:0>11}{'':0>11}"
+
+
+def network_management(stan: int, moment: datetime, *, sign_on: bool) -> bytes:
+    """0800: sign on, or ask whether the other side is there."""
+    fields = {
+        "t": "0800",
+        "7": transmitted_at(moment),
+        "11": f"{stan:06}",
+        "70": _SIGN_ON if sign_on else _ECHO,
+    }
+    return encode(fields)
+
+
+def read_answer(question: bytes, answer: bytes) -> Fields:
+    """The answer's fields, once they are known to belong to the question.
+
+    Raises `MisfitAnswerError` where type, trace number, time, reference, amount or currency differ.
+    """
+    asked = decode(question)
+    try:
+        answered = decode(answer)
+    except UnreadableMessageError:
+        raise MisfitAnswerError("t") from None
+    if answered.get("t") != answer_type(asked["t"]):
+        raise MisfitAnswerError("t")
+    for name in ("11", "7", "37", "4", "49", "70"):
+        if name in asked and answered.get(name) != asked[name]:
+            raise MisfitAnswerError(name)
+    if "39" not in answered:
+        raise MisfitAnswerError("39")
+    return answered
+
+
+def answer_type(question_type: str) -> str:
+    """The type of the answer: a repeat is answered as its first.
+
+    >>> answer_type("0100"), answer_type("0421")
+    ('0110', '0430')
+    """
+    return f"{question_type[:2]}{int(question_type[2]) + 1}0"
+
+
+def _who_and_what(attempt: Attempt, amount_minor: int) -> Fields:
+    return {
+        "4": f"{amount_minor:012}",
+        "32": ACQUIRER_ID,
+        "37": attempt.reference,
+        "41": TERMINAL_ID,
+        "42": _merchant_number(attempt.merchant_id),
+        "49": f"{iso4217.Currency(attempt.currency).number:03}",
+    }
+
+
+def _merchant_number(merchant_id: str) -> str:
+    """Field 42 has fifteen places, a merchant's identifier more."""
+    return hashlib.sha256(merchant_id.encode()).hexdigest()[:15].upper()

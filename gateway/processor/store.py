@@ -1,0 +1,173 @@
+"""The processor's database: one SQLite file, one thread that writes, one sync for all that wait together.
+
+WAL and `synchronous=FULL`: what `transact` has returned survives a power loss.
+"""
+
+import sqlite3
+from asyncio import Future, get_running_loop
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from events.crash import crash_point, declare
+from gateway.errors import StoreUnavailableError
+from gateway.scheduling import Scheduling
+
+T = TypeVar("T")
+Work = Callable[[sqlite3.Connection], T]
+
+LOCK_WAIT_SECONDS = 5.0
+
+declare(
+    {
+        "processor.store.committing": "the processor's waiting transactions are written, not durable",
+        "processor.store.committed": "the processor's transactions are durable, nobody was told",
+    }
+)
+
+SCHEMA = (
+    """
+    CREATE TABLE cards (
+        token TEXT PRIMARY KEY,
+        key_version INTEGER NOT NULL,
+        wrapped_key BLOB NOT NULL,
+        nonce BLOB NOT NULL,
+        content BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX cards_by_key_version ON cards (key_version);
+    CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
+    INSERT INTO counters VALUES ('stan', 0);
+    CREATE TABLE attempts (
+        attempt_id TEXT PRIMARY KEY,
+        token TEXT NOT NULL,
+        merchant_id TEXT NOT NULL,
+        merchant_category TEXT,
+        amount_minor INTEGER NOT NULL,
+        currency TEXT NOT NULL,
+        stan INTEGER NOT NULL,
+        reference TEXT NOT NULL,
+        transmitted_at TEXT NOT NULL,
+        status TEXT NOT NULL CHECK (status IN ('sending', 'approved', 'declined', 'captured', 'reversed')),
+        decline_code TEXT,
+        approval_code TEXT,
+        captured_minor INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE INDEX attempts_in_doubt ON attempts (attempt_id) WHERE status = 'sending';
+    CREATE TABLE advices (
+        attempt_id TEXT NOT NULL REFERENCES attempts,
+        kind TEXT NOT NULL CHECK (kind IN ('capture', 'reversal')),
+        first_type TEXT NOT NULL,
+        amount_minor INTEGER NOT NULL,
+        stan INTEGER NOT NULL,
+        transmitted_at TEXT NOT NULL,
+        transmissions INTEGER NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('waiting', 'accepted', 'refused')),
+        response TEXT,
+        PRIMARY KEY (attempt_id, kind)
+    ) STRICT;
+    CREATE INDEX advices_waiting ON advices (attempt_id) WHERE state = 'waiting';
+    """,
+)
+"""One entry per version of the schema; `PRAGMA user_version` counts those applied."""
+
+
+class _Waiting(NamedTuple):
+    work: Work[Any]
+    told: "Future[Any]"
+
+
+class Store:
+    """Runs transactions in the order asked; those that wait while a sync runs share the next one."""
+
+    def __init__(self, path: Path | str, scheduling: Scheduling) -> None:
+        self._database = _open(path)
+        self._scheduling = scheduling
+        self._waiting: list[_Waiting] = []
+        self._draining = False
+
+    async def transact(self, work: Work[T]) -> T:
+        """Run `work` in a transaction of its own; durable when this returns.
+
+        What `work` raises is raised here, and its changes are undone. Raises `StoreUnavailableError` where
+        nothing could be written.
+        """
+        told: Future[T] = get_running_loop().create_future()
+        self._waiting.append(_Waiting(work, told))
+        if not self._draining:
+            self._draining = True
+            self._scheduling.spawn(self._drain(), "processor store")
+        return await told
+
+    def close(self) -> None:
+        self._database.close()
+
+    async def _drain(self) -> None:
+        try:
+            while self._waiting:
+                together, self._waiting = self._waiting, []
+                results = await self._scheduling.run_blocking(
+                    "processor store", partial(self._commit, together)
+                )
+                for waiting, result in zip(together, results, strict=True):
+                    _tell(waiting.told, result)
+        finally:
+            self._draining = False
+
+    def _commit(self, together: list[_Waiting]) -> list[Any]:
+        database = self._database
+        try:
+            database.execute("BEGIN IMMEDIATE")
+            results = [_attempt(database, waiting.work) for waiting in together]
+            crash_point("processor.store.committing")
+            database.execute("COMMIT")
+        except sqlite3.Error as error:
+            if database.in_transaction:
+                database.execute("ROLLBACK")
+            unavailable = StoreUnavailableError(f"The processor cannot write: {type(error).__name__}.")
+            return [unavailable] * len(together)
+        crash_point("processor.store.committed")
+        return results
+
+
+def _attempt(database: sqlite3.Connection, work: Work[Any]) -> Any:
+    """The result of `work`, or what it raised: one that fails takes no other with it."""
+    database.execute("SAVEPOINT one")
+    try:
+        result = work(database)
+    except sqlite3.OperationalError:
+        raise
+    except Exception as error:
+        database.execute("ROLLBACK TO one")
+        result = error
+    database.execute("RELEASE one")
+    return result
+
+
+def _tell(told: "Future[Any]", result: Any) -> None:
+    if told.cancelled():
+        return
+    if isinstance(result, Exception):
+        told.set_exception(result)
+    else:
+        told.set_result(result)
+
+
+def _open(path: Path | str) -> sqlite3.Connection:
+    # One thread at a time uses the connection, though not always the one that opened it.
+    database = sqlite3.connect(path, timeout=LOCK_WAIT_SECONDS, isolation_level=None, check_same_thread=False)
+    database.execute("PRAGMA journal_mode=WAL")
+    database.execute("PRAGMA synchronous=FULL")
+    database.execute("PRAGMA foreign_keys=ON")
+    # A card that is deleted shall not stay readable in a free page.
+    database.execute("PRAGMA secure_delete=ON")
+    if isinstance(path, Path):
+        path.chmod(0o600)
+    _migrate(database)
+    return database
+
+
+def _migrate(database: sqlite3.Connection) -> None:
+    (applied,) = database.execute("PRAGMA user_version").fetchone()
+    for version, statements in enumerate(SCHEMA[applied:], applied + 1):
+        database.executescript(f"BEGIN IMMEDIATE;{statements}PRAGMA user_version={version};COMMIT;")

@@ -1,0 +1,128 @@
+"""The steps of an attempt and its advices, each within one transaction that the caller makes durable."""
+
+import sqlite3
+from datetime import datetime
+
+import msgspec
+
+from gateway.errors import InvalidRequestError
+from gateway.processor import attempts, messages
+from gateway.processor.attempts import Advice, AdviceKind, Attempt
+from gateway.processor.vault import SealedCard
+from gateway.processor_port import AuthorizationRequest, CaptureRequest
+
+
+class Begun(msgspec.Struct, frozen=True):
+    attempt: Attempt
+    card: SealedCard | None
+    known: bool
+
+
+def begin(database: sqlite3.Connection, request: AuthorizationRequest) -> Begun:
+    known = attempts.find(database, request.attempt_id)
+    if known is not None:
+        return Begun(known, None, True)
+    stan = attempts.next_stan(database, messages.STAN_MAX)
+    attempt = Attempt(
+        attempt_id=request.attempt_id,
+        token=request.token,
+        merchant_id=request.merchant_id,
+        merchant_category=request.merchant_category,
+        amount_minor=request.amount_minor,
+        currency=request.currency,
+        stan=stan,
+        reference=messages.retrieval_reference(request.occurred_at, stan),
+        transmitted_at=messages.transmitted_at(request.occurred_at),
+        status="sending",
+    )
+    attempts.insert(database, attempt)
+    return Begun(attempt, attempts.find_card(database, request.token), False)
+
+
+def begin_capture(database: sqlite3.Connection, attempt_id: str, request: CaptureRequest) -> Attempt | None:
+    attempt = attempts.find(database, attempt_id)
+    if attempt is None or attempt.status != "approved":
+        return attempt
+    if attempts.find_advice(database, attempt_id, "capture") is None:
+        if not 0 < request.amount_minor <= attempt.amount_minor:
+            raise InvalidRequestError(
+                "The amount to capture is more than what was authorized.",
+                code="amount_too_large",
+                param="amount_minor",
+            )
+        told = Advice(
+            attempt_id=attempt_id,
+            kind="capture",
+            first_type="0220",
+            amount_minor=request.amount_minor,
+            stan=attempts.next_stan(database, messages.STAN_MAX),
+            transmitted_at=messages.transmitted_at(request.occurred_at),
+            transmissions=0,
+        )
+        attempts.insert_advice(database, told)
+    return attempt
+
+
+def begin_reversal(
+    database: sqlite3.Connection, attempt: Attempt, first_type: str, moment: datetime | None
+) -> None:
+    """Record a reversal to be told; `moment` None repeats the time of the authorization."""
+    attempts.settle(database, attempt)
+    told = Advice(
+        attempt_id=attempt.attempt_id,
+        kind="reversal",
+        first_type=first_type,
+        amount_minor=attempt.amount_minor,
+        stan=attempts.next_stan(database, messages.STAN_MAX),
+        transmitted_at=attempt.transmitted_at if moment is None else messages.transmitted_at(moment),
+        transmissions=0,
+    )
+    attempts.insert_advice(database, told)
+
+
+def find_or_bury(database: sqlite3.Connection, attempt_id: str) -> tuple[Attempt, bool]:
+    """The attempt and whether a capture is on its way; one never heard of is reversed before it begins."""
+    known = attempts.find(database, attempt_id)
+    if known is not None:
+        capture = attempts.find_advice(database, attempt_id, "capture")
+        return known, known.status == "approved" and capture is not None and capture.state == "waiting"
+    buried = Attempt(
+        attempt_id=attempt_id,
+        token="",
+        merchant_id="",
+        merchant_category=None,
+        amount_minor=0,
+        currency="",
+        stan=0,
+        reference="",
+        transmitted_at="",
+        status="reversed",
+    )
+    attempts.insert(database, buried)
+    return buried, False
+
+
+def count_transmission(
+    database: sqlite3.Connection, attempt_id: str, kind: AdviceKind
+) -> tuple[Attempt, Advice]:
+    """The advice as it is told now, one more time if it still waits."""
+    attempt = attempts.find(database, attempt_id)
+    told = attempts.find_advice(database, attempt_id, kind)
+    if attempt is None or told is None:
+        raise LookupError("there is no such advice")
+    if told.state == "waiting":
+        told = msgspec.structs.replace(told, transmissions=told.transmissions + 1)
+        attempts.update_advice(database, told)
+    return attempt, told
+
+
+def record_answer(database: sqlite3.Connection, attempt: Attempt, told: Advice) -> None:
+    """The acquirer's answer to an advice; a refused capture leaves an authorization that is given back."""
+    attempts.update_advice(database, told)
+    if told.kind == "reversal":
+        return
+    if told.state == "accepted":
+        captured = msgspec.structs.replace(attempt, status="captured", captured_minor=told.amount_minor)
+        attempts.settle(database, captured)
+    else:
+        begin_reversal(database, msgspec.structs.replace(attempt, status="reversed"), "0420", None)

@@ -1,0 +1,75 @@
+"""The acquirer network as a program: `python -m simulator.acquirer --home D --certificates D --port N`."""
+
+import argparse
+import asyncio
+import json
+import resource
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+from events.clock import SystemClock
+from simulator.acquirer.books import Books
+from simulator.acquirer.certificates import folder_of, issuers_secret, server_context
+from simulator.acquirer.errors import CertificatesError
+from simulator.acquirer.network import Network
+from simulator.acquirer.server import Server
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until SIGTERM; 0 after a clean stop, 1 where there is no certificate."""
+    settings = _settings(arguments)
+    # Card numbers pass through this process's memory.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, structlog.processors.JSONRenderer()],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    try:
+        folder = folder_of(settings.certificates)
+    except CertificatesError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    asyncio.run(_serve(settings.home, folder, settings.host, settings.port))
+    return 0
+
+
+async def _serve(home: Path, folder: Path, host: str, port: int) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    home.mkdir(parents=True, exist_ok=True)
+    books = Books(home / "acquirer.sqlite")
+    server = Server(Network(books, SystemClock(), issuers_secret(folder)))
+    working = asyncio.create_task(server.work())
+    listening = await asyncio.start_server(server.member, host, port, ssl=server_context(folder))
+    port = listening.sockets[0].getsockname()[1]
+    sys.stdout.write(json.dumps({"ready": "simulator.acquirer", "port": port}) + "\n")
+    sys.stdout.flush()
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+    listening.close()
+    if not working.done():
+        working.cancel()
+    # A worker that ended by itself has failed: the program ends with its error.
+    with suppress(asyncio.CancelledError):
+        await working
+    books.close()
+
+
+def _settings(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m simulator.acquirer", description=__doc__)
+    parser.add_argument("--home", type=Path, required=True, help="where acquirer.sqlite lives")
+    parser.add_argument(
+        "--certificates", type=Path, required=True, help="folder of the network's certificate"
+    )
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, required=True, help="0 takes a free port")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

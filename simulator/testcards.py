@@ -1,0 +1,76 @@
+"""The documented test cards: what the issuer answers, and what comes of the payment later.
+
+The numbers are those of Stripe's public testing page. A card that asks for a second factor is declined with
+`1A` as long as the authorization brings no proof of one. `dispute`, `warning` and `refund` are for whoever
+plays the card's owner and bank after the payment.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+APPROVED = "00"
+GENERAL_DECLINE = "06"
+SUSPECTED_FRAUD = "59"
+LOST, STOLEN = "41", "43"
+INSUFFICIENT_FUNDS, EXPIRED, TOO_OFTEN = "51", "54", "65"
+WRONG_SECURITY_CODE = "N7"
+MALFUNCTION = "96"
+SECOND_FACTOR_NEEDED = "1A"
+
+
+@dataclass(frozen=True)
+class TestCard:
+    """One documented card. `response` is DE39; `authenticated_response` where a second factor was proven.
+
+    `well_formed` False: the number fails its check digit and never reaches the network.
+    """
+
+    __test__ = False  # the name begins like a test; it is none
+
+    number: str = field(repr=False)
+    meaning: str
+    response: str = APPROVED
+    authenticated_response: str | None = None
+    risk: Literal["blocked", "highest", "elevated"] | None = None
+    dispute: Literal["fraudulent", "not_received", "inquiry", "multiple"] | None = None
+    early_warning: bool = False
+    refund: Literal["pending_then_succeeded", "succeeded_then_failed"] | None = None
+    well_formed: bool = True
+
+
+TEST_CARDS: tuple[TestCard, ...] = (
+    TestCard("4242424242424242", "succeeds"),
+    TestCard("4000000000000002", "declined without a reason", GENERAL_DECLINE),
+    TestCard("4000000000009995", "insufficient funds", INSUFFICIENT_FUNDS),
+    TestCard("4000000000009987", "lost", LOST),
+    TestCard("4000000000009979", "stolen", STOLEN),
+    TestCard("4000000000000069", "expired", EXPIRED),
+    TestCard("4000000000000127", "wrong security code", WRONG_SECURITY_CODE),
+    TestCard("4000000000000119", "processing error", MALFUNCTION),
+    TestCard("4000000000006975", "used too often", TOO_OFTEN),
+    TestCard("4242424242424241", "fails its check digit", well_formed=False),
+    TestCard("4000000000000341", "becomes a token, is then declined", GENERAL_DECLINE),
+    TestCard("4100000000000019", "always blocked as too risky", SUSPECTED_FRAUD, risk="blocked"),
+    TestCard("4000000000004954", "highest risk", risk="highest"),
+    TestCard("4000000000009235", "elevated risk", risk="elevated"),
+    TestCard("4000000000000101", "approved though the security code does not match"),
+    TestCard("4000000000000036", "approved though the postcode does not match"),
+    TestCard("4000000000003220", "second factor needed", SECOND_FACTOR_NEEDED, APPROVED),
+    TestCard(
+        "4000008400001629", "second factor needed, then declined", SECOND_FACTOR_NEEDED, GENERAL_DECLINE
+    ),
+    TestCard("4000008400001280", "second factor cannot be looked up", SECOND_FACTOR_NEEDED, GENERAL_DECLINE),
+    TestCard("4000000000003055", "second factor possible, not needed"),
+    TestCard("4000002760003184", "second factor always needed", SECOND_FACTOR_NEEDED, APPROVED),
+    TestCard("4000000000003238", "one-time code needed", SECOND_FACTOR_NEEDED, APPROVED),
+    TestCard("4000008260003178", "second factor, then no funds", SECOND_FACTOR_NEEDED, INSUFFICIENT_FUNDS),
+    TestCard("4000000000000259", "disputed as fraudulent", dispute="fraudulent"),
+    TestCard("4000000000002685", "disputed as not received", dispute="not_received"),
+    TestCard("4000000000001976", "inquired about", dispute="inquiry"),
+    TestCard("4000000000005423", "early fraud warning", early_warning=True),
+    TestCard("4000000404000079", "disputed several times", dispute="multiple"),
+    TestCard("4000000000007726", "its refund succeeds later", refund="pending_then_succeeded"),
+    TestCard("4000000000005126", "its refund fails later", refund="succeeded_then_failed"),
+)
+
+BY_NUMBER = {card.number: card for card in TEST_CARDS}
