@@ -1,6 +1,7 @@
 """What a demo shows: live while it runs, and as tables at its end."""
 
 from rich.console import Group, RenderableType
+from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -60,7 +61,7 @@ def figures(tally: Tally, title: str) -> Table:
     table.add_row("labels reported", str(tally.labels.total()))
     table.add_row("labels learned", str(tally.learned))
     for what, count in tally.errors.most_common(5):
-        table.add_row("[red]failed calls[/]", f"{count} × {what}")
+        table.add_row("[red]failed calls[/]", f"{count} × {escape(what)}")
     return table
 
 

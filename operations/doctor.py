@@ -126,7 +126,7 @@ def log(wanted: Settings) -> Iterator[Finding]:
         yield Finding("log", "ok", f"{wanted.log} is made at the first start")
         return
     try:
-        with closing(open_log(wanted.log)) as opened:
+        with closing(open_log(wanted.log, create=False)) as opened:
             opened.ends("payments")
             yield Finding("log", *_durability(opened.durability))
     except EventsError as error:

@@ -49,12 +49,11 @@ def log_url(log: str, home: Path, bootstrap_servers: str = "") -> str:
     'kafka'
     """
     scheme, _, place = log.partition(":")
-    place = place.removeprefix("//")
     if scheme == "sqlite":
-        path = Path(place).absolute() if place else home / "log.sqlite"
-        return f"sqlite:///{path}"
+        path = Path("/" + place.lstrip("/") if place.startswith("/") else place).absolute()
+        return f"sqlite:///{path if place else home / 'log.sqlite'}"
     if scheme == "kafka":
-        servers = place or bootstrap_servers
+        servers = place.removeprefix("//") or bootstrap_servers
         return f"kafka://{servers}" if servers else LOCAL_BROKER
     raise LogUrlError(f"--log {log!r}: give sqlite, sqlite:///PATH, kafka, or kafka://HOST:PORT")
 

@@ -39,7 +39,7 @@ class Tally:
             told = json.loads(line)
         except ValueError:
             return
-        match told.get("kind"):
+        match told.get("kind") if isinstance(told, dict) else None:
             case "payment":
                 self._payment(told)
             case "label":

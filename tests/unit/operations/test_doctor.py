@@ -1,0 +1,166 @@
+"""What the doctor finds, and that it changes nothing."""
+
+import json
+import socket
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from events.log import open_log
+from gateway.store.database import open_engine
+from gateway.tls import ensure_certificates
+from operations import doctor, settings
+from operations.addresses import free_port
+from operations.doctor import Finding
+from operations.settings import Settings
+from operations.supervisor import sole_supervisor
+
+
+@pytest.fixture
+def wanted(tmp_path: Path) -> Settings:
+    return settings.settle(tmp_path / "home", tmp_path / "keys", "127.0.0.1", 0, "sqlite", 250)
+
+
+def found(findings: list[Finding], check: str) -> list[Finding]:
+    return [finding for finding in findings if finding.check == check]
+
+
+def test_before_the_first_start_nothing_is_wrong_and_nothing_is_made(wanted: Settings) -> None:
+    findings = doctor.examine(wanted)
+
+    assert [finding for finding in findings if finding.state == "wrong"] == []
+    assert not wanted.home.exists()
+    assert not wanted.keys.exists()
+
+
+def test_every_finding_that_is_wrong_says_what_to_do(wanted: Settings, tmp_path: Path) -> None:
+    wanted.home.mkdir()
+    (wanted.home / "gateway.sqlite").write_bytes(b"no database" * 100)
+    wanted.keys.mkdir(mode=0o755)
+    wrong = [finding for finding in doctor.examine(wanted) if finding.state == "wrong"]
+
+    assert len(wrong) > 2
+    assert all(finding.mend for finding in wrong)
+
+
+@pytest.mark.parametrize(("version", "state"), [((3, 10), "wrong"), ((3, 11), "ok"), ((3, 13), "wrong")])
+def test_only_the_supported_pythons_are_in_order(version: tuple[int, int], state: str) -> None:
+    (finding,) = doctor.python_version(version)
+
+    assert finding.state == state
+
+
+@pytest.mark.parametrize(("gigabytes", "state"), [(0.1, "wrong"), (1.0, "note"), (50.0, "ok")])
+def test_a_full_disk_is_seen_before_it_hurts(gigabytes: float, state: str) -> None:
+    (finding,) = doctor.disk(Path("/var/weir"), int(gigabytes * 1e9))
+
+    assert finding.state == state
+
+
+def test_a_port_that_another_program_holds_is_wrong_unless_it_is_weir_itself(wanted: Settings) -> None:
+    port = free_port("127.0.0.1")
+    busy = Settings(wanted.home, wanted.keys, "127.0.0.1", port, wanted.log, 250)
+    with socket.create_server(("127.0.0.1", port)):
+        (foreign,) = found(doctor.examine(busy), "ports")
+        with sole_supervisor(busy.home):
+            (own,) = found(doctor.examine(busy), "ports")
+
+    assert (foreign.state, own.state) == ("wrong", "ok")
+    assert str(port) in foreign.finding
+
+
+def test_keys_that_others_may_read_are_wrong(wanted: Settings) -> None:
+    ensure_certificates(wanted.keys, datetime.now(UTC))
+    assert [finding.state for finding in doctor.keys(wanted.keys)] == ["ok"]
+
+    next(wanted.keys.rglob("*.pem")).chmod(0o644)
+
+    (finding,) = doctor.keys(wanted.keys)
+    assert finding.state == "wrong"
+    assert "chmod" in finding.mend.lower()
+
+
+def test_certificates_that_have_ended_are_wrong(wanted: Settings) -> None:
+    ensure_certificates(wanted.keys, datetime(2001, 1, 1, tzinfo=UTC))
+
+    findings = list(doctor.keys(wanted.keys))
+
+    assert findings
+    assert all(finding.state == "wrong" and "ended on" in finding.finding for finding in findings)
+
+
+def test_a_broker_that_cannot_be_reached_is_wrong(wanted: Settings) -> None:
+    away = Settings(
+        wanted.home, wanted.keys, "127.0.0.1", 0, f"kafka://127.0.0.1:{free_port('127.0.0.1')}", 250
+    )
+
+    (finding,) = doctor.log(away)
+
+    assert finding.state == "wrong"
+    assert "broker" in finding.mend
+
+
+def test_a_log_that_is_there_tells_how_durable_it_is(wanted: Settings) -> None:
+    wanted.home.mkdir()
+    open_log(wanted.log).close()
+
+    (finding,) = doctor.log(wanted)
+
+    assert finding.state == "ok"
+    assert "power loss" in finding.finding
+
+
+def test_a_database_with_the_newest_schema_is_ok_and_one_of_a_newer_weir_wrong(wanted: Settings) -> None:
+    wanted.home.mkdir()
+    path = wanted.home / "gateway.sqlite"
+    open_engine(f"sqlite:///{path}").dispose()
+    assert next(doctor.databases(wanted.home)).state == "ok"
+
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+
+    finding = next(doctor.databases(wanted.home))
+    assert finding.state == "wrong"
+    assert "newer Weir" in finding.mend
+
+
+def test_a_file_that_is_no_database_is_wrong(wanted: Settings) -> None:
+    wanted.home.mkdir()
+    (wanted.home / "processor.sqlite").write_bytes(b"no database" * 100)
+
+    _, processor = doctor.databases(wanted.home)
+
+    assert processor.state == "wrong"
+
+
+@pytest.mark.parametrize(("needed", "state"), [(True, "wrong"), (False, "note")])
+def test_java_and_maven_are_wrong_to_miss_only_where_kafka_is_wanted(
+    needed: bool, state: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    (kafka,) = doctor.kafka_tools(needed=needed)
+    (browser,) = doctor.browser()
+
+    assert (kafka.state, browser.state) == (state, "note")
+
+
+def test_findings_are_printed_as_json_with_the_exit_status(
+    wanted: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert doctor.run(wanted, as_json=True) == 0
+
+    findings = json.loads(capsys.readouterr().out)
+    assert {"check", "state", "finding", "mend"} == set(findings[0])
+
+
+def test_findings_are_printed_as_a_table_for_people(
+    wanted: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted.keys.mkdir(mode=0o755)
+
+    assert doctor.run(wanted, as_json=False) == 1
+
+    assert "wrong" in capsys.readouterr().out

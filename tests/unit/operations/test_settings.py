@@ -1,0 +1,67 @@
+"""From command-line options to programs, ports and URLs."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from operations import addresses, settings
+from operations.errors import AddressInUseError, LogUrlError
+
+HOME = Path("/var/weir/home")
+
+
+@pytest.mark.parametrize(
+    ("given", "servers", "url"),
+    [
+        ("sqlite", "", "sqlite:////var/weir/home/log.sqlite"),
+        ("sqlite:///tmp/a.sqlite", "", "sqlite:////tmp/a.sqlite"),
+        ("sqlite:////tmp/a.sqlite", "", "sqlite:////tmp/a.sqlite"),
+        ("kafka", "", "kafka"),
+        ("kafka", "b:9092", "kafka://b:9092"),
+        ("kafka://a:1,b:2", "c:3", "kafka://a:1,b:2"),
+    ],
+)
+def test_the_logs_url_follows_from_what_is_given(given: str, servers: str, url: str) -> None:
+    assert settings.log_url(given, HOME, servers) == url
+
+
+@pytest.mark.parametrize("given", ["", "redis://x", "log.sqlite"])
+def test_another_kind_of_log_is_refused_with_what_is_possible(given: str) -> None:
+    with pytest.raises(LogUrlError, match="give sqlite"):
+        settings.log_url(given, HOME)
+
+
+def test_keys_are_apart_from_the_home_unless_said_otherwise(tmp_path: Path) -> None:
+    settled = settings.settle(tmp_path / "home", None, "127.0.0.1", 0, "sqlite", 250)
+
+    assert settled.keys == tmp_path / "home-keys"
+
+
+def test_a_taken_port_is_named_before_anything_starts() -> None:
+    port = addresses.free_port("127.0.0.1")
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        pytest.raises(AddressInUseError, match=f"port {port} is in use"),
+    ):
+        addresses.choose("127.0.0.1", port)
+
+
+def test_port_zero_picks_six_different_ports() -> None:
+    ports = addresses.choose("127.0.0.1", 0)
+
+    assert len(set(vars(ports).values())) == 6
+
+
+def test_every_program_finds_the_others_where_they_listen(tmp_path: Path) -> None:
+    settled = settings.settle(tmp_path, tmp_path / "keys", "127.0.0.1", 0, "sqlite", 250)
+    ports = addresses.Ports(1, 2, 3, 4, 5, 6)
+    programs = [*settings.world(settled, ports, settled.log), *settings.gateway(settled, ports, settled.log)]
+    words = {program.name: " ".join(program.arguments) for program in programs}
+
+    assert "--acquirer 127.0.0.1:6" in words["gateway.processor"]
+    assert "--port 6" in words["simulator.acquirer"]
+    assert "--processor https://127.0.0.1:5" in words["gateway.api"]
+    assert "--internal-port 5" in words["gateway.processor"]
+    assert "--api https://127.0.0.1:4" in words["gateway.processor"]
+    assert f"--log {settled.log}" in words["pipelines.risk"]

@@ -1,0 +1,104 @@
+"""How a demo counts and judges itself."""
+
+import json
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from operations import demo_screen
+from operations.tally import Tally
+
+
+def payment(scenario: str | None = None, decision: str | None = "allow", **more: Any) -> str:
+    told = {
+        "kind": "payment",
+        "payment": "pi_1",
+        "scenario": scenario,
+        "fraud": scenario is not None,
+        "decision": decision,
+        "status": "succeeded",
+        "risk_score": 10,
+        "assessed": True,
+        "decline": None,
+        "confirm_ms": 40.0,
+        **more,
+    }
+    return json.dumps(told)
+
+
+def told(*lines: str, learned: int = 5) -> Tally:
+    tally = Tally()
+    for line in lines:
+        tally.take(line)
+    tally.learned = learned
+    return tally
+
+
+LABEL = '{"kind": "label", "label": "fraud_dispute"}'
+END = '{"kind": "end", "days": 30.0, "left_out": 0}'
+
+
+def test_fraud_counts_as_caught_when_blocked_or_held_and_honest_payments_then_are_false_alarms() -> None:
+    tally = told(
+        payment("card_testing", "block"),
+        payment("card_testing", "allow", decline="do_not_honor"),
+        payment("friendly_fraud", "review"),
+        payment(None, "review"),
+        payment(None, "allow"),
+    )
+
+    assert (tally.payments, tally.frauds, tally.caught, tally.false_alarms) == (5, 3, 2, 1)
+    assert tally.decisions == {"block": 1, "allow": 2, "review": 2}
+    assert tally.by_scenario["card_testing"]["declined"] == 1
+
+
+def test_a_good_run_has_no_faults() -> None:
+    assert list(told(payment(), LABEL, END).faults()) == []
+
+
+def test_more_than_one_fallback_in_a_hundred_is_a_fault_and_one_is_none() -> None:
+    good = [payment()] * 99
+    late = payment(assessed=False)
+
+    assert list(told(*good, late, LABEL, END).faults()) == []
+    (fault,) = told(*good[:98], late, late, LABEL, END).faults()
+    assert "2 of 100 decisions were fallbacks" in fault
+
+
+def test_a_run_that_learned_nothing_says_so() -> None:
+    (fault,) = told(payment(), LABEL, END, learned=0).faults()
+    assert "None of 1 reported labels was learned" in fault
+
+    (fault,) = told(payment(), END).faults()
+    assert "No label was reported" in fault
+
+
+def test_a_run_that_broke_off_or_decided_nothing_says_so() -> None:
+    faults = list(told(LABEL).faults())
+
+    assert faults == ["The traffic broke off before the month was over.", "No payment was decided."]
+
+
+def test_payments_that_came_to_no_decision_are_neither_caught_nor_scored() -> None:
+    tally = told(payment("card_testing", None, risk_score=None))
+
+    assert tally.payments == 1
+    assert tally.decisions.total() == 0
+    assert tally.average_precision() is None
+
+
+def test_stray_output_of_the_simulator_is_passed_over() -> None:
+    tally = told("not JSON", '{"warning": "deprecated"}', "[]", "7")
+
+    assert tally.payments == 0
+
+
+@pytest.mark.parametrize("lines", [(), (payment(), payment("card_testing", "block"), LABEL, END)])
+def test_the_screen_shows_any_state_without_failing(lines: tuple[str, ...]) -> None:
+    console = Console(record=True, width=100)
+    tally = told(*lines, '{"kind": "error", "what": "SignIn", "why": "[/red] ConnectError"}')
+
+    console.print(demo_screen.live(tally, "http://127.0.0.1:8402/"), demo_screen.line(tally))
+
+    assert "average precision" in console.export_text()
