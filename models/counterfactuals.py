@@ -2,8 +2,9 @@
 
 A change moves one feature to the nearest value in another bin, or across a threshold that a rule names, with
 everything else as it was. *Smallest* is: fewest features, then fewest bins crossed, then least change of the
-log-odds. Every candidate is scored and decided again in full, rules included, so a rule that would still fire
-is respected. What another model says (`boosting_logit`) is not changed: nobody can act on it.
+log-odds, then of the value. Every candidate is scored and decided again in full, rules included, so a rule
+that would still fire is respected. What another model says (`boosting_logit`) is not changed: nobody can act
+on it.
 """
 
 from bisect import bisect_right
@@ -118,8 +119,20 @@ class _Search:
         return list(dict.fromkeys(one.turn.changes[0] for one in chosen))
 
 
-def _size(one: _Tried) -> tuple[int, float]:
-    return sum(change.bins for change in one.turn.changes), abs(one.shift)
+def _size(one: _Tried) -> tuple[int, float, float]:
+    changes = one.turn.changes
+    return (
+        sum(change.bins for change in changes),
+        abs(one.shift),
+        sum(_distance(change) for change in changes),
+    )
+
+
+def _distance(change: Change) -> float:
+    """How far the value itself moved, relative to what it was."""
+    if not isinstance(change.before, float) or not isinstance(change.after, float):
+        return 1.0
+    return abs(change.after - change.before) / max(abs(change.before), 1.0)
 
 
 def _strongest(singles: Sequence[_Tried]) -> Iterator[_Tried]:

@@ -1,0 +1,291 @@
+"""A decision explained: scored again bit by bit, weighed to its log-odds, turned by the smallest change."""
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any
+
+import msgspec
+import pytest
+
+from models.controls import Controls
+from models.costs import log_odds
+from models.counterfactuals import Turn, applied, candidates
+from models.decision import decide
+from models.errors import ExplainError
+from models.explain import Evidence, Explanation, explain
+from models.explain_text import render
+from models.features import CATALOGUE, FEATURES_VERSION, POSITIONS, Row, Value
+from models.observations import Assessment, Observation
+from models.online import BinnedLogisticRegression, linear_values, sigmoid
+from models.slots import numbers_of, slots_of
+
+NO_RULES = Controls.builtin().only([])
+
+
+def row_with(**values: Value) -> Row:
+    row: Row = [None] * len(CATALOGUE)
+    for name, value in values.items():
+        row[POSITIONS[name]] = value
+    return row
+
+
+def seen(row: Row, **given: Any) -> Observation:
+    amount = row[POSITIONS["amount_minor"]]
+    told = {
+        "payment_id": "pi_1",
+        "occurred_at_us": 10**15,
+        "amount_minor": int(float(amount or 100)),
+        "currency": "EUR",
+    }
+    return Observation(**(told | given))
+
+
+def payment_row(amount: int = 5_000, **values: Value) -> Row:
+    return row_with(
+        amount_minor=float(amount), currency="EUR", amount_reference_minor=float(amount), **values
+    )
+
+
+@pytest.fixture(scope="module")
+def champion() -> BinnedLogisticRegression:
+    """Learned that a high z of a busy card is fraud, each by itself a little less so."""
+    model = BinnedLogisticRegression()
+    told = [
+        (payment_row(card_amount_z=9.0, card_count_1h=6.0), True),
+        (payment_row(card_amount_z=0.1, card_count_1h=0.0), False),
+        (payment_row(card_amount_z=0.1, card_count_1h=6.0), False),
+        (payment_row(card_amount_z=9.0, card_count_1h=0.0), True),
+    ]
+    for _ in range(300):
+        for row, fraud in told:
+            numbers = numbers_of([row])
+            slots = [slot for slot in slots_of([row], numbers)[0].tolist() if slot]
+            model.learn(slots, linear_values(numbers)[0].tolist(), fraud)
+    return model
+
+
+def probability_of(champion: BinnedLogisticRegression, row: Row) -> float:
+    numbers = numbers_of([row])
+    return sigmoid(champion.logits(numbers, slots_of([row], numbers)).tolist()[0])
+
+
+def evidence(
+    champion: BinnedLogisticRegression, row: Row, controls: Controls = NO_RULES, **given: Any
+) -> Evidence:
+    observation, probability = seen(row, **given), probability_of(champion, row)
+    decision = decide(
+        probability=probability, observation=observation, row=row, controls=controls, contributions=[]
+    )
+    assessment = Assessment(
+        payment_id="pi_1",
+        occurred_at_us=observation.occurred_at_us,
+        probability=probability,
+        risk_score=decision.risk_score,
+        outcome=decision.outcome,
+        reasons=decision.reasons,
+        rules=decision.rules,
+        costs_minor=decision.costs_minor,
+        features=row,
+        challengers={},
+        anomaly=None,
+        features_version=FEATURES_VERSION,
+        online_version=1,
+        batch_version=0,
+        controls_versions=controls.versions,
+        sequence=1,
+        shard=0,
+    )
+    return Evidence(assessment, observation, controls, champion)
+
+
+def turn_of(explanation: Explanation) -> Turn:
+    assert explanation.turn is not None
+    return explanation.turn
+
+
+def decided_with(found: Evidence, changes: Sequence[Any]) -> str:
+    """The outcome of the changed payment, by the way that every payment takes."""
+    observation, row = applied(changes, found.observation, found.assessment.features)
+    assert found.champion is not None
+    return decide(
+        probability=probability_of(found.champion, row),
+        observation=observation,
+        row=row,
+        controls=found.controls,
+        contributions=[],
+    ).outcome
+
+
+def test_the_stored_vector_scored_again_gives_the_same_bits(champion: BinnedLogisticRegression) -> None:
+    found = evidence(champion, payment_row(card_amount_z=9.0, card_count_1h=6.0))
+
+    explanation = explain(found)
+
+    assert explanation.rescoring == "equal"
+    assert explanation.outcome_again == found.assessment.outcome == "block"
+
+
+def test_a_vector_that_was_changed_in_its_last_bit_is_noticed(champion: BinnedLogisticRegression) -> None:
+    found = evidence(champion, payment_row(card_amount_z=9.0))
+    other = msgspec.structs.replace(found.assessment, probability=found.assessment.probability * (1 + 2**-52))
+
+    explanation = explain(Evidence(other, found.observation, found.controls, champion))
+
+    assert explanation.rescoring == "different"
+    assert "WARNING" in render(explanation)
+
+
+def test_contributions_add_up_to_the_log_odds(champion: BinnedLogisticRegression) -> None:
+    found = evidence(champion, payment_row(card_amount_z=9.0, card_count_1h=6.0))
+
+    given = explain(found).contributions
+
+    assert sum(reason.contribution for reason in given) == pytest.approx(
+        log_odds(found.assessment.probability), abs=1e-9
+    )
+    assert given[-1].feature == "everything_else"
+
+
+def test_one_change_turns_the_decision_when_it_is_made(champion: BinnedLogisticRegression) -> None:
+    found = evidence(champion, payment_row(card_amount_z=9.0, card_count_1h=0.0))
+
+    turn = turn_of(explain(found))
+
+    assert len(turn.changes) == 1
+    assert turn.outcome != found.assessment.outcome
+    assert decided_with(found, turn.changes) == turn.outcome
+
+
+def test_no_smaller_single_change_would_have_turned_it(champion: BinnedLogisticRegression) -> None:
+    found = evidence(champion, payment_row(card_amount_z=9.0, card_count_1h=0.0))
+
+    turn = turn_of(explain(found))
+
+    every = candidates(found.observation, found.assessment.features, found.controls.rules)
+    turning = [change for change in every if decided_with(found, [change]) != found.assessment.outcome]
+    assert len(every) > 50
+    assert min(change.bins for change in turning) == turn.changes[0].bins
+
+
+def test_a_rule_that_fires_is_respected_and_what_stops_it_is_the_change(
+    champion: BinnedLogisticRegression,
+) -> None:
+    controls = NO_RULES.changed("busy", "rule", 1, {"action": "block", "when": "card_count_10m >= 7"})
+    found = evidence(champion, payment_row(card_count_10m=9.0), controls)
+
+    turn = turn_of(explain(found))
+
+    assert found.assessment.rules == ["busy"]
+    assert [(change.name, change.after, change.words) for change in turn.changes] == [
+        ("card_count_10m", 6.0, "at most")
+    ]
+    assert turn.outcome == "allow"
+
+
+def test_two_rules_at_once_need_two_changes(champion: BinnedLogisticRegression) -> None:
+    controls = NO_RULES.changed("a", "rule", 1, {"action": "block", "when": "card_count_10m >= 7"}).changed(
+        "b", "rule", 1, {"action": "block", "when": "device_cards_1h > 4"}
+    )
+    found = evidence(champion, payment_row(card_count_10m=9.0, device_cards_1h=5.0), controls)
+
+    turn = turn_of(explain(found))
+
+    assert {(change.name, change.after) for change in turn.changes} == {
+        ("card_count_10m", 6.0),
+        ("device_cards_1h", 4.0),
+    }
+    assert decided_with(found, turn.changes) == "allow"
+
+
+def test_where_three_rules_fire_no_small_change_is_claimed(champion: BinnedLogisticRegression) -> None:
+    controls = NO_RULES
+    for name in ("card_count_10m", "device_cards_1h", "ip_cards_1h"):
+        controls = controls.changed(name, "rule", 1, {"action": "block", "when": f"{name} >= 7"})
+    found = evidence(
+        champion, payment_row(card_count_10m=9.0, device_cards_1h=9.0, ip_cards_1h=9.0), controls
+    )
+
+    explanation = explain(found)
+
+    every = candidates(found.observation, found.assessment.features, controls.rules)
+    pairs = [pair for pair in combinations(every, 2) if pair[0].name != pair[1].name]
+    assert explanation.searched
+    assert explanation.turn is None
+    assert {decided_with(found, pair) for pair in pairs[::97]} == {"block"}
+    assert "none: no change of one or two features" in render(explanation)
+
+
+def test_a_list_is_left_by_not_standing_on_it(champion: BinnedLogisticRegression) -> None:
+    controls = NO_RULES.changed(
+        "listed", "rule", 1, {"action": "block", "when": "device IN @blocked_devices"}
+    ).changed("blocked_devices", "list", 1, {"entries": [{"value": "dev_1"}]})
+    found = evidence(champion, payment_row(card_count_1h=0.0), controls, device="dev_1")
+
+    explanation = explain(found)
+
+    assert [change.words for change in turn_of(explanation).changes] == ["not on @blocked_devices"]
+    assert "device: not on @blocked_devices" in render(explanation)
+    assert "dev_1" not in render(explanation)
+
+
+def test_an_amount_moves_together_with_its_amount_in_the_reference_currency(
+    champion: BinnedLogisticRegression,
+) -> None:
+    controls = NO_RULES.changed(
+        "large", "rule", 1, {"action": "block", "when": "currency = 'EUR' AND amount_minor > 4000"}
+    )
+    found = evidence(champion, payment_row(4_100, hour=3.0), controls)
+
+    turn = turn_of(explain(found))
+    observation, row = applied(turn.changes, found.observation, found.assessment.features)
+
+    assert observation.amount_minor == 4_000
+    assert row[POSITIONS["amount_minor"]] == row[POSITIONS["amount_reference_minor"]] == 4_000.0
+    assert "amount at most 40.00 EUR (was 41.00 EUR)" in render(explain(found))
+
+
+def test_the_log_odds_of_the_boosting_are_never_the_change(champion: BinnedLogisticRegression) -> None:
+    found = evidence(champion, payment_row(boosting_logit=2.0, hour=3.0))
+
+    every = candidates(found.observation, found.assessment.features, found.controls.rules)
+
+    assert "boosting_logit" not in {change.name for change in every}
+    assert "hour" in {change.name for change in every}
+
+
+def test_without_the_champion_only_what_was_stored_is_told(champion: BinnedLogisticRegression) -> None:
+    found = evidence(champion, payment_row(card_amount_z=9.0, card_count_1h=6.0))
+    gap = "version 1 of the champion is no longer in the log"
+
+    text = render(explain(Evidence(found.assessment, found.observation, found.controls, None, (gap,))))
+
+    assert gap in text
+    assert "not searched" in text
+    assert "not scored again" in text
+
+
+def test_in_the_cold_start_it_is_said_that_the_vector_cannot_be_scored_again() -> None:
+    found = evidence(BinnedLogisticRegression(), payment_row(card_amount_z=9.0))
+
+    explanation = explain(found)
+
+    assert explanation.rescoring == "cold_start"
+    assert "detector of the cold start" in render(explanation)
+
+
+def test_a_vector_of_another_catalogue_is_not_explained(champion: BinnedLogisticRegression) -> None:
+    found = evidence(champion, payment_row(card_amount_z=9.0))
+    other = msgspec.structs.replace(found.assessment, features_version=FEATURES_VERSION + 1)
+
+    with pytest.raises(ExplainError, match="version"):
+        explain(Evidence(other, found.observation, found.controls, champion))
+
+
+def test_controls_that_decide_otherwise_now_are_pointed_out(champion: BinnedLogisticRegression) -> None:
+    found = evidence(champion, payment_row(card_count_1h=0.0, card_amount_z=0.1))
+    stricter = NO_RULES.changed("all", "rule", 1, {"action": "block", "when": "card_count_1h >= 0"})
+
+    explanation = explain(Evidence(found.assessment, found.observation, stricter, champion))
+
+    assert (found.assessment.outcome, explanation.outcome_again) == ("allow", "block")
+    assert "WARNING: rules and costs as found now decide block" in render(explanation)
