@@ -121,7 +121,7 @@ def _in_words(path: Path, error: sqlite3.Error) -> str:
         return f"another process held the log {path} for too long"
     if _primary_code(error) == sqlite3.SQLITE_FULL:
         return f"the disk of the log {path} is full: nothing was written; free some space and try again"
-    return f"the log {path} cannot be read or written now: {error}"
+    return f"the log {path} cannot be reached: {error}"
 
 
 def make_folder_durably(folder: Path) -> None:

@@ -47,7 +47,7 @@ def found_after(files: dict[str, bytes], root: Path, copy: Path) -> set[str]:
 
 
 def lost(moments: list[Acknowledgement], root: Path, chosen: slice) -> Iterator[set[str]]:
-    """For each chosen moment, and each disk that a power cut may leave then: what was promised and is gone."""
+    """For each chosen moment and each disk that a power cut may leave then: what was promised and is gone."""
     acknowledged = list(itertools.accumulate((moment.text.split() for moment in moments), lambda a, b: a + b))
     for moment, promised in list(zip(moments, acknowledged, strict=True))[chosen]:
         for number, files in enumerate(moment.power_cuts()):
