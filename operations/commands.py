@@ -36,7 +36,7 @@ def up(
     port: Port = 8400,
     log: LogUrl = "sqlite",
     deadline_ms: Annotated[
-        int, typer.Option(min=10, help="How long a confirm waits for its decision.")
+        int, typer.Option(min=1, help="How long a confirm waits for its decision.")
     ] = 250,
 ) -> None:
     """Run everything on this machine until Ctrl-C: gateway, risk, learning, acquirer network, page."""
@@ -55,7 +55,7 @@ def demo(
     port: Port = 0,
     log: LogUrl = "sqlite",
     deadline_ms: Annotated[
-        int, typer.Option(min=10, help="How long a confirm waits for its decision.")
+        int, typer.Option(min=1, help="How long a confirm waits for its decision.")
     ] = 2_000,
     seconds: Annotated[float, typer.Option(min=1, help="In how many seconds the thirty days pass.")] = 60.0,
     rate: Annotated[

@@ -1,0 +1,156 @@
+"""A whole platform as a person starts it: `weir up`, and calls to it over HTTP."""
+
+import os
+import re
+import signal
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from operations import launch
+
+START_SECONDS_MAX = 180
+STOP_SECONDS_MAX = 60
+CALL_SECONDS_MAX = 60.0
+
+
+@dataclass
+class Up:
+    """A running `weir up`: its process, and what it printed."""
+
+    process: subprocess.Popen[str]
+    printed: str
+
+    def place(self, name: str) -> str:
+        """The value beside a name in the welcome."""
+        found = re.search(rf"^\s+{name}\s+(\S+)", self.printed, re.MULTILINE)
+        assert found, self.printed
+        return found[1]
+
+    @property
+    def api(self) -> str:
+        return self.place("API")
+
+    @property
+    def key(self) -> str:
+        return self.place("test key")
+
+    @property
+    def ca(self) -> str:
+        found = re.search(r"CA: (\S+)\)", self.printed)
+        assert found, self.printed
+        return found[1]
+
+    def programs(self) -> dict[str, int]:
+        """The programs that run under this supervisor: name → process id."""
+        return {name: pid for pid, name in _children(self.process.pid)}
+
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx2.Response:
+        return self._send(method, f"{self.api}{path}", body)
+
+    def token(self, number: str = "4242424242424242") -> str:
+        card = {"number": number, "exp_month": 12, "exp_year": 2031, "cvc": "123"}
+        response = self._send("POST", f"{self.place('processor')}/v1/tokens", {"card": card})
+        assert response.status_code == 200, response.text
+        return str(response.json()["id"])
+
+    def pay(self, number: str = "4242424242424242", amount: int = 1999) -> dict[str, Any]:
+        """Token, intent, confirm; the intent at the end."""
+        token = self.token(number)
+        intent = self.call("POST", "/v1/payment_intents", {"amount": amount, "currency": "eur"}).json()
+        confirm = f"/v1/payment_intents/{intent['id']}/confirm"
+        response = self.call("POST", confirm, {"payment_method": token})
+        assert response.status_code == 200, response.text
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    def _send(self, method: str, url: str, body: dict[str, Any] | None) -> httpx2.Response:
+        headers = {"Authorization": f"Bearer {self.key}"}
+        trusted = ssl.create_default_context(cafile=self.ca)
+        with httpx2.Client(verify=trusted, trust_env=False, timeout=CALL_SECONDS_MAX) as client:
+            return client.request(method, url, json=body, headers=headers)
+
+
+@contextmanager
+def up(home: Path, *options: str) -> Iterator[Up]:
+    """`weir up`, ready. At the end, unless it has ended already, SIGTERM must stop it with exit status 0."""
+    words = ["-m", "weir", "up", "--home", str(home), "--port", "0", "--deadline-ms", "5000", *options]
+    process = subprocess.Popen(
+        [sys.executable, launch.__file__, str(os.getpid()), sys.executable, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    watchdog = threading.Timer(START_SECONDS_MAX, process.kill)
+    watchdog.start()
+    said: list[str] = []
+    listener = threading.Thread(target=lambda: said.extend(process.stderr or ()), daemon=True)
+    listener.start()
+    try:
+        printed = ""
+        while "Try, in another terminal" not in printed:
+            line = process.stdout.readline()
+            if not line:
+                listener.join(5)
+                raise AssertionError(f"weir up ended before it was up:\n{printed}{''.join(said)}")
+            printed += line
+        watchdog.cancel()
+        yield Up(process, printed)
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(STOP_SECONDS_MAX) == 0, "".join(said)
+    finally:
+        watchdog.cancel()
+        process.kill()
+        process.wait()
+        listener.join(5)
+        process.stdout.close()
+        process.stderr.close()
+
+
+def weir(*words: str, seconds_max: float, **environment: str) -> subprocess.CompletedProcess[str]:
+    """One `weir` command, to its end."""
+    return subprocess.run(
+        [sys.executable, launch.__file__, str(os.getpid()), sys.executable, "-m", "weir", *words],
+        capture_output=True,
+        text=True,
+        timeout=seconds_max,
+        env={**os.environ, "COLUMNS": "120", **environment},
+        check=False,
+    )
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs (a zombie does not)."""
+    try:
+        return _stat(pid)[0] not in ("Z", "X")
+    except OSError:
+        return False
+
+
+def _children(parent: int) -> Iterator[tuple[int, str]]:
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdecimal():
+            continue
+        try:
+            is_child = int(_stat(int(folder.name))[1]) == parent
+            words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        if is_child and "-m" in words:
+            yield int(folder.name), words[words.index("-m") + 1]
+
+
+def _stat(pid: int) -> list[str]:
+    """State, parent, … of a process: what stands behind its name in parentheses."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()

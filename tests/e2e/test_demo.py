@@ -1,0 +1,68 @@
+"""`weir demo`: ends by itself with a summary, and says with its exit status whether it was good."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.platforms import weir
+
+LOGS = ["sqlite", pytest.param("kafka", marks=pytest.mark.kafka)]
+PATIENT = ("--deadline-ms", "10000")
+"""The suite's machine is shared: what is shown here is that nothing is lost, not how fast it is."""
+
+
+def value(output: str, row: str) -> int:
+    """The first number of a row of the summary."""
+    found = re.search(rf"{row}\s*│\s*(\d+)", output)
+    assert found, output
+    return int(found[1])
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("log", LOGS)
+def test_a_month_passes_is_summed_up_and_learned_from(log: str) -> None:
+    demo = weir(
+        "demo", "--log", log, "--seconds", "20", "--rate", "12", "--seed", "3", *PATIENT, seconds_max=500
+    )
+
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    payments = value(demo.stdout, "payments")
+    decided = sum(value(demo.stdout, row) for row in ("allowed", "held for review", "blocked"))
+    assert payments >= 20
+    assert decided == payments
+    assert value(demo.stdout, "labels learned") > 0
+    assert "failed calls" not in demo.stdout
+    for row in ("caught fraud", "false alarms", "average precision", "confirm p50"):
+        assert row in demo.stdout
+    for scenario in (
+        "card testing",
+        "stolen card spree",
+        "account takeover",
+        "bust-out merchant",
+        "friendly",
+    ):
+        assert scenario in demo.stdout
+
+
+@pytest.mark.timeout(600)
+def test_a_tiny_demo_is_good_too_and_its_home_can_be_kept(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    words = ("demo", "--home", str(home), "--seconds", "3", "--rate", "5", *PATIENT)
+
+    first = weir(*words, seconds_max=300)
+    again = weir(*words, "--seed", "2", seconds_max=300)
+
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert (home / "log.sqlite").exists()
+
+
+@pytest.mark.timeout(600)
+def test_a_demo_whose_decisions_come_too_late_says_so_and_ends_with_1() -> None:
+    demo = weir("demo", "--seconds", "3", "--rate", "5", "--deadline-ms", "1", seconds_max=300)
+
+    assert demo.returncode == 1
+    assert "decisions were fallbacks" in demo.stdout
+    assert value(demo.stdout, "fallbacks") > 0
+    assert "Traceback" not in demo.stdout + demo.stderr

@@ -1,0 +1,146 @@
+"""`weir up`, as a newcomer uses it: takes a payment, survives deaths and restarts, says what is wrong."""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from operations.addresses import free_port
+from tests.e2e.platforms import Up, is_alive, up, weir
+
+PROGRAMS = {
+    "simulator.acquirer",
+    "pipelines.risk",
+    "pipelines.learning",
+    "dashboards.live",
+    "gateway.processor",
+    "gateway.api",
+}
+PATIENCE_SECONDS = 90.0
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    with up(tmp_path_factory.mktemp("up") / "home") as running:
+        yield running
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.05)
+
+
+def answers(platform: Up) -> bool:
+    try:
+        return platform.call("GET", "/health").status_code == 200
+    except httpx2.TransportError:
+        return False
+
+
+def test_a_payment_is_accepted_scored_and_authorized(platform: Up) -> None:
+    intent = platform.pay()
+
+    assert intent["status"] == "succeeded"
+    assert intent["outcome"]["type"] == "authorized"
+    assert 0 <= intent["outcome"]["risk_score"] <= 100
+
+
+def test_the_page_shows_the_payment(platform: Up) -> None:
+    intent = platform.pay()
+    page = platform.place("page")
+
+    until(lambda: intent["id"] in httpx2.get(page, trust_env=False, timeout=30).text)
+
+
+def test_each_program_has_its_own_log(platform: Up) -> None:
+    logs = Path(platform.place("logs"))
+
+    assert {path.name for path in logs.iterdir()} == {f"{name}.log" for name in PROGRAMS}
+
+
+@pytest.mark.parametrize("name", sorted(PROGRAMS))
+def test_a_program_that_is_killed_comes_back_and_payments_go_on(platform: Up, name: str) -> None:
+    before = platform.programs()
+    assert set(before) == PROGRAMS
+
+    os.kill(before[name], signal.SIGKILL)
+    until(lambda: platform.programs().get(name, before[name]) != before[name])
+    until(lambda: answers(platform))
+
+    def paid() -> bool:
+        try:
+            return platform.pay()["status"] == "succeeded"
+        except (AssertionError, httpx2.TransportError):
+            return False
+
+    until(paid)
+
+
+def test_the_doctor_finds_a_running_platform_in_order(platform: Up) -> None:
+    home = Path(platform.place("logs")).parent
+
+    looked = weir("doctor", "--home", str(home), "--port", platform.api.rpartition(":")[2], seconds_max=60)
+
+    assert looked.returncode == 0, looked.stdout
+    assert "Weir is running on this home" in looked.stdout
+
+
+def test_a_second_supervisor_on_the_same_home_is_refused_in_a_sentence(platform: Up) -> None:
+    home = Path(platform.place("logs")).parent
+
+    second = weir("up", "--home", str(home), "--port", "0", seconds_max=60)
+
+    assert second.returncode == 1
+    assert "stop it first" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def test_a_taken_port_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    port = free_port("127.0.0.1")
+    with socket.create_server(("127.0.0.1", port)):
+        refused = weir("up", "--home", str(tmp_path / "home"), "--port", str(port), seconds_max=60)
+
+    assert refused.returncode == 1
+    assert f"port {port} is in use" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_log_that_is_none_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    refused = weir("up", "--home", str(tmp_path / "home"), "--log", "carrier-pigeon", seconds_max=60)
+
+    assert refused.returncode == 1
+    assert "give sqlite" in refused.stderr
+
+
+def test_after_a_stop_the_same_home_goes_on_where_it_was(tmp_path: Path) -> None:
+    with up(tmp_path / "home") as first:
+        paid = first.pay()
+        key = first.key
+        programs = first.programs()
+    assert not any(is_alive(pid) for pid in programs.values())
+
+    with up(tmp_path / "home") as second:
+        assert second.key == key
+        found = second.call("GET", f"/v1/payment_intents/{paid['id']}").json()
+        assert found == paid
+        assert second.pay()["status"] == "succeeded"
+
+
+def test_kill_9_of_the_supervisor_leaves_no_program_behind_and_the_home_usable(tmp_path: Path) -> None:
+    with up(tmp_path / "home") as first:
+        paid = first.pay()
+        programs = first.programs()
+        first.process.kill()
+        first.process.wait()
+        until(lambda: not any(is_alive(pid) for pid in programs.values()))
+
+    with up(tmp_path / "home") as second:
+        assert second.call("GET", f"/v1/payment_intents/{paid['id']}").json()["status"] == "succeeded"
+        assert second.pay()["status"] == "succeeded"
