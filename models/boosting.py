@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from models.slots import Matrix, sequential_sums
+from models.slots import PLACES, Matrix, sequential_sums
 
 TREES = 150
 LEARNING_RATE = 0.07
@@ -59,7 +59,12 @@ class Boosting(msgspec.Struct, frozen=True):
 
 
 def fit(numbers: Matrix, frauds: npt.NDArray[np.bool_], genuine_share: float = GENUINE_SHARE) -> Boosting:
-    """Fit on rows whose genuine part was thinned to `genuine_share`. Deterministic: no sampling inside."""
+    """Fit on rows whose genuine part was thinned to `genuine_share`. Deterministic: no sampling inside.
+
+    The boosting never sees its own log-odds, nor what no row has.
+    """
+    told = np.flatnonzero((~np.isnan(numbers)).any(axis=0)).tolist()
+    columns = [place for place in told if place != PLACES["boosting_logit"]]
     model = HistGradientBoostingClassifier(
         max_iter=TREES,
         learning_rate=LEARNING_RATE,
@@ -69,12 +74,15 @@ def fit(numbers: Matrix, frauds: npt.NDArray[np.bool_], genuine_share: float = G
         early_stopping=False,
         random_state=0,
     )
-    model.fit(numbers, frauds)
-    return exported(model, log(genuine_share))
+    model.fit(numbers[:, columns], frauds)
+    return exported(model, columns, log(genuine_share))
 
 
-def exported(model: HistGradientBoostingClassifier, correction: float = 0.0) -> Boosting:
-    """A fitted two-class model as plain arrays; `correction` is added to its log-odds."""
+def exported(model: HistGradientBoostingClassifier, columns: list[int], correction: float = 0.0) -> Boosting:
+    """A fitted two-class model as plain arrays; `correction` is added to its log-odds.
+
+    `columns` says which place of the full row each of the model's own features has.
+    """
     predictors = [stage[0] for stage in model._predictors]
     conditions: list[tuple[int, float, bool, int, int]] = []
     leaves = np.zeros((len(predictors), LEAVES))
@@ -84,7 +92,7 @@ def exported(model: HistGradientBoostingClassifier, correction: float = 0.0) -> 
     return Boosting(
         intercept=baseline + correction,
         tree_count=len(predictors),
-        features=[condition[0] for condition in conditions],
+        features=[columns[condition[0]] for condition in conditions],
         thresholds=[condition[1] for condition in conditions],
         missing_left=[condition[2] for condition in conditions],
         trees=[condition[3] for condition in conditions],

@@ -10,13 +10,15 @@
   with the next. No clock and no payment moves a boundary: the same labels give the same snapshots.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
-from models.boosting import fit
+from models.boosting import Boosting, fit
 from models.challenger import NAME as CHALLENGER
 from models.challenger import Challenger
 from models.features import Row
@@ -25,10 +27,12 @@ from models.observations import Label, ModelSnapshot
 from models.online import BinnedLogisticRegression, linear_values
 from models.scored import Scored, ScoredStore, Settled, in_history
 from models.scorer import BOOSTING, CHAMPION
-from models.slots import numbers_of, slots_of
+from models.slots import Matrix, numbers_of, slots_of
 from models.windows import DAY_US, HOUR_US
 
 WAITING_MAX = 10_000
+Flags = npt.NDArray[np.bool_]
+Fit = Callable[[Matrix, Flags], Boosting]
 SnapshotKind = Literal["online", "batch", "challenger", "anomaly"]
 
 
@@ -58,8 +62,10 @@ class _State(msgspec.Struct, array_like=True):
 class Learner:
     """Learns the champion, its challenger and the boosting. `counts` tells what labels did."""
 
-    def __init__(self, store: ScoredStore, schedule: Schedule | None = None) -> None:
+    def __init__(self, store: ScoredStore, schedule: Schedule | None = None, fit: Fit = fit) -> None:
+        """`fit` makes a boosting of thinned history: a parameter, so that a caller may time it."""
         self.store = store
+        self._fit = fit
         self.schedule = schedule or Schedule()
         self.champion = BinnedLogisticRegression()
         self.challenger = Challenger()
@@ -228,7 +234,7 @@ class Learner:
         if count < self.schedule.refit_frauds_min or len(frauds) - count < self.schedule.refit_genuine_min:
             return []
         self._batch_version += 1
-        state = fit(numbers, frauds).encode()
+        state = self._fit(numbers, frauds).encode()
         return [_snapshot(BOOSTING, "batch", self._batch_version, boundary_us, len(frauds), state)]
 
 

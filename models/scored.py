@@ -88,7 +88,7 @@ _decode_row = msgspec.msgpack.Decoder(Row).decode
 class MemoryStore:
     """A store for replays and tests.
 
-    `keep_days` bounds the memory: a payment that old is forgotten, and a label that still comes finds nothing.
+    `keep_days` bounds the memory: a payment that old is forgotten; a label that comes later finds nothing.
     """
 
     def __init__(self, keep_days: float | None = None) -> None:

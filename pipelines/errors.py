@@ -7,6 +7,8 @@ PipelinesError
 │   └── StateMismatchError     it does not belong to the positions that it is asked for
 ├── SendError                  a reply could not be sent: the flow stops, and starts again from its recovery
 ├── UnusableEventError         an event was decoded but says what cannot be: goes to the dead letters
+├── ReplayError                a file cannot be replayed: permanent, the text says what to mend
+│   └── MappingError           it is not said, or not so, which column is which
 └── NotInLogError              what a command asks for is not in the log (any more)
 """
 
@@ -45,3 +47,11 @@ class UnusableEventError(PipelinesError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class ReplayError(PipelinesError):
+    """A file of history cannot be replayed."""
+
+
+class MappingError(ReplayError):
+    """The mapping of a file's columns to fields does not hold."""

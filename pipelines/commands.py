@@ -1,0 +1,75 @@
+"""`weir replay`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def replay(
+    words: Annotated[
+        list[str], typer.Argument(metavar="FILE", help="CSV or Parquet of historical transactions.")
+    ],
+    map_words: Annotated[
+        list[str],
+        typer.Option(
+            "--map",
+            metavar="FIELD=COLUMN …",
+            help="Which column is which: pairs such as id=TX_ID time=TX_TIME amount=TX_AMOUNT card=PAN_HASH, "
+            "one TOML file, or a shipped mapping (handbook).",
+        ),
+    ],
+    label_delay: Annotated[
+        str, typer.Option(help="When labels arrive, if no column label_time says it: 12h, 7d.")
+    ] = "7d",
+    horizon: Annotated[
+        str, typer.Option(help="After so long without a report a payment counts as genuine, revocably.")
+    ] = "30d",
+    verdicts: Annotated[
+        int, typer.Option(min=0, help="Investigate so many of yesterday's top cards each night, from day 30.")
+    ] = 0,
+    currency: Annotated[str | None, typer.Option(help="Currency of rows that name none.")] = None,
+    evaluate_from: Annotated[str | None, typer.Option(help="Day from which figures count.")] = None,
+    engine: Annotated[
+        str, typer.Option(help="direct: a loop; flow: through the log and Bytewax.")
+    ] = "direct",
+    out: Annotated[Path | None, typer.Option(help="Parquet file for one row per transaction.")] = None,
+    rejected: Annotated[
+        Path | None, typer.Option(help="CSV for broken rows.", show_default="FILE.rejected.csv")
+    ] = None,
+) -> None:
+    """Replay historical transactions through the engine, and report how good and how fast it was."""
+    from rich.console import Console
+
+    from pipelines.errors import ReplayError
+    from pipelines.replay_command import ReplayOptions
+    from pipelines.replay_command import replay as run
+
+    # `--map a=b c=d` leaves c=d among the arguments: a file's name has no equals sign.
+    files = [word for word in words if "=" not in word]
+    pairs = [word for word in words if "=" in word]
+    if len(files) != 1:
+        raise typer.BadParameter("give one FILE, and pairs FIELD=COLUMN after --map", param_hint="FILE")
+    try:
+        run(
+            ReplayOptions(
+                file=Path(files[0]),
+                map_words=[*map_words, *pairs],
+                label_delay=label_delay,
+                horizon=horizon,
+                verdicts=verdicts,
+                currency=currency,
+                evaluate_from=evaluate_from,
+                engine=engine,
+                out=out,
+                rejected=rejected,
+            ),
+            Console(),
+        )
+    except ReplayError as error:
+        typer.echo(f"replay: {error}", err=True)
+        sys.exit(2)

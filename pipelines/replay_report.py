@@ -1,0 +1,135 @@
+"""What a replay prints: both protocols by week and in all, calibration, outcomes, speed and cost."""
+
+from datetime import UTC, datetime
+
+import msgspec
+import numpy as np
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+
+from models import evaluation
+from models.evaluation import Fold, Quality, Scores
+from models.windows import DAY_US, SECOND_US
+from pipelines.replay import Cost
+from pipelines.replay_source import Outcomes
+
+WARM_UP_DAYS = 30
+"""Where nothing else is said, figures count from the 30th day on: labels came, and a boosting was fitted."""
+
+
+class Report(msgspec.Struct, frozen=True):
+    """Figures of a run. `all_payments` counts from `first_day`, `handbook` is the mean over `folds`."""
+
+    first_day: int
+    all_payments: Quality
+    handbook: Fold | None
+    folds: list[tuple[int, Fold]]
+    weeks: list[tuple[int, Quality]]
+    calibration: list[evaluation.Bucket]
+
+
+def report_of(frame: pl.DataFrame, outcomes: Outcomes, evaluate_from: datetime | None) -> Report:
+    """Evaluate what a replay gave, over payments whose truth the file knows."""
+    given = _scores(frame, outcomes)
+    first_day = _first_day(frame, evaluate_from)
+    counted = given.only(given.days >= first_day)
+    last_day = evaluation.day_of(int(frame["at_us"][-1]))
+    mean, folds = evaluation.handbook(given, [s for s in evaluation.fold_starts(last_day) if s >= first_day])
+    return Report(
+        first_day=first_day,
+        all_payments=evaluation.quality(counted),
+        handbook=mean,
+        folds=folds,
+        weeks=evaluation.by_week(counted, first_day),
+        calibration=evaluation.calibration(counted),
+    )
+
+
+def _scores(frame: pl.DataFrame, outcomes: Outcomes) -> Scores:
+    known = frame.with_columns(
+        score=pl.Series(outcomes.scores, dtype=pl.Float64),
+        card_number=pl.col("card").rank("dense").cast(pl.Int64).fill_null(-1),
+    ).drop_nulls("label")
+    return Scores(
+        (known["at_us"] // DAY_US).to_numpy(),
+        known["card_number"].to_numpy(),
+        known["score"].to_numpy(),
+        known["label"].to_numpy().astype(np.bool_),
+    )
+
+
+def _first_day(frame: pl.DataFrame, evaluate_from: datetime | None) -> int:
+    if evaluate_from is not None:
+        return int(evaluate_from.timestamp()) * SECOND_US // DAY_US
+    first, last = (evaluation.day_of(int(frame["at_us"][place])) for place in (0, -1))
+    return min(first + WARM_UP_DAYS, first + (last - first) // 2)
+
+
+def printed(console: Console, report: Report, outcomes: Outcomes, cost: Cost, engine: str) -> None:
+    """Print everything."""
+    console.print(_weeks(report))
+    if report.calibration:
+        console.print(_calibration(report))
+    counts = {name: outcomes.outcomes.count(name) for name in ("allow", "review", "block")}
+    console.print("outcomes   " + "  ".join(f"{name} {count:,}" for name, count in counts.items()))
+    for line in _summary(report):
+        console.print(line)
+    console.print(
+        f"speed      {cost.payments_per_second:,.0f} payments/s with engine {engine}: {cost.payments:,} in "
+        f"{cost.wall:,.1f} s; CPU-seconds: scoring {cost.scoring:,.1f}, learning {cost.learning:,.1f}, "
+        f"refits {cost.refits:,.1f}"
+    )
+
+
+def _summary(report: Report) -> list[str]:
+    every, mean = report.all_payments, report.handbook
+    lines = [
+        f"all        AP {_figure(every.average_precision)}  AUC {_figure(every.roc_auc)}  over "
+        f"{every.payments:,} payments from {_date(report.first_day)} on, {every.frauds:,} of them fraud"
+    ]
+    if mean is not None:
+        starts = ", ".join(_date(start) for start, _ in report.folds)
+        lines.append(
+            f"handbook   AP {mean.average_precision:.4f}  AUC {mean.roc_auc:.4f}  CP@100 "
+            f"{mean.card_precision:.4f}  mean over folds {starts}"
+        )
+    else:
+        lines.append("handbook   no fold: the file is too short, or cards or labels are missing")
+    return lines
+
+
+def _weeks(report: Report) -> Table:
+    table = Table(title="By week", title_justify="left")
+    for heading in ("week from", "payments", "fraud", "AP", "AUC", "Brier"):
+        table.add_column(heading, justify="left" if heading == "week from" else "right")
+    for day, week in report.weeks:
+        share = week.frauds / week.payments if week.payments else 0.0
+        figures = (_figure(week.average_precision), _figure(week.roc_auc), _figure(week.brier, 5))
+        table.add_row(_date(day), f"{week.payments:,}", f"{share:.2%}", *figures)
+    for start, fold in report.folds:
+        figures = (f"{fold.average_precision:.4f}", f"{fold.roc_auc:.4f}", "")
+        table.add_row(f"fold {_date(start)}", "", f"CP@100 {fold.card_precision:.3f}", *figures)
+    return table
+
+
+def _calibration(report: Report) -> Table:
+    table = Table(title="Calibration", title_justify="left")
+    for heading in ("score", "payments", "mean score", "share of fraud"):
+        table.add_column(heading, justify="left" if heading == "score" else "right")
+    for bucket in report.calibration:
+        table.add_row(
+            f"{bucket.low:g} - {bucket.high:g}",
+            f"{bucket.payments:,}",
+            f"{bucket.mean_score:.5f}",
+            f"{bucket.fraud_share:.5f}",
+        )
+    return table
+
+
+def _figure(value: float | None, digits: int = 4) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _date(day: int) -> str:
+    return datetime.fromtimestamp(day * 86_400, UTC).date().isoformat()
