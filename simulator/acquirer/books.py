@@ -157,6 +157,10 @@ class Books:
             self._database.execute("SELECT account, amount_minor, currency FROM postings ORDER BY id")
         )
 
+    def states(self) -> list[str]:
+        """The state of every authorization."""
+        return [row[0] for row in self._database.execute("SELECT state FROM authorizations")]
+
     def close(self) -> None:
         self._database.close()
 

@@ -1,0 +1,168 @@
+"""A processor in one piece for tests: real vault, store, network and issuers, in one thread and in memory."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from events.clock import VirtualClock
+from gateway.errors import AuthenticationError
+from gateway.processor import attempts
+from gateway.processor.card_input import CardInput, check
+from gateway.processor.composition import Processor, assemble
+from gateway.processor.errors import AcquirerSilentError, AcquirerUnreachableError
+from gateway.processor.message_format import decode, encode
+from gateway.processor.store import Store
+from gateway.processor.vault import VaultKeys
+from gateway.processor_port import (
+    AuthorizationRequest,
+    CaptureRequest,
+    ProcessorAnswer,
+    ReversalRequest,
+    TokenRegistered,
+    TokenRegistration,
+)
+from gateway.scheduling import InlineScheduling
+from simulator.acquirer.books import Books
+from simulator.acquirer.network import Network
+
+NOW = datetime(2026, 1, 5, 10, tzinfo=UTC)
+KEYS = VaultKeys(1, {1: b"w" * 32}, b"f" * 32)
+GOOD_KEY = "sk_test_good"
+
+
+class Line:
+    """The line to the network: every message is counted, and `faults` happen to those of their type.
+
+    A fault is `unreachable` (nothing arrives), `lost` (nothing arrives, nobody says so), `silent` (it
+    arrives, its answer does not), or a function that changes the answer on its way.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.sent: list[dict[str, str]] = []
+        self.faults: dict[str, list[str | Callable[[bytes], bytes]]] = {}
+
+    async def exchange(self, message: bytes) -> bytes:
+        kind = decode(message)["t"]
+        fault = self.faults[kind].pop(0) if self.faults.get(kind) else None
+        if fault == "unreachable":
+            raise AcquirerUnreachableError("not there")
+        self.sent.append(decode(message))
+        await asyncio.sleep(0)
+        if fault == "lost":
+            raise AcquirerSilentError("lost")
+        answer = self.network.handle(message)
+        if fault == "silent":
+            raise AcquirerSilentError("silent")
+        return fault(answer) if callable(fault) else answer
+
+    @property
+    def types(self) -> list[str]:
+        return [fields["t"] for fields in self.sent]
+
+
+class Registry:
+    """The API's token registry, as far as the processor sees it."""
+
+    def __init__(self) -> None:
+        self.registered: list[TokenRegistration] = []
+
+    async def register(self, registration: TokenRegistration) -> TokenRegistered:
+        if registration.api_key != GOOD_KEY:
+            raise AuthenticationError()
+        self.registered.append(registration)
+        return TokenRegistered(merchant_id="m_1", mode="test")
+
+
+class Bench:
+    """A processor and its world; everything random comes from one seed."""
+
+    def __init__(self, path: Path | str = ":memory:", books: Books | None = None, seed: int = 1) -> None:
+        self.clock = VirtualClock(NOW)
+        self.scheduling = InlineScheduling()
+        self.books = books or Books(":memory:")
+        self.line = Line(Network(self.books, self.clock, b"issuers"))
+        self.registry = Registry()
+        self.store = Store(path, self.scheduling)
+        self.processor: Processor = assemble(
+            store=self.store,
+            network=self.line,
+            registry=self.registry,
+            keys=KEYS,
+            clock=self.clock,
+            scheduling=self.scheduling,
+            entropy=random.Random(seed).randbytes,
+        )
+        self.cards = self.processor.cards
+
+    async def token(self, number: str = "4242424242424242", **card: Any) -> str:
+        given = CardInput(number=number, **{"exp_month": 12, "exp_year": 2031, "cvc": "737", **card})
+        document = await self.processor.tokens.create(
+            GOOD_KEY, check(given, self.clock.now()), self.clock.now()
+        )
+        return str(document["id"])
+
+    async def authorize(
+        self, attempt_id: str, token: str, amount_minor: int = 1000, currency: str = "EUR"
+    ) -> ProcessorAnswer:
+        request = AuthorizationRequest(
+            attempt_id=attempt_id,
+            token=token,
+            amount_minor=amount_minor,
+            currency=currency,
+            merchant_id="m_1",
+            merchant_category="5942",
+            mode="test",
+            occurred_at=self.clock.now(),
+        )
+        return await self.cards.authorize(request)
+
+    async def capture(self, attempt_id: str, amount_minor: int = 1000) -> ProcessorAnswer:
+        request = CaptureRequest(amount_minor=amount_minor, occurred_at=self.clock.now())
+        return await self.cards.capture(attempt_id, request)
+
+    async def reverse(self, attempt_id: str) -> ProcessorAnswer:
+        return await self.cards.reverse(attempt_id, ReversalRequest(occurred_at=self.clock.now()))
+
+    async def repeat(self, seconds: float = 120.0) -> None:
+        """Let the time pass that any advice waits for, and repeat what is due."""
+        self.clock.advance(seconds)
+        await self.processor.advices.repeat_due()
+
+    async def states(self) -> dict[str, int]:
+        """How many attempts are in each state at the acquirer."""
+        return dict(Counter(self.books.states()))
+
+    async def advice(self, attempt_id: str, kind: attempts.AdviceKind) -> attempts.Advice | None:
+        return await self.store.transact(lambda db: attempts.find_advice(db, attempt_id, kind))
+
+
+def in_one_thread(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+    """A test that is a coroutine, run to its end."""
+
+    @wraps(test)
+    def run(*arguments: Any, **named: Any) -> None:
+        asyncio.run(test(*arguments, **named))
+
+    return run
+
+
+def changed(**fields: str) -> Callable[[bytes], bytes]:
+    """An answer with other fields than the network gave it: `changed(f39="96")`."""
+
+    def change(answer: bytes) -> bytes:
+        return encode(
+            {**carried(decode(answer)), **{name.removeprefix("f"): v for name, v in fields.items()}}
+        )
+
+    return change
+
+
+def carried(fields: dict[str, str]) -> dict[str, str]:
+    """The fields without the bitmaps that say which there are."""
+    return {name: value for name, value in fields.items() if name not in {"p", "1", "h"}}
