@@ -35,9 +35,7 @@ def up(
     host: Host = "127.0.0.1",
     port: Port = 8400,
     log: LogUrl = "sqlite",
-    deadline_ms: Annotated[
-        int, typer.Option(min=1, help="How long a confirm waits for its decision.")
-    ] = 250,
+    deadline_ms: Annotated[int, typer.Option(min=1, help="How long a confirm waits for its decision.")] = 250,
 ) -> None:
     """Run everything on this machine until Ctrl-C: gateway, risk, learning, acquirer network, page."""
     from operations import settings, up

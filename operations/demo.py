@@ -6,10 +6,11 @@ decision than production would, says how long it took, and fails when over one i
 
 import asyncio
 import contextlib
+import secrets
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -50,7 +51,8 @@ def run(settle: Callable[[Path], Settings], home: Path | None, traffic: Traffic)
     console = Console(highlight=False)
     with _home(home) as place:
         try:
-            return asyncio.run(_demo(settle(place), traffic, console))
+            wanted = settle(place)
+            return asyncio.run(_demo(wanted if home else _apart(wanted), traffic, console))
         except (OperationsError, EventsError) as error:
             Console(stderr=True, highlight=False).print(
                 f"[bold red]weir demo:[/] {escape(str(error))}", soft_wrap=True
@@ -60,11 +62,19 @@ def run(settle: Callable[[Path], Settings], home: Path | None, traffic: Traffic)
 
 @contextlib.contextmanager
 def _home(home: Path | None) -> Iterator[Path]:
+    """The given home, or one that is gone afterwards."""
     if home is not None:
         yield home
         return
     with tempfile.TemporaryDirectory(prefix="weir-demo-", ignore_cleanup_errors=True) as folder:
         yield Path(folder) / "home"
+
+
+def _apart(wanted: Settings) -> Settings:
+    """A demo of its own on a broker that others use too has topics of its own there."""
+    if not wanted.log.startswith("kafka://") or "/" in wanted.log.removeprefix("kafka://"):
+        return wanted
+    return replace(wanted, log=f"{wanted.log}/demo-{secrets.token_hex(4)}")
 
 
 async def _demo(wanted: Settings, traffic: Traffic, console: Console) -> int:

@@ -31,7 +31,7 @@ class Learned:
 
     def look(self) -> int:
         """Read what is new; the labels learned so far."""
-        for record in self._reader.poll(limit=100, wait_seconds=0.0):
+        for record in self._reader.poll(limit=100, wait_seconds=0.05):
             try:
                 event = decode(record.value)
             except UnreadableEventError:
