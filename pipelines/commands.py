@@ -1,4 +1,4 @@
-"""`weir replay`."""
+"""`weir replay` and `weir explain`."""
 
 import sys
 from pathlib import Path
@@ -73,3 +73,32 @@ def replay(
     except ReplayError as error:
         typer.echo(f"replay: {error}", err=True)
         sys.exit(2)
+
+
+@app.command()
+def explain(
+    payment: Annotated[str, typer.Argument(help="Id of the payment, pi_…")],
+    home: Annotated[Path, typer.Option(help="Home of `weir up` or `weir demo`.")] = Path(".weir/home"),
+    log: Annotated[
+        str | None, typer.Option(help="Log to read instead: sqlite:///ABSOLUTE/PATH or kafka://HOST:PORT.")
+    ] = None,
+    attempt: Annotated[
+        int | None, typer.Option(min=1, help="Which confirm of the payment.", show_default="the latest")
+    ] = None,
+) -> None:
+    """Explain a decision: features, contributions, versions, and what would have turned it."""
+    from contextlib import closing
+
+    from events.errors import EventsError
+    from events.log import open_log
+    from models.errors import ModelsError
+    from pipelines.errors import PipelinesError
+    from pipelines.explain import explain_payment
+
+    url = log or f"sqlite:///{(home / 'log.sqlite').absolute()}"
+    try:
+        with closing(open_log(url, create=False)) as opened:
+            typer.echo(explain_payment(opened, payment, attempt))
+    except (EventsError, ModelsError, PipelinesError) as error:
+        typer.echo(f"explain: {error}", err=True)
+        sys.exit(1)

@@ -1,15 +1,20 @@
 """`weir explain` over a log: finds decision, request, controls and champion, or says what is gone."""
 
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from events.codec import encode
+from events.log import open_log
 from events.log.port import Outgoing, TopicPartition
 from events.types import AssessmentRequested, ControlChanged, DecisionMade, ModelPublished, RiskContext
 from models.engine import Engine
 from models.online import BinnedLogisticRegression, linear_values
 from models.slots import numbers_of, slots_of
+from pipelines.commands import app
 from pipelines.delivery import delivered
 from pipelines.errors import NotInLogError
 from pipelines.explain import events_of, evidence_of, explain_payment
@@ -190,3 +195,21 @@ def test_unreadable_records_on_the_way_are_passed_by(world: World) -> None:
     world.ask(20)
 
     assert "payment pi_20" in explain_payment(world.log, "pi_20")
+
+
+def test_the_command_reads_a_log_on_disk_and_fails_in_one_line(world: World, tmp_path: Path) -> None:
+    world.ask(20)
+    url = f"sqlite:///{tmp_path / 'log.sqlite'}"
+    with closing(open_log(url)) as log:
+        for records in world.log.kept.values():
+            log.append([Outgoing(r.topic, r.key, r.value, r.partition) for r in records])
+
+    told = CliRunner().invoke(app, ["explain", "pi_20", "--log", url])
+    refused = CliRunner().invoke(app, ["explain", "pi_none", "--log", url])
+    absent = CliRunner().invoke(app, ["explain", "pi_20", "--home", str(tmp_path / "nothing")])
+
+    assert (told.exit_code, refused.exit_code, absent.exit_code) == (0, 1, 1)
+    assert "payment pi_20: allow" in told.stdout
+    assert "the request is no longer in the log" not in told.stdout
+    assert refused.stderr.startswith("explain: the log holds no decision on payment pi_none")
+    assert absent.stderr.count("\n") == 1
