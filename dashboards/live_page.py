@@ -113,7 +113,7 @@ def application(fragments: Fragments, streams: Streams) -> FastAPI:
     async def stream() -> Response:
         if streams.open >= STREAMS_MAX:
             return PlainTextResponse("too many pages are open", status_code=503)
-        return StreamingResponse(_messages(fragments, streams), media_type="text/event-stream")
+        return StreamingResponse(stream_messages(fragments, streams), media_type="text/event-stream")
 
     @app.get("/health")
     def health() -> JSONResponse:
@@ -122,7 +122,8 @@ def application(fragments: Fragments, streams: Streams) -> FastAPI:
     return app
 
 
-async def _messages(fragments: Fragments, streams: Streams) -> AsyncIterator[str]:
+async def stream_messages(fragments: Fragments, streams: Streams) -> AsyncIterator[str]:
+    """All fragments whenever something has changed, until the program stops or the reader is gone."""
     streams.open += 1
     shown, told = -1, 0.0
     try:

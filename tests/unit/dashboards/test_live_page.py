@@ -1,0 +1,103 @@
+"""The page's web application without a browser: headers, streams, and what a broken log looks like."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from dashboards import live_page
+from dashboards.live_page import Fragments, Streams, application, stream_messages
+from dashboards.live_view import LiveView
+from dashboards.tail import Tail
+from tests.unit.dashboards.flowing import answer, published, question
+
+
+@pytest.fixture
+def view() -> LiveView:
+    return LiveView()
+
+
+@pytest.fixture
+def tail(view: LiveView, tmp_path: Path) -> Tail:
+    return Tail(f"sqlite:///{tmp_path / 'log.sqlite'}", view)
+
+
+@pytest.fixture
+def streams() -> Streams:
+    return Streams()
+
+
+@pytest.fixture
+def client(view: LiveView, tail: Tail, streams: Streams) -> Iterator[TestClient]:
+    with TestClient(application(Fragments(view, tail), streams)) as client:
+        yield client
+
+
+@pytest.mark.parametrize("path", ["/", "/static/live.js", "/health", "/nowhere"])
+def test_every_answer_carries_the_strict_policy(client: TestClient, path: str) -> None:
+    headers = client.get(path).headers
+
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_vendored_files_may_be_kept_by_the_browser_and_the_page_not(client: TestClient) -> None:
+    assert "immutable" in client.get("/static/vendor/htmx-2.0.11.min.js").headers["cache-control"]
+    assert client.get("/").headers["cache-control"] == "no-store"
+
+
+def test_every_vendored_script_comes_with_its_license() -> None:
+    vendor = Path(live_page.__file__).parent / "static" / "vendor"
+    for script in vendor.glob("*.js"):
+        name = script.name.partition("-common")[0].partition("-2.")[0]
+        assert (vendor / f"{name}-LICENSE.txt").exists(), script.name
+
+
+def test_while_the_log_does_not_answer_the_page_says_so(client: TestClient, tail: Tail) -> None:
+    assert "The log does not answer" in client.get("/").text
+
+    tail.reachable = True
+
+    assert "The log does not answer" not in client.get("/").text
+
+
+def test_text_from_events_is_shown_as_text(client: TestClient, view: LiveView) -> None:
+    view.take(question(1), 1.0)
+    view.take(answer(1, reason="<script>alert(1)</script>"), 1.0)
+
+    page = client.get("/").text
+
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
+
+
+def test_more_streams_than_the_program_can_hold_are_refused(client: TestClient, streams: Streams) -> None:
+    streams.open = live_page.STREAMS_MAX
+
+    assert client.get("/stream").status_code == 503
+
+
+def test_a_stream_brings_tiles_payments_and_series_and_ends_when_the_program_stops(
+    view: LiveView, tail: Tail, streams: Streams
+) -> None:
+    view.take(question(1), 1.0)
+    view.take(answer(1), 1.0)
+    view.take(published(2, 7), 1.0)
+
+    async def scene() -> list[str]:
+        heard = []
+        async for message in stream_messages(Fragments(view, tail), streams):
+            assert streams.open == 1
+            heard.append(message)
+            if len(heard) == 3:
+                streams.stopping.set()
+        return heard
+
+    tiles, payments, series = asyncio.run(asyncio.wait_for(scene(), 30))
+    assert tiles.startswith("event: tiles\ndata: ")
+    assert "pi_000001" in payments
+    assert json.loads(series.partition("data: ")[2])["curve"] == [[7, None]]
+    assert streams.open == 0
