@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import OperationalError
 
 from events.crash import crash_point, declare
 from gateway.errors import StoreUnavailableError
@@ -82,8 +82,9 @@ class Store:
             with self._writer.connect() as connection, connection.begin():
                 results = [_run(connection, work) for work in works]
                 crash_point("gateway.store.commit.before")
-        except DBAPIError as error:
-            raise StoreUnavailableError(f"the store cannot write: {type(error.orig).__name__}") from None
+        except OperationalError as error:
+            name = getattr(error.orig, "sqlite_errorname", type(error.orig).__name__)
+            raise StoreUnavailableError(f"the store cannot write: {name}") from None
         crash_point("gateway.store.commit.after")
         return results
 
@@ -92,7 +93,8 @@ def _run(connection: Connection, work: Callable[[Connection], Any]) -> Any:
     try:
         with connection.begin_nested():
             return work(connection)
-    except DBAPIError:
+    except OperationalError:
+        # The disk or the lock, not the work: the group is undone as a whole.
         raise
     except Exception as error:
         return error

@@ -1,0 +1,119 @@
+"""The API process: `python -m gateway.api --home DIR --keys DIR --log URL --processor URL …`."""
+
+import argparse
+import asyncio
+import json
+import secrets
+import signal
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+import uvloop
+
+from events.clock import SystemClock
+from events.log.opening import open_log
+from gateway.api.application import make_application
+from gateway.api.internal import make_internal_application
+from gateway.api.listening import bound_socket, make_listener, port_of
+from gateway.geo import Geography
+from gateway.keyring import open_keyring
+from gateway.processor_client import HttpProcessor
+from gateway.scheduling import ThreadScheduling
+from gateway.store.database import open_engine
+from gateway.store.writer import Store
+from gateway.tls import client_context, ensure_certificates, server_context
+from gateway.wiring import Gateway, Surroundings
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m gateway.api", description=__doc__)
+    parser.add_argument("--home", type=Path, required=True, help="where the operational store is kept")
+    parser.add_argument("--keys", type=Path, required=True, help="where secrets and certificates are kept")
+    parser.add_argument("--log", required=True, help="sqlite:///PATH or kafka://HOST:PORT")
+    parser.add_argument("--store", help="the operational store (default: sqlite in --home)")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--internal-port", type=int, default=0)
+    parser.add_argument("--processor", required=True, help="the processor's internal listener")
+    parser.add_argument("--deadline-ms", type=int, default=250, help="how long a confirm waits to be decided")
+    parser.add_argument("--addresses", type=Path, help="CSV: first,last,country of IP addresses")
+    parser.add_argument("--bins", type=Path, help="CSV: first,last,country of card prefixes")
+    return parser.parse_args(arguments)
+
+
+async def serve(options: argparse.Namespace) -> None:
+    """Run until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    options.home.mkdir(parents=True, exist_ok=True)
+    ensure_certificates(options.keys, datetime.now(UTC))
+    scheduling = ThreadScheduling()
+    log = open_log(options.log)
+    processor = HttpProcessor(options.processor, client_context(options.keys, "api", "internal"))
+    store_url = options.store or f"sqlite:///{(options.home / 'gateway.sqlite').absolute()}"
+    gateway = Gateway(
+        Surroundings(
+            clock=SystemClock(),
+            entropy=secrets.token_bytes,
+            scheduling=scheduling,
+            store=Store(open_engine(store_url), scheduling),
+            log=log,
+            processor=processor,
+            keyring=open_keyring(options.keys),
+            geography=Geography(options.addresses, options.bins),
+            deadline_seconds=options.deadline_ms / 1000,
+        )
+    )
+    await gateway.start()
+    try:
+        await listen(gateway, options, stop)
+    finally:
+        await gateway.stop()
+        await processor.close()
+        log.close()
+
+
+async def listen(gateway: Gateway, options: argparse.Namespace, stop: asyncio.Event) -> None:
+    """Open both listeners, say so, and close them when told to stop."""
+    public, internal = (
+        bound_socket(options.host, options.port),
+        bound_socket(options.host, options.internal_port),
+    )
+    servers = (
+        (make_listener(make_application(gateway)), public),
+        (
+            make_listener(
+                make_internal_application(gateway), server_context(options.keys, "api", "internal")
+            ),
+            internal,
+        ),
+    )
+    serving = [asyncio.create_task(server.serve(sockets=[listening])) for server, listening in servers]
+    while not all(server.started for server, _ in servers):
+        await asyncio.sleep(0.01)
+    ready = {"ready": "api", "port": port_of(public), "internal_port": port_of(internal)}
+    sys.stdout.write(json.dumps(ready) + "\n")
+    sys.stdout.flush()
+    await stop.wait()
+    for server, _ in servers:
+        server.should_exit = True
+    await asyncio.gather(*serving)
+
+
+def main(arguments: list[str]) -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )
+    uvloop.run(serve(parse(arguments)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,333 @@
+"""A gateway in one piece for tests: a log in memory, a processor and a risk engine that do as they are told."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from events.clock import Clock, SystemClock
+from events.codec import decode, encode
+from events.ids import uuid7
+from events.log.partitioner import partition_of
+from events.log.port import Outgoing, Position, Reader, Record, TopicPartition
+from events.topics import topic_named
+from events.types import AssessmentRequested, DecisionMade, Event, Mode, Outcome, Reason, Versions
+from gateway.auth import Caller, Merchant, create_key, create_merchant
+from gateway.errors import ProcessorUnavailableError
+from gateway.facts import Facts
+from gateway.geo import Geography
+from gateway.intents import Intent
+from gateway.keyring import Keyring
+from gateway.processor_port import (
+    AuthorizationRequest,
+    CaptureRequest,
+    ProcessorAnswer,
+    ReversalRequest,
+    TestRisk,
+    TokenRegistration,
+)
+from gateway.scheduling import InlineScheduling, Scheduling
+from gateway.store.database import open_engine
+from gateway.store.writer import Store
+from gateway.wiring import Gateway, Surroundings
+
+START = datetime(2026, 1, 5, 10, tzinfo=UTC)
+KEYRING = Keyring(api_keys=b"a" * 32, entities=b"e" * 32, subjects=b"s" * 32)
+MERCHANT = Merchant(id="m_1", name="Books and Tea", category="5942", country="IN")
+
+
+class Counter:
+    """Bytes that never repeat and are the same in every run."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def __call__(self, size: int) -> bytes:
+        self._count += 1
+        return (b"\xab" * 24 + self._count.to_bytes(8, "big"))[-size:]
+
+
+class MemoryLog:
+    """The log port in memory, for one process."""
+
+    durability = "none: memory"
+
+    def __init__(self) -> None:
+        self.records: dict[TopicPartition, list[Record]] = {}
+
+    def append(self, records: Sequence[Outgoing]) -> list[Position]:
+        positions = []
+        for record in records:
+            number = record.partition
+            if number is None:
+                number = partition_of(record.key, topic_named(record.topic).partitions)
+            place = self.records.setdefault(TopicPartition(record.topic, number), [])
+            place.append(Record(record.topic, number, len(place), record.key, record.value))
+            positions.append(Position(record.topic, number, len(place) - 1))
+        return positions
+
+    def reader(self, start: Mapping[TopicPartition, int]) -> Reader:
+        return MemoryReader(self, dict(start))
+
+    def starts(self, topic: str) -> list[int]:
+        return [0] * topic_named(topic).partitions
+
+    def ends(self, topic: str) -> list[int]:
+        partitions = range(topic_named(topic).partitions)
+        return [len(self.records.get(TopicPartition(topic, number), [])) for number in partitions]
+
+    def close(self) -> None:
+        return
+
+    def events(self, topic: str) -> list[Event]:
+        """Everything on a topic, by time and then by place."""
+        found = [
+            decode(r.value) for place, rs in self.records.items() if place.topic == topic for r in rs
+        ]
+        return sorted(found, key=lambda event: event.id)
+
+
+class MemoryReader:
+    def __init__(self, log: MemoryLog, start: dict[TopicPartition, int]) -> None:
+        self._log = log
+        self._next = start
+
+    def poll(self, limit: int, wait_seconds: float) -> list[Record]:
+        found: list[Record] = []
+        for place, offset in self._next.items():
+            found += self._log.records.get(place, [])[offset : offset + limit - len(found)]
+        for record in found:
+            self._next[TopicPartition(record.topic, record.partition)] = record.offset + 1
+        return found
+
+    def close(self) -> None:
+        return
+
+
+class ObedientProcessor:
+    """The processor's port: approves unless told otherwise, and counts what really reached the network."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, ProcessorAnswer] = {}
+        self.authorized: list[str] = []
+        self.calls: list[tuple[str, str]] = []
+        self.decline_code: str | None = None
+        self.away = 0
+        self.lost_answers = 0
+        self.delay_seconds = 0.0
+
+    async def authorize(self, request: AuthorizationRequest) -> ProcessorAnswer:
+        await self._reached("authorize", request.attempt_id)
+        if request.attempt_id not in self.answers:
+            self.authorized.append(request.attempt_id)
+            self.answers[request.attempt_id] = ProcessorAnswer(
+                attempt_id=request.attempt_id,
+                status="declined" if self.decline_code else "approved",
+                decline_code=self.decline_code,
+                approval_code=None if self.decline_code else "A00001",
+                network_reference="000000000001",
+            )
+        return self._answered(request.attempt_id)
+
+    async def capture(self, attempt_id: str, request: CaptureRequest) -> ProcessorAnswer:
+        await self._reached("capture", attempt_id)
+        if self.answers[attempt_id].status == "approved":
+            self._become(attempt_id, "captured", captured_minor=request.amount_minor)
+        return self._answered(attempt_id)
+
+    async def reverse(self, attempt_id: str, request: ReversalRequest) -> ProcessorAnswer:
+        await self._reached("reverse", attempt_id)
+        if attempt_id not in self.answers:
+            self.answers[attempt_id] = ProcessorAnswer(attempt_id=attempt_id, status="reversed")
+        if self.answers[attempt_id].status == "approved":
+            self._become(attempt_id, "reversed")
+        return self._answered(attempt_id)
+
+    async def find(self, attempt_id: str) -> ProcessorAnswer:
+        return self.answers.get(attempt_id) or ProcessorAnswer(attempt_id=attempt_id, status="unknown")
+
+    def _become(self, attempt_id: str, status: Any, **members: Any) -> None:
+        before = self.answers[attempt_id]
+        self.answers[attempt_id] = ProcessorAnswer(
+            attempt_id=attempt_id,
+            status=status,
+            approval_code=before.approval_code,
+            network_reference=before.network_reference,
+            **members,
+        )
+
+    async def _reached(self, call: str, attempt_id: str) -> None:
+        self.calls.append((call, attempt_id))
+        if self.away:
+            self.away -= 1
+            raise ProcessorUnavailableError("away")
+        await asyncio.sleep(self.delay_seconds)
+
+    def _answered(self, attempt_id: str) -> ProcessorAnswer:
+        if self.lost_answers:
+            self.lost_answers -= 1
+            raise ProcessorUnavailableError("the answer was lost")
+        return self.answers[attempt_id]
+
+
+class ObedientRisk:
+    """Answers every assessment with `outcome`, after `delay_seconds`; `silent` keeps it from answering."""
+
+    def __init__(self, log: MemoryLog) -> None:
+        self.outcome: Outcome = "allow"
+        self.risk_score = 12
+        self.delay_seconds = 0.0
+        self.silent = False
+        self._log = log
+        self._entropy = Counter()
+
+    async def run(self) -> None:
+        partitions = range(topic_named("assessments").partitions)
+        reader = self._log.reader({TopicPartition("assessments", number): 0 for number in partitions})
+        while True:
+            for record in reader.poll(100, 0):
+                if not self.silent:
+                    await asyncio.sleep(self.delay_seconds)
+                    self.answer(record)
+            await asyncio.sleep(0.001)
+
+    def answer(self, record: Record) -> None:
+        request = decode(record.value)
+        assert isinstance(request, AssessmentRequested)
+        self.decide(request.payment_id, request.attempt, record)
+
+    def decide(self, payment_id: str, attempt: int, record: Record) -> DecisionMade:
+        decision = DecisionMade(
+            id=uuid7(START, self._entropy(10)),
+            occurred_at=START,
+            payment_id=payment_id,
+            attempt=attempt,
+            assessment_id="assessment",
+            request_partition=record.partition,
+            request_offset=record.offset,
+            assessed_at=START,
+            outcome=self.outcome,
+            probability=self.risk_score / 100,
+            risk_score=self.risk_score,
+            reasons=[Reason(feature="card_count_1h", text="This card is used often.")],
+            rules=[],
+            costs_minor={},
+            features=[],
+            challengers={},
+            anomaly=None,
+            versions=Versions(features=1, online=1, batch=0),
+            sequence=1,
+            shard=0,
+        )
+        self._log.append([Outgoing("decisions", record.key, encode(decision), record.partition)])
+        return decision
+
+
+class World:
+    """A gateway with all that is around it. Use inside a running loop: `async with World(tmp_path) as world`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        clock: Clock | None = None,
+        scheduling: Scheduling | None = None,
+        deadline_seconds: float = 5.0,
+    ) -> None:
+        self.folder = folder
+        self.clock = clock or SystemClock()
+        self.scheduling = scheduling or InlineScheduling()
+        self.log = MemoryLog()
+        self.processor = ObedientProcessor()
+        self.risk = ObedientRisk(self.log)
+        self.entropy = Counter()
+        self.deadline_seconds = deadline_seconds
+        self.keys: dict[Mode, str] = {}
+
+    async def __aenter__(self) -> "World":
+        await self.open()
+        facts = Facts(self.entropy)
+        await self.store.write(
+            lambda c: create_merchant(c, facts, MERCHANT, at=self.clock.now(), actor="test")
+        )
+        for mode in ("test", "live"):
+            self.keys[mode] = await self.store.write(lambda c, mode=mode: self._key(c, facts, mode))
+        await self.gateway.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.gateway.stop()
+
+    async def open(self) -> None:
+        engine = open_engine(f"sqlite:///{self.folder / 'gateway.sqlite'}")
+        self.store = Store(engine, self.scheduling)
+        self.gateway = Gateway(
+            Surroundings(
+                clock=self.clock,
+                entropy=self.entropy,
+                scheduling=self.scheduling,
+                store=self.store,
+                log=self.log,
+                processor=self.processor,
+                keyring=KEYRING,
+                geography=Geography(),
+                deadline_seconds=self.deadline_seconds,
+            )
+        )
+        self.scheduling.spawn(self.risk.run(), "risk")
+
+    async def restart(self) -> None:
+        """Stop without finishing anything, and start again on the same disk, log and processor."""
+        await self.gateway.stop()
+        await self.open()
+        await self.gateway.start()
+
+    async def caller(self, mode: Mode = "test", at: datetime | None = START) -> Caller:
+        time = at.isoformat() if at and mode == "test" else None
+        return await self.gateway.keys.authenticate(self.keys[mode], time)
+
+    async def token(self, *, name: str = "tok_1", test_risk: TestRisk | None = None, **facts: Any) -> str:
+        registration = TokenRegistration(
+            api_key=self.keys["test"],
+            token=name,
+            fingerprint=facts.pop("fingerprint", "fingerprint-1"),
+            bin="424242",
+            last4="4242",
+            brand="visa",
+            exp_month=12,
+            exp_year=2030,
+            test_risk=test_risk,
+            **{"funding": "credit", "issuer_country": "US", **facts},
+        )
+        await self.gateway.tokens.register(registration)
+        return name
+
+    async def intent(self, payment_id: str) -> Intent:
+        return await self.gateway.payments.retrieve(await self.caller(), payment_id)
+
+    async def until(self, condition: Any, seconds: float = 30.0) -> None:
+        """Wait until an (async) condition holds; fails when it does not in time."""
+        give_up_at = self.clock.monotonic() + seconds
+        while not (await condition() if asyncio.iscoroutinefunction(condition) else condition()):
+            assert self.clock.monotonic() < give_up_at, "the condition never held"
+            await asyncio.sleep(0.01)
+
+    def payment_events(self, payment_id: str) -> list[str]:
+        """The types of a payment's events on the log, in their order."""
+        own = [e for e in self.log.events("payments") if getattr(e, "payment_id", None) == payment_id]
+        own.sort(key=lambda event: event.sequence)
+        assert [event.sequence for event in own] == list(range(1, len(own) + 1))
+        return [str(type(event).__struct_config__.tag) for event in own]
+
+    def _key(self, connection: Any, facts: Facts, mode: Mode) -> str:
+        return create_key(
+            connection,
+            facts,
+            merchant_id=MERCHANT.id,
+            mode=mode,
+            secret=KEYRING.api_keys,
+            entropy=self.entropy,
+            at=self.clock.now(),
+            actor="test",
+        ).secret
