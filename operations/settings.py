@@ -89,7 +89,7 @@ def gateway(settings: Settings, ports: Ports, log: str) -> list[Program]:
             "gateway.api",
             (
                 *places,
-                *("--log", log, "--port", str(ports.api)),
+                *("--log", log, "--port", str(ports.api), "--internal-port", str(ports.api_internal)),
                 *("--processor", f"https://127.0.0.1:{ports.processor_internal}"),
                 *("--deadline-ms", str(settings.deadline_ms)),
             ),
