@@ -168,7 +168,7 @@ class Engine:
             observation=seen,
             row=row,
             controls=self.controls,
-            contributions=lambda: scorer.contributions(slots.tolist(), linear.tolist()),
+            contributions=lambda: scorer.contributions(slots.tolist(), linear.tolist(), score.anomaly),
         )
         shard = shard_of(seen.card or seen.payment_id)
         return Assessment(

@@ -9,23 +9,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from models.anomaly import cold_share
+from models.anomaly import blended, cold_share
 from models.controls import Controls
+from models.costs import log_odds
 from models.counterfactuals import Turn, smallest_turn
 from models.decision import combined, model_outcome
 from models.errors import ExplainError
 from models.features import FEATURES_VERSION, Row
 from models.observations import Assessment, Observation, Outcome, Reason
-from models.online import BinnedLogisticRegression, linear_values, logit_of, sigmoid
+from models.online import BinnedLogisticRegression, linear_values, sigmoid
 from models.reasons import EVERYTHING_ELSE, reason_of
-from models.scorer import contributions_of
+from models.scorer import BASE_LOGIT, contributions_of
 from models.slots import numbers_of, slots_of
 
-Rescoring = Literal["equal", "different", "cold_start", "no_model"]
-"""Whether the stored vector, scored again under its versions, gives the stored probability bit by bit.
-
-`cold_start`: the unsupervised detector took part, whose state changes with every payment and is not kept.
-"""
+Rescoring = Literal["equal", "different", "no_model"]
+"""Whether the stored vector, scored again under its versions, gives the stored probability bit by bit."""
 
 
 @dataclass(frozen=True)
@@ -114,20 +112,17 @@ class _Scoring:
         self._cold_share = 0.0 if champion is None else cold_share(champion.learned, champion.frauds)
 
     def probabilities(self, rows: Sequence[Row]) -> list[float]:
-        """Rows under the champion; in the cold start with the detector's share as it was for the decision."""
+        """Rows under the champion; in the cold start with what the detector said of the stored vector."""
         logits = self._logits(rows)
-        if self._cold_share == 0.0:
-            return [sigmoid(logit) for logit in logits]
-        held = logit_of(self._assessment.probability)
-        own = self._logits([self._assessment.features])[0]
-        return [sigmoid(held + (1.0 - self._cold_share) * (logit - own)) for logit in logits]
+        anomaly = self._assessment.anomaly
+        if anomaly is not None:
+            logits = [blended(logit, anomaly, BASE_LOGIT, self._cold_share) for logit in logits]
+        return [sigmoid(logit) for logit in logits]
 
     def rescoring(self) -> Rescoring:
         """Score the stored vector again and compare the bits."""
         if self._evidence.champion is None:
             return "no_model"
-        if self._cold_share > 0.0:
-            return "cold_start"
         again = self.probabilities([self._assessment.features])[0]
         return "equal" if _bits(again) == _bits(self._assessment.probability) else "different"
 
@@ -138,24 +133,21 @@ class _Scoring:
             return [reason for reason in assessment.reasons if not reason.feature.startswith("rule:")]
         numbers = numbers_of([assessment.features])
         slots = slots_of([assessment.features], numbers)[0].tolist()
-        shares = contributions_of(champion, slots, linear_values(numbers)[0].tolist())
+        linear = linear_values(numbers)[0].tolist()
+        shares = contributions_of(champion, slots, linear, assessment.anomaly)
         given = [
             reason_of(
                 names,
-                (1.0 - self._cold_share) * share,
+                share,
                 self._evidence.observation,
                 assessment.features,
                 self._evidence.controls.rates.reference,
             )
             for names, share in sorted(shares, key=lambda pair: -pair[1])
         ]
-        rest = logit_of(assessment.probability) - sum(reason.contribution for reason in given)
-        return [*given, Reason(feature=EVERYTHING_ELSE, text=self._rest(), contribution=rest)]
-
-    def _rest(self) -> str:
-        return "where every payment starts" + (
-            ", and the detector of the cold start" if self._cold_share else ""
-        )
+        rest = log_odds(assessment.probability) - sum(reason.contribution for reason in given)
+        start = "where every payment starts"
+        return [*given, Reason(feature=EVERYTHING_ELSE, text=start, contribution=rest)]
 
     def _logits(self, rows: Sequence[Row]) -> list[float]:
         champion = self._evidence.champion

@@ -13,7 +13,6 @@ CONTRIBUTIONS_SHOWN = 12
 _RESCORED = {
     "equal": "the stored vector, scored again under its versions, gives the same probability bit by bit",
     "different": "WARNING: the stored vector, scored again under its versions, gives another probability",
-    "cold_start": "not scored again: the detector of the cold start took part, whose state is not kept",
     "no_model": "not scored again: the champion of this version is no longer in the log",
 }
 

@@ -19,6 +19,11 @@ CONTRIBUTION_MIN = 0.01
 
 EVERYTHING_ELSE = "everything_else"
 
+BEYOND_FEATURES = {
+    "cold_start": "unlike the payments so far, says the detector that stands in until labels teach the model"
+}
+"""Words for what contributes and is no feature."""
+
 Contributions = Sequence[tuple[str | tuple[str, ...], float]]
 """(feature, or the features of a cross, and its share of the log-odds), in any order."""
 
@@ -86,7 +91,8 @@ def reason_of(
     parts = (names,) if isinstance(names, str) else names
     known = [name for name in parts if name in BY_NAME]
     if not known:
-        return Reason(feature=" × ".join(parts), text=" and ".join(parts), contribution=contribution)
+        text = " and ".join(BEYOND_FEATURES.get(name, name) for name in parts)
+        return Reason(feature=" × ".join(parts), text=text, contribution=contribution)
     text = ", together with ".join(in_words(name, row, observation, reference) for name in known)
     if len(parts) > 1:
         return Reason(feature=" × ".join(parts), text=text, contribution=contribution)

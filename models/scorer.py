@@ -21,11 +21,18 @@ BASE_LOGIT = logit_of(BASE_RATE)
 CHAMPION, BOOSTING = "champion", "boosting"
 """Names under which the learner publishes, beside `models.challenger.NAME`."""
 
+COLD_START = "cold_start"
+"""What the detector's share of the log-odds is called."""
+
 Contribution = tuple[str | tuple[str, ...], float]
 
 
 class Score(NamedTuple):
-    """What the models say of one row; `anomaly` None: the detector rests."""
+    """What the models say of one row.
+
+    `anomaly`: by how much the detector of the cold start raises the log-odds, None: it rests. Stored with the
+    decision, it is all that scoring the vector again needs of the detector.
+    """
 
     probability: float
     anomaly: float | None
@@ -91,27 +98,35 @@ class Scorer:
         for row, logit in zip(rows, self.champion.logits(numbers, slots).tolist(), strict=True):
             unusual = None
             if share > 0.0:
-                unusual, raised = self.cold.assess(row)
-                logit = blended(logit, raised, BASE_LOGIT, share)
+                _, unusual = self.cold.assess(row)
+                logit = blended(logit, unusual, BASE_LOGIT, share)
             challengers = {} if self.challenger is None else {CHALLENGER: self.challenger.probability(row)}
             scores.append(Score(sigmoid(logit), unusual, challengers))
         return scores, slots, linear_values(numbers)
 
-    def contributions(self, slots: list[int], linear: list[float]) -> list[Contribution]:
-        """Each feature's and cross's share of the champion's log-odds."""
-        return contributions_of(self.champion, slots, linear)
+    def contributions(
+        self, slots: list[int], linear: list[float], anomaly: float | None
+    ) -> list[Contribution]:
+        """Each feature's and cross's share of the log-odds, and the detector's."""
+        return contributions_of(self.champion, slots, linear, anomaly)
 
 
 def contributions_of(
-    champion: BinnedLogisticRegression, slots: list[int], linear: list[float]
+    champion: BinnedLogisticRegression, slots: list[int], linear: list[float], anomaly: float | None
 ) -> list[Contribution]:
-    """(feature, or the features of a cross; its share), for what is active; the intercept is left out."""
+    """(feature, or the features of a cross; its share), for what is active; the intercept is left out.
+
+    In the cold start (`anomaly` not None) the champion has its part, and the detector is one more line.
+    """
     shares: list[Contribution] = []
-    weights = champion.weights
+    cold = 0.0 if anomaly is None else cold_share(champion.learned, champion.frauds)
+    weights, part = champion.weights, 1.0 - cold
     for names, slot in zip(COLUMNS, slots, strict=True):
         if slot and weights[slot]:
-            shares.append((names[0] if len(names) == 1 else names, weights[slot]))
+            shares.append((names[0] if len(names) == 1 else names, part * weights[slot]))
     for name, weight, value in zip(LINEAR, champion.linear, linear, strict=True):
         if weight * value:
-            shares.append((name, weight * value))
+            shares.append((name, part * weight * value))
+    if anomaly and cold:
+        shares.append((COLD_START, cold * anomaly))
     return shares

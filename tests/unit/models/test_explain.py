@@ -11,6 +11,7 @@ from models.controls import Controls
 from models.costs import log_odds
 from models.counterfactuals import Turn, applied, candidates
 from models.decision import decide
+from models.engine import Engine
 from models.errors import ExplainError
 from models.explain import Evidence, Explanation, explain
 from models.explain_text import render
@@ -264,13 +265,18 @@ def test_without_the_champion_only_what_was_stored_is_told(champion: BinnedLogis
     assert "not scored again" in text
 
 
-def test_in_the_cold_start_it_is_said_that_the_vector_cannot_be_scored_again() -> None:
-    found = evidence(BinnedLogisticRegression(), payment_row(card_amount_z=9.0))
+def test_in_the_cold_start_the_detectors_share_is_part_of_the_explanation() -> None:
+    engine = Engine()
+    told = [seen(payment_row(), payment_id=f"pi_{n}", card="c", occurred_at_us=n * 10**9) for n in range(300)]
+    usual = engine.assess(told)[-1]
+    odd = seen(payment_row(900_000), card="c", occurred_at_us=301 * 10**9)
+    unusual = engine.assess([odd])[0]
 
-    explanation = explain(found)
+    explanation = explain(Evidence(unusual, odd, engine.controls, BinnedLogisticRegression()))
 
-    assert explanation.rescoring == "cold_start"
-    assert "detector of the cold start" in render(explanation)
+    assert unusual.probability > usual.probability
+    assert explanation.rescoring == "equal"
+    assert "says the detector that stands in" in render(explanation)
 
 
 def test_a_vector_of_another_catalogue_is_not_explained(champion: BinnedLogisticRegression) -> None:
