@@ -1,4 +1,4 @@
-"""A gateway in one piece for tests: a log in memory, a processor and a risk engine that do as they are told."""
+"""A gateway in one piece for tests: log in memory, processor and risk engine that do as they are told."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -225,7 +225,7 @@ class ObedientRisk:
 
 
 class World:
-    """A gateway with all that is around it. Use inside a running loop: `async with World(tmp_path) as world`."""
+    """A gateway with all that is around it: `async with World(tmp_path) as world`."""
 
     def __init__(
         self,

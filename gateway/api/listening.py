@@ -34,7 +34,7 @@ def port_of(listening: socket.socket) -> int:
 
 
 def make_listener(application: ASGIApp, context: ssl.SSLContext | None = None) -> Listener:
-    """A server for the application, over TLS where a context is given; no access log, as paths hold anything."""
+    """A server, over TLS where a context is given; it keeps no access log, as paths may hold anything."""
     config = uvicorn.Config(
         application,
         log_config=None,

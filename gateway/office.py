@@ -1,0 +1,84 @@
+"""The operational store as commands use it: beside a running API, or without one."""
+
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from events.types import Mode
+from gateway.auth import ApiKey, Merchant, create_key, create_merchant, list_keys, revoke_key
+from gateway.facts import Facts
+from gateway.keyring import open_keyring
+from gateway.personal import PersonalData
+from gateway.store.database import open_engine
+
+T = TypeVar("T")
+ACTOR = "command-line"
+
+
+class Office:
+    """What an operator may do; each call is one durable transaction, audited where it is privileged."""
+
+    def __init__(self, home: Path, keys: Path) -> None:
+        home.mkdir(parents=True, exist_ok=True)
+        self.facts = Facts(secrets.token_bytes)
+        self.keyring = open_keyring(keys)
+        self._engine = open_engine(f"sqlite:///{(home / 'gateway.sqlite').absolute()}")
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """One durable transaction."""
+        writer = self._engine.execution_options(weir_writes=True)
+        try:
+            with writer.connect() as connection, connection.begin():
+                return work(connection)
+        finally:
+            self._engine.dispose()
+
+    def add_merchant(self, merchant: Merchant) -> None:
+        self.write(lambda c: create_merchant(c, self.facts, merchant, at=_now(), actor=ACTOR))
+
+    def add_key(self, merchant_id: str, mode: Mode) -> dict[str, str]:
+        """The new key's id and its text, which is nowhere else."""
+        key = self.write(
+            lambda c: create_key(
+                c,
+                self.facts,
+                merchant_id=merchant_id,
+                mode=mode,
+                secret=self.keyring.api_keys,
+                entropy=secrets.token_bytes,
+                at=_now(),
+                actor=ACTOR,
+            )
+        )
+        return {"id": key.id, "secret": key.secret}
+
+    def keys(self, merchant_id: str | None = None) -> list[ApiKey]:
+        return self.write(lambda c: list_keys(c, merchant_id))
+
+    def revoke(self, key_id: str) -> None:
+        self.write(lambda c: revoke_key(c, self.facts, key_id, at=_now(), actor=ACTOR))
+
+    def erase(self, mode: Mode, merchant_id: str, customer: str | None, payment_id: str | None) -> None:
+        """Forget a merchant's customer, or the shopper of one payment without a customer."""
+        personal = PersonalData(
+            entities_secret=self.keyring.entities,
+            wrapping_key=self.keyring.subjects,
+            entropy=secrets.token_bytes,
+        )
+
+        def work(connection: Connection) -> None:
+            subject = payment_id
+            if customer is not None:
+                subject = personal.customer_subject(connection, mode, merchant_id, customer)
+            personal.erase(connection, subject or "")
+            self.facts.audit(connection, _now(), actor=ACTOR, action="person.erase", resource=subject or "")
+
+        self.write(work)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
