@@ -82,12 +82,19 @@ class Registry:
 class Bench:
     """A processor and its world; everything random comes from one seed."""
 
-    def __init__(self, path: Path | str = ":memory:", books: Books | None = None, seed: int = 1) -> None:
+    def __init__(
+        self,
+        path: Path | str = ":memory:",
+        *,
+        books: Books | None = None,
+        registry: Any = None,
+        seed: int = 1,
+    ) -> None:
         self.clock = VirtualClock(NOW)
         self.scheduling = InlineScheduling()
         self.books = books or Books(":memory:")
         self.line = Line(Network(self.books, self.clock, b"issuers"))
-        self.registry = Registry()
+        self.registry = registry or Registry()
         self.store = Store(path, self.scheduling)
         self.processor: Processor = assemble(
             store=self.store,

@@ -25,6 +25,7 @@ from gateway.processor.hardening import forbid_core_dumps
 from gateway.processor.internal_app import internal_app
 from gateway.processor.listeners import Listener, bind
 from gateway.processor.public_app import PublicListener
+from gateway.processor.rotation import rotate
 from gateway.processor.store import Store
 from gateway.processor.vault_keys import open_vault_keys
 from gateway.scheduling import ThreadScheduling
@@ -42,6 +43,7 @@ class Settings:
     internal_port: int
     api: str
     acquirer: str
+    rotate_vault_keys: bool
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -74,6 +76,8 @@ async def _run(settings: Settings) -> None:
     keys = open_vault_keys(
         settings.keys, os.urandom, vault_is_empty=await store.transact(attempts.vault_is_empty)
     )
+    if settings.rotate_vault_keys:
+        keys = await rotate(store, settings.keys, os.urandom)
     processor = assemble(
         store=store,
         network=link,
@@ -137,6 +141,7 @@ def _settings(arguments: list[str] | None) -> Settings:
     parser.add_argument("--internal-port", type=int, required=True, help="mutual TLS listener for the API")
     parser.add_argument("--api", required=True, help="the API's internal listener, https://HOST:PORT")
     parser.add_argument("--acquirer", required=True, help="HOST:PORT of the acquirer network")
+    parser.add_argument("--rotate-vault-keys", action="store_true", help="wrap every card anew, then start")
     return Settings(**vars(parser.parse_args(arguments)))
 
 

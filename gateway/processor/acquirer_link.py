@@ -74,6 +74,11 @@ class AcquirerLink:
     async def exchange(self, message: bytes) -> bytes:
         return await self._ask(await self._connection(), message)
 
+    @property
+    def closed(self) -> bool:
+        """Whether the next question has to open a connection first."""
+        return self._open is None
+
     async def close(self) -> None:
         """Close the connection; questions under way stay in doubt."""
         if self._open is not None:

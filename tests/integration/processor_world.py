@@ -1,4 +1,4 @@
-"""Processor and acquirer as real processes, and a stand-in for the API's token registry, over real mutual TLS."""
+"""Processor and acquirer as real processes, and a stand-in for the API's token registry, over mutual TLS."""
 
 import asyncio
 import json
@@ -90,11 +90,14 @@ class Program:
 
     def died(self) -> int:
         """The exit status of a program that is expected to die by itself."""
-        return self.process.wait(60)
+        return self._ended()
 
     def _end(self, number: int) -> int:
         if self.process.poll() is None:
             self.process.send_signal(number)
+        return self._ended()
+
+    def _ended(self) -> int:
         status = self.process.wait(60)
         if self.process.stdout is not None:
             self.process.stdout.close()

@@ -1,0 +1,52 @@
+"""Rotation of the vault's wrapping key: a new version seals, every record is wrapped anew, old versions go.
+
+It may be interrupted anywhere: until the last step both versions are in the key folder, and each record says
+which one wraps it. It runs at a start, before requests are taken, since a running processor knows the keys
+that it was started with.
+"""
+
+import sqlite3
+from functools import partial
+from pathlib import Path
+
+from events.crash import crash_point, declare
+from gateway.processor import vault
+from gateway.processor.store import Store
+from gateway.processor.vault import Entropy, SealedCard, VaultKeys
+from gateway.processor.vault_keys import add_key_version, retire_key_versions
+
+declare(
+    {
+        "processor.rotation.version_added": "a new vault key is in place, the records still need the old one",
+        "processor.rotation.batch_committed": "some records are wrapped by the new vault key, some are not",
+    }
+)
+
+BATCH = 500
+
+
+async def rotate(store: Store, keys: Path, entropy: Entropy) -> VaultKeys:
+    """The keys after a full rotation; raises `VaultError` where a record cannot be opened."""
+    held = add_key_version(keys, entropy)
+    crash_point("processor.rotation.version_added")
+    while await store.transact(partial(_rewrap_batch, held)):
+        crash_point("processor.rotation.batch_committed")
+    return retire_key_versions(keys, still_used=await store.transact(_versions))
+
+
+def _rewrap_batch(keys: VaultKeys, database: sqlite3.Connection) -> int:
+    rows = database.execute(
+        "SELECT token, key_version, wrapped_key, nonce, content FROM cards WHERE key_version <> ? LIMIT ?",
+        (keys.current, BATCH),
+    ).fetchall()
+    for row in rows:
+        wrapped = vault.rewrap(keys, SealedCard(*row))
+        database.execute(
+            "UPDATE cards SET key_version = ?, wrapped_key = ? WHERE token = ?",
+            (wrapped.key_version, wrapped.wrapped_key, wrapped.token),
+        )
+    return len(rows)
+
+
+def _versions(database: sqlite3.Connection) -> set[int]:
+    return {row[0] for row in database.execute("SELECT DISTINCT key_version FROM cards")}
