@@ -244,7 +244,7 @@ class _Reader:
             raise RuleError(f"{_quoted(found)}: double quotes name a column; texts stand in single quotes")
         if found.name not in self._names:
             close = get_close_matches(found.name.lower(), self._names, n=1)
-            hint = f"; did you mean {close[0]}?" if close else "; `weir` lists them in docs/features.md"
+            hint = f"; did you mean {close[0]}?" if close else "; docs/rules.md lists them"
             raise RuleError(f"no feature or field is called {found.name!r}{hint}")
         return nodes.Field(found.name, self._names[found.name])
 

@@ -1,5 +1,9 @@
 """What a rule may say, what is refused and how, and that the shipped rules are rules like any other."""
 
+import json
+import re
+from pathlib import Path
+
 import pytest
 
 from models.builtin_rules import BUILTIN_RULES
@@ -171,6 +175,24 @@ def test_an_entity_is_compared_and_looked_up_by_its_surrogate() -> None:
 def test_every_name_of_a_rule_is_in_the_row_or_in_the_payment() -> None:
     assert set(NAMES) == set(BY_NAME) | set(ENTITY_FIELDS)
     assert set(ENTITY_FIELDS) <= set(Observation.__struct_fields__)
+
+
+def test_the_documented_names_are_those_of_the_catalogue() -> None:
+    document = (Path(__file__).parents[3] / "docs" / "rules.md").read_text()
+    documented = [line for line in document.splitlines() if line.startswith("| `")]
+
+    assert documented == [
+        f"| `{feature.name}` | {feature.type} | {feature.unit} | {feature.meaning} |" for feature in CATALOGUE
+    ]
+
+
+def test_the_documented_rule_and_list_are_taken() -> None:
+    document = (Path(__file__).parents[3] / "docs" / "rules.md").read_text()
+    rule, entries = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", document, re.DOTALL))
+
+    controls = Controls.builtin().changed("mine", "rule", 1, rule).changed("listed", "list", 1, entries)
+
+    assert {"mine", "listed"} <= set(controls.versions)
 
 
 def test_the_shipped_rules_are_taken_as_any_other_and_are_conservative() -> None:

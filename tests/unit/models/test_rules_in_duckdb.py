@@ -112,7 +112,7 @@ wild = st.one_of(
 )
 tame = st.one_of(st.none(), st.integers(-5, 5).map(float), st.sampled_from([0.1, 2.5]))
 bounded = settings(
-    max_examples=300,
+    max_examples=150,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
