@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
@@ -16,15 +16,14 @@ from sqlalchemy import Connection, insert, select, update
 
 from events.clock import Clock, FollowingClock
 from events.types import Mode
+from gateway.business_time import TEST_TIME_HEADER, parse_test_time
 from gateway.errors import AuthenticationError, InvalidRequestError, NotFoundError
 from gateway.facts import Facts
 from gateway.moments import microseconds, moment
 from gateway.store.tables import api_keys, merchants
 from gateway.store.writer import Store
 
-TEST_TIME_HEADER = "weir-test-time"
 _KEY = re.compile(r"sk_(test|live)_[0-9a-f]{48}")
-_YEARS = range(1990, 2101)
 
 
 class Merchant(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,21 +97,6 @@ class Keys:
 
 def key_digest(secret: bytes, key: str) -> bytes:
     return hmac.new(secret, key.encode(), hashlib.sha256).digest()
-
-
-def parse_test_time(text: str) -> datetime:
-    """RFC 3339 with a zone; raises `InvalidRequestError`."""
-    try:
-        at = msgspec.convert(text, datetime)
-    except msgspec.ValidationError:
-        at = None
-    if at is None or at.tzinfo is None or at.year not in _YEARS:
-        raise InvalidRequestError(
-            "Give a time such as 2026-01-05T10:00:00.000000Z.",
-            code="parameter_invalid",
-            param=TEST_TIME_HEADER,
-        )
-    return at.astimezone(UTC)
 
 
 def create_merchant(

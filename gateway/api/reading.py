@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from gateway.api.card_numbers import any_holds_card_number, holds_card_number, texts_in
 from gateway.api.forms import parse_form
-from gateway.auth import TEST_TIME_HEADER
+from gateway.business_time import TEST_TIME_HEADER
 from gateway.errors import (
     AuthenticationError,
     BodyTooLargeError,

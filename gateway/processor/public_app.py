@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from events.clock import Clock, FollowingClock
-from gateway.auth import TEST_TIME_HEADER, parse_test_time
+from gateway.business_time import TEST_TIME_HEADER, parse_test_time
 from gateway.errors import AuthenticationError, InvalidRequestError
 from gateway.processor.card_input import check, read_body
 from gateway.processor.http_answers import answered, json_answer, no_route, read_limited
