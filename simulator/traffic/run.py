@@ -2,7 +2,7 @@
 
 Steps are paced by their number, not by their time: in a burst of card testing the simulated hours pass
 slower, on a quiet night faster, so that the spacing of every scenario is true and the machine's load is even.
-One actor's steps never overlap. Where the machine falls behind, honest purchases are left out, fraud never.
+One actor's steps never overlap. Where the machine falls behind, `Thinning` leaves stories out.
 """
 
 import asyncio
@@ -20,10 +20,10 @@ import httpx2
 from simulator.traffic.aftermath import ended, follow_ups
 from simulator.traffic.client import Client
 from simulator.traffic.month import Month
-from simulator.traffic.steps import Planned, Purchase, Report, SignIn, Step, Verdict
+from simulator.traffic.steps import Purchase, Report, SignIn, Step, Verdict
+from simulator.traffic.thinning import Thinning
 
 IN_FLIGHT_MAX = 12
-LAG_SECONDS_MAX = 2.0
 
 Record = Callable[[dict[str, Any]], None]
 """Takes one line of the simulator's own record."""
@@ -43,7 +43,7 @@ class Run:
         self._actors: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._slots = asyncio.Semaphore(IN_FLIGHT_MAX)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._left_out = 0
+        self._thinning = Thinning(seed)
 
     async def live(self) -> None:
         """Until the month is over and every report of it has arrived."""
@@ -53,21 +53,19 @@ class Run:
             await self._bring_what_is_due(step.at)
             due = started + number * pause_seconds
             await self._tell_progress(number, step.at)
-            if time.monotonic() - due > LAG_SECONDS_MAX and _may_be_left_out(step):
-                self._left_out += 1
-                continue
-            await asyncio.sleep(max(0.0, due - time.monotonic()))
-            await self._begin(step)
+            if self._thinning.keeps(step, lag_seconds=time.monotonic() - due):
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
+                await self._begin(step)
         await self._finish_running()
         while self._later:
             await self._bring_what_is_due(self._later[-1][0])
             await self._finish_running()
-        self._record({"kind": "end", "days": self._month.days, "left_out": self._left_out})
+        self._record({"kind": "end", "days": self._month.days, "left_out": self._thinning.left_out})
 
     async def _tell_progress(self, number: int, at: datetime) -> None:
         if number % 20 == 0:
             days = (at - self._month.start).total_seconds() / 86_400
-            self._record({"kind": "progress", "days": round(days, 2), "left_out": self._left_out})
+            self._record({"kind": "progress", "days": round(days, 2), "left_out": self._thinning.left_out})
 
     async def _bring_what_is_due(self, now: datetime) -> None:
         while self._later and self._later[0][0] <= now:
@@ -136,7 +134,3 @@ class Run:
     def _expect(self, step: Step, problem: str | None) -> None:
         if problem is not None:
             self._record({"kind": "error", "what": type(step).__name__, "why": problem})
-
-
-def _may_be_left_out(step: Planned) -> bool:
-    return isinstance(step, Purchase) and step.scenario is None

@@ -24,6 +24,7 @@ def card_testing(
         yield Purchase(
             at=at,
             actor=device,
+            story="",
             merchant=TESTING_GROUND,
             amount_minor=draw.choice((100, 100, 150, 200, 299)),
             card=population.card(population.place(AWAY)),
@@ -135,8 +136,10 @@ def fraud(
 ) -> Iterator[Planned]:
     """Episodes of every scenario until each has its share of `count` purchases, at least two of each."""
     for scenario, share in SHARES.items():
-        left = max(2, round(count * share))
+        left, number = max(2, round(count * share)), 0
         while left > 0:
             episode = list(STORIES[scenario](draw, population, start, days, left))
             left -= sum(isinstance(step, Purchase) for step in episode)
-            yield from episode
+            for step in episode:
+                yield replace(step, story=f"{scenario} {number}")
+            number += 1

@@ -31,11 +31,12 @@ def amount_minor(draw: random.Random, merchant: int, factor: float = 1.0) -> int
     return max(100, round(shop.typical_minor * factor * draw.lognormvariate(0, shop.spread)))
 
 
-def purchase(draw: random.Random, person: Person, merchant: int, at: datetime) -> Purchase:
+def purchase(draw: random.Random, person: Person, merchant: int, at: datetime, story: str = "") -> Purchase:
     """What a person ordinarily does."""
     return Purchase(
         at=at,
         actor=person.name,
+        story=story,
         merchant=merchant,
         amount_minor=amount_minor(draw, merchant, person.generosity),
         card=person.cards[0] if draw.random() < 0.85 else person.cards[-1],
@@ -56,8 +57,9 @@ def honest(
 ) -> Iterator[Planned]:
     """`count` honest purchases, some after a sign-in, a few from abroad or from a new device."""
     people = draw.choices(population.people, [person.rate for person in population.people], k=count)
-    for person in people:
-        bought = purchase(draw, person, draw.choice(person.favorites), moment(draw, start, days))
+    for number, person in enumerate(people):
+        merchant, at = draw.choice(person.favorites), moment(draw, start, days)
+        bought = purchase(draw, person, merchant, at, f"honest {number}")
         if draw.random() < ABROAD_SHARE:
             bought = replace(bought, ip=population.address(population.place(AWAY)))
         if draw.random() < NEW_DEVICE_SHARE:
@@ -79,6 +81,7 @@ def sign_in(bought: Purchase, *, seconds_before: float, succeeded: bool) -> Sign
     return SignIn(
         at=bought.at - timedelta(seconds=seconds_before),
         actor=bought.actor,
+        story=bought.story,
         merchant=bought.merchant,
         customer=bought.customer or bought.email,
         device=bought.device,

@@ -20,10 +20,14 @@ SCENARIOS: tuple[Scenario, ...] = (
 
 @dataclass(frozen=True, kw_only=True)
 class Purchase:
-    """Someone pays. `scenario` None is an honest purchase; it is never sent anywhere."""
+    """Someone pays. `scenario` None is an honest purchase. Neither it nor `story` is ever sent anywhere.
+
+    Steps of one `story` belong together: they are all lived, or none is.
+    """
 
     at: datetime
     actor: str
+    story: str
     merchant: int
     amount_minor: int
     card: Card
@@ -49,6 +53,7 @@ class SignIn:
 
     at: datetime
     actor: str
+    story: str
     merchant: int
     customer: str
     device: str
