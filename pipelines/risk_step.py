@@ -22,7 +22,9 @@ from events.types import (
     PaymentDeclined,
     SignInAttempted,
 )
-from models.observations import Assessment, Decline, Label, ModelSnapshot, Observation, SignIn
+from models.engine import Fact
+from models.errors import ControlError, StateRowError
+from models.observations import Assessment, ModelSnapshot
 from pipelines import observe
 from pipelines.delivery import Delivered
 from pipelines.errors import UnusableEventError
@@ -37,10 +39,7 @@ ENGINE = "engine/"
 class RiskEngine(Protocol):
     """What the step needs of the engine (`models.engine.Engine`)."""
 
-    def assess(self, batch: Sequence[Observation]) -> list[Assessment]: ...
-    def note_sign_in(self, event: SignIn) -> None: ...
-    def note_decline(self, event: Decline) -> None: ...
-    def note_label(self, event: Label) -> None: ...
+    def assess(self, batch: Sequence[Fact]) -> list[Assessment]: ...
     def use(self, snapshot: ModelSnapshot) -> None: ...
     def change(self, control: ControlChanged) -> None: ...
     def changed_rows(self) -> Mapping[str, bytes | None]: ...
@@ -61,12 +60,6 @@ class Answers(NamedTuple):
     refused: list[Refused]
 
 
-class _Waiting(NamedTuple):
-    event: AssessmentRequested
-    record: Record
-    observation: Observation
-
-
 class RiskStep:
     """State: the engine's, and which assessments came last."""
 
@@ -79,23 +72,24 @@ class RiskStep:
     def handle(self, batch: Iterable[Delivered], assessed_at: datetime) -> Answers:
         """Take a batch in; `assessed_at` is the scorer's time."""
         answers = Answers([], [])
-        waiting: list[_Waiting] = []
+        facts = _Facts()
         for record, event, reason in batch:
             if event is None:
                 if reason is not None:
                     answers.refused.append(Refused(record, reason))
                 continue
             try:
-                if isinstance(event, AssessmentRequested):
-                    if self._is_first(event.id):
-                        waiting.append(_Waiting(event, record, observe.observation(event)))
+                if isinstance(event, ModelPublished | ControlChanged):
+                    self._assess(facts, assessed_at, answers)
+                    facts = _Facts()
+                    self._take(event)
                 else:
-                    self._assess(waiting, assessed_at, answers)
-                    waiting = []
-                    self._note(event)
-            except UnusableEventError as error:
+                    self._collect(event, record, facts)
+            except (UnusableEventError, ControlError) as error:
                 answers.refused.append(Refused(record, error.reason))
-        self._assess(waiting, assessed_at, answers)
+            except StateRowError:
+                answers.refused.append(Refused(record, "the model snapshot cannot be read"))
+        self._assess(facts, assessed_at, answers)
         return answers
 
     def changed_rows(self) -> dict[str, bytes | None]:
@@ -120,26 +114,30 @@ class RiskStep:
         self._seen = OrderedDict((event_id, None) for _, event_id in seen)
         self._seen_count = seen[-1][0] if seen else 0
 
-    def _assess(self, waiting: Sequence[_Waiting], assessed_at: datetime, answers: Answers) -> None:
-        if not waiting:
-            return
-        assessments = self._engine.assess([one.observation for one in waiting])
-        for one, assessment in zip(waiting, assessments, strict=True):
-            made = observe.decision(one.event, assessment, one.record.position, assessed_at)
-            answers.decisions.append((one.record.key, made))
-
-    def _note(self, event: Event) -> None:
-        """Events that are no assessment; those that the engine does not care about pass by."""
-        if isinstance(event, LabelReported):
-            self._engine.note_label(observe.label(event))
+    def _collect(self, event: Event, record: Record, facts: "_Facts") -> None:
+        """Add a fact for the engine; duplicates, and events that it does not care about, pass by."""
+        if isinstance(event, AssessmentRequested):
+            if self._is_first(event.id):
+                facts.told.append(observe.observation(event))
+                facts.requests.append((event, record))
+        elif isinstance(event, LabelReported):
+            facts.told.append(observe.label(event))
         elif isinstance(event, PaymentDeclined):
-            self._engine.note_decline(observe.decline(event))
+            facts.told.append(observe.decline(event))
         elif isinstance(event, SignInAttempted):
-            self._engine.note_sign_in(observe.sign_in(event))
-        elif isinstance(event, ModelPublished):
+            facts.told.append(observe.sign_in(event))
+
+    def _take(self, event: ModelPublished | ControlChanged) -> None:
+        if isinstance(event, ModelPublished):
             self._engine.use(observe.snapshot(event))
-        elif isinstance(event, ControlChanged):
+        else:
             self._engine.change(event)
+
+    def _assess(self, facts: "_Facts", assessed_at: datetime, answers: Answers) -> None:
+        assessments = self._engine.assess(facts.told)
+        for (event, record), assessment in zip(facts.requests, assessments, strict=True):
+            decision = observe.decision(event, assessment, record.position, assessed_at)
+            answers.decisions.append((record.key, decision))
 
     def _is_first(self, event_id: str) -> bool:
         if event_id in self._seen:
@@ -151,3 +149,11 @@ class RiskStep:
             oldest, _ = self._seen.popitem(last=False)
             self._changed[SEEN + oldest] = None
         return True
+
+
+class _Facts:
+    """What waits to be told to the engine, and the requests among it."""
+
+    def __init__(self) -> None:
+        self.told: list[Fact] = []
+        self.requests: list[tuple[AssessmentRequested, Record]] = []

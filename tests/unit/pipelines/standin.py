@@ -7,7 +7,8 @@ from typing import Any
 from events.codec import encode
 from events.log.port import Outgoing
 from events.types import AssessmentRequested, CardFacts, ControlChanged, LabelReported, RiskContext
-from models.observations import Assessment, Decline, Label, ModelSnapshot, Observation, SignIn
+from models.engine import Fact
+from models.observations import Assessment, ModelSnapshot, Observation
 from pipelines.observe import derived_id
 
 START = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
@@ -54,17 +55,14 @@ class CountingEngine:
         self.rows: dict[str, int] = {}
         self._changed: set[str] = set()
 
-    def assess(self, batch: Sequence[Observation]) -> list[Assessment]:
-        return [self._assess(one) for one in batch]
-
-    def note_sign_in(self, event: SignIn) -> None:
-        self._count("sign-ins")
-
-    def note_decline(self, event: Decline) -> None:
-        self._count("declines")
-
-    def note_label(self, event: Label) -> None:
-        self._count("labels")
+    def assess(self, batch: Sequence[Fact]) -> list[Assessment]:
+        answers = []
+        for fact in batch:
+            if isinstance(fact, Observation):
+                answers.append(self._assess(fact))
+            else:
+                self._count(type(fact).__name__)
+        return answers
 
     def use(self, snapshot: ModelSnapshot) -> None:
         self._count("models")
@@ -88,9 +86,7 @@ class CountingEngine:
     def _assess(self, one: Observation) -> Assessment:
         of_card, of_merchant = self._count(f"card/{one.card}"), self._count(f"merchant/{one.merchant}")
         seen = [float(of_card), float(of_merchant)]
-        seen += [
-            float(self.rows.get(key, 0)) for key in ("labels", "declines", "sign-ins", "models", "controls")
-        ]
+        seen += [float(self.rows.get(key, 0)) for key in ("Label", "Decline", "SignIn", "models", "controls")]
         return Assessment(
             payment_id=one.payment_id,
             occurred_at_us=one.occurred_at_us,

@@ -79,7 +79,7 @@ def test_a_state_of_another_format_is_refused_with_both_numbers(tmp_path: Path) 
         StateStore(path)
 
 
-@pytest.mark.parametrize("place", [0, 4096, 9000])
+@pytest.mark.parametrize("place", [0, 4096, 8192])
 def test_a_damaged_file_is_refused_by_name(tmp_path: Path, place: int) -> None:
     path = tmp_path / "state.sqlite"
     filled(path, 60).close()
