@@ -12,7 +12,8 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -57,10 +58,19 @@ class Run:
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
                 await self._begin(step)
         await self._finish_running()
+        latest = self._month.start
         while self._later:
-            await self._bring_what_is_due(self._later[-1][0])
+            latest = max(latest, *(at for at, _, _ in self._later))
+            await self._bring_what_is_due(latest)
             await self._finish_running()
+        await self._let_a_day_pass(latest)
         self._record({"kind": "end", "days": self._month.days, "left_out": self._thinning.left_out})
+
+    async def _let_a_day_pass(self, latest: datetime) -> None:
+        """Someone signs in a day after the last report: the test clock only moves with requests."""
+        last = next((step for step in reversed(self._month.steps) if isinstance(step, SignIn)), None)
+        if last is not None:
+            await self._take(replace(last, at=latest + timedelta(days=1), succeeded=True))
 
     async def _tell_progress(self, number: int, at: datetime) -> None:
         if number % 20 == 0:

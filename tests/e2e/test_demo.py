@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from simulator.traffic.steps import SCENARIOS
 from tests.e2e.platforms import weir
 
 LOGS = ["sqlite", pytest.param("kafka", marks=pytest.mark.kafka)]
@@ -46,7 +47,7 @@ def test_a_month_passes_is_summed_up_and_learned_from(log: str) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_a_tiny_demo_is_good_too_and_its_home_can_be_kept(tmp_path: Path) -> None:
+def test_a_tiny_demo_is_good_too_and_no_store_or_log_of_it_knows_the_scenarios(tmp_path: Path) -> None:
     home = tmp_path / "home"
     words = ("demo", "--home", str(home), "--seconds", "3", "--rate", "5", *PATIENT)
 
@@ -55,7 +56,14 @@ def test_a_tiny_demo_is_good_too_and_its_home_can_be_kept(tmp_path: Path) -> Non
 
     assert first.returncode == 0, first.stdout + first.stderr
     assert again.returncode == 0, again.stdout + again.stderr
-    assert (home / "log.sqlite").exists()
+    assert (home / "log.sqlite").stat().st_size > 0
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [
+        (path, scenario)
+        for path in written
+        for scenario in SCENARIOS
+        if scenario.encode() in path.read_bytes()
+    ] == []
 
 
 @pytest.mark.timeout(600)

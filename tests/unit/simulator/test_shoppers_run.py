@@ -78,7 +78,7 @@ def purchase(scenario: str | None) -> Purchase:
 def test_a_month_is_lived_to_its_end_and_its_reports_come_after_their_payments() -> None:
     world = World()
 
-    told = lived(world, plan(1, 300), seconds=5.0)
+    told = lived(world, plan(1, 300), seconds=2.0)
 
     assert told[-1]["kind"] == "end"
     counts = Counter(line["kind"] for line in told)
@@ -196,12 +196,9 @@ def test_nobody_reports_a_fraud_that_never_got_money() -> None:
 
 def test_a_review_is_closed_by_an_analyst_who_is_mostly_right() -> None:
     draw = random.Random(5)
-    end = an_end("review", "requires_capture", "prv_1")
+    step, end = purchase("account_takeover"), an_end("review", "requires_capture", "prv_1")
     verdicts = [
-        follow
-        for _ in range(300)
-        for follow in follow_ups(draw, purchase("account_takeover"), end)
-        if isinstance(follow, Verdict)
+        follow for _ in range(300) for follow in follow_ups(draw, step, end) if isinstance(follow, Verdict)
     ]
 
     assert len(verdicts) == 300
