@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from events.crash import crash_point, declare
+from events.log.sqlite_file import make_folder_durably, sync_folder
 
 declare(
     {
@@ -18,7 +19,7 @@ declare(
 
 def make_private_folder(folder: Path) -> None:
     """Create a folder (and its parents) that only its owner may enter; narrows one that exists."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder_durably(folder)
     folder.chmod(0o700)
 
 
@@ -33,7 +34,7 @@ def write_secret(path: Path, content: bytes) -> None:
         os.fsync(descriptor)
     crash_point("keys.file.synced")
     temporary.replace(path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     crash_point("keys.file.renamed")
 
 
@@ -51,11 +52,3 @@ def exclusively(folder: Path) -> Iterator[None]:
 def exposed(path: Path) -> bool:
     """Whether anyone but the owner may read, write or enter `path`."""
     return bool(path.stat().st_mode & 0o077)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from events.clock import VirtualClock
 from gateway.errors import AuthenticationError
@@ -26,7 +26,7 @@ from gateway.processor_port import (
     TokenRegistered,
     TokenRegistration,
 )
-from gateway.scheduling import InlineScheduling
+from gateway.scheduling import InlineScheduling, Scheduling
 from simulator.acquirer.books import Books
 from simulator.acquirer.network import Network
 
@@ -84,18 +84,21 @@ class Bench:
 
     def __init__(
         self,
-        path: Path | str = ":memory:",
+        path: Path | Literal[":memory:"] = ":memory:",
         *,
+        store: Store | None = None,
+        scheduling: Scheduling | None = None,
+        line: type[Line] = Line,
         books: Books | None = None,
         registry: Any = None,
         seed: int = 1,
     ) -> None:
         self.clock = VirtualClock(NOW)
-        self.scheduling = InlineScheduling()
+        self.scheduling = scheduling or InlineScheduling()
         self.books = books or Books(":memory:")
-        self.line = Line(Network(self.books, self.clock, b"issuers"))
+        self.line = line(Network(self.books, self.clock, b"issuers"))
         self.registry = registry or Registry()
-        self.store = Store(path, self.scheduling)
+        self.store = store or Store(path, self.scheduling)
         self.processor: Processor = assemble(
             store=self.store,
             network=self.line,

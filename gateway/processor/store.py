@@ -8,9 +8,10 @@ from asyncio import Future, get_running_loop
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from events.crash import crash_point, declare
+from events.log.sqlite_file import make_folder_durably, sync_folder
 from gateway.errors import StoreUnavailableError
 from gateway.scheduling import Scheduling
 
@@ -80,8 +81,10 @@ class _Waiting(NamedTuple):
 class Store:
     """Runs transactions in the order asked; those that wait while a sync runs share the next one."""
 
-    def __init__(self, path: Path | str, scheduling: Scheduling) -> None:
-        self._database = _open(path)
+    def __init__(
+        self, path: Path | Literal[":memory:"], scheduling: Scheduling, *, synchronous: str = "FULL"
+    ) -> None:
+        self._database = _open(path, synchronous)
         self._scheduling = scheduling
         self._waiting: list[_Waiting] = []
         self._draining = False
@@ -153,17 +156,21 @@ def _tell(told: "Future[Any]", result: Any) -> None:
         told.set_result(result)
 
 
-def _open(path: Path | str) -> sqlite3.Connection:
+def _open(path: Path | Literal[":memory:"], synchronous: str) -> sqlite3.Connection:
+    if isinstance(path, Path):
+        make_folder_durably(path.parent)
     # One thread at a time uses the connection, though not always the one that opened it.
     database = sqlite3.connect(path, timeout=LOCK_WAIT_SECONDS, isolation_level=None, check_same_thread=False)
     database.execute("PRAGMA journal_mode=WAL")
-    database.execute("PRAGMA synchronous=FULL")
+    database.execute(f"PRAGMA synchronous={synchronous}")
     database.execute("PRAGMA foreign_keys=ON")
     # A card that is deleted shall not stay readable in a free page.
     database.execute("PRAGMA secure_delete=ON")
     if isinstance(path, Path):
         path.chmod(0o600)
     _migrate(database)
+    if isinstance(path, Path):
+        sync_folder(path.parent)
     return database
 
 

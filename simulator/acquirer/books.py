@@ -161,6 +161,12 @@ class Books:
         """The state of every authorization."""
         return [row[0] for row in self._database.execute("SELECT state FROM authorizations")]
 
+    def moments(self) -> list[datetime]:
+        """When each authorization was asked for."""
+        return [
+            datetime.fromisoformat(row[0]) for row in self._database.execute("SELECT at FROM authorizations")
+        ]
+
     def close(self) -> None:
         self._database.close()
 

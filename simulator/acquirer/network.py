@@ -79,7 +79,7 @@ class Network:
         at = self._moment(fields)
         amount_minor = int(fields["4"])
         billed_minor = billed(amount_minor, currency)
-        fingerprint = self._fingerprint(fields["2"])
+        fingerprint = self.fingerprint(fields["2"])
         response = self._decide(fields, fingerprint, billed_minor, at)
         approval_code = _approval_code(key) if response == testcards.APPROVED else None
         self._books.put(
@@ -111,7 +111,8 @@ class Network:
         if known is None or known.fingerprint is None or known.state in {"declined", "reversed"}:
             return _reply(fields, NOT_FOUND)
         if known.state == "captured":
-            return _reply(fields, testcards.APPROVED if known.amount_minor == amount_minor else DUPLICATE)
+            same = known.amount_minor == amount_minor
+            return _reply(fields, testcards.APPROVED if same else DUPLICATE, known.approval_code)
         if amount_minor > known.amount_minor:
             return _reply(fields, TOO_MUCH)
         self._settle(known, known.fingerprint, amount_minor)
@@ -145,7 +146,8 @@ class Network:
             self._books.put(replace(known, state="reversed"))
         return _reply(fields, testcards.APPROVED)
 
-    def _fingerprint(self, number: str) -> str:
+    def fingerprint(self, number: str) -> str:
+        """What the issuers know a card by."""
         return hmac.new(self._secret, number.encode(), hashlib.sha256).hexdigest()
 
     def _moment(self, fields: Fields) -> datetime:

@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -123,12 +123,12 @@ class World:
         self.acquirer = Program("simulator.acquirer", arguments, self.log, crash_at)
         assert self.acquirer.ready()["port"] == self.acquirer_port
 
-    def start_processor(self, crash_at: str | None = None) -> None:
+    def start_processor(self, crash_at: str | None = None, more: Sequence[str] = ()) -> None:
         arguments = ["--home", str(self.home), "--keys", str(self.keys), "--host", "127.0.0.1"]
         arguments += ["--port", str(self.port), "--internal-port", str(self.internal_port)]
         arguments += ["--api", f"https://127.0.0.1:{self.registry.port}"]
         arguments += ["--acquirer", f"127.0.0.1:{self.acquirer_port}"]
-        self.processor = Program("gateway.processor", arguments, self.log, crash_at)
+        self.processor = Program("gateway.processor", [*arguments, *more], self.log, crash_at)
         assert self.processor.ready() == {"ready": "gateway.processor", "port": self.port}
 
     def shopper(self) -> httpx2.Client:
@@ -150,6 +150,7 @@ class World:
     def stop(self) -> list[int]:
         statuses = [program.stop() for program in (self.processor, self.acquirer) if program is not None]
         self.registry.stop()
+        self.processor = self.acquirer = None
         return statuses
 
 
