@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaException
 from confluent_kafka import TopicPartition as Assignment
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
@@ -26,7 +26,6 @@ declare(
 )
 
 _RETRY_SECONDS = 0.05
-_PASSING = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
 logger = logging.getLogger(__name__)
 
 
@@ -88,6 +87,14 @@ class KafkaLog:
                 answers = self._admin.list_offsets(asked, request_timeout=self._append_seconds_max)
                 return [answers[partition].result().offset for partition in asked]
             except KafkaException as error:
-                if error.args[0].code() not in _PASSING or time.monotonic() >= deadline:
+                if time.monotonic() >= deadline:
                     raise LogUnavailableError(f"Kafka gave no offsets: {error.args[0].str()}") from error
-            time.sleep(_RETRY_SECONDS)
+            self._learn_the_leaders(name, deadline)
+
+    def _learn_the_leaders(self, name: str, deadline: float) -> None:
+        """The client keeps asking a leader of before (or its epoch) until it is told to look again."""
+        time.sleep(_RETRY_SECONDS)
+        try:
+            self._admin.list_topics(name, timeout=max(0.1, deadline - time.monotonic()))
+        except KafkaException as error:
+            raise LogUnavailableError(f"no Kafka broker can be reached: {error.args[0].str()}") from error

@@ -21,7 +21,7 @@ def cache_folder() -> Path:
 def what_is_missing(cache: Path) -> str | None:
     """What must be installed before a broker can start, in words; None when nothing is."""
     missing = [] if shutil.which("java") else ["Java 17 (Debian: openjdk-17-jre-headless)"]
-    if not _resolved(cache).is_dir() and not shutil.which("mvn"):
+    if not folder_of(cache).is_dir() and not shutil.which("mvn"):
         missing.append("Maven (Debian: maven)")
     return " and ".join(missing) or None
 
@@ -31,7 +31,7 @@ def jars(cache: Path) -> Path:
 
     Raises `BrokerNotInstalledError`.
     """
-    folder = _resolved(cache)
+    folder = folder_of(cache)
     if missing := what_is_missing(cache):
         raise BrokerNotInstalledError(f"the local Kafka broker needs {missing}")
     if not folder.is_dir():
@@ -44,7 +44,8 @@ def jars(cache: Path) -> Path:
     return folder
 
 
-def _resolved(cache: Path) -> Path:
+def folder_of(cache: Path) -> Path:
+    """Where these very jars are kept, there or not: another pom has another folder."""
     return cache / hashlib.sha256(POM.read_bytes()).hexdigest()[:16]
 
 
