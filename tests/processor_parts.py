@@ -46,6 +46,7 @@ class Line:
         self.network = network
         self.sent: list[dict[str, str]] = []
         self.faults: dict[str, list[str | Callable[[bytes], bytes]]] = {}
+        self.silence_seconds = 0.0
 
     async def exchange(self, message: bytes) -> bytes:
         kind = decode(message)["t"]
@@ -54,11 +55,10 @@ class Line:
             raise AcquirerUnreachableError("not there")
         self.sent.append(decode(message))
         await asyncio.sleep(0)
-        if fault == "lost":
-            raise AcquirerSilentError("lost")
-        answer = self.network.handle(message)
-        if fault == "silent":
-            raise AcquirerSilentError("silent")
+        answer = b"" if fault == "lost" else self.network.handle(message)
+        if fault in {"lost", "silent"}:
+            await asyncio.sleep(self.silence_seconds)
+            raise AcquirerSilentError("no answer")
         return fault(answer) if callable(fault) else answer
 
     @property
@@ -88,12 +88,13 @@ class Bench:
         *,
         store: Store | None = None,
         scheduling: Scheduling | None = None,
+        clock: Any = None,
         line: type[Line] = Line,
         books: Books | None = None,
         registry: Any = None,
         seed: int = 1,
     ) -> None:
-        self.clock = VirtualClock(NOW)
+        self.clock = clock or VirtualClock(NOW)
         self.scheduling = scheduling or InlineScheduling()
         self.books = books or Books(":memory:")
         self.line = line(Network(self.books, self.clock, b"issuers"))

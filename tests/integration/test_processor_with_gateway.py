@@ -1,0 +1,131 @@
+"""API and processor together, a payment from confirm to capture, in one thread under virtual time.
+
+Everything that runs is what production runs; clock, randomness, network, log and scheduling are given.
+"""
+
+import sqlite3
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from gateway.intents import Intent
+from gateway.processor.card_input import CardInput, check
+from gateway.processor_port import TokenRegistered, TokenRegistration
+from gateway.requests import ConfirmIntent, CreateIntent, RiskContextInput
+from tests.gateway_world import START, World
+from tests.processor_parts import Bench
+from tests.virtual_time import LoopClock, VirtualTimeLoop, run
+
+SILENCE_SECONDS = 8.0
+COMPLETE = ["payment.created", "payment.confirmed", "payment.authorized", "payment.captured"]
+DECLINED = ["payment.created", "payment.confirmed", "payment.declined"]
+
+
+class Together:
+    """A gateway and a processor that know each other through their ports alone."""
+
+    def __init__(self, folder: Path, clock: LoopClock) -> None:
+        self.world = World(folder, clock=clock, deadline_seconds=5.0)
+        self.bench = Bench(
+            folder / "processor.sqlite", registry=self, scheduling=self.world.scheduling, clock=clock
+        )
+        self.world.processor = self.bench.cards  # type: ignore[assignment]  # the real one takes its place
+
+    async def register(self, registration: TokenRegistration) -> TokenRegistered:
+        return await self.world.gateway.tokens.register(registration)
+
+    async def start(self) -> None:
+        await self.bench.cards.recover()
+        self.world.scheduling.spawn(self.bench.processor.keep_house(self.world.scheduling), "housekeeping")
+
+    async def pay(self, number: str = "4242424242424242", **order: Any) -> Intent:
+        """One payment, from card to the answer of its confirm."""
+        now = self.world.clock.now()
+        card = check(CardInput(number=number, exp_month=12, exp_year=2031, cvc="737"), now)
+        token = await self.bench.processor.tokens.create(self.world.keys["test"], card, now)
+        caller, payments = await self.world.caller(), self.world.gateway.payments
+        context = RiskContextInput(ip="192.0.2.7", device_id="device-1")
+        body = CreateIntent(
+            amount=1250, currency="eur", payment_method=token["id"], risk_context=context, **order
+        )
+        intent = await payments.create(caller, body)
+        return await payments.confirm(caller, intent.id, ConfirmIntent())
+
+
+def lived(folder: Path, story: Callable[[Together], Awaitable[None]]) -> Together:
+    folder.mkdir(exist_ok=True)
+    loop = VirtualTimeLoop()
+    together = Together(folder, LoopClock(START, loop))
+
+    async def live() -> None:
+        async with together.world:
+            await together.start()
+            await story(together)
+
+    run(loop, live())
+    together.bench.store.close()
+    return together
+
+
+def test_a_payment_goes_from_confirm_to_capture(tmp_path: Path) -> None:
+    async def story(together: Together) -> None:
+        intent = await together.pay()
+
+        assert (intent.status, intent.amount_received_minor) == ("succeeded", 1250)
+        await together.world.until(lambda: together.world.payment_events(intent.id) == COMPLETE)
+        assert together.bench.line.types == ["0100", "0220"]
+        assert await together.bench.states() == {"captured": 1}
+
+    lived(tmp_path, story)
+
+
+def test_a_declined_card_is_told_with_its_reason(tmp_path: Path) -> None:
+    async def story(together: Together) -> None:
+        intent = await together.pay("4000000000009995")
+
+        assert intent.status == "requires_payment_method"
+        await together.world.until(lambda: together.world.payment_events(intent.id) == DECLINED)
+        assert await together.bench.states() == {"declined": 1}
+
+    lived(tmp_path, story)
+
+
+def test_an_issuer_that_stays_silent_costs_virtual_seconds_and_ends_reversed(tmp_path: Path) -> None:
+    async def story(together: Together) -> None:
+        together.bench.line.silence_seconds = SILENCE_SECONDS
+        together.bench.line.faults = {"0100": ["silent"], "0420": ["silent"]}
+        began = together.world.clock.monotonic()
+
+        intent = await together.pay()
+
+        assert together.world.clock.monotonic() - began >= SILENCE_SECONDS
+        assert intent.status != "succeeded"
+        await together.world.until(lambda: together.bench.processor.advices.waiting == 0)
+        assert together.bench.line.types == ["0100", "0420", "0421"]
+        assert await together.bench.states() == {"reversed": 1}
+
+    together = lived(tmp_path, story)
+
+    assert together.world.clock.monotonic() > 2 * SILENCE_SECONDS
+
+
+def test_the_same_story_from_the_same_seed_leaves_the_same_bytes(tmp_path: Path) -> None:
+    async def story(together: Together) -> None:
+        together.bench.line.silence_seconds = SILENCE_SECONDS
+        together.bench.line.faults = {"0100": [], "0220": ["silent"]}
+        intents = [await together.pay(), await together.pay("4000000000000002"), await together.pay()]
+        await together.world.until(lambda: together.bench.processor.advices.waiting == 0)
+        await together.world.until(
+            lambda: together.world.payment_events(intents[-1].id)[-1] == "payment.captured"
+        )
+
+    runs = []
+    for name in ("first", "second"):
+        together = lived(tmp_path / name, story)
+        database = sqlite3.connect(tmp_path / name / "processor.sqlite")
+        attempts = database.execute("SELECT * FROM attempts ORDER BY attempt_id").fetchall()
+        database.close()
+        runs.append((together.bench.line.sent, together.world.log.records, attempts))
+
+    assert runs[0] == runs[1]
+    assert len(runs[0][2]) == 3
