@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,8 @@ from confluent_kafka.admin import AdminClient
 
 from events.topics import TOPICS
 from simulator.kafka.jars import cache_folder, what_is_missing
+
+ADVICE = "the Kafka tests need"
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +36,7 @@ def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> str:
 def require_a_local_broker() -> None:
     """Skip the test, or fail it in CI, where a broker cannot be started."""
     if missing := what_is_missing(cache_folder()):
-        advice = f"the Kafka tests need {missing}, or KAFKA_BOOTSTRAP_SERVERS"
+        advice = f"{ADVICE} {missing}, or KAFKA_BOOTSTRAP_SERVERS"
         if os.environ.get("CI") == "true":
             pytest.fail(advice)
         pytest.skip(advice)
@@ -94,3 +96,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if {"kafka_bootstrap", "kafka_url"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("kafka")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Give all tests skipped for want of a broker one place: the summary tells of them in one line."""
+    report = yield
+    if report.skipped and isinstance(report.longrepr, tuple) and ADVICE in report.longrepr[2]:
+        report.longrepr = (__file__, 1, report.longrepr[2])
+    return report
