@@ -14,16 +14,13 @@ NAME = "scaled_logistic"
 FEATURES = (
     "amount_reference_minor",
     "card_amount_z",
-    "card_amount_to_mean",
     "card_count_1h",
     "card_count_1d_to_usual",
-    "card_gap_days",
     "card_new_merchants_1d",
     "device_cards_1d",
     "ip_cards_1d",
     "customer_failed_sign_ins_1h",
     "merchant_amount_z",
-    "merchant_fraud_share_7d",
     "merchant_fraud_share_30d",
 )
 """One or two of each entity: enough for a second opinion, at about 10 µs."""
@@ -49,19 +46,23 @@ class Challenger:
 
     def __init__(self) -> None:
         self.pipeline = scaled_logistic()
+        self._parts = self.pipeline["StandardScaler"], self.pipeline["LogisticRegression"]
 
     def learn(self, row: Row, fraud: bool) -> None:
-        """Learn one label."""
-        self.pipeline.learn_one(_given(row), fraud)
+        """Learn one label: the scaler first, then the model on what it scaled, as the pipeline would."""
+        scaler, model = self._parts
+        x = _given(row)
+        scaler.learn_one(x)
+        model.learn_one(scaler.transform_one(x), fraud)
 
     def probability(self, row: Row) -> float:
         """The probability of fraud. Does not change the pipeline."""
-        scaler, model = self.pipeline["StandardScaler"], self.pipeline["LogisticRegression"]
+        scaler, model = self._parts
         return float(model.predict_proba_one(scaler.transform_one(_given(row)))[True])
 
     def encode(self) -> bytes:
         """The state as bytes."""
-        scaler, model = self.pipeline["StandardScaler"], self.pipeline["LogisticRegression"]
+        scaler, model = self._parts
         return msgspec.msgpack.encode(
             _State(
                 dict(scaler.counts),
@@ -77,7 +78,7 @@ class Challenger:
         """The challenger of `encode`."""
         decoded = msgspec.msgpack.decode(state, type=_State)
         made = cls()
-        scaler, model = made.pipeline["StandardScaler"], made.pipeline["LogisticRegression"]
+        scaler, model = made._parts
         scaler.counts.update(decoded.counts)
         scaler.means.update(decoded.means)
         scaler.vars.update(decoded.variances)

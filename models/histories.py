@@ -130,7 +130,8 @@ class Trace(msgspec.Struct, array_like=True, gc=False):
 
 def hour_and_day(window: Window, now_us: int) -> list[Value]:
     """Events in 1 hour and 1 day."""
-    if not window.times:
+    times = window.times
+    if not times or times[-1] <= now_us - DAY_US:
         return [0.0, 0.0]
     return [float(window.count(now_us, HOUR_US)), float(window.count(now_us, DAY_US))]
 

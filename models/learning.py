@@ -27,7 +27,7 @@ from models.observations import Label, ModelSnapshot
 from models.online import BinnedLogisticRegression, linear_values
 from models.scored import Scored, ScoredStore, Settled, in_history
 from models.scorer import BOOSTING, CHAMPION
-from models.slots import Matrix, numbers_of, slots_of
+from models.slots import Matrix, active_slots, numbers_of, slots_of
 from models.windows import DAY_US, HOUR_US
 
 WAITING_MAX = 10_000
@@ -192,7 +192,7 @@ class Learner:
         places = {payment_id: place for place, payment_id in enumerate(found)}
         rows = [payment.row for payment in found.values()]
         numbers = numbers_of(rows)
-        slots, linear = slots_of(rows, numbers).tolist(), linear_values(numbers).tolist()
+        active, linear = active_slots(slots_of(rows, numbers)), linear_values(numbers).tolist()
         standings = {payment_id: payment.standing for payment_id, payment in found.items()}
         settled: dict[str, Settled] = {}
         for label in known:
@@ -203,7 +203,7 @@ class Learner:
                 continue
             place = places[label.payment_id]
             if effect in (Effect.TAUGHT, Effect.REVOKED):
-                self._step([slot for slot in slots[place] if slot], linear[place], rows[place], before, after)
+                self._step(active[place], linear[place], rows[place], before, after)
             standings[label.payment_id] = after
             kept = in_history(label.payment_id, after.fraud)
             settled[label.payment_id] = Settled(

@@ -11,6 +11,8 @@ from models.histories import Amounts, Trace, days_since, hour_and_day
 from models.track_records import TrackRecord
 from models.windows import DAY_US
 
+SHARE_WIDTHS = (30 * DAY_US, 7 * DAY_US, DAY_US)
+
 
 class FraudRun(msgspec.Struct, array_like=True, gc=False):
     """The latest labelled payments of a merchant: is fraud running, since when, and is it the merchant's?
@@ -67,6 +69,7 @@ class MerchantProfile(msgspec.Struct, array_like=True, gc=False):
         """The merchant's part of the vector."""
         trace, record = self.trace, self.record
         _, h1, d1, d7, d30 = trace.counts(now_us)
+        share_30d, share_7d, share_1d = record.shares(now_us, SHARE_WIDTHS)
         return [
             self.amounts.mean,
             self.amounts.z(amount),
@@ -79,9 +82,9 @@ class MerchantProfile(msgspec.Struct, array_like=True, gc=False):
             *self.run.features(now_us),
             float(record.frauds),
             days_since(now_us, record.last_fraud_us),
-            record.share(now_us, DAY_US),
-            record.share(now_us, 7 * DAY_US),
-            record.share(now_us, 30 * DAY_US),
+            share_1d,
+            share_7d,
+            share_30d,
         ]
 
     def note_payment(self, now_us: int, amount: int | None) -> None:

@@ -4,6 +4,7 @@ It keeps River's interface (`learn_one`, `predict_proba_one`, `clone`, River's o
 engine needs: many rows at once, with the same bits as one by one, and a compact state without pickle.
 """
 
+from array import array
 from collections.abc import Sequence
 from math import exp, log
 from typing import Any
@@ -68,10 +69,9 @@ class BinnedLogisticRegression(base.Classifier):  # type: ignore[misc]  # River 
         self.base_rate = base_rate
         self.intercept = logit_of(base_rate)
         self.linear = [0.0] * len(LINEAR)
-        self.weights = [0.0] * (SLOT_COUNT + EXTRA_SLOTS)
+        self.weights = array("d", bytes(8 * (SLOT_COUNT + EXTRA_SLOTS)))
         self.learned = 0
         self.frauds = 0
-        self._array: Any = None
 
     def learn_one(self, x: dict[Any, Any], y: Any) -> None:
         """Learn from one dictionary of features; `y` is true for fraud."""
@@ -95,7 +95,6 @@ class BinnedLogisticRegression(base.Classifier):  # type: ignore[misc]  # River 
             self.linear[place] += step * value
         self.learned += 1
         self.frauds += fraud
-        self._array = None
 
     def _logit(self, slots: Sequence[int], linear: Sequence[float]) -> float:
         logit = self.intercept
@@ -108,11 +107,9 @@ class BinnedLogisticRegression(base.Classifier):  # type: ignore[misc]  # River 
 
     def logits(self, numbers: Matrix, slots: Slots) -> Matrix:
         """Log-odds of many rows: the same bits as `predict_proba_one` of each."""
-        if self._array is None:
-            self._array = np.array(self.weights)
         terms = np.empty((len(slots), slots.shape[1] + 1 + len(LINEAR)))
         terms[:, 0] = self.intercept
-        terms[:, 1 : slots.shape[1] + 1] = self._array[slots]
+        terms[:, 1 : slots.shape[1] + 1] = np.frombuffer(self.weights)[slots]
         terms[:, slots.shape[1] + 1 :] = linear_values(numbers) * np.array(self.linear)
         return sequential_sums(terms)
 
@@ -122,9 +119,10 @@ class BinnedLogisticRegression(base.Classifier):  # type: ignore[misc]  # River 
 
     def encode(self) -> bytes:
         """The state, compact: only weights that are not zero."""
-        slots = [slot for slot, weight in enumerate(self.weights) if weight]
-        weights = [self.weights[slot] for slot in slots]
-        state = _State(self.intercept, self.linear, slots, weights, self.learned, self.frauds)
+        weights = np.frombuffer(self.weights)
+        slots = np.flatnonzero(weights)
+        told = (slots.tolist(), weights[slots].tolist())
+        state = _State(self.intercept, self.linear, *told, self.learned, self.frauds)
         return msgspec.msgpack.encode(state)
 
     @classmethod

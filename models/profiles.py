@@ -23,7 +23,7 @@ from models.track_records import TrackRecord
 from models.windows import DAY_US, HOUR_US, Window
 
 D7_US = 7 * DAY_US
-D30_US = 30 * DAY_US
+MONTH = (30 * DAY_US,)
 
 
 class CardProfile(msgspec.Struct, array_like=True, gc=False):
@@ -116,7 +116,7 @@ class CustomerProfile(msgspec.Struct, array_like=True, gc=False):
             *hour_and_day(self.failed_sign_ins, now_us),
             float(record.frauds),
             days_since(now_us, record.last_fraud_us),
-            record.share(now_us, D30_US),
+            *record.shares(now_us, MONTH),
         ]
 
     def note_payment(self, now_us: int, amount: int | None, seen: Observation) -> None:
@@ -156,7 +156,7 @@ class SharedProfile(msgspec.Struct, array_like=True, gc=False):
             *hour_and_day(self.failed_sign_ins, now_us),
             float(record.frauds),
             days_since(now_us, record.last_fraud_us),
-            record.share(now_us, D30_US),
+            *record.shares(now_us, MONTH),
         ]
 
     def note_payment(self, now_us: int, amount: int | None, seen: Observation) -> None:

@@ -30,10 +30,10 @@ class TrackRecord(msgspec.Struct, array_like=True, gc=False):
         if fraud and self.frauds:
             self.frauds -= 1
 
-    def share(self, now_us: int, width_us: int) -> float:
-        """(frauds + 3 × prior) / (labels + 3) over the labels that arrived in the window."""
-        labels = self.labels
-        return smoothed_share(labels.total(now_us, width_us), labels.count(now_us, width_us))
+    def shares(self, now_us: int, widths_us: tuple[int, ...]) -> list[float]:
+        """(frauds + 3 × prior) / (labels + 3) over the labels that arrived in each window, widest first."""
+        told = self.labels.counts_and_totals(now_us, widths_us)
+        return [smoothed_share(frauds, labels) for labels, frauds in told]
 
 
 def smoothed_share(frauds: int, labels: int) -> float:

@@ -2,7 +2,7 @@
 
 from math import isfinite
 
-from models.features import CATALOGUE, Row, Value
+from models.features import CATALOGUE, POSITIONS, Row, Value
 from models.histories import CLIP_DEVIATIONS
 from models.labels import Effect, Standing, settle
 from models.merchants import MerchantProfile
@@ -15,6 +15,7 @@ from models.windows import DAY_US, HOUR_US
 EXPLAINED_COUNT_1H = 3
 """So many payments of a card within the hour before are unusual in themselves."""
 
+_Z, _COUNT_1H = POSITIONS["card_amount_z"], POSITIONS["card_count_1h"]
 _new_card, _new_customer, _new_shared, _new_merchant = (
     CardProfile(),
     CustomerProfile(),
@@ -57,7 +58,7 @@ def visit(state: EngineState, seen: Observation, rates: Rates) -> Row:
         else state.merchants.get(seen.merchant, _new_merchant).features(now_us, amount)
     )
     row += _missing["model"]
-    _take_in(state, seen, amount, customer)
+    _take_in(state, seen, amount, customer, _explained(row))
     return row
 
 
@@ -94,14 +95,16 @@ def _differs(one: str | None, other: str | None) -> float | None:
     return None if one is None or other is None else float(one != other)
 
 
-def _take_in(state: EngineState, seen: Observation, amount: int | None, customer: str | None) -> None:
+def _take_in(
+    state: EngineState, seen: Observation, amount: int | None, customer: str | None, explained: bool
+) -> None:
     now_us = seen.occurred_at_us
     before = state.remembered(seen.payment_id)
     if before is not None and before.occurred_at_us == now_us:
         return
     entities = (seen.card, seen.device, seen.ip, customer, seen.merchant)
     standing = None if before is None else before.standing
-    state.remember(seen.payment_id, Remembered(now_us, entities, _explained(state, seen, amount), standing))
+    state.remember(seen.payment_id, Remembered(now_us, entities, explained, standing))
     if seen.card is not None:
         state.opened("card", seen.card).note_payment(now_us, amount, seen)
     if seen.device is not None:
@@ -114,15 +117,12 @@ def _take_in(state: EngineState, seen: Observation, amount: int | None, customer
         state.opened("merchant", seen.merchant).note_payment(now_us, amount)
 
 
-def _explained(state: EngineState, seen: Observation, amount: int | None) -> bool:
+def _explained(row: Row) -> bool:
     """Whether the card's own behavior was so unusual that a fraud needs no other explanation."""
-    card = state.cards.get(seen.card) if seen.card is not None else None
-    if card is None:
-        return False
-    z = card.amounts.z(amount)
-    if z is not None and z >= CLIP_DEVIATIONS:
-        return True
-    return card.trace.payments.count(seen.occurred_at_us, HOUR_US) >= EXPLAINED_COUNT_1H
+    z, count_1h = row[_Z], row[_COUNT_1H]
+    return (isinstance(z, float) and z >= CLIP_DEVIATIONS) or (
+        isinstance(count_1h, float) and count_1h >= EXPLAINED_COUNT_1H
+    )
 
 
 def note_sign_in(state: EngineState, event: SignIn) -> None:

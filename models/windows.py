@@ -71,6 +71,16 @@ class Window(msgspec.Struct, array_like=True, gc=False):
         end = self.end(now_us)
         return end - bisect_right(self.times, now_us - width_us, 0, end)
 
+    def counts_and_totals(self, now_us: int, widths_us: tuple[int, ...]) -> list[tuple[int, int]]:
+        """(count, sum) in (now - width, now] for each width, the widest first."""
+        if not self.times:
+            return [(0, 0)] * len(widths_us)
+        first, end, found = 0, self.end(now_us), []
+        for width_us in widths_us:
+            first = bisect_right(self.times, now_us - width_us, first, end)
+            found.append((end - first, self.between(first, end)))
+        return found
+
     def total(self, now_us: int, width_us: int) -> int:
         """Sum of amounts in (now - width, now]."""
         end = self.end(now_us)
