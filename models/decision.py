@@ -14,9 +14,10 @@ fired are recorded. Where costs are equal the milder action wins. A rule on some
 |---|---|---|---|
 | within the deadline, automatic capture | authorized and captured | authorized, capture held | not sent |
 | within the deadline, manual capture | authorized | authorized, capture refused until approved | not sent |
-| late, before the authorization left | nothing changes | nothing changes | not sent |
-| late, authorized and not captured | nothing changes | nothing changes | authorization voided |
-| late, captured | nothing changes | nothing changes | nothing is moved: recorded, for refund by a person |
+| late, authorized and not captured | nothing changes | capture held, review opened | authorization voided |
+| late, captured | nothing changes | nothing changes | no money moves: marked, for a person to refund |
+
+Late is after the fallback policy decided; a late decision acts once the attempt has settled.
 """
 
 from collections.abc import Callable, Sequence
