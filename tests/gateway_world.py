@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from events.clock import Clock, SystemClock
@@ -35,6 +37,15 @@ from gateway.wiring import Gateway, Surroundings
 START = datetime(2026, 1, 5, 10, tzinfo=UTC)
 KEYRING = Keyring(api_keys=b"a" * 32, entities=b"e" * 32, subjects=b"s" * 32)
 MERCHANT = Merchant(id="m_1", name="Books and Tea", category="5942", country="IN")
+
+
+@cache
+def migrated() -> bytes:
+    """An empty store, migrated once for all tests of a run."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "gateway.sqlite"
+        open_engine(f"sqlite:///{path}").dispose()
+        return path.read_bytes()
 
 
 class Counter:
@@ -82,9 +93,7 @@ class MemoryLog:
 
     def events(self, topic: str) -> list[Event]:
         """Everything on a topic, by time and then by place."""
-        found = [
-            decode(r.value) for place, rs in self.records.items() if place.topic == topic for r in rs
-        ]
+        found = [decode(r.value) for place, rs in self.records.items() if place.topic == topic for r in rs]
         return sorted(found, key=lambda event: event.id)
 
 
@@ -260,7 +269,10 @@ class World:
         await self.gateway.stop()
 
     async def open(self) -> None:
-        engine = open_engine(f"sqlite:///{self.folder / 'gateway.sqlite'}")
+        path = self.folder / "gateway.sqlite"
+        if not path.exists():
+            path.write_bytes(migrated())
+        engine = open_engine(f"sqlite:///{path}")
         self.store = Store(engine, self.scheduling)
         self.gateway = Gateway(
             Surroundings(

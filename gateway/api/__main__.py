@@ -94,7 +94,7 @@ async def listen(gateway: Gateway, options: argparse.Namespace, stop: asyncio.Ev
     serving = [asyncio.create_task(server.serve(sockets=[listening])) for server, listening in servers]
     while not all(server.started for server, _ in servers):
         await asyncio.sleep(0.01)
-    ready = {"ready": "api", "port": port_of(public), "internal_port": port_of(internal)}
+    ready = {"ready": "gateway.api", "port": port_of(public), "internal_port": port_of(internal)}
     sys.stdout.write(json.dumps(ready) + "\n")
     sys.stdout.flush()
     await stop.wait()

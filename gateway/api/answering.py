@@ -51,6 +51,7 @@ def add_error_handlers(application: FastAPI) -> None:
     application.add_exception_handler(GatewayError, _gateway_error)
     application.add_exception_handler(HTTPException, _http_error)
     application.add_exception_handler(RequestValidationError, _validation_error)
+    application.add_exception_handler(Exception, _gateway_error)
 
 
 class LastResort:

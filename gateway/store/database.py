@@ -24,13 +24,22 @@ def open_engine(url: str) -> Engine:
     return engine
 
 
-def migrate(engine: Engine, revision: str = "head") -> None:
-    """Bring the schema to a revision, in one transaction that other processes wait for."""
+def migrate(engine: Engine) -> None:
+    """Bring the schema to its newest version, in one transaction that other processes wait for."""
+    with engine.connect().execution_options(weir_writes=True) as connection, connection.begin():
+        command.upgrade(_alembic(connection), "head")
+
+
+def downgrade(connection: Connection, revision: str) -> None:
+    """Bring the schema back to an older version; what only newer ones hold is lost."""
+    command.downgrade(_alembic(connection), revision)
+
+
+def _alembic(connection: Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
-    with engine.connect().execution_options(weir_writes=True) as connection, connection.begin():
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+    config.attributes["connection"] = connection
+    return config
 
 
 def _make_durable(connection: Any, _record: object) -> None:

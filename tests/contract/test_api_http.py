@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 
+from events.types import LabelReported, SignInAttempted
 from gateway.api.application import make_application
 from tests.gateway_world import World
 
@@ -62,5 +64,173 @@ def test_a_payment_is_created_confirmed_and_succeeds(tmp_path: Path) -> None:
         assert intent["status"] == "succeeded"
         assert intent["amount_received"] == 1250
         assert intent["outcome"]["risk_level"] == "normal"
+
+    served(tmp_path, story)
+
+
+def test_money_is_shown_in_minor_units_and_stripes_shapes(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        created = await client.post(INTENTS, {**ORDER, "metadata": {"order": "7"}, "customer": "c-1"})
+
+        assert created.json() == {
+            "id": created.json()["id"],
+            "object": "payment_intent",
+            "amount": 1250,
+            "amount_capturable": 0,
+            "amount_received": 0,
+            "cancellation_reason": None,
+            "canceled_at": None,
+            "capture_method": "automatic",
+            "created": 1767607200,
+            "currency": "eur",
+            "customer": "c-1",
+            "last_payment_error": None,
+            "late_block_after_capture": False,
+            "livemode": False,
+            "metadata": {"order": "7"},
+            "not_assessed": False,
+            "outcome": None,
+            "payment_method": None,
+            "review": None,
+            "status": "requires_payment_method",
+        }
+        assert (await client.get(f"{INTENTS}/{created.json()['id']}")).json() == created.json()
+
+    served(tmp_path, story)
+
+
+def test_a_form_in_bracket_form_says_the_same_as_json(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        form = {
+            "amount": "1250",
+            "currency": "inr",
+            "capture_method": "manual",
+            "metadata[order]": "7",
+            "risk_context[ip]": "192.0.2.7",
+            "risk_context[billing_address][country]": "IN",
+            "risk_context[items][0][quantity]": "2",
+            "risk_context[items][1][amount]": "5",
+        }
+        answer = await client.http.post(INTENTS, data=form, headers=client.headers)
+
+        assert answer.status_code == 200, answer.text
+        assert (answer.json()["amount"], answer.json()["metadata"]) == (1250, {"order": "7"})
+
+    served(tmp_path, story)
+
+
+def test_a_declined_card_answers_402_with_the_intent(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        client.world.processor.decline_code = "insufficient_funds"
+        answer = await client.confirmed()
+
+        assert answer.status_code == 402
+        assert answer.headers["content-type"] == "application/problem+json"
+        problem = answer.json()
+        assert problem["status"] == 402
+        assert problem["error"]["type"] == "card_error"
+        assert (problem["error"]["code"], problem["error"]["decline_code"]) == (
+            "card_declined",
+            "insufficient_funds",
+        )
+        assert problem["error"]["payment_intent"]["status"] == "requires_payment_method"
+
+    served(tmp_path, story)
+
+
+def test_a_review_is_approved_over_http(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        client.world.risk.outcome = "review"
+        intent = (await client.confirmed()).json()
+        assert intent["outcome"]["type"] == "manual_review"
+
+        review = await client.post(f"/v1/reviews/{intent['review']}/approve")
+
+        assert (review.json()["open"], review.json()["closed_reason"]) == (False, "approved")
+        assert (await client.get(f"{INTENTS}/{intent['id']}")).json()["status"] == "succeeded"
+
+    served(tmp_path, story)
+
+
+def test_another_merchants_payment_does_not_exist(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        intent = (await client.confirmed()).json()
+        client.headers = {"authorization": f"Bearer {client.world.keys['live']}"}
+
+        assert (await client.get(f"{INTENTS}/{intent['id']}")).status_code == 404
+
+    served(tmp_path, story)
+
+
+def test_a_sign_in_is_an_event_without_the_person(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        body = {"type": "sign_in_failed", "customer": "c-1", "ip": "192.0.2.7", "device_id": "d-1"}
+        answer = await client.post("/v1/account_events", body)
+
+        assert (answer.status_code, answer.json()["object"]) == (200, "account_event")
+        await client.world.until(lambda: len(client.world.log.events("accounts")) == 1)
+        [event] = client.world.log.events("accounts")
+        assert isinstance(event, SignInAttempted)
+        assert (event.succeeded, event.ip_country) == (False, "IN")
+
+    served(tmp_path, story)
+
+
+LABEL = {"kind": "fraud_dispute", "source": "bank", "reported_at": "2026-01-09T08:00:00Z"}
+LATER = {"weir-test-time": "2026-01-09T09:00:00Z"}
+
+
+def test_the_same_label_twice_is_one_label_and_one_event(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        body = {**LABEL, "payment_intent": (await client.confirmed()).json()["id"]}
+        first = await client.post("/v1/labels", body, headers=LATER)
+        again = await client.post("/v1/labels", body, headers=LATER)
+        without_time = {name: value for name, value in body.items() if name != "reported_at"}
+        third = await client.post("/v1/labels", without_time, headers=LATER)
+
+        assert first.status_code == 200, first.text
+        assert first.json() == again.json() == third.json()
+        await client.world.until(lambda: bool(client.world.log.events("labels")))
+        [event] = client.world.log.events("labels")
+        assert isinstance(event, LabelReported)
+        assert (event.fraud, event.occurred_at.isoformat()) == (True, "2026-01-09T08:00:00+00:00")
+
+    served(tmp_path, story)
+
+
+def test_a_verdict_that_changes_is_a_second_label(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        payment = (await client.confirmed()).json()["id"]
+        body = {"payment_intent": payment, "kind": "analyst_verdict", "source": "desk"}
+        for fraud in (True, False, False, True):
+            await client.post("/v1/labels", {**body, "fraud": fraud}, headers=LATER)
+
+        await client.world.until(lambda: len(client.world.log.events("labels")) == 3)
+
+    served(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "param"),
+    [
+        ({"fraud": False}, 400, "fraud"),
+        ({"kind": "matured"}, 400, "kind"),
+        ({"kind": "analyst_verdict"}, 400, "fraud"),
+        ({"reported_at": "2026-01-12T00:00:00Z"}, 400, "reported_at"),
+        ({"reported_at": "1970-01-01T00:00:00Z"}, 400, "reported_at"),
+        ({"reported_at": "2026-01-09T08:00:00"}, 400, "reported_at"),
+        ({"payment_intent": "pi_unknown"}, 404, None),
+        ({"payment_intent": None}, 400, "payment_intent"),
+    ],
+)
+def test_a_label_that_contradicts_itself_or_knows_no_payment_is_refused(
+    tmp_path: Path, change: dict[str, Any], status: int, param: str | None
+) -> None:
+    async def story(client: Client) -> None:
+        body = {**LABEL, "payment_intent": (await client.confirmed()).json()["id"], **change}
+        answer = await client.post("/v1/labels", body, headers=LATER)
+
+        assert (answer.status_code, answer.json()["error"].get("param")) == (status, param)
+        assert client.world.log.events("labels") == []
 
     served(tmp_path, story)

@@ -1,0 +1,117 @@
+"""Merchants and keys: shown once, kept as digests, revocable; and whose time it is."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from gateway.auth import Merchant, create_key, create_merchant, list_keys, revoke_key
+from gateway.errors import AuthenticationError, InvalidRequestError, NotFoundError
+from gateway.facts import Facts
+from gateway.store.tables import api_keys
+from tests.gateway_world import KEYRING, MERCHANT, START, World
+
+
+def lived(folder: Path, story: Callable[[World], Awaitable[None]]) -> None:
+    async def live() -> None:
+        async with World(folder) as world:
+            await story(world)
+
+    asyncio.run(live())
+
+
+def test_a_key_opens_its_merchants_world(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        test, live = await world.caller("test"), await world.caller("live")
+
+        assert (test.merchant_id, test.mode, live.mode) == (MERCHANT.id, "test", "live")
+        assert world.keys["test"].startswith("sk_test_")
+        assert world.keys["live"].startswith("sk_live_")
+
+    lived(tmp_path, story)
+
+
+def test_no_key_is_on_disk(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        rows = await world.store.read(lambda c: c.execute(select(api_keys)).all())
+
+        for key in world.keys.values():
+            assert key not in str(rows)
+            assert all(bytes.fromhex(key[8:]) not in path.read_bytes() for path in tmp_path.iterdir())
+
+    lived(tmp_path, story)
+
+
+def test_a_revoked_key_opens_nothing_from_then_on(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        caller = await world.caller()
+        facts = Facts(world.entropy)
+
+        await world.store.write(lambda c: revoke_key(c, facts, caller.key_id, at=START, actor="test"))
+
+        with pytest.raises(AuthenticationError):
+            await world.caller()
+        with pytest.raises(NotFoundError):
+            await world.store.write(lambda c: revoke_key(c, facts, caller.key_id, at=START, actor="test"))
+        await world.until(lambda: len(world.log.events("audit")) == 4)
+
+    lived(tmp_path, story)
+
+
+@pytest.mark.parametrize("presented", ["", "sk_test_", "sk_test_" + "0" * 48, "sk_prod_" + "0" * 48, "é"])
+def test_what_is_not_a_key_in_force_opens_nothing(tmp_path: Path, presented: str) -> None:
+    async def story(world: World) -> None:
+        with pytest.raises(AuthenticationError):
+            await world.gateway.keys.authenticate(presented)
+
+    lived(tmp_path, story)
+
+
+def test_the_test_clock_follows_the_latest_time_and_events_carry_their_own(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        keys = world.gateway.keys
+        later = await world.caller(at=START + timedelta(days=2))
+        earlier = await world.caller(at=START)
+        timeless = await world.caller(at=None)
+
+        assert keys.at(later) == START + timedelta(days=2)
+        assert keys.at(earlier) == START
+        assert keys.at(timeless) == START + timedelta(days=2)
+        assert abs(keys.at(await world.caller("live")) - datetime.now(UTC)) < timedelta(minutes=5)
+
+    lived(tmp_path, story)
+
+
+def test_keys_are_listed_by_their_last_characters(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        listed = await world.store.read(lambda c: list_keys(c, MERCHANT.id))
+
+        assert {key.ending for key in listed} == {key[-4:] for key in world.keys.values()}
+
+    lived(tmp_path, story)
+
+
+def test_a_merchant_is_created_once_and_a_key_needs_one(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        facts = Facts(world.entropy)
+        again = Merchant(id=MERCHANT.id, name="Another")
+        with pytest.raises(InvalidRequestError):
+            await world.store.write(lambda c: create_merchant(c, facts, again, at=START, actor="test"))
+        with pytest.raises(NotFoundError):
+            await world.store.write(
+                lambda c: create_key(
+                    c,
+                    facts,
+                    merchant_id="nobody",
+                    mode="test",
+                    secret=KEYRING.api_keys,
+                    entropy=world.entropy,
+                    at=START,
+                    actor="test",
+                )
+            )
+
+    lived(tmp_path, story)

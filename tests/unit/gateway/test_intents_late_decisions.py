@@ -1,0 +1,245 @@
+"""What happens when the decision is late, the processor is away, or the process restarts in the middle."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from events.log.port import Record
+from events.types import Outcome
+from gateway.intents import Intent
+from gateway.requests import CaptureIntent, ConfirmIntent, CreateIntent, ListIntents, RiskContextInput
+from gateway.store.tables import positions
+from tests.gateway_world import World
+
+CONTEXT = RiskContextInput(ip="192.0.2.7", device_id="device-1", email="a@example.com")
+
+
+def lived(folder: Path, story: Callable[[World], Awaitable[None]], deadline_seconds: float) -> None:
+    async def live() -> None:
+        async with World(folder, deadline_seconds=deadline_seconds) as world:
+            await story(world)
+
+    asyncio.run(live())
+
+
+async def confirmed(world: World, context: RiskContextInput = CONTEXT, **members: str) -> Intent:
+    caller = await world.caller()
+    body = CreateIntent(
+        amount=1250, currency="eur", payment_method=await world.token(), risk_context=context, **members
+    )
+    intent = await world.gateway.payments.create(caller, body)
+    return await world.gateway.payments.confirm(caller, intent.id, ConfirmIntent())
+
+
+async def question(world: World) -> Record:
+    """The one assessment on the log, as a record."""
+    places: list[Record] = []
+
+    def there() -> bool:
+        places[:] = [r for place, rs in world.log.records.items() if place.topic == "assessments" for r in rs]
+        return bool(places)
+
+    await world.until(there)
+    return places[0]
+
+
+async def decide_late(world: World, outcome: Outcome) -> None:
+    world.risk.outcome, world.risk.risk_score = outcome, 80
+    record = await question(world)
+    world.risk.answer(record)
+
+
+def test_a_fallback_decides_at_the_deadline_and_says_so(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.risk.silent = True
+        intent = await confirmed(world)
+
+        assert (intent.status, intent.not_assessed) == ("succeeded", True)
+        assert intent.outcome is not None
+        assert (intent.outcome.risk_level, intent.outcome.risk_score) == ("not_assessed", None)
+
+    lived(tmp_path, story, 0.05)
+
+
+def test_the_fallback_holds_the_capture_for_a_shopper_of_whom_nothing_is_known(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.risk.silent = True
+        intent = await confirmed(world, RiskContextInput())
+
+        assert intent.status == "requires_capture"
+        assert intent.review_id is not None
+
+    lived(tmp_path, story, 0.05)
+
+
+def test_a_late_block_voids_what_is_not_captured(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.risk.silent = True
+        intent = await confirmed(world, capture_method="manual")
+        assert intent.status == "requires_capture"
+
+        await decide_late(world, "block")
+
+        await world.until(lambda: world.payment_events(intent.id)[-1:] == ["payment.canceled"])
+        after = await world.intent(intent.id)
+        assert after.status == "canceled"
+        assert after.outcome is not None
+        assert (after.outcome.type, after.outcome.network_status) == ("blocked", "reversed_after_approval")
+        assert world.processor.answers[f"{intent.id}_1"].status == "reversed"
+
+    lived(tmp_path, story, 0.05)
+
+
+def test_a_late_block_marks_what_is_captured(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.risk.silent = True
+        intent = await confirmed(world)
+
+        await decide_late(world, "block")
+
+        async def marked() -> bool:
+            return (await world.intent(intent.id)).late_block_after_capture
+
+        await world.until(marked)
+        assert (await world.intent(intent.id)).status == "succeeded"
+
+    lived(tmp_path, story, 0.05)
+
+
+def test_a_late_review_holds_what_is_not_captured(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.risk.silent = True
+        intent = await confirmed(world, capture_method="manual")
+
+        await decide_late(world, "review")
+
+        async def held() -> bool:
+            return (await world.intent(intent.id)).review_id is not None
+
+        await world.until(held)
+        with pytest.raises(Exception, match="review"):
+            await world.gateway.payments.capture(await world.caller(), intent.id, CaptureIntent())
+
+    lived(tmp_path, story, 0.05)
+
+
+def test_a_decision_that_comes_while_the_network_is_asked_acts_when_it_has_answered(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.risk.silent = True
+        world.processor.delay_seconds = 0.5
+        confirming = asyncio.ensure_future(confirmed(world, capture_method="manual"))
+        await world.until(lambda: bool(world.processor.calls))
+        await decide_late(world, "block")
+        intent = await confirming
+
+        async def voided() -> bool:
+            return (await world.intent(intent.id)).status == "canceled"
+
+        await world.until(voided)
+        assert len(world.processor.authorized) == 1
+
+    lived(tmp_path, story, 0.05)
+
+
+def test_the_same_decision_twice_changes_nothing(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.risk.silent = True
+        intent = await confirmed(world, capture_method="manual")
+        await decide_late(world, "allow")
+        await world.until(lambda: len(world.log.events("decisions")) == 1)
+        for place, records in list(world.log.records.items()):
+            if place.topic == "decisions":
+                records.append(Record(place.topic, place.partition, len(records), b"k", records[0].value))
+        await decide_late(world, "block")
+
+        async def read_to_the_end() -> bool:
+            kept = await world.store.read(
+                lambda c: c.execute(select(positions.c.next_offset)).scalars().all()
+            )
+            return sum(kept) == 3
+
+        await world.until(read_to_the_end)
+        assert (await world.intent(intent.id)).status == "requires_capture"
+
+    lived(tmp_path, story, 0.05)
+
+
+def test_a_processor_that_was_away_is_asked_again_and_authorizes_once(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.processor.away = 2
+        world.processor.lost_answers = 1
+
+        intent = await confirmed(world)
+
+        assert intent.status == "succeeded"
+        assert world.processor.authorized == [f"{intent.id}_1"]
+        await world.until(lambda: world.payment_events(intent.id)[-1:] == ["payment.captured"])
+
+    lived(tmp_path, story, 20)
+
+
+@pytest.mark.parametrize("outcome", ["allow", "review", "block"])
+def test_an_attempt_left_in_the_middle_ends_after_a_restart(tmp_path: Path, outcome: Outcome) -> None:
+    async def story(world: World) -> None:
+        world.risk.silent = True
+        confirming = asyncio.ensure_future(confirmed(world))
+        record = await question(world)
+        await world.restart()
+        confirming.cancel()
+        world.risk.outcome = outcome
+        world.risk.answer(record)
+
+        async def ended() -> bool:
+            page = await world.gateway.payments.list(await world.caller(), ListIntents())
+            return page[0][0].status != "processing"
+
+        await world.until(ended)
+        [intent] = (await world.gateway.payments.list(await world.caller(), ListIntents()))[0]
+        expected = {
+            "allow": "succeeded",
+            "review": "requires_capture",
+            "block": "requires_payment_method",
+        }
+        assert intent.status == expected[outcome]
+        assert not intent.not_assessed
+        assert len(world.processor.authorized) == (outcome != "block")
+
+    lived(tmp_path, story, 600)
+
+
+def test_a_block_after_a_restart_reverses_what_the_first_life_may_have_asked_for(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.risk.silent = True
+        world.processor.lost_answers = 1_000
+        confirming = asyncio.ensure_future(confirmed(world))
+        await world.until(lambda: bool(world.processor.authorized))
+        await world.restart()
+        confirming.cancel()
+        world.processor.lost_answers = 0
+        await decide_late(world, "block")
+
+        async def blocked() -> bool:
+            page = await world.gateway.payments.list(await world.caller(), ListIntents())
+            return page[0][0].status == "requires_payment_method"
+
+        await world.until(blocked)
+        [attempt_id] = world.processor.authorized
+        assert world.processor.answers[attempt_id].status == "reversed"
+
+    lived(tmp_path, story, 0.05)
+
+
+def test_a_capture_that_is_owed_is_paid_after_a_restart(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        intent = await confirmed(world, capture_method="manual")
+        world.processor.away = 1_000
+        await world.gateway.payments.capture(await world.caller(), intent.id, CaptureIntent())
+        await world.restart()
+        world.processor.away = 0
+
+        await world.until(lambda: world.payment_events(intent.id)[-1:] == ["payment.captured"])
+
+    lived(tmp_path, story, 20)
