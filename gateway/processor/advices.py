@@ -14,6 +14,7 @@ from gateway.processor.errors import AcquirerError, MisfitAnswerError
 from gateway.processor.network import AcquirerNetwork
 from gateway.processor.store import Store
 from gateway.processor.turns import Turns
+from gateway.scheduling import Scheduling
 
 declare(
     {
@@ -30,13 +31,16 @@ Key = tuple[str, AdviceKind]
 
 
 class Advices:
-    """Delivers advices. `deliver` must be called by whoever has the attempt's turn."""
+    """Tells advices. `tell` and `deliver` must be called by whoever has the attempt's turn."""
 
-    def __init__(self, *, store: Store, network: AcquirerNetwork, turns: Turns, clock: Clock) -> None:
+    def __init__(
+        self, *, store: Store, network: AcquirerNetwork, turns: Turns, clock: Clock, scheduling: Scheduling
+    ) -> None:
         self._store = store
         self._network = network
         self._turns = turns
         self._clock = clock
+        self._scheduling = scheduling
         self._due: dict[Key, tuple[float, float]] = {}
         self._log = structlog.get_logger("processor")
 
@@ -61,18 +65,23 @@ class Advices:
             if not self._turns.busy(key[0]):
                 await self._turns.take(key[0], partial(self.deliver, *key))
 
-    async def deliver(self, attempt_id: str, kind: AdviceKind) -> bool:
-        """Tell the acquirer once; whether the advice is answered now."""
+    async def deliver(self, attempt_id: str, kind: AdviceKind) -> Advice:
+        """Tell the acquirer once more, if it has not answered; the advice as it stands then."""
         attempt, told = await self._store.transact(
             lambda db: transitions.count_transmission(db, attempt_id, kind)
         )
+        crash_point("processor.advice.counted")
+        return await self.tell(attempt, told)
+
+    async def tell(self, attempt: Attempt, told: Advice) -> Advice:
+        """Tell an advice that is durable and counted; it stays `waiting` until the acquirer answers."""
+        key = (told.attempt_id, told.kind)
         if told.state == "waiting":
-            crash_point("processor.advice.counted")
-            self._postpone((attempt_id, kind))
+            self._postpone(key)
             told = await self._tell(attempt, told)
         if told.state != "waiting":
-            self._due.pop((attempt_id, kind), None)
-        return told.state != "waiting"
+            self._due.pop(key, None)
+        return told
 
     async def _tell(self, attempt: Attempt, told: Advice) -> Advice:
         question = messages.advice(attempt, told)
@@ -89,15 +98,27 @@ class Advices:
         return await self._settle(attempt, told, fields["39"])
 
     async def _settle(self, attempt: Attempt, told: Advice, response: str) -> Advice:
-        state = "accepted" if response == messages.ACCEPTED else "refused"
-        answered = msgspec.structs.replace(told, state=state, response=response)
+        """Record the answer.
+
+        Nobody waits for the disk where the acquirer accepted: after a power loss the advice still waits,
+        is told again, and gets the same answer.
+        """
+        accepted = response == messages.ACCEPTED
+        answered = msgspec.structs.replace(
+            told, state="accepted" if accepted else "refused", response=response
+        )
+        if accepted:
+            self._scheduling.spawn(self._record(attempt, answered), "advice answered")
+            return answered
+        self._log.error("advice refused", kind=told.kind, reference=attempt.reference, response=response)
+        await self._record(attempt, answered)
+        if told.kind == "capture":
+            self.watch(attempt.attempt_id, "reversal")
+        return answered
+
+    async def _record(self, attempt: Attempt, answered: Advice) -> None:
         await self._store.transact(lambda db: transitions.record_answer(db, attempt, answered))
         crash_point("processor.advice.settled")
-        if state == "refused":
-            if told.kind == "capture":
-                self.watch(attempt.attempt_id, "reversal")
-            self._log.error("advice refused", kind=told.kind, reference=attempt.reference, response=response)
-        return answered
 
     def _postpone(self, key: Key) -> None:
         _, wait = self._due.get(key, (0.0, FIRST_REPEAT_SECONDS))

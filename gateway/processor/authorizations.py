@@ -15,7 +15,7 @@ from events.crash import crash_point, declare
 from gateway.errors import InvalidRequestError, ProcessorUnavailableError
 from gateway.processor import attempts, messages, transitions
 from gateway.processor.advices import Advices
-from gateway.processor.attempts import Attempt
+from gateway.processor.attempts import Advice, Attempt
 from gateway.processor.declines import PROCESSING_ERROR, decline_code
 from gateway.processor.errors import (
     AcquirerSilentError,
@@ -91,7 +91,7 @@ class CardProcessor:
         try:
             settled = await self._send(begun.attempt, begun.card, request.occurred_at)
         except (AcquirerSilentError, MisfitAnswerError):
-            return _answer(request.attempt_id, await self._reverse_durably(begun.attempt, "0420"))
+            return _answer(request.attempt_id, await self._reverse_later(begun.attempt))
         await self._store.transact(lambda db: attempts.settle(db, settled))
         crash_point("processor.outcome.committed")
         return _answer(request.attempt_id, settled)
@@ -99,7 +99,7 @@ class CardProcessor:
     async def _known(self, attempt: Attempt) -> ProcessorAnswer:
         """A repeated question. One still `sending` here was left so by a failed write: it is in doubt."""
         if attempt.status == "sending":
-            attempt = await self._reverse_durably(attempt, "0420")
+            attempt = await self._reverse_later(attempt)
         return _answer(attempt.attempt_id, attempt)
 
     async def _send(self, attempt: Attempt, sealed: SealedCard | None, moment: datetime) -> Attempt:
@@ -121,46 +121,53 @@ class CardProcessor:
         return msgspec.structs.replace(attempt, status="approved", approval_code=fields.get("38"))
 
     async def _capture(self, attempt_id: str, request: CaptureRequest) -> ProcessorAnswer:
-        attempt = await self._store.transact(lambda db: transitions.begin_capture(db, attempt_id, request))
-        if attempt is None or attempt.status != "approved":
+        attempt, told = await self._store.transact(
+            lambda db: transitions.begin_capture(db, attempt_id, request)
+        )
+        if attempt is None or told is None:
             return _answer(attempt_id, attempt)
         crash_point("processor.capture.committed")
-        return await self._delivered(attempt_id, "capture")
+        return _after_capture(attempt, await self._advices.tell(attempt, told))
 
     async def _reverse(self, attempt_id: str, request: ReversalRequest) -> ProcessorAnswer:
         attempt, capturing = await self._store.transact(lambda db: transitions.find_or_bury(db, attempt_id))
         crash_point("processor.tombstone.committed")
         if capturing:
-            return await self._delivered(attempt_id, "capture")
+            return _after_capture(attempt, await self._advices.deliver(attempt_id, "capture"))
         if attempt.status == "sending":
-            attempt = await self._reverse_durably(attempt, "0420")
+            attempt = await self._reverse_later(attempt)
         elif attempt.status == "approved":
-            attempt = await self._reverse_durably(attempt, "0400", request.occurred_at)
-            await self._advices.deliver(attempt_id, "reversal")
+            attempt = await self._reverse_now(attempt, request.occurred_at)
         return _answer(attempt_id, attempt)
-
-    async def _delivered(self, attempt_id: str, kind: attempts.AdviceKind) -> ProcessorAnswer:
-        """The attempt once its advice is answered; raises `ProcessorUnavailableError` while it is not."""
-        if not await self._advices.deliver(attempt_id, kind):
-            raise ProcessorUnavailableError("The acquirer has not confirmed yet. Ask again.")
-        return await self.find(attempt_id)
 
     async def _reverse_if_in_doubt(self, attempt_id: str) -> None:
         attempt = await self._store.transact(lambda db: attempts.find(db, attempt_id))
         if attempt is not None and attempt.status == "sending":
-            await self._reverse_durably(attempt, "0420")
+            await self._reverse_later(attempt)
 
-    async def _reverse_durably(
-        self, attempt: Attempt, first_type: str, moment: datetime | None = None
-    ) -> Attempt:
-        """Reversed for good; the acquirer hears of it until it answers."""
-        reversed_attempt = msgspec.structs.replace(attempt, status="reversed")
-        await self._store.transact(
-            lambda db: transitions.begin_reversal(db, reversed_attempt, first_type, moment)
-        )
+    async def _reverse_later(self, attempt: Attempt) -> Attempt:
+        """Reversed for good; the acquirer hears of it in a moment, and until it answers."""
+        settled, _ = await self._store.transact(lambda db: transitions.begin_reversal(db, attempt))
         crash_point("processor.reversal.committed")
         self._advices.watch(attempt.attempt_id, "reversal")
-        return reversed_attempt
+        return settled
+
+    async def _reverse_now(self, attempt: Attempt, moment: datetime) -> Attempt:
+        """Reversed for good; the acquirer is told at once, and again later if it does not answer."""
+        settled, told = await self._store.transact(lambda db: transitions.begin_reversal(db, attempt, moment))
+        crash_point("processor.reversal.committed")
+        await self._advices.tell(settled, told)
+        return settled
+
+
+def _after_capture(attempt: Attempt, told: Advice) -> ProcessorAnswer:
+    """Where the attempt stands after its capture was told; raises while the acquirer has not answered."""
+    if told.state == "waiting":
+        raise ProcessorUnavailableError("The acquirer has not confirmed yet. Ask again.")
+    if told.state == "refused":
+        return _answer(attempt.attempt_id, msgspec.structs.replace(attempt, status="reversed"))
+    captured = msgspec.structs.replace(attempt, status="captured", captured_minor=told.amount_minor)
+    return _answer(attempt.attempt_id, captured)
 
 
 def _declined(attempt: Attempt, code: str) -> Attempt:

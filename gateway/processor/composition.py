@@ -55,7 +55,7 @@ def assemble(
     """Wire the parts; nothing opens and nothing runs yet. Call `cards.recover()` before the first request."""
     turns = Turns(scheduling)
     security_codes = SecurityCodes(clock)
-    advices = Advices(store=store, network=network, turns=turns, clock=clock)
+    advices = Advices(store=store, network=network, turns=turns, clock=clock, scheduling=scheduling)
     cards = CardProcessor(
         store=store,
         network=network,

@@ -13,12 +13,15 @@ from gateway.processor_port import AuthorizationRequest, CaptureRequest
 
 
 class Begun(msgspec.Struct, frozen=True):
+    """An attempt as it was found or begun, with the card to charge."""
+
     attempt: Attempt
     card: SealedCard | None
     known: bool
 
 
 def begin(database: sqlite3.Connection, request: AuthorizationRequest) -> Begun:
+    """Begin an attempt that was never heard of; nothing may leave before this is durable."""
     known = attempts.find(database, request.attempt_id)
     if known is not None:
         return Begun(known, None, True)
@@ -39,45 +42,57 @@ def begin(database: sqlite3.Connection, request: AuthorizationRequest) -> Begun:
     return Begun(attempt, attempts.find_card(database, request.token), False)
 
 
-def begin_capture(database: sqlite3.Connection, attempt_id: str, request: CaptureRequest) -> Attempt | None:
+def begin_capture(
+    database: sqlite3.Connection, attempt_id: str, request: CaptureRequest
+) -> tuple[Attempt | None, Advice | None]:
+    """The attempt, and the advice to tell now where there is something to capture.
+
+    One that waits already is told once more, with its own amount.
+    """
     attempt = attempts.find(database, attempt_id)
     if attempt is None or attempt.status != "approved":
-        return attempt
-    if attempts.find_advice(database, attempt_id, "capture") is None:
-        if not 0 < request.amount_minor <= attempt.amount_minor:
-            raise InvalidRequestError(
-                "The amount to capture is more than what was authorized.",
-                code="amount_too_large",
-                param="amount_minor",
-            )
-        told = Advice(
-            attempt_id=attempt_id,
-            kind="capture",
-            first_type="0220",
-            amount_minor=request.amount_minor,
-            stan=attempts.next_stan(database, messages.STAN_MAX),
-            transmitted_at=messages.transmitted_at(request.occurred_at),
-            transmissions=0,
+        return attempt, None
+    if attempts.find_advice(database, attempt_id, "capture") is not None:
+        return attempt, count_transmission(database, attempt_id, "capture")[1]
+    if not 0 < request.amount_minor <= attempt.amount_minor:
+        raise InvalidRequestError(
+            "The amount to capture is more than what was authorized.",
+            code="amount_too_large",
+            param="amount_minor",
         )
-        attempts.insert_advice(database, told)
-    return attempt
+    told = Advice(
+        attempt_id=attempt_id,
+        kind="capture",
+        first_type="0220",
+        amount_minor=request.amount_minor,
+        stan=attempts.next_stan(database, messages.STAN_MAX),
+        transmitted_at=messages.transmitted_at(request.occurred_at),
+        transmissions=1,
+    )
+    attempts.insert_advice(database, told)
+    return attempt, told
 
 
 def begin_reversal(
-    database: sqlite3.Connection, attempt: Attempt, first_type: str, moment: datetime | None
-) -> None:
-    """Record a reversal to be told; `moment` None repeats the time of the authorization."""
-    attempts.settle(database, attempt)
+    database: sqlite3.Connection, attempt: Attempt, moment: datetime | None = None
+) -> tuple[Attempt, Advice]:
+    """The attempt reversed for good, and what the acquirer must hear of it.
+
+    With a `moment` someone waits, and a 0400 is told at once; without, a 0420 is told when its turn comes,
+    under the time of the authorization.
+    """
+    settled = attempts.settle(database, msgspec.structs.replace(attempt, status="reversed"))
     told = Advice(
         attempt_id=attempt.attempt_id,
         kind="reversal",
-        first_type=first_type,
+        first_type="0420" if moment is None else "0400",
         amount_minor=attempt.amount_minor,
         stan=attempts.next_stan(database, messages.STAN_MAX),
         transmitted_at=attempt.transmitted_at if moment is None else messages.transmitted_at(moment),
-        transmissions=0,
+        transmissions=0 if moment is None else 1,
     )
     attempts.insert_advice(database, told)
+    return settled, told
 
 
 def find_or_bury(database: sqlite3.Connection, attempt_id: str) -> tuple[Attempt, bool]:
@@ -125,4 +140,4 @@ def record_answer(database: sqlite3.Connection, attempt: Attempt, told: Advice) 
         captured = msgspec.structs.replace(attempt, status="captured", captured_minor=told.amount_minor)
         attempts.settle(database, captured)
     else:
-        begin_reversal(database, msgspec.structs.replace(attempt, status="reversed"), "0420", None)
+        begin_reversal(database, attempt)
