@@ -18,7 +18,6 @@ from gateway.scheduling import Scheduling
 
 declare(
     {
-        "processor.advice.counted": "one more transmission of an advice is durable, it has not left",
         "processor.advice.answered": "the acquirer has answered an advice, the answer is nowhere yet",
         "processor.advice.settled": "the answer to an advice is durable, nobody was told",
     }
@@ -70,7 +69,6 @@ class Advices:
         attempt, told = await self._store.transact(
             lambda db: transitions.count_transmission(db, attempt_id, kind)
         )
-        crash_point("processor.advice.counted")
         return await self.tell(attempt, told)
 
     async def tell(self, attempt: Attempt, told: Advice) -> Advice:
