@@ -16,7 +16,14 @@ class Delivered(NamedTuple):
     reason: str | None = None
 
 
-Batch = list[Delivered]
+class Batch(NamedTuple):
+    """Records in the order in which a flow takes them in.
+
+    `labels_until_us`: every label up to that event time has been delivered by now (None: nobody knows).
+    """
+
+    delivered: list[Delivered]
+    labels_until_us: int | None = None
 
 
 def delivered(record: Record) -> Delivered:

@@ -1,16 +1,14 @@
 """The program of the risk flow: `python -m pipelines.risk --home DIR --log URL`, until SIGTERM."""
 
 import argparse
-import json
 import signal
-import sys
 import threading
 from pathlib import Path
 
-from models.engine import Engine
-
 from events.clock import SystemClock
 from events.log import open_log
+from models.engine import Engine
+from pipelines.readiness import announce
 from pipelines.risk_flow import Parts, run
 from pipelines.risk_step import RiskStep
 
@@ -25,15 +23,10 @@ def main(arguments: list[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
     log = open_log(given.log)
     try:
-        run(Parts(log, given.home / "risk", SystemClock(), lambda: RiskStep(Engine())), stop, announced)
+        parts = Parts(log, given.home / "risk", SystemClock(), lambda: RiskStep(Engine()))
+        run(parts, stop, lambda: announce("pipelines.risk"))
     finally:
         log.close()
-
-
-def announced() -> None:
-    """Say on standard output that the program is ready."""
-    sys.stdout.write(json.dumps({"ready": "pipelines.risk"}) + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import itemgetter
 from pathlib import Path
+from queue import Queue
 
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow
@@ -23,7 +24,7 @@ from pipelines.order import OrderJournal
 from pipelines.refusals import dead_letter
 from pipelines.risk_step import Answers, RiskStep
 from pipelines.sink import SIDE_PART, Reply, ReplySink, partition_key
-from pipelines.source import Feed, LogSource
+from pipelines.source import Feed, LogSource, Told
 from pipelines.state_store import StateStore
 
 TOPICS = ("controls", "models", "accounts", "payments", "labels", "assessments")
@@ -47,6 +48,7 @@ class Parts:
     clock: Clock
     new_step: Callable[[], RiskStep]
     epoch_seconds: float = EPOCH_SECONDS
+    script: "Queue[Told] | None" = None
 
 
 class _Logic(StatefulBatchLogic[Batch, Routed, int]):
@@ -60,7 +62,7 @@ class _Logic(StatefulBatchLogic[Batch, Routed, int]):
 
     def on_batch(self, values: list[Batch]) -> tuple[Iterable[Routed], bool]:
         now = self._clock.now()
-        answers = [self._step.handle(batch, now) for batch in values]
+        answers = [self._step.handle(batch.delivered, now) for batch in values]
         self._spill(sum(len(answer.decisions) for answer in answers))
         return [routed(answer, now) for answer in answers], StatefulBatchLogic.RETAIN
 
@@ -109,7 +111,9 @@ def run(parts: Parts, stop: threading.Event, ready: Callable[[], None]) -> None:
     journal = OrderJournal(parts.home / "order.sqlite")
     store = StateStore(parts.home / "state.sqlite")
     sink = ReplySink(parts.log, "decisions")
-    source = LogSource(Feed(parts.log, TOPICS, FIRST, stop=stop, ready=ready), journal)
+    source = LogSource(
+        Feed(parts.log, TOPICS, FIRST, journal=journal, script=parts.script, stop=stop, ready=ready)
+    )
     try:
         cli_main(
             risk_flow(parts, source, sink, store),

@@ -6,10 +6,12 @@ Topics that must come first (controls, models) are read to their present ends be
 """
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from queue import Empty, Queue
 from threading import Event as Flag
-from typing import Any
+from typing import Any, NamedTuple
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
@@ -30,13 +32,27 @@ ONLY_PART = "0"
 """The one partition of a flow with one worker."""
 
 
+class Told(NamedTuple):
+    """One batch that someone else puts together: which records, in which order, and what is known by then."""
+
+    runs: Sequence[Run]
+    labels_until_us: int | None = None
+
+
 @dataclass(frozen=True)
 class Feed:
-    """What a flow reads: `first` to their ends at start, then all together."""
+    """What a flow reads: topics, of which `first` come first; where it starts when it has nothing to resume.
+
+    `journal` None: the order after a restart may be another one. `script`: batches are not read as they come
+    but as this queue says.
+    """
 
     log: Log
     topics: Sequence[str]
     first: Sequence[str] = ()
+    start: Mapping[str, int] = field(default_factory=dict)
+    journal: OrderJournal | None = None
+    script: "Queue[Told] | None" = None
     part: str = ONLY_PART
     stop: Flag = field(default_factory=Flag)
     ready: Callable[[], None] = lambda: None
@@ -48,23 +64,22 @@ Positions = dict[TopicPartition, int]
 class LogSource(FixedPartitionedSource[tuple[str, Batch], dict[str, Any]]):
     """The source of a flow. `ready` is called once, when live reading begins; `stop` ends it cleanly."""
 
-    def __init__(self, feed: Feed, journal: OrderJournal) -> None:
+    def __init__(self, feed: Feed) -> None:
         self._feed = feed
-        self._journal = journal
 
     def list_parts(self) -> list[str]:
         return [self._feed.part]
 
     def build_part(self, step_id: str, for_part: str, resume_state: dict[str, Any] | None) -> "_Part":
         del step_id, for_part
-        return _Part(self._feed, self._journal, resume_state)
+        return _Part(self._feed, resume_state)
 
 
 class _Part(StatefulSourcePartition[tuple[str, Batch], dict[str, Any]]):
-    def __init__(self, feed: Feed, journal: OrderJournal, resumed: dict[str, Any] | None) -> None:
+    def __init__(self, feed: Feed, resumed: dict[str, Any] | None) -> None:
         self._feed = feed
-        self._journal = journal
-        self._positions = start_positions(feed, resumed["positions"] if resumed else {})
+        self._journal = feed.journal
+        self._positions = start_positions(feed, resumed["positions"] if resumed else feed.start)
         self._number = int(resumed["batch"]) if resumed else 0
         self._saved: deque[int] = deque()
         self._batches = self._phases()
@@ -72,50 +87,48 @@ class _Part(StatefulSourcePartition[tuple[str, Batch], dict[str, Any]]):
     def next_batch(self) -> list[tuple[str, Batch]]:
         if self._feed.stop.is_set():
             raise StopIteration
-        records = next(self._batches)
-        if not records:
+        batch = next(self._batches)
+        if batch is None:
             return []
         self._number += 1
-        return [(self._feed.part, [delivered(record) for record in records])]
+        return [(self._feed.part, batch)]
 
     def snapshot(self) -> dict[str, Any]:
         self._saved.append(self._number)
-        if len(self._saved) > UNDO_VERSIONS:
+        if self._journal is not None and len(self._saved) > UNDO_VERSIONS:
             self._journal.forget(self._saved.popleft())
         return {"positions": written_positions(self._positions), "batch": self._number}
 
     def close(self) -> None:
         self._batches.close()
 
-    def _phases(self) -> Generator[list[Record], None, None]:
-        yield from self._recorded()
+    def _phases(self) -> Generator[Batch | None, None, None]:
+        """Batches, or None where there is nothing to read just now."""
+        if self._journal is not None:
+            yield from self._again(Told(runs) for runs in self._journal.after(self._number))
+        if self._feed.script is not None:
+            self._feed.ready()
+            yield from self._again(_as_it_comes(self._feed.script))
+            return
         yield from self._caught_up()
         self._feed.ready()
-        reader = self._feed.log.reader(self._positions)
-        try:
+        with closing(self._feed.log.reader(self._positions)) as reader:
             while True:
                 yield self._noted(reader.poll(BATCH_RECORDS, 0.0))
-        finally:
-            reader.close()
 
-    def _recorded(self) -> Iterator[list[Record]]:
-        """What was read before the crash but after the epoch that the flow resumes from, as it was."""
-        batches = self._journal.after(self._number)
-        if not batches:
-            return
-        reader = self._feed.log.reader(self._positions)
-        ahead = _ReadAhead(reader)
-        try:
-            for runs in batches:
-                records: list[Record] = []
-                for run in runs:
-                    records.extend(ahead.take(run))
+    def _again(self, batches: Iterable[Told | None]) -> Iterator[Batch | None]:
+        """Batches of exactly these records in exactly this order."""
+        with closing(self._feed.log.reader(self._positions)) as reader:
+            ahead = _ReadAhead(reader)
+            for told in batches:
+                if told is None:
+                    yield None
+                    continue
+                records = [record for run in told.runs for record in ahead.take(run)]
                 self._advance(records)
-                yield records
-        finally:
-            reader.close()
+                yield Batch([delivered(record) for record in records], told.labels_until_us)
 
-    def _caught_up(self) -> Iterator[list[Record]]:
+    def _caught_up(self) -> Iterator[Batch | None]:
         """The topics that come first, up to where they end now."""
         ends = {
             TopicPartition(topic, number): end
@@ -123,26 +136,33 @@ class _Part(StatefulSourcePartition[tuple[str, Batch], dict[str, Any]]):
             for number, end in enumerate(self._feed.log.ends(topic))
         }
         start = {place: self._positions[place] for place in ends}
-        reader = self._feed.log.reader(start)
-        try:
+        with closing(self._feed.log.reader(start)) as reader:
             while any(self._positions[place] < end for place, end in ends.items()):
-                records = reader.poll(BATCH_RECORDS, CATCH_UP_WAIT_SECONDS)
-                if not records:
+                batch = self._noted(reader.poll(BATCH_RECORDS, CATCH_UP_WAIT_SECONDS))
+                if batch is None:
                     # Only gaps are left: records that compaction took away.
                     return
-                yield self._noted(records)
-        finally:
-            reader.close()
+                yield batch
 
-    def _noted(self, records: list[Record]) -> list[Record]:
-        if records:
+    def _noted(self, records: list[Record]) -> Batch | None:
+        if not records:
+            return None
+        if self._journal is not None:
             self._journal.note(self._number + 1, runs_of(records))
-            self._advance(records)
-        return records
+        self._advance(records)
+        return Batch([delivered(record) for record in records])
 
     def _advance(self, records: Sequence[Record]) -> None:
         for record in records:
             self._positions[TopicPartition(record.topic, record.partition)] = record.offset + 1
+
+
+def _as_it_comes(script: "Queue[Told]") -> Iterator[Told | None]:
+    while True:
+        try:
+            yield script.get_nowait()
+        except Empty:
+            yield None
 
 
 class _ReadAhead:

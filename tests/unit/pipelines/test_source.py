@@ -17,13 +17,14 @@ TOPICS = ("controls", "labels", "assessments")
 
 
 def part(log: MemoryLog, home: Path, resumed: dict[str, Any] | None = None) -> Any:
-    source = LogSource(Feed(log, TOPICS, ("controls",)), OrderJournal(home / "order.sqlite"))
+    journal = OrderJournal(home / "order.sqlite")
+    source = LogSource(Feed(log, TOPICS, ("controls",), journal=journal))
     return source.build_part("log", ONLY_PART, resumed)
 
 
 def read(source: Any, polls: int = 20) -> list[tuple[str, int, int]]:
     batches = [batch for _ in range(polls) for _, batch in source.next_batch()]
-    return [tuple(one.record.position) for batch in batches for one in batch]
+    return [tuple(one.record.position) for batch in batches for one in batch.delivered]
 
 
 def test_controls_are_read_before_anything_else(tmp_path: Path) -> None:
@@ -57,10 +58,10 @@ def test_what_was_read_after_the_snapshot_comes_again_in_the_same_batches_and_or
     batches = []
     for number in (3, 1, 2, 6, 5):
         log.append([asked(assessment(number))])
-        batches += [[one.record for one in batch] for _, batch in first.next_batch()]
+        batches += [[one.record for one in batch.delivered] for _, batch in first.next_batch()]
 
     again = part(log, tmp_path, saved)
-    repeated = [[one.record for one in batch] for _ in range(5) for _, batch in again.next_batch()]
+    repeated = [[one.record for one in batch.delivered] for _ in range(5) for _, batch in again.next_batch()]
 
     assert repeated == batches
 

@@ -1,0 +1,43 @@
+"""The program of the learner: `python -m pipelines.learning --home DIR --log URL`, until SIGTERM."""
+
+import argparse
+import os
+import signal
+import threading
+from pathlib import Path
+
+from events.clock import SystemClock
+from events.log import open_log
+from models.learning import Learner
+from pipelines.learning_flow import LearningParts, run
+from pipelines.learning_step import LearningStep
+from pipelines.learning_store import LearningStore
+from pipelines.readiness import announce
+
+NICENESS = 10
+"""Nobody waits for the learner, while customers wait for the programs beside it."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Composes the parts, says when it is ready, ends cleanly at SIGTERM."""
+    parser = argparse.ArgumentParser(
+        prog="pipelines.learning", description="Learn from labels as they come in."
+    )
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--log", required=True, help="sqlite:///PATH or kafka://HOST:PORT")
+    given = parser.parse_args(arguments)
+    os.nice(NICENESS)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
+    log = open_log(given.log)
+    store = LearningStore(given.home / "learning" / "learning.sqlite")
+    step = LearningStep(Learner(store), store)
+    try:
+        run(LearningParts(log, SystemClock(), store, step), stop, lambda: announce("pipelines.learning"))
+    finally:
+        store.close()
+        log.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""The learner's step: events in, matured labels and model snapshots out, through the store's outbox.
+
+Decisions bring features as scored, captures say which payments are real, labels teach. Event time advances
+with the events of payments and labels themselves; what nobody reported within its horizon then becomes a
+genuine label, published like any other and learned when it comes back from the log.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from events.codec import encode
+from events.log.port import Outgoing
+from events.types import DecisionMade, LabelReported, ModelPublished, PaymentCaptured
+from models.features import FEATURES_VERSION
+from models.learning import Learner
+from models.observations import Label, ModelSnapshot
+from models.scored import Scored
+from models.windows import HOUR_US
+from pipelines import observe
+from pipelines.delivery import Batch
+from pipelines.learning_store import LearningStore
+from pipelines.refusals import dead_letter
+
+VERSIONS_KEPT = {"online": 240, "batch": 24, "challenger": 2, "anomaly": 2}
+"""Snapshots of a kind that stay in the compacted topic: the online ones for ten days of hourly cuts, so that
+decisions of that time can be made again; a challenger decides nothing, so only its newest matter."""
+
+MATURING_US = HOUR_US
+"""Event time between two looks for payments that have matured."""
+
+
+class LearningStep:
+    """Everything is put into the store's open transaction; `commit` makes it durable."""
+
+    def __init__(self, learner: Learner, store: LearningStore, matures: bool = True) -> None:
+        """`matures` False: someone else says what matured."""
+        self._learner = learner
+        self._store = store
+        self._matures = matures
+        self._positions = store.positions()
+        self._now_us = 0
+        self._looked_us = 0
+        self.publishes = False
+        """Whether something to be published waits for the next commit."""
+        kept = store.learner()
+        if kept is not None:
+            learner.load(kept[0])
+            self._now_us = kept[1]
+
+    def handle(self, batch: Batch, at: datetime) -> None:
+        """Take a batch in; `at` is the learner's own time, for what it refuses."""
+        scored: list[Scored] = []
+        captured: list[tuple[str, int]] = []
+        for record, event, reason in batch.delivered:
+            self._positions[f"{record.topic}/{record.partition}"] = record.offset + 1
+            if isinstance(event, DecisionMade):
+                scored += _scored(event)
+            elif isinstance(event, PaymentCaptured):
+                self._reach(observe.microseconds(event.occurred_at))
+                captured.append((event.payment_id, observe.microseconds(event.occurred_at)))
+            elif isinstance(event, LabelReported):
+                self._take_in(scored)
+                scored = []
+                self._note_label(observe.label(event))
+            elif reason is not None and record.topic == "decisions":
+                self._publish([dead_letter(record, reason, at)])
+        self._take_in(scored)
+        self._store.note_captured(captured)
+        if batch.labels_until_us is not None:
+            self._publish_models(self._learner.cut(batch.labels_until_us))
+        self._mature()
+
+    def commit(self) -> None:
+        """Make all of it durable."""
+        self._store.commit(self._learner.encode(), self._now_us, self._positions)
+        self.publishes = False
+
+    def _take_in(self, scored: list[Scored]) -> None:
+        if scored:
+            self._reach(max(payment.occurred_at_us for payment in scored))
+            self._learner.note_scored(scored)
+
+    def _note_label(self, label: Label) -> None:
+        self._reach(label.arrived_at_us)
+        self._publish_models(self._learner.note_label(label))
+
+    def _reach(self, at_us: int) -> None:
+        self._now_us = max(self._now_us, at_us)
+
+    def _mature(self) -> None:
+        if not self._matures or self._now_us < self._looked_us + MATURING_US:
+            return
+        self._looked_us = self._now_us
+        labels = self._learner.matured(self._now_us)
+        self._store.note_matured(label.payment_id for label in labels)
+        self._publish([_reported(label) for label in labels])
+
+    def _publish_models(self, snapshots: Iterable[ModelSnapshot]) -> None:
+        self._publish([record for one in snapshots for record in published(one, self._positions)])
+
+    def _publish(self, records: Sequence[Outgoing]) -> None:
+        if records:
+            self._store.publish(records)
+            self.publishes = True
+
+
+def published(snapshot: ModelSnapshot, positions: dict[str, int]) -> list[Outgoing]:
+    """The snapshot under a key of its own, and the end of the oldest one kept.
+
+    Keys are `NAME@VERSION`: compaction keeps a stretch of versions, so that a recent decision can be made
+    again, and a new reader still finds the newest of each.
+    """
+    key, from_when = _key(snapshot.name, snapshot.version), observe.moment(snapshot.in_force_from_us)
+    event = ModelPublished(
+        id=observe.derived_id("model", key.decode(), from_when),
+        occurred_at=from_when,
+        name=snapshot.name,
+        kind=snapshot.kind,
+        version=snapshot.version,
+        learned_to=dict(positions),
+        labels=snapshot.labels,
+        state=snapshot.state,
+    )
+    records = [Outgoing("models", key, encode(event))]
+    ended = snapshot.version - VERSIONS_KEPT[snapshot.kind]
+    if ended > 0:
+        records.append(Outgoing("models", _key(snapshot.name, ended), None))
+    return records
+
+
+def _key(name: str, version: int) -> bytes:
+    return f"{name}@{version}".encode()
+
+
+def _scored(event: DecisionMade) -> list[Scored]:
+    """A vector of another catalogue can't be learned by this one's models."""
+    if event.versions.features != FEATURES_VERSION:
+        return []
+    return [Scored(event.payment_id, observe.microseconds(event.occurred_at), event.features)]
+
+
+def _reported(label: Label) -> Outgoing:
+    at = observe.moment(label.arrived_at_us)
+    event = LabelReported(
+        id=observe.derived_id("matured", label.payment_id, at),
+        occurred_at=at,
+        payment_id=label.payment_id,
+        kind="matured",
+        source=label.source,
+        fraud=label.fraud,
+    )
+    return Outgoing("labels", label.payment_id.encode(), encode(event))
