@@ -8,13 +8,17 @@ import asyncio
 import json
 import signal
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from simulator.traffic.client import Client
-from simulator.traffic.month import plan
+from simulator.traffic.month import START, plan
 from simulator.traffic.population import MERCHANTS
 from simulator.traffic.run import IN_FLIGHT_MAX, Run
+
+REPORTS_LAST = timedelta(days=21)
+"""A report comes at most this long after its payment."""
 
 
 def record(line: dict[str, Any]) -> None:
@@ -23,14 +27,27 @@ def record(line: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
+def start_after(newest: datetime | None) -> datetime:
+    """A month on a platform that has lived one already begins when that one's last reports have come.
+
+    >>> start_after(datetime(2026, 2, 3, 17, 30, tzinfo=UTC))
+    datetime.datetime(2026, 2, 24, 0, 0, tzinfo=datetime.timezone.utc)
+    """
+    if newest is None:
+        return START
+    day_after = datetime.combine(newest.date(), datetime.min.time(), UTC) + REPORTS_LAST
+    return max(START, day_after)
+
+
 async def main(arguments: argparse.Namespace) -> None:
     """Plan the month, say how large it is, and live it; SIGTERM breaks it off cleanly."""
     keys = arguments.api_keys.read_text().split()
     if len(keys) != len(MERCHANTS):
         raise SystemExit(f"{arguments.api_keys} has {len(keys)} keys, not {len(MERCHANTS)}")
-    month = plan(arguments.seed, round(arguments.seconds * arguments.rate))
-    record({"ready": "simulator.traffic", "purchases": month.purchases, "steps": len(month.steps)})
     async with Client(arguments.api, arguments.processor, arguments.ca, keys, IN_FLIGHT_MAX) as client:
+        start = start_after(await client.newest_payment())
+        month = plan(arguments.seed, round(arguments.seconds * arguments.rate), start)
+        record({"ready": "simulator.traffic", "purchases": month.purchases, "steps": len(month.steps)})
         living = asyncio.create_task(
             Run(month, client, record, arguments.seconds, arguments.seed).live(), name="month"
         )

@@ -7,7 +7,7 @@ import ssl
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -72,6 +72,15 @@ class Client:
         confirm = f"/v1/payment_intents/{created.body['id']}/confirm"
         answer = await self._post(confirm, {"payment_method": token.body["id"]}, step.merchant, step.at)
         return Paid(answer, (time.perf_counter() - started) * 1000)
+
+    async def newest_payment(self) -> datetime | None:
+        """When the newest payment of these merchants was made; None where they have none."""
+        found: list[float] = []
+        for key in self._keys:
+            headers = {"Authorization": f"Bearer {key}"}
+            page = read(await self._api.get("/v1/payment_intents", params={"limit": 1}, headers=headers))
+            found += [intent["created"] for intent in page.body.get("data", [])]
+        return datetime.fromtimestamp(max(found), UTC) if found else None
 
     async def capture(self, step: Purchase, payment: str) -> Answer:
         return await self._post(f"/v1/payment_intents/{payment}/capture", {}, step.merchant, step.at)
