@@ -15,9 +15,10 @@ from sqlalchemy import Connection, insert, select, update
 from events.clock import Clock
 from events.codec import decode
 from events.crash import crash_point, declare
+from events.dead_letters import dead_letter_of
 from events.errors import LogUnavailableError, PositionLostError, UnreadableEventError
 from events.log.port import Log, Reader, Record, TopicPartition
-from events.types import DeadLetter, DecisionMade
+from events.types import DecisionMade
 from gateway.errors import UnavailableError
 from gateway.facts import Facts
 from gateway.outbox import Relay
@@ -140,17 +141,7 @@ class DecisionTail:
         await persistently(self._scheduling, lambda: self._deal(decision))
 
     async def _bury(self, record: Record, reason: str) -> None:
-        at = self._clock.now()
-        letter = DeadLetter(
-            id=self._facts.event_id(at),
-            occurred_at=at,
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            reason=reason,
-            key=record.key,
-            value=record.value,
-        )
+        letter = dead_letter_of(record, reason, now=self._clock.now())
         await self._store.write(lambda c: self._facts.record(c, "dead-letters", record.topic, letter))
         self._relay.nudge()
 
