@@ -33,6 +33,9 @@ declare(
 )
 
 CONNECT_SECONDS_MAX = 3.0
+REST_SECONDS = 0.25
+"""How long nobody tries again after a connection that failed."""
+
 ANSWER_SECONDS_MAX = 8.0
 ECHO_EVERY_SECONDS = 30.0
 
@@ -69,6 +72,7 @@ class AcquirerLink:
         self._opening = asyncio.Lock()
         self._open: _Connection | None = None
         self._own_stan = 0
+        self._rests_until = float("-inf")
         self._log = structlog.get_logger("processor")
 
     async def exchange(self, message: bytes) -> bytes:
@@ -106,7 +110,14 @@ class AcquirerLink:
     async def _connection(self) -> _Connection:
         async with self._opening:
             if self._open is None:
-                self._open = await self._connect()
+                # Those that queue behind a failed attempt share its failure instead of each waiting anew.
+                if self._clock.monotonic() < self._rests_until:
+                    raise AcquirerUnreachableError("there was no connection a moment ago")
+                try:
+                    self._open = await self._connect()
+                except AcquirerUnreachableError:
+                    self._rests_until = self._clock.monotonic() + REST_SECONDS
+                    raise
                 self._scheduling.spawn(self._keep_alive(self._open), "acquirer echo")
             return self._open
 

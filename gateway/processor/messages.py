@@ -17,9 +17,6 @@ from gateway.processor.vault import CardData
 ACQUIRER_ID = "400001"
 TERMINAL_ID = "WEIR0001"
 
-AMOUNT_MINOR_MAX = 10**12 - 1
-"""Field 4 has twelve digits."""
-
 STAN_MAX = 999_999
 _PURCHASE = "000000"
 _CARD_NUMBER_FROM_MERCHANT = "810"

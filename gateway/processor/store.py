@@ -109,9 +109,12 @@ class Store:
         try:
             while self._waiting:
                 together, self._waiting = self._waiting, []
-                results = await self._scheduling.run_blocking(
-                    "processor store", partial(self._commit, together)
-                )
+                try:
+                    results = await self._scheduling.run_blocking(
+                        "processor store", partial(self._commit, together)
+                    )
+                except Exception as error:
+                    results = [error] * len(together)
                 for waiting, result in zip(together, results, strict=True):
                     _tell(waiting.told, result)
         finally:

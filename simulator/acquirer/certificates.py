@@ -1,5 +1,6 @@
 """The network's certificate, as its member's authority issued it: `network.pem`, `network-ca.pem`."""
 
+import os
 import secrets
 import ssl
 from pathlib import Path
@@ -35,6 +36,9 @@ def issuers_secret(home: Path) -> bytes:
     if not path.exists():
         temporary = path.with_suffix(".new")
         temporary.touch(mode=0o600)
-        temporary.write_bytes(secrets.token_bytes(_SECRET_BYTES))
+        with temporary.open("wb") as file:
+            file.write(secrets.token_bytes(_SECRET_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(path)
     return path.read_bytes()

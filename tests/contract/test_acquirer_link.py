@@ -199,6 +199,24 @@ def test_an_acquirer_that_is_not_there_is_unreachable(keys: Path) -> None:
     asyncio.run(run())
 
 
+def test_many_that_wait_for_a_connection_share_its_failure(keys: Path) -> None:
+    attempts = 0
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal attempts
+        attempts += 1
+        writer.close()
+
+    async def run() -> None:
+        async with linked(keys, refuse) as link:
+            asked = [link.exchange(question(n)) for n in range(1, 21)]
+            answers = await asyncio.gather(*asked, return_exceptions=True)
+        assert {type(answer) for answer in answers} == {AcquirerUnreachableError}
+        assert attempts < 20
+
+    asyncio.run(run())
+
+
 def test_the_network_lets_nobody_in_without_a_certificate_of_its_own(keys: Path) -> None:
     stranger = client_context(keys, "api", "internal")
     stranger.load_verify_locations(keys / "processor" / "network-ca.pem")
