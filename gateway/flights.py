@@ -124,11 +124,10 @@ class Flights:
     async def _verdict(self, flight: Flight) -> Verdict:
         attempt = flight.attempt
         seconds = RECOVERY_DEADLINE_SECONDS if flight.recovered else self._deadline_seconds
-        try:
-            decision = await asyncio.wait_for(asyncio.shield(flight.decision), seconds)
-        except TimeoutError:
+        await asyncio.wait({flight.decision}, timeout=seconds)
+        if not flight.decision.done():
             return fallen_back(fallback(attempt.card, attempt.context), attempt.test_risk)
-        return judged(decision, attempt.test_risk)
+        return judged(flight.decision.result(), attempt.test_risk)
 
     async def _never_authorized(self, flight: Flight) -> ProcessorAnswer | None:
         """A flight before a crash may have asked already, on a fallback: what it left is reversed."""

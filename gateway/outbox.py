@@ -6,6 +6,7 @@ log has acknowledged it; a crash in between sends it again, and consumers drop i
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -110,10 +111,9 @@ class Relay:
             del self._forgetting[: len(numbers)]
 
     async def _nudge_or_poll(self) -> None:
-        try:
-            await asyncio.wait_for(self._nudged.wait(), POLL_SECONDS)
-        except TimeoutError:
-            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._nudged.wait()
 
 
 def _delete(numbers: list[int], connection: Connection) -> None:

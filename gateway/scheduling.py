@@ -60,12 +60,11 @@ class _Tasks:
         await asyncio.sleep(seconds)
 
     async def stop(self) -> None:
+        # Again and again: a task may start another, or may have been done with one wait just as it was told.
         while self._running:
-            tasks = list(self._running)
-            for task in tasks:
+            for task in self._running:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            self._running.difference_update(tasks)
+            await asyncio.wait(self._running, timeout=0.2)
 
 
 class ThreadScheduling(_Tasks):
