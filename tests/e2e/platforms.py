@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import signal
 import ssl
 import subprocess
@@ -16,6 +17,7 @@ from typing import Any
 import httpx2
 
 from operations import launch
+from simulator.traffic.population import with_check_digit
 
 START_SECONDS_MAX = 180
 STOP_SECONDS_MAX = 60
@@ -56,16 +58,18 @@ class Up:
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx2.Response:
         return self._send(method, f"{self.api}{path}", body)
 
-    def token(self, number: str = "4242424242424242") -> str:
+    def token(self) -> str:
+        """Of a card never used before: one used often within minutes is held, rightly."""
+        number = with_check_digit(f"40000276{secrets.randbelow(10**7):07}")
         card = {"number": number, "exp_month": 12, "exp_year": 2031, "cvc": "123"}
         response = self._send("POST", f"{self.place('processor')}/v1/tokens", {"card": card})
         assert response.status_code == 200, response.text
         return str(response.json()["id"])
 
-    def pay(self, number: str = "4242424242424242", amount: int = 1999) -> dict[str, Any]:
+    def pay(self) -> dict[str, Any]:
         """Token, intent, confirm; the intent at the end."""
-        token = self.token(number)
-        intent = self.call("POST", "/v1/payment_intents", {"amount": amount, "currency": "eur"}).json()
+        token = self.token()
+        intent = self.call("POST", "/v1/payment_intents", {"amount": 1999, "currency": "eur"}).json()
         confirm = f"/v1/payment_intents/{intent['id']}/confirm"
         response = self.call("POST", confirm, {"payment_method": token})
         assert response.status_code == 200, response.text

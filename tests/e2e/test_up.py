@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -30,10 +31,10 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         yield running
 
 
-def until(condition: Callable[[], bool]) -> None:
+def until(condition: Callable[[], bool], seen: object = None) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
-        assert time.monotonic() < deadline, "waited too long"
+        assert time.monotonic() < deadline, f"waited too long; last seen: {seen}"
         time.sleep(0.05)
 
 
@@ -74,13 +75,17 @@ def test_a_program_that_is_killed_comes_back_and_payments_go_on(platform: Up, na
     until(lambda: platform.programs().get(name, before[name]) != before[name])
     until(lambda: answers(platform))
 
+    last: list[Any] = []
+
     def paid() -> bool:
         try:
-            return platform.pay()["status"] == "succeeded"
-        except (AssertionError, httpx2.TransportError):
+            last[:] = [platform.pay()]
+        except (AssertionError, httpx2.TransportError) as error:
+            last[:] = [error]
             return False
+        return last[0]["status"] == "succeeded"
 
-    until(paid)
+    until(paid, last)
 
 
 def test_the_doctor_finds_a_running_platform_in_order(platform: Up) -> None:
