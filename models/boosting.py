@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_limits
 
 from models.slots import PLACES, Matrix, sequential_sums
 
@@ -74,7 +75,9 @@ def fit(numbers: Matrix, frauds: npt.NDArray[np.bool_], genuine_share: float = G
         early_stopping=False,
         random_state=0,
     )
-    model.fit(numbers[:, columns], frauds)
+    # Sums over threads depend on their number: one thread gives the same bits on every machine.
+    with threadpool_limits(limits=1, user_api="openmp"):
+        model.fit(numbers[:, columns], frauds)
     return exported(model, columns, log(genuine_share))
 
 

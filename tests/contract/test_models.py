@@ -1,0 +1,188 @@
+"""What every model promises: River's own checks, a state without pickle, delayed progressive validation."""
+
+import math
+import random
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import pytest
+from river import checks, evaluate, metrics
+
+from models.anomaly import ColdStart, blended, cold_share
+from models.challenger import Challenger, scaled_logistic
+from models.features import CATALOGUE, POSITIONS, Row
+from models.online import BinnedLogisticRegression, sigmoid
+from models.slots import active_slots, numbers_of, slots_of
+
+
+class _Kept(Protocol):
+    def encode(self) -> bytes: ...
+
+
+def stream(count: int, seed: int = 4) -> Iterator[tuple[dict[str, float], bool]]:
+    """Frauds are large for their card and come in bursts."""
+    chance = random.Random(seed)
+    for _ in range(count):
+        fraud = chance.random() < 0.1
+        yield (
+            {
+                "amount_reference_minor": chance.lognormvariate(8 + fraud, 1),
+                "card_amount_z": chance.gauss(4 if fraud else 0, 1.5),
+                "card_count_1h": float(chance.randrange(1, 6) if fraud else chance.randrange(2)),
+                "hour": float(chance.randrange(24)),
+            },
+            fraud,
+        )
+
+
+def row_of(x: dict[str, float]) -> Row:
+    row: Row = [None] * len(CATALOGUE)
+    for name, value in x.items():
+        row[POSITIONS[name]] = value
+    return row
+
+
+def learned_champion() -> BinnedLogisticRegression:
+    model = BinnedLogisticRegression()
+    for x, y in stream(400):
+        model.learn_one(x, y)
+    return model
+
+
+def learned_challenger() -> Challenger:
+    model = Challenger()
+    for x, y in stream(400):
+        model.learn(row_of(x), y)
+    return model
+
+
+def learned_cold_start() -> ColdStart:
+    model = ColdStart()
+    for x, _ in stream(700):
+        model.assess(row_of(x))
+    return model
+
+
+def river_checks() -> list[Any]:
+    return [
+        pytest.param(model, check, id=f"{name}-{place}-{check.__name__}")
+        for name, model in (("champion", BinnedLogisticRegression()), ("challenger", scaled_logistic()))
+        for place, check in enumerate(checks.yield_checks(model))
+        if check.__name__ not in model._unit_test_skips()
+    ]
+
+
+@pytest.mark.parametrize(("model", "check"), river_checks())
+def test_it_passes_rivers_own_checks(model: Any, check: Callable[[Any], None]) -> None:
+    check(model.clone())
+
+
+@pytest.mark.parametrize(
+    ("model", "decode"),
+    [
+        (learned_champion, BinnedLogisticRegression.decode),
+        (learned_challenger, Challenger.decode),
+        (learned_cold_start, ColdStart.decode),
+    ],
+)
+def test_its_state_goes_through_bytes_and_goes_on_with_the_same_bits(
+    model: Callable[[], _Kept], decode: Callable[[bytes], Any]
+) -> None:
+    kept = model()
+    again = decode(kept.encode())
+
+    assert again.encode() == kept.encode()
+    for x, y in stream(300, seed=8):
+        assert told(kept, x, y) == told(again, x, y)
+    assert again.encode() == kept.encode()
+
+
+def told(model: Any, x: dict[str, float], y: bool) -> float:
+    """A model's answer, and then its lesson."""
+    if isinstance(model, ColdStart):
+        return model.assess(row_of(x))[0]
+    if isinstance(model, Challenger):
+        answer = model.probability(row_of(x))
+        model.learn(row_of(x), y)
+        return answer
+    answer = float(model.predict_proba_one(x)[True])
+    model.learn_one(x, y)
+    return answer
+
+
+def test_the_champion_ranks_under_delayed_progressive_validation() -> None:
+    timed = ((dict(x, moment=n), y) for n, (x, y) in enumerate(stream(3_000)))
+    model = WithoutMoment()
+    found = evaluate.progressive_val_score(
+        timed, model, metrics.ROCAUC(), moment="moment", delay=200, print_every=0
+    )
+
+    assert found.get() > 0.9
+
+
+class WithoutMoment(BinnedLogisticRegression):
+    """The champion, blind to the clock that the evaluation needs."""
+
+    def learn_one(self, x: dict[Any, Any], y: Any) -> None:
+        super().learn_one({name: value for name, value in x.items() if name != "moment"}, y)
+
+    def predict_proba_one(self, x: dict[Any, Any]) -> dict[bool, float]:
+        return super().predict_proba_one({name: value for name, value in x.items() if name != "moment"})
+
+
+def test_the_challenger_ranks_under_delayed_progressive_validation() -> None:
+    pairs = list(stream(3_000))
+    model, area = Challenger(), metrics.ROCAUC()
+    for n, (x, y) in enumerate(pairs):
+        area.update(y, model.probability(row_of(x)))
+        if n >= 200:
+            past, truth = pairs[n - 200]
+            model.learn(row_of(past), truth)
+
+    assert area.get() > 0.85
+
+
+def test_the_champions_rows_and_its_dictionaries_have_the_same_bits() -> None:
+    model = learned_champion()
+    pairs = list(stream(200, seed=3))
+    rows = [row_of(x) for x, _ in pairs]
+    numbers = numbers_of(rows)
+
+    at_once = [sigmoid(logit) for logit in model.logits(numbers, slots_of(rows, numbers)).tolist()]
+    assert at_once == [model.predict_proba_one(x)[True] for x, _ in pairs]
+
+
+def test_a_step_back_undoes_a_step_nearly() -> None:
+    model = learned_champion()
+    x = {"card_amount_z": 3.0, "card_count_1h": 2.0}
+    before = model.predict_proba_one(x)[True]
+    row = row_of(x)
+    slots = active_slots(slots_of([row], numbers_of([row])))[0]
+    model.learn(slots, [0.0], True)
+    moved = model.predict_proba_one(x)[True]
+    model.learn(slots, [0.0], True, weight=-1.0)
+
+    assert abs(model.predict_proba_one(x)[True] - before) < 0.2 * abs(moved - before)
+
+
+def test_the_cold_start_finds_the_unusual_without_a_label() -> None:
+    model = learned_cold_start()
+    usual = model.assess(
+        row_of({"amount_reference_minor": 3_000.0, "card_amount_z": 0.0, "card_count_1h": 0.0})
+    )
+    unusual = model.assess(
+        row_of({"amount_reference_minor": 3e6, "card_amount_z": 12.0, "card_count_1h": 60.0})
+    )
+
+    assert unusual[0] > usual[0]
+    assert unusual[1] > 0 <= usual[1]
+
+
+def test_the_detectors_share_falls_as_labels_come_and_never_below_zero() -> None:
+    assert [cold_share(*told) for told in ((0, 0), (100, 0), (210, 10), (10_000, 500))] == [
+        1.0,
+        1.0,
+        0.5,
+        0.0,
+    ]
+    assert math.isclose(blended(2.0, 3.0, -4.0, 0.25), 0.75 * 2.0 + 0.25 * -1.0)

@@ -1,0 +1,222 @@
+"""What profiles tell of a payment, by the names of the catalogue."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from models.controls import Controls
+from models.features import CATALOGUE, POSITIONS, Value
+from models.observations import Decline, Observation, SignIn
+from models.state import EngineState
+from models.visits import note_decline, note_label, note_sign_in, visit
+from models.windows import DAY_US, HOUR_US, MINUTE_US
+from tests.unit.models.sample_payments import START_US, label, payment
+
+RATES = Controls.builtin().rates
+
+
+def features(state: EngineState, seen: Observation) -> dict[str, Value]:
+    return dict(zip(POSITIONS, visit(state, seen, RATES), strict=True))
+
+
+def after(seen: Sequence[Observation], asked: Observation) -> dict[str, Value]:
+    state = EngineState()
+    for one in seen:
+        visit(state, one, RATES)
+    return features(state, asked)
+
+
+def test_a_row_has_one_value_for_each_feature_of_the_catalogue() -> None:
+    everything = payment(
+        device="d", ip="1", email="e", customer="c", ip_country="IN", card_country="DE", item_count=2
+    )
+
+    for seen in (payment(), everything, payment(card=None, merchant=None)):
+        assert len(visit(EngineState(), seen, RATES)) == len(CATALOGUE)
+
+
+def test_numbers_are_floats_and_categories_are_text() -> None:
+    row = features(EngineState(), payment(device="d", ip="1", email="e", ip_country="IN", card_country="DE"))
+
+    for feature in CATALOGUE:
+        value = row[feature.name]
+        assert value is None or isinstance(value, str if feature.type == "text" else float), feature.name
+
+
+def test_a_payment_does_not_count_itself() -> None:
+    row = features(EngineState(), payment())
+
+    assert row["card_count_1h"] == 0.0
+    assert row["card_amount_z"] is None
+    assert row["card_merchant_seen"] == 0.0
+
+
+def test_counts_are_of_exact_windows() -> None:
+    ages = (5 * MINUTE_US, 30 * MINUTE_US, HOUR_US, 2 * DAY_US, 7 * DAY_US, 29 * DAY_US, 31 * DAY_US)
+    seen = [payment(n, START_US - age) for n, age in enumerate(sorted(ages, reverse=True))]
+    row = after(seen, payment(99))
+
+    told = [row[f"card_count_{window}"] for window in ("10m", "1h", "1d", "7d", "30d")]
+    assert told == [1.0, 2.0, 3.0, 4.0, 6.0]
+
+
+def test_an_amount_far_above_the_cards_own_stands_out() -> None:
+    seen = [payment(n, START_US + n * HOUR_US, amount_minor=1_000 + 10 * n) for n in range(20)]
+    row = after(seen, payment(99, START_US + DAY_US, amount_minor=50_000))
+
+    assert isinstance(row["card_amount_z"], float)
+    assert row["card_amount_z"] > 20
+    assert row["card_amount_to_mean"] == pytest.approx(50_001 / 1_096)
+    assert row["card_amount_to_max"] == pytest.approx(50_001 / 1_191)
+
+
+def test_a_fraud_does_not_become_the_new_normal() -> None:
+    seen = [payment(n, START_US + n * HOUR_US, amount_minor=1_000) for n in range(20)]
+    big = payment(50, START_US + DAY_US, amount_minor=1_000_000)
+    row = after([*seen, big], payment(99, START_US + 2 * DAY_US, amount_minor=1_000_000))
+
+    assert isinstance(row["card_amount_mean_minor"], float)
+    assert row["card_amount_mean_minor"] < 1_200
+
+
+def test_amounts_of_other_currencies_enter_in_the_reference_currency() -> None:
+    row = features(EngineState(), payment(amount_minor=10_000, currency="INR"))
+
+    assert row["amount_minor"] == 10_000.0
+    assert row["amount_reference_minor"] == 110.0
+
+
+def test_without_a_rate_the_amount_is_missing_and_the_rest_is_not() -> None:
+    seen = [payment(1, currency="XAF")]
+    row = after(seen, payment(2, START_US + HOUR_US, currency="XAF"))
+
+    assert row["amount_reference_minor"] is None
+    assert row["card_amount_z"] is None
+    assert row["card_count_1d"] == 1.0
+
+
+def test_what_the_payment_does_not_say_stays_missing() -> None:
+    row = features(EngineState(), payment(merchant=None))
+
+    assert row["device_count_1h"] is None
+    assert row["merchant_fraud_share_30d"] is None
+    assert row["card_merchant_seen"] is None
+    assert row["ip_country_differs"] is None
+
+
+def test_a_device_tells_how_many_cards_it_saw() -> None:
+    seen = [payment(n, START_US + n * MINUTE_US, card=f"card_{n}", device="d") for n in range(5)]
+    row = after(seen, payment(99, START_US + HOUR_US + 2 * MINUTE_US, card="card_9", device="d"))
+
+    assert row["device_cards_1h"] == 2.0
+    assert row["device_cards_1d"] == 5.0
+    assert row["card_device_seen"] == 0.0
+
+
+def test_merchants_new_to_a_card_are_counted() -> None:
+    seen = [payment(n, START_US + n * MINUTE_US, merchant=f"shop_{n % 3}") for n in range(6)]
+    row = after(seen, payment(99, START_US + HOUR_US, merchant="shop_0"))
+
+    assert row["card_new_merchants_1d"] == 3.0
+    assert row["card_merchant_seen"] == 1.0
+
+
+def test_failed_sign_ins_count_for_customer_device_and_address() -> None:
+    state = EngineState()
+    for minute in range(4):
+        at_us = START_US + minute * MINUTE_US
+        note_sign_in(
+            state, SignIn(occurred_at_us=at_us, succeeded=minute == 3, customer="c", device="d", ip="i")
+        )
+    row = features(state, payment(at_us=START_US + 10 * MINUTE_US, customer="c", device="d", ip="i"))
+
+    assert [row[f"{e}_failed_sign_ins_1h"] for e in ("customer", "device", "ip")] == [3.0, 3.0, 3.0]
+
+
+def test_a_decline_counts_once_for_every_entity_of_its_payment() -> None:
+    state = EngineState()
+    visit(state, payment(1, device="d"), RATES)
+    declined = Decline(payment_id="pi_1", occurred_at_us=START_US + MINUTE_US, reason="do_not_honor")
+
+    assert note_decline(state, declined)
+    assert note_decline(state, declined)
+    row = features(state, payment(2, START_US + 2 * MINUTE_US, device="d"))
+    assert [row[f"{e}_declines_1h"] for e in ("card", "device", "merchant")] == [1.0, 1.0, 1.0]
+
+
+def test_a_decline_of_a_payment_that_nobody_remembers_changes_nothing() -> None:
+    declined = Decline(payment_id="pi_9", occurred_at_us=START_US, reason="do_not_honor")
+
+    assert not note_decline(EngineState(), declined)
+
+
+def test_a_label_counts_for_the_entities_of_its_payment() -> None:
+    state = EngineState()
+    visit(state, payment(1), RATES)
+    note_label(state, label(1, True, START_US + DAY_US))
+    row = features(state, payment(2, START_US + 2 * DAY_US))
+
+    assert row["card_frauds"] == 1.0
+    assert row["card_fraud_gap_days"] == 1.0
+    assert row["merchant_fraud_share_7d"] == pytest.approx((1 + 0.03) / 4)
+    assert row["merchant_fraud_share_1d"] == pytest.approx(0.01)
+    assert row["merchant_last_label_fraud"] == 1.0
+
+
+def test_a_revoked_label_no_longer_counts() -> None:
+    state = EngineState()
+    visit(state, payment(1), RATES)
+    note_label(state, label(1, True, START_US + HOUR_US))
+    note_label(state, label(1, False, START_US + 2 * HOUR_US))
+    row = features(state, payment(2, START_US + 3 * HOUR_US))
+
+    assert row["card_frauds"] == 0.0
+    assert row["merchant_fraud_share_1d"] == pytest.approx(0.03 / 4)
+
+
+def run_of(labels: Sequence[bool], amounts: Sequence[int]) -> dict[str, Value]:
+    """One card's history of 50 euros each, then one payment of another card a day, labelled the next day."""
+    state = EngineState()
+    for n in range(10):
+        for card in range(len(labels)):
+            seen = payment(
+                1_000 + n * 100 + card, START_US - (n + 1) * DAY_US, card=f"card_{card}", merchant="x"
+            )
+            visit(state, seen, RATES)
+    for n, (fraud, amount) in enumerate(zip(labels, amounts, strict=True)):
+        visit(state, payment(n, START_US + n * DAY_US, card=f"card_{n}", amount_minor=amount), RATES)
+        note_label(state, label(n, fraud, START_US + n * DAY_US + HOUR_US))
+    return features(state, payment(99, START_US + len(labels) * DAY_US, card="other"))
+
+
+def test_a_run_of_usual_payments_that_were_fraud_points_at_the_merchant() -> None:
+    row = run_of([False, True, True, True], [5_000] * 4)
+
+    assert row["merchant_fraud_run"] == 3.0
+    assert row["merchant_unexplained_frauds"] == 3.0
+    assert row["merchant_run_first_days"] == 3.0
+    assert row["merchant_run_last_days"] == 1.0
+    assert row["merchant_genuine_gap_days"] == 4.0
+
+
+def test_frauds_that_the_cards_own_behavior_explains_do_not_point_at_the_merchant() -> None:
+    row = run_of([True, True], [500_000] * 2)
+
+    assert row["merchant_fraud_run"] == 2.0
+    assert row["merchant_unexplained_frauds"] == 0.0
+
+
+def test_each_genuine_payment_halves_what_is_unexplained_and_ends_the_run() -> None:
+    row = run_of([True, True, False], [5_000] * 3)
+
+    assert row["merchant_unexplained_frauds"] == 1.0
+    assert row["merchant_fraud_run"] == 0.0
+    assert row["merchant_run_first_days"] is None
+
+
+def test_a_clock_that_runs_backwards_gives_no_negative_age() -> None:
+    row = after([payment(1, START_US)], payment(2, START_US - HOUR_US))
+
+    assert row["card_gap_days"] == 0.0
+    assert row["card_age_days"] == 0.0
+    assert row["card_count_1h"] == 0.0

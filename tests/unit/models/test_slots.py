@@ -1,0 +1,118 @@
+"""Fixed bins, crosses and active slots."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from models.bins import COARSE, CROSSES, EDGES
+from models.features import BY_NAME, CATALOGUE, POSITIONS, Row
+from models.slots import (
+    CATEGORIES,
+    COLUMNS,
+    FIRST_SLOTS,
+    NUMERIC,
+    PLACES,
+    SLOT_COUNT,
+    active_slots,
+    numbers_of,
+    sequential_sums,
+    slots_of,
+)
+
+
+def row(**values: float | str) -> Row:
+    given: Row = [None] * len(CATALOGUE)
+    for name, value in values.items():
+        given[POSITIONS[name]] = value
+    return given
+
+
+def slot(given: Row, *names: str) -> int:
+    slots = slots_of([given], numbers_of([given]))
+    return int(slots[0, COLUMNS.index(names)])
+
+
+@pytest.mark.parametrize("table", [EDGES, COARSE])
+def test_edges_grow(table: dict[str, tuple[float, ...]]) -> None:
+    assert all(low < high for edges in table.values() for low, high in pairwise(edges))
+
+
+def test_every_kind_of_number_has_bins() -> None:
+    kinds = {feature.kind for feature in CATALOGUE if feature.kind != "category"}
+
+    assert kinds <= set(EDGES)
+    assert kinds <= set(COARSE)
+
+
+def test_every_cross_is_of_modelled_numbers() -> None:
+    assert {name for names in CROSSES for name in names} <= set(NUMERIC)
+
+
+def test_features_for_people_only_reach_no_model() -> None:
+    assert "amount_minor" not in NUMERIC
+    assert "currency" not in CATEGORIES
+
+
+def test_slots_of_different_columns_never_meet() -> None:
+    chance = np.random.default_rng(1)
+    numbers = chance.lognormal(0, 4, (2_000, len(NUMERIC))) * chance.choice([-1, 1], (2_000, len(NUMERIC)))
+    slots = slots_of([row()] * 2_000, numbers)
+    ends = [*FIRST_SLOTS[1:].tolist(), SLOT_COUNT]
+
+    for column, (first, end) in enumerate(zip(FIRST_SLOTS.tolist(), ends, strict=True)):
+        active = slots[:, column][slots[:, column] > 0]
+        assert ((active >= first) & (active < end)).all(), COLUMNS[column]
+
+
+def test_what_is_missing_is_slot_zero() -> None:
+    assert not slots_of([row()], numbers_of([row()])).any()
+
+
+def test_a_value_on_an_edge_belongs_to_the_bin_above() -> None:
+    below, on = slot(row(card_amount_z=1.99), "card_amount_z"), slot(row(card_amount_z=2.0), "card_amount_z")
+
+    assert on == below + 1
+
+
+def test_a_cross_needs_all_its_parts() -> None:
+    names = ("amount_reference_minor", "card_amount_z")
+
+    assert slot(row(amount_reference_minor=900.0), *names) == 0
+    assert slot(row(amount_reference_minor=900.0, card_amount_z=3.0), *names) > 0
+
+
+def test_a_missing_age_means_never_in_a_cross() -> None:
+    names = ("card_frauds", "card_fraud_gap_days")
+
+    assert BY_NAME["card_fraud_gap_days"].kind == "days"
+    never = slot(row(card_frauds=0.0), *names)
+    long_ago = slot(row(card_frauds=0.0, card_fraud_gap_days=500.0), *names)
+    assert 0 < long_ago < never
+
+
+def test_equal_text_has_an_equal_slot_in_its_own_column() -> None:
+    assert slot(row(ip_country="IN"), "ip_country") == slot(row(ip_country="IN"), "ip_country") > 0
+    assert slot(row(ip_country="IN"), "ip_country") != slot(row(card_country="IN"), "card_country")
+
+
+def test_active_slots_are_those_that_are_not_zero_in_order() -> None:
+    slots = np.array([[0, 3, 0, 7], [0, 0, 0, 0], [1, 0, 0, 9]])
+
+    assert active_slots(slots) == [[3, 7], [], [1, 9]]
+
+
+def test_numbers_keep_their_bits_and_missing_ones_become_nan() -> None:
+    numbers = numbers_of([row(card_amount_z=0.1 + 0.2), row()])
+
+    assert numbers[0, PLACES["card_amount_z"]] == 0.1 + 0.2
+    assert np.isnan(numbers[1]).all()
+    assert numbers_of([]).shape == (0, len(NUMERIC))
+
+
+def test_sums_have_the_same_bits_whatever_the_number_of_rows() -> None:
+    terms = np.random.default_rng(2).normal(size=(300, 131)) * 1e6
+    whole = sequential_sums(terms)
+
+    assert all(sequential_sums(terms[n : n + 1])[0] == whole[n] for n in range(300))
+    assert whole[0] == sum(terms[0].tolist(), 0.0)
