@@ -5,8 +5,8 @@ keeps no recovery for this flow.
 """
 
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import itemgetter
 from queue import Queue
@@ -48,6 +48,7 @@ class LearningParts:
     clock: Clock
     store: LearningStore
     step: LearningStep
+    start: Mapping[str, int] = field(default_factory=dict)
     script: "Queue[Told] | None" = None
     handled: Callable[[int], None] = lambda _count: None
 
@@ -139,7 +140,14 @@ def learning_flow(parts: LearningParts, source: LogSource) -> Dataflow:
 
 def run(parts: LearningParts, stop: threading.Event, ready: Callable[[], None]) -> None:
     """Run until `stop` is set; everything read by then is committed. Errors of the parts come through."""
-    feed = Feed(parts.log, TOPICS, start=parts.store.positions(), script=parts.script, stop=stop, ready=ready)
+    feed = Feed(
+        parts.log,
+        TOPICS,
+        start={**parts.start, **parts.store.positions()},
+        script=parts.script,
+        stop=stop,
+        ready=ready,
+    )
     try:
         cli_main(learning_flow(parts, LogSource(feed)))
     except RuntimeError as error:

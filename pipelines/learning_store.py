@@ -44,10 +44,10 @@ CREATE TABLE positions (place TEXT PRIMARY KEY, next INTEGER NOT NULL) WITHOUT R
 CREATE TABLE learner (one INTEGER PRIMARY KEY CHECK (one = 1), state BLOB NOT NULL, now_us INTEGER NOT NULL);
 CREATE TABLE scored (
     payment TEXT PRIMARY KEY, at_us INTEGER NOT NULL, row BLOB NOT NULL,
-    fraud INTEGER, rank INTEGER, arrived_us INTEGER, matured INTEGER NOT NULL DEFAULT 0
+    fraud INTEGER, rank INTEGER, arrived_us INTEGER, told INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE INDEX scored_at ON scored (at_us);
-CREATE INDEX scored_silent ON scored (at_us, payment) WHERE fraud IS NULL AND matured = 0;
+CREATE INDEX scored_silent ON scored (at_us, payment) WHERE fraud IS NULL AND told = 0;
 CREATE TABLE captured (payment TEXT PRIMARY KEY, at_us INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX captured_at ON captured (at_us);
 CREATE TABLE history (
@@ -158,7 +158,7 @@ class LearningStore:
             (str(payment), int(at_us))
             for payment, at_us in self._connection.execute(
                 "SELECT scored.payment, scored.at_us FROM scored JOIN captured USING (payment) "
-                "WHERE fraud IS NULL AND matured = 0 AND scored.at_us <= ? "
+                "WHERE fraud IS NULL AND told = 0 AND scored.at_us <= ? "
                 "ORDER BY scored.at_us, scored.payment LIMIT ?",
                 (until_us, limit),
             )
@@ -169,11 +169,11 @@ class LearningStore:
         self._begin()
         self._connection.executemany("INSERT OR IGNORE INTO captured VALUES (?, ?)", payments)
 
-    def note_matured(self, payment_ids: Iterable[str]) -> None:
-        """Their matured labels are on their way: they are not silent any more."""
+    def note_told(self, payment_ids: Iterable[str]) -> None:
+        """Labels of these payments have come or are on their way: they are not silent any more."""
         self._begin()
         self._connection.executemany(
-            "UPDATE scored SET matured = 1 WHERE payment = ?", [(payment,) for payment in payment_ids]
+            "UPDATE scored SET told = 1 WHERE payment = ?", [(payment,) for payment in payment_ids]
         )
 
     def publish(self, records: Iterable[Outgoing]) -> None:

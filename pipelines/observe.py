@@ -23,6 +23,7 @@ from events.types import (
     Versions,
 )
 from models.observations import Assessment, Decline, Label, ModelSnapshot, Observation, SignIn
+from models.observations import Reason as ModelReason
 from pipelines.errors import UnusableEventError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -53,26 +54,29 @@ def derived_id(what: str, of: str, at: datetime) -> str:
 
 
 def observation(event: AssessmentRequested) -> Observation:
-    """Raises `UnusableEventError` where the amount or currency cannot be."""
+    """Raises `UnusableEventError` where the amount or currency cannot be.
+
+    An empty text, and a funding that is unknown, are missing.
+    """
     try:
         exponent(event.currency)
     except MoneyError:
         raise UnusableEventError("the currency is unknown") from None
-    if not 0 < event.amount_minor <= AMOUNT_MINOR_MAX:
-        raise UnusableEventError("the amount is not between 1 and the largest payment")
+    if not 0 <= event.amount_minor <= AMOUNT_MINOR_MAX:
+        raise UnusableEventError("the amount is not between 0 and the largest payment")
     card, context = event.card, event.context
     return Observation(
         payment_id=event.payment_id,
         occurred_at_us=microseconds(event.occurred_at),
         amount_minor=event.amount_minor,
         currency=event.currency,
-        merchant=event.merchant_id,
+        merchant=event.merchant_id or None,
         merchant_category=event.merchant_category,
         merchant_country=event.merchant_country,
-        card=card.surrogate,
+        card=card.surrogate or None,
         card_country=card.issuer_country,
-        card_funding=card.funding,
-        card_brand=card.brand,
+        card_funding=None if card.funding == "unknown" else card.funding,
+        card_brand=card.brand or None,
         device=context.device,
         ip=context.ip,
         email=context.email,
@@ -152,4 +156,27 @@ def decision(
         ),
         sequence=assessment.sequence,
         shard=assessment.shard,
+    )
+
+
+def assessment(event: DecisionMade) -> Assessment:
+    """The engine's answer as it was, out of its event."""
+    return Assessment(
+        payment_id=event.payment_id,
+        occurred_at_us=microseconds(event.occurred_at),
+        probability=event.probability,
+        risk_score=event.risk_score,
+        outcome=event.outcome,
+        reasons=[ModelReason(**msgspec.structs.asdict(reason)) for reason in event.reasons],
+        rules=event.rules,
+        costs_minor=event.costs_minor,
+        features=event.features,
+        challengers=event.challengers,
+        anomaly=event.anomaly,
+        features_version=event.versions.features,
+        online_version=event.versions.online,
+        batch_version=event.versions.batch,
+        controls_versions=event.versions.controls,
+        sequence=event.sequence,
+        shard=event.shard,
     )

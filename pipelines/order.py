@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from events.crash import crash_point, declare
-from events.log.port import Record
+from events.log.port import Position, Record
 from pipelines.errors import StateMismatchError
 
 declare(
@@ -37,7 +37,7 @@ class Run(NamedTuple):
 _decoder = msgspec.json.Decoder(list[Run])
 
 
-def runs_of(records: Sequence[Record]) -> list[Run]:
+def runs_of(records: Sequence[Record | Position]) -> list[Run]:
     """The order of a batch, as short as it can be said."""
     runs: list[Run] = []
     for record in records:

@@ -1,8 +1,8 @@
 """The risk dataflow: assessments, labels, payments, sign-ins, models and controls in; decisions out."""
 
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import itemgetter
 from pathlib import Path
@@ -41,13 +41,17 @@ Routed = list[tuple[str, list[Reply]]]
 
 @dataclass(frozen=True)
 class Parts:
-    """What the flow is made of; `new_step` makes a step without state."""
+    """What the flow is made of; `new_step` makes a step without state.
+
+    `start` and `script`: see `pipelines.source.Feed`.
+    """
 
     log: Log
     home: Path
     clock: Clock
     new_step: Callable[[], RiskStep]
     epoch_seconds: float = EPOCH_SECONDS
+    start: Mapping[str, int] = field(default_factory=dict)
     script: "Queue[Told] | None" = None
 
 
@@ -111,9 +115,17 @@ def run(parts: Parts, stop: threading.Event, ready: Callable[[], None]) -> None:
     journal = OrderJournal(parts.home / "order.sqlite")
     store = StateStore(parts.home / "state.sqlite")
     sink = ReplySink(parts.log, "decisions")
-    source = LogSource(
-        Feed(parts.log, TOPICS, FIRST, journal=journal, script=parts.script, stop=stop, ready=ready)
+    feed = Feed(
+        parts.log,
+        TOPICS,
+        FIRST,
+        start=parts.start,
+        journal=journal,
+        script=parts.script,
+        stop=stop,
+        ready=ready,
     )
+    source = LogSource(feed)
     try:
         cli_main(
             risk_flow(parts, source, sink, store),

@@ -18,7 +18,6 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from events.errors import PositionLostError
 from events.log.port import Log, Reader, Record, TopicPartition
 from pipelines.delivery import Batch, delivered
-from pipelines.errors import StateMismatchError
 from pipelines.order import OrderJournal, Run, runs_of
 from pipelines.state_store import UNDO_VERSIONS
 
@@ -79,7 +78,7 @@ class _Part(StatefulSourcePartition[tuple[str, Batch], dict[str, Any]]):
     def __init__(self, feed: Feed, resumed: dict[str, Any] | None) -> None:
         self._feed = feed
         self._journal = feed.journal
-        self._positions = start_positions(feed, resumed["positions"] if resumed else feed.start)
+        self._positions = start_positions(feed, feed.start if resumed is None else resumed["positions"])
         self._number = int(resumed["batch"]) if resumed else 0
         self._saved: deque[int] = deque()
         self._batches = self._phases()
@@ -202,11 +201,6 @@ def start_positions(feed: Feed, saved: Mapping[str, int]) -> Positions:
                     f"to {end}. Is this the log that the flow's state was made from?"
                 )
             positions[TopicPartition(topic, number)] = position
-    left = {place.rpartition("/")[0] for place in saved} - set(feed.topics)
-    if left:
-        raise StateMismatchError(
-            f"the state holds positions of {', '.join(sorted(left))}, which this flow does not read"
-        )
     return positions
 
 

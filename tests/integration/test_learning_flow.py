@@ -92,7 +92,7 @@ def test_captured_payments_that_nobody_reports_become_genuine_and_blocked_ones_d
         log.append([captured(number) for number in range(5)])
         log.append([labelled(label(4))])
 
-        log.append([captured(9, days=31)])
+        log.append([captured(99, days=31)])
 
         wait_for(lambda: counted(log, "labels") == 5)
         assert risk.stop() == 0

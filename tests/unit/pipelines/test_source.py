@@ -77,11 +77,6 @@ def test_a_saved_position_outside_of_the_log_is_an_error_not_a_silent_skip(
         part(log, tmp_path, {"positions": {"labels/2": position}, "batch": 0})
 
 
-def test_saved_positions_of_a_topic_that_the_flow_does_not_read_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(StateMismatchError, match="audit"):
-        part(MemoryLog(), tmp_path, {"positions": {"audit/0": 0}, "batch": 0})
-
-
 def test_a_journal_that_lost_the_batches_asked_for_is_refused(tmp_path: Path) -> None:
     journal = OrderJournal(tmp_path / "order.sqlite")
     for number in (1, 2, 3, 4):
