@@ -35,7 +35,6 @@ declare(
 
 TOPIC = "decisions"
 BATCH_MAX = 256
-IDLE_SECONDS = 0.001
 KEEP_SECONDS = 1.0
 """How often the position is kept: what is read again after a crash is at most this much."""
 
@@ -119,7 +118,7 @@ class DecisionTail:
                     await self._keep(progress)
                     keep_at = self._clock.monotonic() + KEEP_SECONDS
                 if not records:
-                    await self._scheduling.sleep(IDLE_SECONDS)
+                    await self._scheduling.sleep(self._scheduling.idle_seconds)
         finally:
             await self._blocking(reader.close)
 

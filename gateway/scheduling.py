@@ -21,6 +21,8 @@ class Scheduling(Protocol):
 
     poll_wait_seconds: float
     """How long a blocking poll of the log may wait inside; 0 where it would stop the only thread."""
+    idle_seconds: float
+    """How long to sleep after a poll that found nothing; 0 where the poll itself has waited."""
 
     def spawn(self, work: Coroutine[Any, Any, T], name: str) -> "asyncio.Task[T]":
         """Start a task that is kept until it ends; an error that nobody awaits is logged, not lost."""
@@ -71,6 +73,7 @@ class ThreadScheduling(_Tasks):
     """Production: every lane has a thread of its own."""
 
     poll_wait_seconds = 0.25
+    idle_seconds = 0.0
 
     def __init__(self) -> None:
         super().__init__()
@@ -92,6 +95,7 @@ class InlineScheduling(_Tasks):
     """One thread: blocking work runs where it is asked for, so that a run is the same every time."""
 
     poll_wait_seconds = 0.0
+    idle_seconds = 0.005
 
     async def run_blocking(self, lane: str, work: Callable[[], T]) -> T:  # noqa: ARG002  # the port's shape
         await asyncio.sleep(0)

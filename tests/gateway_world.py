@@ -66,6 +66,7 @@ class MemoryLog:
 
     def __init__(self) -> None:
         self.records: dict[TopicPartition, list[Record]] = {}
+        self.written: list[Record] = []
 
     def append(self, records: Sequence[Outgoing]) -> list[Position]:
         positions = []
@@ -75,6 +76,7 @@ class MemoryLog:
                 number = partition_of(record.key, topic_named(record.topic).partitions)
             place = self.records.setdefault(TopicPartition(record.topic, number), [])
             place.append(Record(record.topic, number, len(place), record.key, record.value))
+            self.written.append(place[-1])
             positions.append(Position(record.topic, number, len(place) - 1))
         return positions
 
@@ -199,7 +201,7 @@ class ObedientRisk:
                 if not self.silent:
                     await asyncio.sleep(self.delay_seconds)
                     self.answer(record)
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0.005)
 
     def answer(self, record: Record) -> None:
         request = decode(record.value)

@@ -1,61 +1,53 @@
-"""An event loop whose time is virtual: it stands still while anything can run, and jumps when all wait.
-
-Eight seconds of waiting take no time, and a run is the same every time: one thread, no sockets, no clock.
-"""
+"""Virtual time for asyncio: one thread, no waiting; when nothing is ready, the clock jumps on."""
 
 import asyncio
 import selectors
-from collections.abc import Coroutine, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
+
+from events.clock import VirtualClock
 
 T = TypeVar("T")
 
 
-class _JumpingSelector(selectors.SelectSelector):
-    """Instead of waiting for its time-out it lets the loop's time pass."""
+class NothingCanHappenError(Exception):
+    """Everybody waits and no timer is set: in real time this would hang for ever."""
 
-    elapsed_seconds = 0.0
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop whose time is a virtual clock's."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._virtual = clock
+        super().__init__(_JumpingSelector(clock))
+
+    def time(self) -> float:
+        return self._virtual.monotonic()
+
+    def run_in_executor(self, executor: Any, function: Callable[..., Any], *arguments: Any) -> Any:
+        raise AssertionError("a thread was asked for: the run would not be the same every time")
+
+
+class _JumpingSelector(selectors.SelectSelector):
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__()
+        self._clock = clock
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
-        if ready:
-            return ready
-        assert timeout is not None, "everything waits for something that never comes"
-        self.elapsed_seconds += max(timeout, 0.0)
-        return []
+        if not ready:
+            if timeout is None:
+                raise NothingCanHappenError("everybody waits and no timer is set")
+            self._clock.advance(max(0.0, timeout))
+        return ready
 
 
-class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """Use with `run`."""
+def run_virtually(clock: VirtualClock, story: Callable[[], Awaitable[T]]) -> T:
+    """Run a coroutine to its end in virtual time."""
 
-    def __init__(self) -> None:
-        self._jumping = _JumpingSelector()
-        super().__init__(self._jumping)
+    async def whole() -> T:
+        return await story()
 
-    def time(self) -> float:
-        return self._jumping.elapsed_seconds
-
-
-class LoopClock:
-    """A `Clock` that shows a loop's virtual time as business time from `start` on."""
-
-    def __init__(self, start: datetime, loop: VirtualTimeLoop) -> None:
-        self._start = start
-        self._loop = loop
-
-    def now(self) -> datetime:
-        return self._start + timedelta(seconds=self._loop.time())
-
-    def monotonic(self) -> float:
-        return self._loop.time()
-
-
-def run(loop: VirtualTimeLoop, work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end; an error in any task is an error of the run."""
-    failures: list[Mapping[str, Any]] = []
-    loop.set_exception_handler(lambda _, context: failures.append(context))
-    with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        result = runner.run(work)
-    assert not failures, failures
-    return result
+    coroutine: Coroutine[Any, Any, T] = whole()
+    with asyncio.Runner(loop_factory=lambda: VirtualLoop(clock)) as runner:
+        return runner.run(coroutine)

@@ -8,7 +8,7 @@ import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -51,6 +51,7 @@ def add_error_handlers(application: FastAPI) -> None:
     application.add_exception_handler(GatewayError, _gateway_error)
     application.add_exception_handler(HTTPException, _http_error)
     application.add_exception_handler(RequestValidationError, _validation_error)
+    application.add_exception_handler(ClientDisconnect, _gone)
     application.add_exception_handler(Exception, _gateway_error)
 
 
@@ -96,3 +97,8 @@ async def _http_error(_request: Request, error: Exception) -> Response:
 
 async def _validation_error(_request: Request, _error: Exception) -> Response:
     return refused(InvalidRequestError("A value is not as documented.", code="parameter_invalid"))
+
+
+async def _gone(_request: Request, _error: Exception) -> Response:
+    """The caller hung up in the middle of its request: nobody hears this, and nothing has failed here."""
+    return refused(InvalidRequestError("The request broke off.", code="request_malformed"))
