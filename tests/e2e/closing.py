@@ -1,0 +1,31 @@
+"""The end of a kill test: wait until nothing is owed, count, print, and say what does not fit."""
+
+import os
+from pathlib import Path
+
+from tests.e2e.accounting import faults, is_quiet, read_books, restlessness, table
+from tests.e2e.merchant import Notebook
+from tests.e2e.whole_platform import FIVE, KILLED, WholePlatform
+
+QUIET_SECONDS_MAX = 150.0
+
+
+async def closed_books(platform: WholePlatform, notebook: Notebook, title: str, folder: Path) -> list[str]:
+    """Counts in and out go to the terminal and to `counts.txt` in `folder`; the faults are given back."""
+    await settled(platform)
+    books = read_books(platform.home, platform.log_url)
+    kills = {name: platform.chronicles[name].statuses.count(KILLED) for name in FIVE}
+    counted = f"{table(books, notebook, title)}\n{'kill -9':36} {kills}\n"
+    (folder / "counts.txt").write_text(counted)
+    # Past pytest's capture: whoever runs the tests shall see the counts.
+    os.write(2, f"\n{counted}".encode())
+    return faults(books, notebook)
+
+
+async def settled(platform: WholePlatform) -> None:
+    """Return when nothing is owed any more; says what is, when that takes too long."""
+    await platform.until_ready(*FIVE)
+    try:
+        await platform.until(lambda: is_quiet(platform.home), "quiet", QUIET_SECONDS_MAX)
+    except AssertionError as error:
+        raise AssertionError(f"{restlessness(platform.home)}\n{error}") from None

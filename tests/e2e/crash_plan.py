@@ -1,0 +1,104 @@
+"""Which program dies at which crash point, in which log mode."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from tests.e2e.whole_platform import ACQUIRER, API, LEARNING, PROCESSOR, RISK
+
+ROOT = Path(__file__).parents[2]
+
+OWNERS: dict[str, tuple[str, ...]] = {
+    "gateway.": (API,),
+    "processor.": (PROCESSOR,),
+    "acquirer.": (ACQUIRER,),
+    "risk.": (RISK,),
+    "learning.": (LEARNING,),
+    "log.sqlite.": (API, RISK, LEARNING),
+    "log.kafka.": (API, RISK, LEARNING),
+    "keys.": (PROCESSOR,),
+}
+"""First part of a point's name → the programs that pass it."""
+
+AT_FIRST_START = ("keys.",)
+"""Passed before a program is ready for the first time, and then no more: its false starts."""
+
+AT_ROTATION = ("processor.rotation.",)
+"""Passed where the vault's keys are rotated, which a start does when it is asked to."""
+ROTATES = "--rotate-vault-keys"
+
+LATER = {
+    "gateway.store.": 9,
+    "processor.store.": 9,
+    "acquirer.books.": 5,
+    "log.": 3,
+}
+"""Points that a start itself passes, and in which passing to die instead: under traffic."""
+
+_EVERY_MODULE = """
+import importlib, json, pkgutil, sys
+from events.crash import CRASH_POINTS
+for folder in ("operations", "dashboards", "gateway", "pipelines", "models", "events", "simulator"):
+    package = importlib.import_module(folder)
+    for module in pkgutil.walk_packages(package.__path__, folder + "."):
+        if ".migrations" not in module.name:
+            importlib.import_module(module.name)
+json.dump(sorted(CRASH_POINTS), sys.stdout)
+"""
+
+
+@cache
+def declared() -> frozenset[str]:
+    """Every point that any module of Weir declares, found by importing them all."""
+    environment = {name: value for name, value in os.environ.items() if name != "WEIR_CRASH_AT"}
+    found = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", _EVERY_MODULE],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return frozenset(json.loads(found.stdout))
+
+
+def of_mode(log_url: str) -> frozenset[str]:
+    """The points that a platform on this log can pass."""
+    other = "log.kafka." if log_url.startswith("sqlite") else "log.sqlite."
+    return frozenset(point for point in declared() if not point.startswith(other))
+
+
+def owners(point: str) -> tuple[str, ...]:
+    return next(
+        (programs for prefix, programs in OWNERS.items() if point.startswith(prefix)),
+        (),
+    )
+
+
+def fate(point: str) -> str:
+    """What a life is told: the point, and in which passing."""
+    passing = next((number for prefix, number in LATER.items() if point.startswith(prefix)), 1)
+    return f"{point}:{passing}"
+
+
+def plan(
+    points: Iterable[str], *, stage: Literal["first start", "running", "rotation"]
+) -> dict[str, list[str]]:
+    """Program → the fates of its lives in one stage of a run."""
+    planned: dict[str, list[str]] = {}
+    for point in sorted(points, reverse=stage == "first start"):  # a file is synced before it is in place
+        if stage == _stage(point):
+            for program in owners(point):
+                planned.setdefault(program, []).append(fate(point))
+    return planned
+
+
+def _stage(point: str) -> str:
+    if point.startswith(AT_FIRST_START):
+        return "first start"
+    return "rotation" if point.startswith(AT_ROTATION) else "running"

@@ -1,0 +1,145 @@
+"""Everywhere that a run can leave something: its files, its databases cell by cell, its log record by record,
+the memory of its programs, and what passed over loopback.
+
+Kafka compresses whole batches (zstd, snappy, lz4, gzip) where a producer asks for it: those are searched
+through a consumer, record by record, beside the broker's own files.
+"""
+
+import re
+import socket
+import sqlite3
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+from events.log import open_log
+from events.topics import TOPICS
+from tests.e2e.accounting import records
+
+MEMORY_CHUNK_BYTES = 8 * 1024 * 1024
+OVERLAP_BYTES = 256
+"""So that what lies across two chunks is whole in one of them."""
+
+ETH_P_ALL = 0x0003
+SOL_PACKET, PACKET_STATISTICS, SO_RCVBUFFORCE = 263, 6, 33
+"""Linux's own numbers, which `socket` does not name."""
+RECEIVED_BYTES_MAX = 64 * 1024 * 1024
+IPV4, TCP = 0x0800, 6
+
+
+def files(*folders: Path) -> Iterator[tuple[str, bytes]]:
+    """Every file as it lies there: with write-ahead logs, free pages, and what is half written."""
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            try:
+                if path.is_file() and not path.is_symlink():
+                    # Kafka's index files are 10 MB of nothing each.
+                    yield str(path.relative_to(folder.parent)), path.read_bytes().rstrip(b"\0")
+            except FileNotFoundError:  # a temporary file, gone between listing and reading
+                continue
+
+
+def cells(*folders: Path) -> Iterator[tuple[str, bytes]]:
+    """Every table of every SQLite database: its cells one after the other, whole where a page would cut."""
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in (".sqlite", ".sqlite3") and path.is_file():
+                yield from _tables(path)
+
+
+def _tables(path: Path) -> Iterator[tuple[str, bytes]]:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as database:
+        names = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        for (name,) in names:
+            rows = database.execute(f'SELECT * FROM "{name}"')
+            yield f"{path.name}:{name}", b"\n".join(_bytes(cell) for row in rows for cell in row)
+
+
+def _bytes(cell: object) -> bytes:
+    return cell if isinstance(cell, bytes) else str(cell).encode(errors="surrogatepass")
+
+
+def log_records(log_url: str) -> Iterator[tuple[str, bytes]]:
+    """Every topic: keys are surrogates and ids, so the values count."""
+    with closing(open_log(log_url)) as log:
+        for topic in TOPICS:
+            yield f"topic {topic}", b"\n".join(value or b"" for value in records(log, topic))
+
+
+def memory(pid: int) -> Iterator[bytes]:
+    """What a process has in memory that is not merely a mapped file; needs root or the same user."""
+    regions = re.findall(r"^([0-9a-f]+)-([0-9a-f]+) r[w-]", Path(f"/proc/{pid}/maps").read_text(), re.M)
+    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as image:
+        for first, last in ((int(a, 16), int(b, 16)) for a, b in regions):
+            for start in range(first, last, MEMORY_CHUNK_BYTES):
+                size = min(last - start, MEMORY_CHUNK_BYTES + OVERLAP_BYTES)
+                try:
+                    image.seek(start)
+                    yield image.read(size)
+                except (OSError, ValueError, OverflowError):  # the kernel's own pages cannot be read
+                    break
+
+
+class Packet(NamedTuple):
+    """One TCP segment by its ports."""
+
+    source: int
+    target: int
+    content: bytes
+
+
+class Loopback(threading.Thread):
+    """Listens to what passes over `lo` to or from some ports, from `start` to `stop`; needs root."""
+
+    def __init__(self, *ports: int) -> None:
+        super().__init__(name="loopback", daemon=True)
+        self.packets: list[Packet] = []
+        self.lost = 0
+        self._ports = frozenset(ports)
+        self._ended = threading.Event()
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+        self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVED_BYTES_MAX)
+        self._socket.bind(("lo", 0))
+        self._socket.settimeout(0.2)
+
+    def run(self) -> None:
+        while True:
+            try:
+                frame, address = self._socket.recvfrom(70_000)
+            except TimeoutError:
+                if self._ended.is_set():
+                    return
+                continue
+            # Each frame passes lo twice, as outgoing and as incoming.
+            packet = _segment(frame) if address[2] != socket.PACKET_OUTGOING else None
+            if packet and self._ports & {packet.source, packet.target}:
+                self.packets.append(packet)
+
+    def stop(self) -> None:
+        """Return when all that has passed until now is kept; `lost` counts frames that the kernel dropped."""
+        self._ended.set()
+        self.join()
+        _, self.lost = struct.unpack("II", self._socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
+        self._socket.close()
+
+    def streams(self) -> Iterator[tuple[int, int, bytes]]:
+        """Source port, target port, and all that went that way, in the order of its arrival."""
+        ways: dict[tuple[int, int], list[bytes]] = {}
+        for packet in self.packets:
+            ways.setdefault((packet.source, packet.target), []).append(packet.content)
+        for (source, target), contents in ways.items():
+            yield source, target, b"".join(contents)
+
+
+def _segment(frame: bytes) -> Packet | None:
+    """The TCP segment in an Ethernet frame with IPv4; None for anything else, and for one without content."""
+    if int.from_bytes(frame[12:14], "big") != IPV4 or frame[23] != TCP:
+        return None
+    packet = frame[14:]
+    segment = packet[(packet[0] & 15) * 4 : int.from_bytes(packet[2:4], "big") or None]
+    source, target = int.from_bytes(segment[:2], "big"), int.from_bytes(segment[2:4], "big")
+    content = segment[(segment[12] >> 4) * 4 :]
+    return Packet(source, target, content) if content else None

@@ -1,0 +1,169 @@
+"""A merchant's back end that never gives up: each call is repeated until it is answered for good.
+
+What was acknowledged is written down, as a merchant would: that is what the platform is held to afterwards.
+"""
+
+import asyncio
+import ssl
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx2
+
+from tests.e2e.whole_platform import WholePlatform
+
+RETRIED = frozenset({409, 429, 503})
+CALL_SECONDS_MAX = 30.0
+PATIENCE_SECONDS = 150.0
+START = datetime(2026, 1, 5, 10, tzinfo=UTC)
+
+
+@dataclass
+class Acknowledged:
+    """What one payment's answers said. `captured_minor` is None until a capture was acknowledged."""
+
+    amount_minor: int
+    statuses: list[str] = field(default_factory=list)
+    captured_minor: int | None = None
+
+
+@dataclass
+class Notebook:
+    """Everything sent and acknowledged. A call whose answer was lost may have had its effect, or not."""
+
+    payments: dict[str, Acknowledged] = field(default_factory=dict)
+    creations_sent: int = 0
+    labels: set[tuple[str, str]] = field(default_factory=set)
+    sign_ins: set[str] = field(default_factory=set)
+    sign_ins_sent: int = 0
+    calls: int = 0
+    unanswered: int = 0
+    faults: list[str] = field(default_factory=list)
+
+
+class GaveUpError(Exception):
+    """A call found no answer within the merchant's patience."""
+
+
+class Merchant:
+    """Calls both public listeners with one test key."""
+
+    def __init__(self, api: str, processor: str, ca: str, key: str) -> None:
+        self.notebook = Notebook()
+        self._client = httpx2.AsyncClient(
+            timeout=CALL_SECONDS_MAX,
+            verify=ssl.create_default_context(cafile=ca),
+            trust_env=False,
+            headers={"Authorization": f"Bearer {key}"},
+        )
+        self._api, self._processor = api, processor
+        self._at = START
+
+    async def __aenter__(self) -> "Merchant":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.aclose()
+
+    async def post(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Status and body of the first real answer (below 500, or a 5xx that no retry mends)."""
+        base = self._processor if path == "/v1/tokens" else self._api
+        return await self._answered("POST", base + path, body)
+
+    async def get(self, path: str) -> dict[str, Any]:
+        return (await self._answered("GET", self._api + path, None))[1]
+
+    def pass_time(self, step: timedelta) -> None:
+        """Business time goes on; every call carries it."""
+        self._at += step
+
+    async def token(self, number: str, cvc: str = "123") -> str:
+        card = {"number": number, "exp_month": 12, "exp_year": 2034, "cvc": cvc}
+        status, body = await self.post("/v1/tokens", {"card": card})
+        assert status == 200, (status, body)
+        return str(body["id"])
+
+    async def create(self, body: dict[str, Any]) -> str:
+        self.notebook.creations_sent += 1
+        status, intent = await self.post("/v1/payment_intents", body)
+        assert status == 200, (status, intent)
+        self.notebook.payments[intent["id"]] = Acknowledged(body["amount"], [intent["status"]])
+        return str(intent["id"])
+
+    async def confirm(self, payment: str, token: str) -> dict[str, Any]:
+        """The intent when its attempt has ended, whichever repetition of the confirm it was that counted."""
+        _, body = await self.post(f"/v1/payment_intents/{payment}/confirm", {"payment_method": token})
+        intent = body.get("error", {}).get("payment_intent") or body
+        if "status" not in intent or intent.get("object") != "payment_intent":
+            # An earlier repetition counted already; what became of it stands in the intent.
+            intent = await self.get(f"/v1/payment_intents/{payment}")
+        intent = await self._ended(intent)
+        self.notebook.payments[payment].statuses.append(intent["status"])
+        return intent
+
+    async def step(self, payment: str, verb: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Capture or cancel; a repetition that finds it done is as good as done."""
+        await self.post(f"/v1/payment_intents/{payment}/{verb}", body)
+        intent = await self.get(f"/v1/payment_intents/{payment}")
+        known = self.notebook.payments[payment]
+        known.statuses.append(intent["status"])
+        if verb == "capture" and intent["status"] == "succeeded":
+            known.captured_minor = intent["amount_received"]
+        return intent
+
+    async def close_review(self, payment: str, review: str, verb: str) -> dict[str, Any]:
+        await self.post(f"/v1/reviews/{review}/{verb}", {})
+        intent = await self.get(f"/v1/payment_intents/{payment}")
+        self.notebook.payments[payment].statuses.append(intent["status"])
+        return intent
+
+    async def sign_in(self, body: dict[str, Any]) -> None:
+        status, told = await self.post("/v1/account_events", body)
+        assert status == 200, (status, told)
+        self.notebook.sign_ins.add(told["id"])
+
+    async def label(self, payment: str, kind: str) -> None:
+        body = {"payment_intent": payment, "kind": kind, "source": "merchant"}
+        status, told = await self.post("/v1/labels", body)
+        assert status == 200, (status, told)
+        self.notebook.labels.add((payment, kind))
+
+    async def _ended(self, intent: dict[str, Any]) -> dict[str, Any]:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while intent["status"] == "processing":
+            if time.monotonic() > deadline:
+                raise GaveUpError(f"{intent['id']} stays processing")
+            await asyncio.sleep(0.2)
+            intent = await self.get(f"/v1/payment_intents/{intent['id']}")
+        return intent
+
+    async def _answered(
+        self, method: str, url: str, body: dict[str, Any] | None
+    ) -> tuple[int, dict[str, Any]]:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        last = "nothing"
+        headers = {"Weir-Test-Time": self._at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")} if body is not None else {}
+        while time.monotonic() < deadline:
+            self.notebook.calls += 1
+            self.notebook.sign_ins_sent += url.endswith("/account_events")
+            try:
+                answer = await self._client.request(method, url, json=body, headers=headers)
+            except httpx2.TransportError as error:
+                last = type(error).__name__
+            else:
+                if answer.status_code not in RETRIED:
+                    if answer.status_code >= 500:
+                        self.notebook.faults.append(f"{method} {url}: {answer.status_code} {answer.text}")
+                    return answer.status_code, answer.json()
+                last = f"{answer.status_code}"
+            self.notebook.unanswered += 1
+            await asyncio.sleep(0.1)
+        raise GaveUpError(f"{method} {url}: no answer, last {last}")
+
+
+def merchant_of(platform: WholePlatform) -> Merchant:
+    """The platform's first merchant."""
+    ca = str(platform.keys / "ca.pem")
+    return Merchant(platform.api, platform.processor, ca, platform.test_key)

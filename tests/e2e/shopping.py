@@ -1,0 +1,118 @@
+"""The traffic of the kill tests: every kind of payment, sign-ins and labels, by shoppers side by side."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from tests.e2e.merchant import Merchant
+
+SHOPPERS = 3
+BETWEEN = timedelta(minutes=30)
+"""Business time from one payment to the next: the learner publishes by the hour."""
+ELEVATED, BLOCKED, DECLINED = "4000000000009235", "4100000000000019", "4000000000000002"
+KINDS = (
+    "automatic",
+    "manual_full",
+    "manual_part",
+    "manual_canceled",
+    "approved",
+    "rejected",
+    "declined",
+    "blocked",
+    "never_confirmed",
+)
+LABELS = ("confirmed_genuine", "fraud_dispute", "early_fraud_warning", "other_dispute")
+
+
+def card_number(dice: random.Random) -> str:
+    """A number that no documented test card has, with its check digit (ISO/IEC 7812-1)."""
+    body = [int(digit) for digit in "40000276"] + [dice.randrange(10) for _ in range(7)]
+    doubled = [digit * 2 - 9 * (digit > 4) if at % 2 == 0 else digit for at, digit in enumerate(body)]
+    return "".join(map(str, body)) + str(-sum(doubled) % 10)
+
+
+class Shopping:
+    """Shoppers who buy until told to stop; each payment goes the way of its kind as far as answers allow."""
+
+    def __init__(self, merchant: Merchant, seed: int) -> None:
+        self._merchant = merchant
+        self._dice = random.Random(seed)
+        self._begun = 0
+        self.finished: Counter[str] = Counter()
+
+    async def until(self, enough: Callable[[], bool]) -> None:
+        """Buy until `enough`; what is under way then is brought to its end."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(SHOPPERS):
+                group.create_task(self._shopper(enough))
+
+    async def buy(self, count: int) -> None:
+        """That many payments more."""
+        wanted = self._begun + count
+        await self.until(lambda: self._begun >= wanted)
+
+    async def _shopper(self, enough: Callable[[], bool]) -> None:
+        while not enough():
+            number, self._begun = self._begun, self._begun + 1
+            kind = KINDS[number % len(KINDS)]
+            self._merchant.pass_time(BETWEEN)
+            await self._purchase(number, kind)
+            self.finished[kind] += 1
+            await asyncio.sleep(0.05)
+
+    async def _purchase(self, number: int, kind: str) -> None:
+        shopper = self._shopper_facts(number)
+        await self._merchant.sign_in(self._sign_in(shopper, number))
+        payment = await self._merchant.create(self._body(shopper, kind))
+        if kind == "never_confirmed":
+            await self._merchant.step(payment, "cancel", {"cancellation_reason": "abandoned"})
+            return
+        token = await self._merchant.token(self._card(kind))
+        intent = await self._merchant.confirm(payment, token)
+        if intent["status"] == "requires_capture":
+            await self._follow(payment, intent, kind)
+        await self._merchant.label(payment, LABELS[number % len(LABELS)])
+
+    async def _follow(self, payment: str, intent: dict[str, Any], kind: str) -> None:
+        if intent["review"] is not None:
+            verb = "reject" if kind == "rejected" else "approve"
+            intent = await self._merchant.close_review(payment, intent["review"], verb)
+            if intent["status"] != "requires_capture":
+                return
+        if kind == "manual_canceled":
+            await self._merchant.step(payment, "cancel", {"cancellation_reason": "requested_by_customer"})
+        elif kind == "manual_part":
+            await self._merchant.step(payment, "capture", {"amount_to_capture": intent["amount"] // 2})
+        else:
+            await self._merchant.step(payment, "capture", {})
+
+    def _card(self, kind: str) -> str:
+        documented = {"approved": ELEVATED, "rejected": ELEVATED, "declined": DECLINED, "blocked": BLOCKED}
+        return documented.get(kind) or card_number(self._dice)
+
+    def _shopper_facts(self, number: int) -> dict[str, str]:
+        return {
+            "ip": f"198.18.{112 + number // 250 % 16}.{number % 250 + 1}",
+            "device_id": f"device-{self._dice.getrandbits(48):012x}",
+            "email": f"shopper{number}@example.com",
+        }
+
+    def _sign_in(self, shopper: dict[str, str], number: int) -> dict[str, Any]:
+        kind = "sign_in_failed" if number % 5 == 0 else "sign_in"
+        return {"type": kind, "customer": f"customer-{number}", **shopper}
+
+    def _body(self, shopper: dict[str, str], kind: str) -> dict[str, Any]:
+        return {
+            "amount": self._dice.randrange(500, 9_000),
+            "currency": "eur",
+            "capture_method": "manual" if kind.startswith("manual") else "automatic",
+            "risk_context": {
+                **shopper,
+                "user_agent": "Mozilla/5.0",
+                "billing_address": {"country": "DE"},
+                "items": [{"quantity": 1}],
+            },
+        }

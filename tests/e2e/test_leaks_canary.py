@@ -1,0 +1,121 @@
+"""The search for leaks finds a canary in every form and place: else its finding nothing would say nothing."""
+
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+
+from events.log import open_log
+from events.log.port import Outgoing
+from tests.e2e.leak_places import Loopback, cells, files, log_records, memory
+from tests.e2e.leak_search import Planted, Search, canaries
+
+CANARY = "4000027500183462"
+SHARED = Planted("the canary", CANARY[:13])
+SEARCH = Search(SHARED)
+FORMS = canaries(CANARY)
+
+needs_root = pytest.mark.usefixtures("as_root")
+
+
+@pytest.fixture
+def as_root() -> None:
+    """Others' memory and loopback can be read by root alone; where the tests run as another, they say so."""
+    assert os.geteuid() == 0, "the leak tests read process memory and loopback: run them as root"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_search_finds_a_canary_in_its_form(form: str) -> None:
+    assert SEARCH.deeply(b"\x00" * 1000 + FORMS[form] + b"\xff" * 1000)
+
+
+def test_the_search_finds_nothing_where_nothing_is() -> None:
+    other = "4000027600183462"
+
+    assert not SEARCH.deeply(b"".join(canaries(other).values()) + os.urandom(100_000))
+
+
+def test_a_canary_in_a_deleted_row_of_a_database_is_found(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "a.sqlite", isolation_level=None)) as database:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("CREATE TABLE t (number TEXT)")
+        database.executemany("INSERT INTO t VALUES (?)", [("x" * 300,) for _ in range(50)] + [(CANARY,)])
+        database.execute("DELETE FROM t")
+
+        assert any(SEARCH.plainly(content) for _, content in files(tmp_path))
+
+
+def test_a_canary_in_a_cell_that_spans_pages_is_found(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "a.sqlite")) as database:
+        database.execute("CREATE TABLE t (number BLOB)")
+        database.executemany(
+            "INSERT INTO t VALUES (?)", [(b"." * n + CANARY.encode(),) for n in range(4060, 4110)]
+        )
+        database.commit()
+
+        ((_, content),) = cells(tmp_path)
+        assert content.count(CANARY.encode()) == 50
+
+
+def test_a_canary_in_a_record_is_found(log_url: str) -> None:
+    with closing(open_log(log_url)) as log:
+        log.append([Outgoing("audit", b"k", value) for value in FORMS.values()])
+
+    assert any(SEARCH.deeply(content) for place, content in log_records(log_url) if place == "topic audit")
+
+
+@pytest.mark.parametrize("compression", ["gzip", "snappy", "lz4", "zstd"])
+def test_a_canary_in_a_compressed_batch_is_found(kafka_url: str, compression: str) -> None:
+    open_log(kafka_url).close()
+    address, _, prefix = kafka_url.removeprefix("kafka://").partition("/")
+    producer = Producer({"bootstrap.servers": address, "compression.type": compression})
+    producer.produce(f"{prefix}.audit", CANARY.encode() * 20, b"k")
+    assert producer.flush(60) == 0
+
+    assert any(SEARCH.plainly(content) for _, content in log_records(kafka_url))
+
+
+@needs_root
+def test_a_canary_in_the_memory_of_a_process_is_found() -> None:
+    program = (
+        "import sys\nkept = [bytes.fromhex(line) for line in sys.stdin.readline().split()]\n"
+        "print(len(kept), flush=True)\nsys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(" ".join(content.hex() for content in FORMS.values()) + "\n")
+        process.stdin.flush()
+        process.stdout.readline()
+
+        found = set().union(*(SEARCH.plainly(region) for region in memory(process.pid)))
+        process.stdin.close()
+
+    forms = {what.rpartition(" as ")[2] for what in found}
+    assert forms >= {"plain", "hex", "base64", "URL", "UTF-16", "BCD"}
+
+
+@needs_root
+def test_a_canary_on_loopback_is_found_though_it_is_cut_in_two() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        loopback = Loopback(port)
+        loopback.start()
+        with socket.create_connection(server.getsockname()) as client, server.accept()[0] as served:
+            client.sendall(CANARY[:7].encode())
+            assert served.recv(100)
+            client.sendall(CANARY[7:].encode())
+            assert served.recv(100)
+    loopback.stop()
+
+    assert loopback.lost == 0
+    streams = [content for _, target, content in loopback.streams() if target == port]
+    assert [SEARCH.plainly(content) for content in streams] == [{"the canary as plain"}]
