@@ -245,7 +245,9 @@ class World:
         clock: Clock | None = None,
         scheduling: Scheduling | None = None,
         deadline_seconds: float = 5.0,
+        synchronous: str = "FULL",
     ) -> None:
+        self._synchronous = synchronous
         self.folder = folder
         self.clock = clock or SystemClock()
         self.scheduling = scheduling or InlineScheduling()
@@ -272,9 +274,9 @@ class World:
 
     async def open(self) -> None:
         path = self.folder / "gateway.sqlite"
-        if not path.exists():
+        if self.folder.exists() and not path.exists():
             path.write_bytes(migrated())
-        engine = open_engine(f"sqlite:///{path}")
+        engine = open_engine(f"sqlite:///{path}", synchronous=self._synchronous)
         self.store = Store(engine, self.scheduling)
         self.gateway = Gateway(
             Surroundings(

@@ -1,5 +1,6 @@
 """Opening the store: engine, durability, and migrations at the program's start."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,18 +8,22 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event
 
+from events.log.sqlite_file import make_folder_durably
+
 BUSY_SECONDS = 5.0
 """How long a writer waits for another process: far above one group commit, below a caller's patience."""
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str, *, synchronous: str = "FULL") -> Engine:
     """An engine whose commits survive a power loss, migrated to the newest version.
 
-    `url` is SQLAlchemy's: `sqlite:///ABSOLUTE/PATH/gateway.sqlite`.
+    `url` is SQLAlchemy's: `sqlite:///ABSOLUTE/PATH/gateway.sqlite`. `synchronous` is SQLite's; anything but
+    FULL is for showing what is lost without it.
     """
     engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS})
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _make_durable)
+        make_folder_durably(Path(engine.url.database or "").absolute().parent)
+        event.listen(engine, "connect", partial(_make_durable, synchronous))
         event.listen(engine, "begin", _begin_as_told)
     migrate(engine)
     return engine
@@ -42,11 +47,11 @@ def _alembic(connection: Connection) -> Config:
     return config
 
 
-def _make_durable(connection: Any, _record: object) -> None:
+def _make_durable(synchronous: str, connection: Any, _record: object) -> None:
     # The driver's own transactions begin late and in the wrong mode; `_begin_as_told` begins them.
     connection.isolation_level = None
     connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(f"PRAGMA synchronous={synchronous}")
     connection.execute("PRAGMA foreign_keys=ON")
 
 
