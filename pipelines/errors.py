@@ -6,6 +6,7 @@ PipelinesError
 │   ├── StateCorruptError      the file is damaged
 │   └── StateMismatchError     it does not belong to the positions that it is asked for
 ├── SendError                  a reply could not be sent: the flow stops, and starts again from its recovery
+├── StoppedError               told to stop in the middle of long work: nothing of it is kept
 ├── UnusableEventError         an event was decoded but says what cannot be: goes to the dead letters
 ├── ReplayError                a file cannot be replayed: permanent, the text says what to mend
 │   └── MappingError           it is not said, or not so, which column is which
@@ -39,6 +40,10 @@ class SendError(PipelinesError):
 
 class NotInLogError(PipelinesError):
     """What was asked for is not in the log; the text says what to check."""
+
+
+class StoppedError(PipelinesError):
+    """Told to stop in the middle of long work, which will be done again."""
 
 
 class UnusableEventError(PipelinesError):

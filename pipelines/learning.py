@@ -3,16 +3,20 @@
 import argparse
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
 
 from events.clock import SystemClock
+from events.errors import EventsError
 from events.log import open_log
 from models.learning import Learner
+from pipelines.errors import PipelinesError, StoppedError
 from pipelines.learning_flow import LearningParts, run
 from pipelines.learning_step import LearningStep
 from pipelines.learning_store import LearningStore
 from pipelines.readiness import announce
+from pipelines.refits import interruptible
 
 NICENESS = 10
 """Nobody waits for the learner, while customers wait for the programs beside it."""
@@ -31,9 +35,13 @@ def main(arguments: list[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
     log = open_log(given.log)
     store = LearningStore(given.home / "learning" / "learning.sqlite")
-    step = LearningStep(Learner(store), store)
+    step = LearningStep(Learner(store, fit=interruptible(stop)), store)
     try:
         run(LearningParts(log, SystemClock(), store, step), stop, lambda: announce("pipelines.learning"))
+    except StoppedError:
+        pass
+    except (PipelinesError, EventsError) as error:
+        sys.exit(f"pipelines.learning: {error}")
     finally:
         store.close()
         log.close()

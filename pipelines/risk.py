@@ -2,12 +2,15 @@
 
 import argparse
 import signal
+import sys
 import threading
 from pathlib import Path
 
 from events.clock import SystemClock
+from events.errors import EventsError
 from events.log import open_log
 from models.engine import Engine
+from pipelines.errors import PipelinesError
 from pipelines.readiness import announce
 from pipelines.risk_flow import Parts, run
 from pipelines.risk_step import RiskStep
@@ -25,6 +28,8 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         parts = Parts(log, given.home / "risk", SystemClock(), lambda: RiskStep(Engine()))
         run(parts, stop, lambda: announce("pipelines.risk"))
+    except (PipelinesError, EventsError) as error:
+        sys.exit(f"pipelines.risk: {error}")
     finally:
         log.close()
 

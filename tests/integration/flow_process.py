@@ -76,7 +76,8 @@ def records_of(log: Log, topic: str) -> list[Record]:
 
 
 def events_of(log: Log, topic: str) -> list[Event]:
-    return [decode(record.value) for record in records_of(log, topic)]
+    """Deletions of keys are no events."""
+    return [decode(record.value) for record in records_of(log, topic) if record.value is not None]
 
 
 def counted(log: Log, topic: str) -> int:
