@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from models.builtin_rules import BUILTIN_RULES
 from simulator.traffic.steps import SCENARIOS
+from tests.conftest import require_a_local_broker
 from tests.e2e.platforms import weir
 
 LOGS = ["sqlite", pytest.param("kafka", marks=pytest.mark.kafka)]
@@ -23,8 +25,21 @@ def value(output: str, row: str) -> int:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("log", LOGS)
 def test_a_month_passes_is_summed_up_and_learned_from(log: str) -> None:
+    if log == "kafka":
+        require_a_local_broker()
     demo = weir(
-        "demo", "--log", log, "--seconds", "20", "--rate", "12", "--seed", "3", *PATIENT, seconds_max=500
+        "demo",
+        "--log",
+        log,
+        "--seconds",
+        "20",
+        "--rate",
+        "12",
+        "--seed",
+        "3",
+        *PATIENT,
+        seconds_max=500,
+        KAFKA_BOOTSTRAP_SERVERS="",
     )
 
     assert demo.returncode == 0, demo.stdout + demo.stderr
@@ -57,13 +72,11 @@ def test_a_tiny_demo_is_good_too_and_no_store_or_log_of_it_knows_the_scenarios(t
     assert first.returncode == 0, first.stdout + first.stderr
     assert again.returncode == 0, again.stdout + again.stderr
     assert (home / "log.sqlite").stat().st_size > 0
-    written = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert [
-        (path, scenario)
-        for path in written
-        for scenario in SCENARIOS
-        if scenario.encode() in path.read_bytes()
-    ] == []
+    written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    # `card_testing` is also the name of a rule, which decisions rightly tell.
+    names = [name.encode() for name in SCENARIOS if name not in BUILTIN_RULES]
+    assert len(names) >= 4
+    assert [name for name in names if any(name in content for content in written)] == []
 
 
 @pytest.mark.timeout(600)
