@@ -6,7 +6,6 @@ own time, which the platform's test clock follows; live keys are refused it.
 
 import hashlib
 import hmac
-import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
@@ -19,11 +18,10 @@ from events.types import Mode
 from gateway.business_time import TEST_TIME_HEADER, parse_test_time
 from gateway.errors import AuthenticationError, InvalidRequestError, NotFoundError
 from gateway.facts import Facts
+from gateway.key_shape import is_shaped_like_a_key
 from gateway.moments import microseconds, moment
 from gateway.store.tables import api_keys, merchants
 from gateway.store.writer import Store
-
-_KEY = re.compile(r"sk_(test|live)_[0-9a-f]{48}")
 
 
 class Merchant(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +71,7 @@ class Keys:
 
     async def authenticate(self, presented: str, test_time: str | None = None) -> Caller:
         """The caller behind a key; raises `AuthenticationError`, and `InvalidRequestError` for the time."""
-        if not _KEY.fullmatch(presented):
+        if not is_shaped_like_a_key(presented):
             raise AuthenticationError()
         digest = key_digest(self._secret, presented)
         caller = await self._store.read(lambda connection: _caller(connection, digest))

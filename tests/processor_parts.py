@@ -32,7 +32,7 @@ from simulator.acquirer.network import Network
 
 NOW = datetime(2026, 1, 5, 10, tzinfo=UTC)
 KEYS = VaultKeys(1, {1: b"w" * 32}, b"f" * 32)
-GOOD_KEY = "sk_test_good"
+GOOD_KEY = "sk_test_" + "0" * 48
 
 
 class Line:

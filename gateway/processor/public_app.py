@@ -11,12 +11,12 @@ from starlette.routing import Route
 from events.clock import Clock, FollowingClock
 from gateway.business_time import TEST_TIME_HEADER, parse_test_time
 from gateway.errors import AuthenticationError, InvalidRequestError
+from gateway.key_shape import is_shaped_like_a_key
 from gateway.processor.card_input import check, read_body
 from gateway.processor.http_answers import answered, json_answer, no_route, read_limited
 from gateway.processor.tokens import Tokens
 
 BODY_BYTES_MAX = 8 * 1024
-API_KEY_LENGTH_MAX = 128
 
 
 class PublicListener:
@@ -62,6 +62,6 @@ class PublicListener:
 
 def _api_key(request: Request) -> str:
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not key.startswith("sk_") or len(key) > API_KEY_LENGTH_MAX:
+    if scheme.lower() != "bearer" or not is_shaped_like_a_key(key):
         raise AuthenticationError()
     return key
