@@ -18,6 +18,7 @@ from gateway.api.application import make_application
 from gateway.api.internal import make_internal_application
 from gateway.api.listening import bound_socket, make_listener, port_of
 from gateway.geo import Geography
+from gateway.hardening import forbid_core_dumps
 from gateway.keyring import open_keyring
 from gateway.processor_client import HttpProcessor
 from gateway.scheduling import ThreadScheduling
@@ -104,6 +105,8 @@ async def listen(gateway: Gateway, options: argparse.Namespace, stop: asyncio.Ev
 
 
 def main(arguments: list[str]) -> None:
+    options = parse(arguments)
+    forbid_core_dumps()
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -112,7 +115,7 @@ def main(arguments: list[str]) -> None:
         ],
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
     )
-    uvloop.run(serve(parse(arguments)))
+    uvloop.run(serve(options))
 
 
 if __name__ == "__main__":

@@ -17,11 +17,11 @@ from pathlib import Path
 import structlog
 
 from events.clock import FollowingClock, SystemClock
+from gateway.hardening import forbid_core_dumps
 from gateway.processor import attempts
 from gateway.processor.acquirer_link import AcquirerLink
 from gateway.processor.api_registry import ApiRegistry
 from gateway.processor.composition import Processor, assemble
-from gateway.processor.hardening import forbid_core_dumps
 from gateway.processor.internal_app import internal_app
 from gateway.processor.listeners import Listener, bind
 from gateway.processor.public_app import PublicListener

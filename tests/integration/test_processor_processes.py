@@ -93,7 +93,7 @@ def test_the_processor_leaves_no_core_and_lets_nobody_read_its_memory(world: Wor
     limits = Path(f"/proc/{world.processor.process.pid}/limits").read_text()
     core = next(line for line in limits.splitlines() if line.startswith("Max core file size"))
     program = (
-        "import ctypes; from gateway.processor.hardening import forbid_core_dumps as forbid;"
+        "import ctypes; from gateway.hardening import forbid_core_dumps as forbid;"
         "libc = ctypes.CDLL(None); before = libc.prctl(3); forbid(); print(before, libc.prctl(3))"
     )
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

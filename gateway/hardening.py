@@ -1,4 +1,7 @@
-"""What the process does so that its memory, which holds card numbers, ends up in no file.
+"""What both gateway processes do so that their memory ends up in no file.
+
+The processor's holds card numbers; the API's holds a number that a caller sent it against all advice, until
+the interpreter happens to use that memory again.
 
 Linux only: elsewhere the core limit alone is set.
 """
