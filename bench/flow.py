@@ -1,0 +1,145 @@
+"""Payments per second of the risk flow on one worker, beside a plain loop over the same engine and bytes.
+
+The flow reads from the embedded log and writes to it, with recovery, state and durability as in production;
+the loop takes the same bytes from memory to the bytes of the decisions. Both in this process, in turn.
+"""
+
+import random
+import statistics
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from events.clock import SystemClock
+from events.codec import decode, encode
+from events.log import open_log
+from events.log.port import Log, Outgoing, Position, Reader, TopicPartition
+from events.types import AssessmentRequested, CardFacts, RiskContext
+from models.engine import Engine
+from pipelines import observe
+from pipelines.risk_flow import Parts, run
+from pipelines.risk_step import RiskStep
+from pipelines.source import BATCH_RECORDS
+
+PAYMENTS = 6_000
+RUNS = 3
+START = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+def requests(count: int) -> list[Outgoing]:
+    """Payments of 2,000 cards at 200 merchants over ten days."""
+    dice = random.Random(1)
+    return [_request(number, dice) for number in range(count)]
+
+
+def _request(number: int, dice: random.Random) -> Outgoing:
+    surrogate = f"card_{dice.randint(0, 2_000)}"
+    at = START + timedelta(seconds=43.2 * number)
+    event = AssessmentRequested(
+        id=observe.derived_id("bench", str(number), at),
+        occurred_at=at,
+        payment_id=f"pi_{number}",
+        attempt=1,
+        mode="test",
+        merchant_id=f"merchant_{dice.randint(0, 200)}",
+        merchant_country="IN",
+        amount_minor=int(dice.lognormvariate(8, 1)) + 1,
+        currency="INR",
+        card=CardFacts(token="tok", surrogate=surrogate, bin="411111", last4="1111", brand="visa"),
+        context=RiskContext(
+            device=f"device_{dice.randint(0, 3_000)}",
+            ip=f"ip_{dice.randint(0, 5_000)}",
+            email=f"email_{dice.randint(0, 2_500)}",
+            customer=f"customer_{dice.randint(0, 2_500)}",
+            ip_country="IN",
+            billing_country="IN",
+        ),
+    )
+    return Outgoing("assessments", surrogate.encode(), encode(event))
+
+
+def loop_seconds(values: Sequence[bytes]) -> float:
+    """Bytes of requests to bytes of decisions, in batches as the flow has them when it is busy."""
+    engine = Engine()
+    started = time.perf_counter()
+    for first in range(0, len(values), BATCH_RECORDS):
+        events = [decode(value) for value in values[first : first + BATCH_RECORDS]]
+        asked = [event for event in events if isinstance(event, AssessmentRequested)]
+        answers = engine.assess([observe.observation(event) for event in asked])
+        now = datetime.now(UTC)
+        for offset, (event, answer) in enumerate(zip(asked, answers, strict=True)):
+            encode(observe.decision(event, answer, Position("assessments", 0, offset), now))
+    return time.perf_counter() - started
+
+
+class _Finish:
+    """A log that notes when the last of so many decisions has become durable, and then stops the flow."""
+
+    def __init__(self, log: Log, count: int) -> None:
+        self._log = log
+        self._left = count
+        self.stop = threading.Event()
+        self.finished_at = 0.0
+
+    def append(self, records: Sequence[Outgoing]) -> list[Position]:
+        positions = self._log.append(records)
+        self._left -= sum(record.topic == "decisions" for record in records)
+        if self._left <= 0:
+            self.finished_at = time.perf_counter()
+            self.stop.set()
+        return positions
+
+    def reader(self, start: Mapping[TopicPartition, int]) -> Reader:
+        return self._log.reader(start)
+
+    def starts(self, topic: str) -> list[int]:
+        return self._log.starts(topic)
+
+    def ends(self, topic: str) -> list[int]:
+        return self._log.ends(topic)
+
+    @property
+    def durability(self) -> str:
+        return self._log.durability
+
+    def close(self) -> None:
+        self._log.close()
+
+
+def flow_seconds(records: Sequence[Outgoing]) -> float:
+    """From live reading to the last decision in the log."""
+    with (
+        TemporaryDirectory(prefix="weir-bench-") as folder,
+        closing(open_log(f"sqlite:///{folder}/log.sqlite")) as log,
+    ):
+        log.append(records)
+        finish = _Finish(log, len(records))
+        started: list[float] = []
+        parts = Parts(finish, Path(folder) / "risk", SystemClock(), lambda: RiskStep(Engine()))
+        run(parts, finish.stop, lambda: started.append(time.perf_counter()))
+        return finish.finished_at - started[0]
+
+
+def measured(count: int = PAYMENTS, runs: int = RUNS) -> tuple[list[float], list[float]]:
+    """Seconds of loop and flow, taken in turn."""
+    records = requests(count)
+    values = [record.value for record in records if record.value is not None]
+    loops, flows = [], []
+    for _ in range(runs):
+        loops.append(loop_seconds(values))
+        flows.append(flow_seconds(records))
+    return loops, flows
+
+
+def main() -> None:
+    loops, flows = measured()
+    loop, flow = (PAYMENTS / statistics.median(seconds) for seconds in (loops, flows))
+    print(f"loop {loop:,.0f}/s, flow {flow:,.0f}/s, ratio {flow / loop:.2f}")
+
+
+if __name__ == "__main__":
+    main()
