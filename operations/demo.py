@@ -11,22 +11,20 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 
-from events.errors import EventsError
 from operations import demo_screen, merchants, platform, processes
-from operations.errors import OperationsError, TrafficError
+from operations.errors import TrafficError
 from operations.learned import Learned
 from operations.platform import Platform
 from operations.processes import LogFile, Program
 from operations.settings import Settings
 from operations.tally import Tally
-from operations.up import with_signals
+from operations.up import EXPECTED, complain, with_signals
 
 DEADLINE_MS = 2_000
 REDRAW_SECONDS = 0.25
@@ -53,11 +51,8 @@ def run(settle: Callable[[Path], Settings], home: Path | None, traffic: Traffic)
         try:
             wanted = settle(place)
             return asyncio.run(_demo(wanted if home else _apart(wanted), traffic, console))
-        except (OperationsError, EventsError) as error:
-            Console(stderr=True, highlight=False).print(
-                f"[bold red]weir demo:[/] {escape(str(error))}", soft_wrap=True
-            )
-            return 1
+        except EXPECTED as error:
+            return complain("weir demo", error)
 
 
 @contextlib.contextmanager
@@ -81,7 +76,7 @@ async def _demo(wanted: Settings, traffic: Traffic, console: Console) -> int:
     tally, stop = Tally(), asyncio.Event()
     with_signals(stop.set)
     async with platform.running(wanted, lambda text: console.print(f"[dim]{escape(text)}[/]")) as running:
-        await asyncio.to_thread(merchants.ensure_demo_keys, wanted.home, wanted.keys, datetime.now(UTC))
+        await asyncio.to_thread(merchants.ensure_demo_keys, wanted.home, wanted.keys)
         console.print(f"[bold]Live page:[/] {running.page}   API: {running.api}", soft_wrap=True)
         with Learned(running.log) as learned:
             await _pass_month(running, traffic, tally, learned, console, stop)

@@ -61,9 +61,8 @@ async def running(wanted: Settings, report: Report) -> AsyncIterator[Platform]:
 
 def _prepared(wanted: Settings) -> str:
     """Make what the programs expect to find: certificates, the store's tables, a first test key."""
-    at = datetime.now(UTC)
-    ensure_certificates(wanted.keys, at, hosts=(wanted.host,))
-    return merchants.first_key(wanted.home, wanted.keys, at)
+    ensure_certificates(wanted.keys, datetime.now(UTC), hosts=(wanted.host,))
+    return merchants.first_key(wanted.home, wanted.keys)
 
 
 async def _log(wanted: Settings, supervisor: Supervisor, report: Report) -> str:

@@ -10,10 +10,14 @@ from rich.console import Console
 from rich.markup import escape
 
 from events.errors import EventsError
+from gateway.errors import GatewayError
 from operations import platform
 from operations.errors import OperationsError
 from operations.platform import Platform
 from operations.settings import Settings
+
+EXPECTED = (OperationsError, EventsError, GatewayError, OSError)
+"""What may go wrong with a set-up: a sentence is enough; anything else is a fault and shows where."""
 
 
 def run(settle: Callable[[], Settings]) -> int:
@@ -21,9 +25,15 @@ def run(settle: Callable[[], Settings]) -> int:
     console = Console(stderr=True, highlight=False)
     try:
         return asyncio.run(_up(settle(), console))
-    except (OperationsError, EventsError) as error:
-        console.print(f"[bold red]weir:[/] {escape(str(error))}", soft_wrap=True)
-        return 1
+    except EXPECTED as error:
+        return complain("weir up", error)
+
+
+def complain(command: str, error: Exception) -> int:
+    """Say what went wrong, in a sentence; the exit status."""
+    console = Console(stderr=True, highlight=False)
+    console.print(f"[bold red]{command}:[/] {escape(str(error))}", soft_wrap=True)
+    return 1
 
 
 async def _up(wanted: Settings, console: Console) -> int:
