@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from events.clock import Clock, FollowingClock
 from events.types import Mode
@@ -22,6 +22,9 @@ from gateway.key_shape import is_shaped_like_a_key
 from gateway.moments import microseconds, moment
 from gateway.store.tables import api_keys, merchants
 from gateway.store.writer import Store
+
+_BY_DIGEST = select(api_keys).where(api_keys.c.digest == bindparam("the_digest"))
+_MERCHANT = select(merchants).where(merchants.c.id == bindparam("the_id"))
 
 
 class Merchant(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,7 +112,7 @@ def create_merchant(
 
 
 def load_merchant(connection: Connection, merchant_id: str) -> Merchant:
-    row = connection.execute(select(merchants).where(merchants.c.id == merchant_id)).one_or_none()
+    row = connection.execute(_MERCHANT, {"the_id": merchant_id}).one_or_none()
     if row is None:
         raise NotFoundError("There is no such merchant.", param="merchant")
     return Merchant(id=row.id, name=row.name, category=row.category, country=row.country)
@@ -172,7 +175,7 @@ def revoke_key(connection: Connection, facts: Facts, key_id: str, *, at: datetim
 
 
 def _caller(connection: Connection, digest: bytes) -> Caller:
-    row = connection.execute(select(api_keys).where(api_keys.c.digest == digest)).one_or_none()
+    row = connection.execute(_BY_DIGEST, {"the_digest": digest}).one_or_none()
     # The look-up is by digest, whose timing tells nothing of the key; the comparison closes the rest.
     if row is None or row.revoked_us is not None or not hmac.compare_digest(row.digest, digest):
         raise AuthenticationError()

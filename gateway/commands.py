@@ -73,7 +73,7 @@ def api_keys_revoke(key_id: str, home: Home = HOME, keys: Keys = None) -> None:
 def erase_person(
     merchant_id: Annotated[str, typer.Option("--merchant")],
     customer: Annotated[str | None, typer.Option(help="The merchant's own id of the customer.")] = None,
-    payment: Annotated[str | None, typer.Option(help="A payment that had no customer.")] = None,
+    payment: Annotated[str | None, typer.Option(help="A payment of the person.")] = None,
     home: Home = HOME,
     keys: Keys = None,
     live: Live = False,

@@ -14,6 +14,7 @@ from gateway.facts import Facts
 from gateway.keyring import open_keyring
 from gateway.personal import PersonalData
 from gateway.store.database import open_engine
+from gateway.store.intent_rows import load_intent
 
 T = TypeVar("T")
 ACTOR = "command-line"
@@ -63,7 +64,7 @@ class Office:
         self.write(lambda c: revoke_key(c, self.facts, key_id, at=_now(), actor=ACTOR))
 
     def erase(self, mode: Mode, merchant_id: str, customer: str | None, payment_id: str | None) -> None:
-        """Forget a merchant's customer, or the shopper of one payment without a customer."""
+        """Forget a merchant's customer, or the shopper of one payment; raises `NotFoundError`."""
         personal = PersonalData(
             entities_secret=self.keyring.entities,
             wrapping_key=self.keyring.subjects,
@@ -71,11 +72,12 @@ class Office:
         )
 
         def work(connection: Connection) -> None:
-            subject = payment_id
-            if customer is not None:
-                subject = personal.customer_subject(connection, mode, merchant_id, customer)
-            personal.erase(connection, subject or "")
-            self.facts.audit(connection, _now(), actor=ACTOR, action="person.erase", resource=subject or "")
+            if payment_id is not None:
+                subject = load_intent(connection, payment_id, merchant_id=merchant_id, mode=mode).subject
+            else:
+                subject = personal.customer_subject(connection, mode, merchant_id, customer or "") or ""
+            personal.erase(connection, subject)
+            self.facts.audit(connection, _now(), actor=ACTOR, action="person.erase", resource=subject)
 
         self.write(work)
 

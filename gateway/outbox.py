@@ -11,7 +11,7 @@ from functools import partial
 from typing import NamedTuple
 
 import structlog
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from events.codec import encode
 from events.crash import crash_point, declare
@@ -37,9 +37,17 @@ POLL_SECONDS = 0.5
 RETRY_SECONDS = 0.5
 
 
+GATHER_SECONDS = 0.05
+"""How long sent rows wait to be deleted together: a crash meanwhile sends them again."""
+
+_INSERT = insert(outbox)
+_NEXT = select(outbox).where(outbox.c.id > bindparam("sent_to")).order_by(outbox.c.id).limit(BATCH_MAX)
+_DELETE = delete(outbox).where(outbox.c.id.in_(bindparam("numbers", expanding=True)))
+
+
 def enqueue(connection: Connection, topic: str, key: str, event: Event) -> None:
     """Add an event to the work's own commit."""
-    connection.execute(insert(outbox), {"topic": topic, "key": key.encode(), "value": encode(event)})
+    connection.execute(_INSERT, {"topic": topic, "key": key.encode(), "value": encode(event)})
 
 
 class _Row(NamedTuple):
@@ -79,10 +87,14 @@ class Relay:
 
     async def drain(self) -> None:
         """Send all that is waiting now."""
-        while rows := await self._store.read(self._next_rows):
-            await self._append([Outgoing(row.topic, row.key, row.value) for row in rows])
-            self._sent_to = rows[-1].id
-            self._forget(row.id for row in rows)
+        full = True
+        while full:
+            rows = await self._store.read(self._next_rows)
+            full = len(rows) == BATCH_MAX
+            if rows:
+                await self._append([Outgoing(row.topic, row.key, row.value) for row in rows])
+                self._sent_to = rows[-1].id
+                self._forget(row.id for row in rows)
 
     async def _append(self, records: list[Outgoing]) -> None:
         crash_point("gateway.outbox.before_append")
@@ -90,8 +102,7 @@ class Relay:
         crash_point("gateway.outbox.after_append")
 
     def _next_rows(self, connection: Connection) -> list["_Row"]:
-        query = select(outbox).where(outbox.c.id > self._sent_to).order_by(outbox.c.id).limit(BATCH_MAX)
-        return [_Row(*row) for row in connection.execute(query)]
+        return [_Row(*row) for row in connection.execute(_NEXT, {"sent_to": self._sent_to})]
 
     def _forget(self, numbers: Iterable[int]) -> None:
         # Beside the next append, not before it: a decision that is waited for may stand behind.
@@ -101,7 +112,9 @@ class Relay:
             self._scheduling.spawn(self._delete_sent(), "outbox-forget")
 
     async def _delete_sent(self) -> None:
-        while numbers := list(self._forgetting):
+        while self._forgetting:
+            await self._scheduling.sleep(GATHER_SECONDS)
+            numbers = list(self._forgetting)
             try:
                 await self._store.write(partial(_delete, numbers))
             except UnavailableError:
@@ -117,4 +130,4 @@ class Relay:
 
 
 def _delete(numbers: list[int], connection: Connection) -> None:
-    connection.execute(delete(outbox).where(outbox.c.id.in_(numbers)))
+    connection.execute(_DELETE, {"numbers": numbers})

@@ -194,7 +194,6 @@ class Payments:
             )
         intent = _replace(intents.confirmed(intent), token=token)
         card = load_card(connection, token, merchant_id=caller.merchant_id, mode=caller.mode)
-        self._personal.link_digests(connection, intent.subject, {card.digest})
         context = risk_context(
             connection,
             self._personal,
@@ -202,6 +201,8 @@ class Payments:
             mode=intent.mode,
             subject=intent.subject,
             at_us=microseconds(at),
+            sealed=None if body.risk_context else intent.sealed_context,
+            linked=(card.digest,),
         )
         attempt = Attempt(
             id=f"{intent.id}_{intent.attempts}",

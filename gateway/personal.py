@@ -5,10 +5,10 @@ surrogate) are rows; `erase` deletes them, and with them the log, the engine's s
 forget the person at once, while nothing is rewritten and every sum stays.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from events.ids import prefixed
 from events.personal import KEY_BYTES, NONCE_BYTES, keyed_hash, seal, unseal
@@ -17,6 +17,15 @@ from gateway.errors import NotFoundError
 from gateway.store.tables import intents, subject_keys, subject_surrogates, surrogates, tokens
 
 Entropy = Callable[[int], bytes]
+
+_KNOWN = select(surrogates.c.digest, surrogates.c.surrogate).where(
+    surrogates.c.digest.in_(bindparam("digests", expanding=True))
+)
+_LINKED = select(subject_surrogates.c.digest).where(
+    subject_surrogates.c.subject == bindparam("the_subject"),
+    subject_surrogates.c.digest.in_(bindparam("digests", expanding=True)),
+)
+_WRAPPED_KEY = select(subject_keys.c.wrapped_key).where(subject_keys.c.subject == bindparam("the_subject"))
 
 PREFIXES = {"card": "card", "device": "dev", "ip": "ip", "email": "email", "customer": "cust"}
 """Kind of entity → prefix of its surrogates."""
@@ -44,17 +53,21 @@ class PersonalData:
                 connection.execute(insert(surrogates), row)
         return {kind: known[digest] for kind, digest in digests.items()}
 
-    def link(self, connection: Connection, mode: Mode, subject: str, entities: Mapping[str, str]) -> None:
-        """Remember which mappings lead to a subject, so that they can be deleted with it."""
-        self.link_digests(connection, subject, set(self._digests(mode, entities).values()))
+    def link(
+        self,
+        connection: Connection,
+        mode: Mode,
+        subject: str,
+        entities: Mapping[str, str],
+        more: Collection[bytes] = (),
+    ) -> None:
+        """Remember which mappings lead to a subject, so that they can be deleted with it.
 
-    def link_digests(self, connection: Connection, subject: str, digests: set[bytes]) -> None:
-        """`link` for mappings that are already known by their keyed hash."""
-        linked = subject_surrogates.c.digest
+        `more` are mappings that the caller knows by their keyed hash alone.
+        """
+        digests = {*self._digests(mode, entities).values(), *more}
         known = set(
-            connection.execute(
-                select(linked).where(subject_surrogates.c.subject == subject, linked.in_(digests))
-            ).scalars()
+            connection.execute(_LINKED, {"the_subject": subject, "digests": sorted(digests)}).scalars()
         )
         rows = [{"subject": subject, "digest": digest} for digest in sorted(digests - known)]
         if rows:
@@ -104,12 +117,10 @@ class PersonalData:
         return {kind: keyed_hash(self._secret, f"{mode}:{kind}", value) for kind, value in entities.items()}
 
     def _known(self, connection: Connection, digests: list[bytes]) -> dict[bytes, str]:
-        query = select(surrogates.c.digest, surrogates.c.surrogate).where(surrogates.c.digest.in_(digests))
-        return {row.digest: row.surrogate for row in connection.execute(query)}
+        return {row.digest: row.surrogate for row in connection.execute(_KNOWN, {"digests": digests})}
 
     def _key(self, connection: Connection, subject: str) -> bytes | None:
-        query = select(subject_keys.c.wrapped_key).where(subject_keys.c.subject == subject)
-        wrapped = connection.execute(query).scalar_one_or_none()
+        wrapped = connection.execute(_WRAPPED_KEY, {"the_subject": subject}).scalar_one_or_none()
         if wrapped is None:
             return None
         return self._wrap.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], subject.encode())

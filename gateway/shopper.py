@@ -1,5 +1,6 @@
 """What is known of a shopper: entities to count, facts to score, and personal fields to seal."""
 
+from collections.abc import Collection
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 
@@ -83,11 +84,23 @@ def subject_of(
 
 
 def risk_context(
-    connection: Connection, personal: PersonalData, shopper: Shopper, *, mode: Mode, subject: str, at_us: int
+    connection: Connection,
+    personal: PersonalData,
+    shopper: Shopper,
+    *,
+    mode: Mode,
+    subject: str,
+    at_us: int,
+    sealed: bytes | None = None,
+    linked: Collection[bytes] = (),
 ) -> RiskContext:
-    """The context as events carry it: surrogates, countries, and the sealed fields."""
+    """The context as events carry it: surrogates, countries, and the sealed fields.
+
+    `sealed` are the same fields where they are sealed already; `linked` the keyed hashes of what else leads
+    to the subject.
+    """
     stand_ins = personal.surrogates(connection, mode, shopper.entities)
-    personal.link(connection, mode, subject, shopper.entities)
+    personal.link(connection, mode, subject, shopper.entities, linked)
     return RiskContext(
         device=stand_ins.get("device"),
         ip=stand_ins.get("ip"),
@@ -98,7 +111,7 @@ def risk_context(
         shipping_country=shopper.shipping_country,
         item_count=shopper.item_count,
         subject=subject,
-        sealed=personal.seal(connection, subject, shopper.sealed_fields, at_us),
+        sealed=sealed or personal.seal(connection, subject, shopper.sealed_fields, at_us),
     )
 
 

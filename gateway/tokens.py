@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from events.types import CardFacts, Mode
 from gateway.auth import Keys
@@ -12,6 +12,8 @@ from gateway.personal import PersonalData
 from gateway.processor_port import TestRisk, TokenRegistered, TokenRegistration
 from gateway.store.tables import tokens
 from gateway.store.writer import Store
+
+_TOKEN = select(tokens).where(tokens.c.id == bindparam("the_id"))
 
 
 class KnownCard(NamedTuple):
@@ -66,11 +68,8 @@ class Tokens:
 
 def load_card(connection: Connection, token: str, *, merchant_id: str, mode: Mode) -> KnownCard:
     """The card of a token of this merchant and mode; raises `NotFoundError`."""
-    query = select(tokens).where(
-        tokens.c.id == token, tokens.c.merchant_id == merchant_id, tokens.c.mode == mode
-    )
-    row = connection.execute(query).one_or_none()
-    if row is None:
+    row = connection.execute(_TOKEN, {"the_id": token}).one_or_none()
+    if row is None or (row.merchant_id, row.mode) != (merchant_id, mode):
         raise NotFoundError("There is no such payment method.", param="payment_method")
     facts = CardFacts(
         token=row.id,

@@ -45,55 +45,23 @@ class Gateway:
     """The API process without its listeners."""
 
     def __init__(self, around: Surroundings) -> None:
-        store, scheduling = around.store, around.scheduling
+        store, scheduling, clock = around.store, around.scheduling, around.clock
         self._around = around
-        facts = Facts(around.entropy)
+        self._facts = facts = Facts(around.entropy)
         self.relay = relay = Relay(store, around.log, scheduling)
-        personal = PersonalData(
-            entities_secret=around.keyring.entities,
-            wrapping_key=around.keyring.subjects,
-            entropy=around.entropy,
-        )
-        self.keys = keys = Keys(
-            store=store,
-            secret=around.keyring.api_keys,
-            live=around.clock,
-            test=FollowingClock(around.clock),
-        )
-        debts = Debts(
+        secret = around.keyring.api_keys
+        self.keys = Keys(store=store, secret=secret, live=clock, test=FollowingClock(clock))
+        self._debts = debts = Debts(
             store=store, facts=facts, relay=relay, processor=around.processor, scheduling=scheduling
         )
         settlement = Settlement(store=store, facts=facts, relay=relay, debts=debts)
-        flights = Flights(
+        self._flights = flights = Flights(
             settlement=settlement,
             processor=around.processor,
             scheduling=scheduling,
-            clock=around.clock,
+            clock=clock,
             deadline_seconds=around.deadline_seconds,
         )
-        self.payments = Payments(
-            store=store,
-            facts=facts,
-            personal=personal,
-            geography=around.geography,
-            keys=keys,
-            relay=relay,
-            flights=flights,
-            debts=debts,
-        )
-        self.reviews = Reviews(
-            store=store, facts=facts, keys=keys, relay=relay, debts=debts, payments=self.payments
-        )
-        self.labels = Labels(store=store, facts=facts, keys=keys, relay=relay)
-        self.account_events = AccountEvents(
-            store=store,
-            facts=facts,
-            keys=keys,
-            relay=relay,
-            personal=personal,
-            geography=around.geography,
-        )
-        self.tokens = Tokens(store=store, keys=keys, personal=personal)
         self.recovery = Recovery(
             store=store, flights=flights, settlement=settlement, debts=debts, scheduling=scheduling
         )
@@ -103,8 +71,36 @@ class Gateway:
             facts=facts,
             relay=relay,
             scheduling=scheduling,
-            clock=around.clock,
+            clock=clock,
             deal=self.recovery.deal,
+        )
+        self._offer()
+
+    def _offer(self) -> None:
+        """Make the services that callers see."""
+        store, facts, keys, relay = self._around.store, self._facts, self.keys, self.relay
+        geography, debts = self._around.geography, self._debts
+        keyring = self._around.keyring
+        personal = PersonalData(
+            entities_secret=keyring.entities, wrapping_key=keyring.subjects, entropy=self._around.entropy
+        )
+        self.tokens = Tokens(store=store, keys=keys, personal=personal)
+        self.labels = Labels(store=store, facts=facts, keys=keys, relay=relay)
+        self.account_events = AccountEvents(
+            store=store, facts=facts, keys=keys, relay=relay, personal=personal, geography=geography
+        )
+        self.payments = Payments(
+            store=store,
+            facts=facts,
+            personal=personal,
+            geography=geography,
+            keys=keys,
+            relay=relay,
+            flights=self._flights,
+            debts=debts,
+        )
+        self.reviews = Reviews(
+            store=store, facts=facts, keys=keys, relay=relay, debts=debts, payments=self.payments
         )
 
     async def start(self) -> None:

@@ -14,7 +14,16 @@ from events.ids import uuid7
 from events.log.partitioner import partition_of
 from events.log.port import Outgoing, Position, Reader, Record, TopicPartition
 from events.topics import topic_named
-from events.types import AssessmentRequested, DecisionMade, Event, Mode, Outcome, Reason, Versions
+from events.types import (
+    AssessmentRequested,
+    DecisionMade,
+    Event,
+    Mode,
+    Outcome,
+    PaymentEvent,
+    Reason,
+    Versions,
+)
 from gateway.auth import Caller, Merchant, create_key, create_merchant
 from gateway.errors import ProcessorUnavailableError
 from gateway.facts import Facts
@@ -330,8 +339,9 @@ class World:
             await asyncio.sleep(0.01)
 
     def payment_events(self, payment_id: str) -> list[str]:
-        """The types of a payment's events on the log, in their order."""
-        own = [e for e in self.log.events("payments") if getattr(e, "payment_id", None) == payment_id]
+        """The types of a payment's events on the log, in their order; one that came twice counts once."""
+        found = {e.id: e for e in self.log.events("payments") if isinstance(e, PaymentEvent)}
+        own = [event for event in found.values() if event.payment_id == payment_id]
         own.sort(key=lambda event: event.sequence)
         assert [event.sequence for event in own] == list(range(1, len(own) + 1))
         return [str(type(event).__struct_config__.tag) for event in own]

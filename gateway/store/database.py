@@ -56,5 +56,6 @@ def _make_durable(synchronous: str, connection: Any, _record: object) -> None:
 
 
 def _begin_as_told(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("weir_writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    if not options.get("weir_reads"):
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("weir_writes") else "BEGIN")

@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, insert, or_, select, update
 
 from events.types import CardFacts, Mode, RiskContext
 from gateway.errors import ConflictError, NotFoundError
@@ -12,18 +12,29 @@ from gateway.store.tables import attempts, intents
 
 _encode = msgspec.json.encode
 
+# Statements are built once: building one costs as much as running it.
+_INSERT_INTENT = insert(intents)
+_SAVE_INTENT = update(intents).where(
+    intents.c.id == bindparam("the_id"), intents.c.version == bindparam("the_version")
+)
+_INTENT = select(intents).where(intents.c.id == bindparam("the_id"))
+_INSERT_ATTEMPT = insert(attempts)
+_SAVE_ATTEMPT = update(attempts).where(attempts.c.id == bindparam("the_id"))
+_ATTEMPT = select(attempts).where(
+    attempts.c.payment_id == bindparam("the_payment"), attempts.c.number == bindparam("the_number")
+)
+_UNFINISHED = select(attempts).where(attempts.c.phase.in_(UNFINISHED)).order_by(attempts.c.moment_us)
+
 
 def insert_intent(connection: Connection, intent: Intent) -> None:
-    connection.execute(insert(intents), _intent_row(intent))
+    connection.execute(_INSERT_INTENT, _intent_row(intent))
 
 
 def save_intent(connection: Connection, intent: Intent) -> Intent:
     """Write a changed intent; raises `ConflictError` where someone changed it since it was read."""
     after = msgspec.structs.replace(intent, version=intent.version + 1)
-    changed = connection.execute(
-        update(intents).where(intents.c.id == intent.id, intents.c.version == intent.version),
-        _intent_row(after),
-    )
+    place = {"the_id": intent.id, "the_version": intent.version}
+    changed = connection.execute(_SAVE_INTENT, {**_intent_row(after), **place})
     if changed.rowcount != 1:
         raise ConflictError()
     return after
@@ -33,13 +44,8 @@ def load_intent(
     connection: Connection, payment_id: str, *, merchant_id: str | None = None, mode: Mode | None = None
 ) -> Intent:
     """The intent, of this merchant and mode where given; raises `NotFoundError`."""
-    query = select(intents).where(intents.c.id == payment_id)
-    if merchant_id is not None:
-        query = query.where(intents.c.merchant_id == merchant_id)
-    if mode is not None:
-        query = query.where(intents.c.mode == mode)
-    row = connection.execute(query).one_or_none()
-    if row is None:
+    row = connection.execute(_INTENT, {"the_id": payment_id}).one_or_none()
+    if row is None or merchant_id not in (None, row.merchant_id) or mode not in (None, row.mode):
         raise NotFoundError("There is no such payment intent.")
     return _intent(row)
 
@@ -57,24 +63,21 @@ def list_intents(
 
 
 def insert_attempt(connection: Connection, attempt: Attempt) -> None:
-    connection.execute(insert(attempts), _attempt_row(attempt))
+    connection.execute(_INSERT_ATTEMPT, _attempt_row(attempt))
 
 
 def save_attempt(connection: Connection, attempt: Attempt) -> None:
-    connection.execute(update(attempts).where(attempts.c.id == attempt.id), _attempt_row(attempt))
+    connection.execute(_SAVE_ATTEMPT, {**_attempt_row(attempt), "the_id": attempt.id})
 
 
 def load_attempt(connection: Connection, payment_id: str, number: int) -> Attempt | None:
-    row = connection.execute(
-        select(attempts).where(attempts.c.payment_id == payment_id, attempts.c.number == number)
-    ).one_or_none()
+    row = connection.execute(_ATTEMPT, {"the_payment": payment_id, "the_number": number}).one_or_none()
     return _attempt(row) if row else None
 
 
 def unfinished_attempts(connection: Connection) -> list[Attempt]:
     """Attempts that owe something to someone, oldest first."""
-    query = select(attempts).where(attempts.c.phase.in_(UNFINISHED)).order_by(attempts.c.moment_us)
-    return [_attempt(row) for row in connection.execute(query)]
+    return [_attempt(row) for row in connection.execute(_UNFINISHED)]
 
 
 def _older_than(cursor: Intent) -> ColumnElement[bool]:

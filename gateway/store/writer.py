@@ -34,13 +34,14 @@ class Store:
 
     def __init__(self, engine: Engine, scheduling: Scheduling) -> None:
         self._engine = engine
+        self._reader = engine.execution_options(weir_reads=True)
         self._writer = engine.execution_options(weir_writes=True)
         self._scheduling = scheduling
         self._waiting: list[_Waiting] = []
         self._flushing = False
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """Run a read in a snapshot of its own."""
+        """Run a read; each of its statements sees what was committed by then."""
         return await self._scheduling.run_blocking("store-reads", lambda: self._read(work))
 
     async def write(self, work: Callable[[Connection], T]) -> T:
@@ -74,13 +75,15 @@ class Store:
             self._flushing = False
 
     def _read(self, work: Callable[[Connection], T]) -> T:
-        with self._engine.connect() as connection:
+        with self._reader.connect() as connection:
             return work(connection)
 
     def _commit(self, works: list[Callable[[Connection], Any]]) -> list[Any]:
         try:
             with self._writer.connect() as connection, connection.begin():
-                results = [_run(connection, work) for work in works]
+                results = (
+                    [_run(connection, work) for work in works] if len(works) > 1 else [works[0](connection)]
+                )
                 crash_point("gateway.store.commit.before")
         except OperationalError as error:
             name = getattr(error.orig, "sqlite_errorname", type(error.orig).__name__)

@@ -1,0 +1,73 @@
+"""Merchants, keys and forgetting from the command line."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from gateway.commands import app
+
+
+class Shell:
+    """The commands on one home."""
+
+    def __init__(self, folder: Path) -> None:
+        self._places = ["--home", str(folder / "home"), "--keys", str(folder / "keys")]
+
+    def run(self, *words: str) -> tuple[int, list[Any], str]:
+        """Exit status, what was printed, and what was said on standard error."""
+        result = CliRunner().invoke(app, [*words, *self._places])
+        printed = [json.loads(line) for line in result.stdout.splitlines() if line.startswith("{")]
+        return result.exit_code, printed, result.stderr
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    shell = Shell(tmp_path)
+    assert shell.run("merchants", "create", "m_1", "--name", "Tea")[0] == 0
+    return shell
+
+
+def test_a_key_is_shown_once_and_listed_without_its_text(shell: Shell) -> None:
+    _, [made], _ = shell.run("api-keys", "create", "m_1")
+    _, [listed], _ = shell.run("api-keys", "list")
+
+    assert made["secret"].startswith("sk_test_")
+    assert (listed["id"], listed["ending"], listed["mode"]) == (made["id"], made["secret"][-4:], "test")
+    assert made["secret"] not in json.dumps(listed)
+
+
+def test_a_live_key_is_asked_for_by_name(shell: Shell) -> None:
+    _, [made], _ = shell.run("api-keys", "create", "m_1", "--live")
+
+    assert made["secret"].startswith("sk_live_")
+
+
+def test_a_key_is_revoked_once(shell: Shell) -> None:
+    _, [made], _ = shell.run("api-keys", "create", "m_1")
+
+    assert shell.run("api-keys", "revoke", made["id"])[0] == 0
+    status, printed, said = shell.run("api-keys", "revoke", made["id"])
+
+    assert (status, printed) == (1, [])
+    assert "no such key" in said
+
+
+def test_what_is_not_there_is_said_in_one_line(shell: Shell) -> None:
+    for words in (
+        ("api-keys", "create", "nobody"),
+        ("erase-person", "--merchant", "m_1", "--customer", "nobody"),
+        ("erase-person", "--merchant", "m_1", "--payment", "pi_none"),
+        ("merchants", "create", "m_1", "--name", "Again"),
+    ):
+        status, printed, said = shell.run(*words)
+        assert (status, printed, len(said.splitlines())) == (1, [], 1), words
+
+
+def test_secrets_are_files_that_only_their_owner_reads(shell: Shell, tmp_path: Path) -> None:
+    secrets = list((tmp_path / "keys").rglob("*.key"))
+
+    assert len(secrets) == 3
+    assert {path.stat().st_mode & 0o777 for path in secrets} == {0o600}
