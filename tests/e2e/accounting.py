@@ -1,20 +1,11 @@
 """Closing the books: what gateway, processor, acquirer and log hold, laid beside what merchants were told.
 
-`Books` is what was read; `faults` says in sentences what does not fit; `table` counts in and out.
+`faults` says in sentences what does not fit; `table` counts in and out.
 """
 
-import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from events.codec import decode
-from events.errors import UnreadableEventError
-from events.log import open_log
-from events.log.port import Log, TopicPartition
 from events.types import (
     AssessmentRequested,
     DeadLetter,
@@ -24,105 +15,8 @@ from events.types import (
     PaymentEvent,
     SignInAttempted,
 )
+from tests.e2e.books import Books, Row
 from tests.e2e.merchant import Notebook
-
-READ = ("assessments", "decisions", "payments", "labels", "accounts", "dead-letters")
-Row = Mapping[str, Any]
-
-
-@dataclass
-class Books:
-    """Rows by name of store and table; events by topic, in the order of their partitions."""
-
-    intents: dict[str, Row]
-    attempts: list[Row]
-    outbox: int
-    labels: list[Row]
-    processor: dict[str, Row]
-    waiting_advices: int
-    authorizations: list[Row]
-    postings: list[Row]
-    events: dict[str, list[Event]]
-
-
-def read_books(home: Path, log_url: str) -> Books:
-    """Everything, as it stands now."""
-    gateway, processor, acquirer = (home / f"{n}.sqlite" for n in ("gateway", "processor", "acquirer"))
-    return Books(
-        intents={row["id"]: row for row in rows(gateway, "SELECT * FROM intents")},
-        attempts=rows(gateway, "SELECT * FROM attempts"),
-        outbox=len(rows(gateway, "SELECT id FROM outbox")),
-        labels=rows(gateway, "SELECT * FROM labels"),
-        processor={row["attempt_id"]: row for row in rows(processor, "SELECT * FROM attempts")},
-        waiting_advices=len(rows(processor, "SELECT * FROM advices WHERE state = 'waiting'")),
-        authorizations=rows(acquirer, "SELECT * FROM authorizations"),
-        postings=rows(acquirer, "SELECT * FROM postings"),
-        events=_events(log_url),
-    )
-
-
-def rows(path: Path, query: str) -> list[Row]:
-    """Read a database beside its owner."""
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)
-    connection.row_factory = sqlite3.Row
-    try:
-        return [dict(row) for row in connection.execute(query)]
-    finally:
-        connection.close()
-
-
-def is_quiet(home: Path) -> bool:
-    """Whether nothing is owed: all sent, all attempts ended and decided, all advices answered."""
-    gateway, processor = home / "gateway.sqlite", home / "processor.sqlite"
-    unfinished = "phase IN ('assessing', 'capturing', 'voiding') OR decision_id IS NULL"
-    return not (
-        rows(gateway, "SELECT 1 FROM outbox LIMIT 1")
-        or rows(gateway, f"SELECT 1 FROM attempts WHERE {unfinished} LIMIT 1")
-        or rows(processor, "SELECT 1 FROM attempts WHERE status = 'sending' LIMIT 1")
-        or rows(processor, "SELECT 1 FROM advices WHERE state = 'waiting' LIMIT 1")
-    )
-
-
-def restlessness(home: Path) -> str:
-    """What is still owed, in words, for the message of a test that waited in vain."""
-    gateway, processor = home / "gateway.sqlite", home / "processor.sqlite"
-    phases = Counter(
-        f"{row['phase']}{'' if row['decision_id'] else ' (no decision)'}"
-        for row in rows(gateway, "SELECT * FROM attempts")
-    )
-    waiting = rows(processor, "SELECT * FROM advices WHERE state = 'waiting'")
-    outbox = len(rows(gateway, "SELECT 1 FROM outbox"))
-    return f"attempts {dict(phases)}, outbox {outbox}, waiting advices {waiting}"
-
-
-def records(log: Log, topic: str) -> Iterator[bytes | None]:
-    """Values of all records of a topic up to its present ends, partition by partition."""
-    for number, (start, end) in enumerate(zip(log.starts(topic), log.ends(topic), strict=True)):
-        if start >= end:
-            continue
-        reader = log.reader({TopicPartition(topic, number): start})
-        try:
-            while found := reader.poll(4096, 2.0):
-                yield from (record.value for record in found if record.offset < end)
-                if found[-1].offset >= end - 1:
-                    break
-        finally:
-            reader.close()
-
-
-def _events(log_url: str) -> dict[str, list[Event]]:
-    """By topic; what cannot be read is left out: whether it was set aside is counted by the dead letters."""
-    log = open_log(log_url)
-    events: dict[str, list[Event]] = {}
-    try:
-        for topic in READ:
-            events[topic] = []
-            for value in records(log, topic):
-                with suppress(UnreadableEventError):
-                    events[topic].append(decode(value))
-    finally:
-        log.close()
-    return events
 
 
 def once(events: Sequence[Event]) -> list[Event]:
@@ -136,7 +30,7 @@ def faults(books: Books, notebook: Notebook, poisoned: int = 0) -> list[str]:
     `poisoned` records that nobody can read were put on the log by the test itself.
     """
     found = list(notebook.faults)
-    for check in (_promises, _attempts, _money, _decisions, _life_cycles, _labels_and_sign_ins):
+    for check in (_promises, _attempts, _money, _decisions, _life_cycles, _labels_and_sign_ins, _learning):
         found += check(books, notebook)
     refused = {
         (e.topic, e.partition, e.offset) for e in books.events["dead-letters"] if isinstance(e, DeadLetter)
@@ -275,6 +169,18 @@ def _labels_and_sign_ins(books: Books, notebook: Notebook) -> Iterator[str]:
     seen = {event.id for event in once(books.events["accounts"]) if isinstance(event, SignInAttempted)}
     if not notebook.sign_ins <= seen or len(seen) > notebook.sign_ins_sent:
         yield f"{len(notebook.sign_ins)} sign-ins in, {len(seen)} on the log"
+
+
+def _learning(books: Books, notebook: Notebook) -> Iterator[str]:
+    """Every decided payment waits with its features for its label, and every label is learned as it says."""
+    decided = {e.payment_id for e in books.events["decisions"] if isinstance(e, DecisionMade)}
+    if set(books.learned) != decided:
+        yield f"{len(decided)} payments were decided, the learner knows {len(books.learned)}"
+    for event in once(books.events["labels"]):
+        if not isinstance(event, LabelReported) or event.fraud is None:
+            continue
+        if books.learned.get(event.payment_id) != event.fraud:
+            yield f"the label of {event.payment_id} ({event.kind}) was not learned"
 
 
 def table(books: Books, notebook: Notebook, title: str) -> str:

@@ -1,9 +1,12 @@
 """The end of a kill test: wait until nothing is owed, count, print, and say what does not fit."""
 
 import os
+from contextlib import closing
 from pathlib import Path
 
-from tests.e2e.accounting import faults, is_quiet, read_books, restlessness, table
+from events.log import open_log
+from tests.e2e.accounting import faults, table
+from tests.e2e.books import has_learned, is_quiet, read_books, restlessness
 from tests.e2e.merchant import Notebook
 from tests.e2e.whole_platform import FIVE, KILLED, WholePlatform
 
@@ -29,3 +32,5 @@ async def settled(platform: WholePlatform) -> None:
         await platform.until(lambda: is_quiet(platform.home), "quiet", QUIET_SECONDS_MAX)
     except AssertionError as error:
         raise AssertionError(f"{restlessness(platform.home)}\n{error}") from None
+    with closing(open_log(platform.log_url)) as log:
+        await platform.until(lambda: has_learned(platform.home, log), "the learner", QUIET_SECONDS_MAX)

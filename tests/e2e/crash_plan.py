@@ -67,9 +67,9 @@ def declared() -> frozenset[str]:
     return frozenset(json.loads(found.stdout))
 
 
-def of_mode(log_url: str) -> frozenset[str]:
-    """The points that a platform on this log can pass."""
-    other = "log.kafka." if log_url.startswith("sqlite") else "log.sqlite."
+def of_log(kind: str) -> frozenset[str]:
+    """The points that a platform on this kind of log (`sqlite` or `kafka`) can pass."""
+    other = {"sqlite": "log.kafka.", "kafka": "log.sqlite."}[kind]
     return frozenset(point for point in declared() if not point.startswith(other))
 
 

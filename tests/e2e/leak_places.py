@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from events.log import open_log
 from events.topics import TOPICS
-from tests.e2e.accounting import records
+from tests.e2e.books import records
 
 MEMORY_CHUNK_BYTES = 8 * 1024 * 1024
 OVERLAP_BYTES = 256

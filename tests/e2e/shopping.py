@@ -24,6 +24,7 @@ KINDS = (
     "blocked",
     "never_confirmed",
 )
+LAST = 999_999
 LABELS = ("confirmed_genuine", "fraud_dispute", "early_fraud_warning", "other_dispute")
 
 
@@ -54,6 +55,11 @@ class Shopping:
         wanted = self._begun + count
         await self.until(lambda: self._begun >= wanted)
 
+    async def close_the_day(self) -> None:
+        """One payment hours later, whose label makes the learner learn all that came before it."""
+        self._merchant.pass_time(timedelta(hours=3))
+        await self._purchase(LAST, "automatic", label="other_dispute")
+
     async def _shopper(self, enough: Callable[[], bool]) -> None:
         while not enough():
             number, self._begun = self._begun, self._begun + 1
@@ -63,7 +69,7 @@ class Shopping:
             self.finished[kind] += 1
             await asyncio.sleep(0.05)
 
-    async def _purchase(self, number: int, kind: str) -> None:
+    async def _purchase(self, number: int, kind: str, label: str | None = None) -> None:
         shopper = self._shopper_facts(number)
         await self._merchant.sign_in(self._sign_in(shopper, number))
         payment = await self._merchant.create(self._body(shopper, kind))
@@ -74,7 +80,7 @@ class Shopping:
         intent = await self._merchant.confirm(payment, token)
         if intent["status"] == "requires_capture":
             await self._follow(payment, intent, kind)
-        await self._merchant.label(payment, LABELS[number % len(LABELS)])
+        await self._merchant.label(payment, label or LABELS[number % len(LABELS)])
 
     async def _follow(self, payment: str, intent: dict[str, Any], kind: str) -> None:
         if intent["review"] is not None:

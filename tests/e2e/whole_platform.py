@@ -15,8 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
+from gateway.auth import Merchant
+from gateway.office import Office
 from gateway.tls import ensure_certificates
-from operations import addresses, merchants, processes, settings
+from operations import addresses, processes, settings
 from operations.processes import LogFile, Program
 from operations.settings import Settings
 from operations.supervisor import Patience, Supervised, Supervisor
@@ -157,6 +159,13 @@ def fatal(program: Program, chronicle: Chronicle) -> Program:
     return replace(program, environment=chronicle.fates)
 
 
+def _merchants_key(wanted: Settings) -> str:
+    """The test key of the platform's one merchant."""
+    office = Office(wanted.home, wanted.keys)
+    office.add_merchant(Merchant(id="acct_tried", name="Tried and Tested", category="5942", country="DE"))
+    return office.add_key("acct_tried", "test")["secret"]
+
+
 async def false_start(program: Program, home: Path) -> None:
     """One life that must end at its crash point, before it is ready."""
     log = LogFile(home / "logs" / f"{program.name}.false-start.log")
@@ -184,14 +193,13 @@ async def whole_platform(
     """
     wanted = Settings(folder / "home", folder / "keys", "127.0.0.1", 0, log_url, deadline_ms)
     wanted.home.mkdir(parents=True, exist_ok=True)
-    at = datetime.now(UTC)
-    ensure_certificates(wanted.keys, at, hosts=(wanted.host,))
+    ensure_certificates(wanted.keys, datetime.now(UTC), hosts=(wanted.host,))
     ports = addresses.choose(wanted.host, 0)
     reports: list[Callable[[str], None]] = []
     supervisor = Supervisor(wanted.home / "logs", lambda text: reports[0](text), TIRELESS)
     platform = WholePlatform(wanted, ports, supervisor)
     reports.append(platform.told)
-    platform.test_key = merchants.first_key(wanted.home, wanted.keys, at)
+    platform.test_key = _merchants_key(wanted)
     world = [
         p
         for p in settings.world(wanted, ports, log_url)

@@ -1,0 +1,193 @@
+"""No card number or security code is anywhere that a run leaves something, whatever is sent and whoever dies.
+
+Allowed is the memory of processor and acquirer alone. A number that a caller wrongly sends to the API is
+refused; it is then in that request on loopback, may be in that process's memory (whose core is never dumped),
+and nowhere else.
+"""
+
+import asyncio
+import os
+import ssl
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.e2e.closing import settled
+from tests.e2e.leak_places import Loopback, cells, files, log_records, memory
+from tests.e2e.leak_search import Planted, Search
+from tests.e2e.merchant import Merchant, merchant_of
+from tests.e2e.planting import (
+    ASTRAY,
+    BAD_CODE,
+    CODE,
+    EVERYTHING,
+    PROPER,
+    Bad,
+    bad_at_api,
+    bad_at_processor,
+    number,
+)
+from tests.e2e.whole_platform import (
+    ACQUIRER,
+    API,
+    LEARNING,
+    PAGE,
+    PROCESSOR,
+    RISK,
+    WholePlatform,
+    whole_platform,
+)
+
+pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("platform")]
+
+CARDS = 12
+DEATHS = {
+    PROCESSOR: [
+        "processor.token.committed",
+        "processor.attempt.committed",
+        "processor.authorization.answered",
+    ],
+    ACQUIRER: ["acquirer.answer.leaving"],
+    API: ["gateway.flight.verdict"],
+}
+WITHOUT_CARDS = (API, RISK, LEARNING, PAGE)
+
+
+@pytest.fixture
+def broker_data(log_url: str, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The folders of this log's partitions at the run's own broker; none for the embedded log."""
+    if log_url.startswith("sqlite") or "KAFKA_BOOTSTRAP_SERVERS" in os.environ:
+        return []
+    base = tmp_path_factory.getbasetemp()
+    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "kafka" / "data"
+    return [home / log_url.rpartition("/")[2]]
+
+
+def test_no_card_number_or_security_code_leaves_the_processor(
+    tmp_path: Path, log_url: str, broker_data: list[Path]
+) -> None:
+    assert os.geteuid() == 0, "this test reads process memory and loopback: run it as root"
+
+    found = asyncio.run(_run(tmp_path, log_url, broker_data))
+
+    assert found == []
+
+
+async def _run(folder: Path, log_url: str, broker_data: list[Path]) -> list[str]:
+    async with whole_platform(folder, log_url, page=True) as platform:
+        loopback = Loopback(*vars(platform.ports).values())
+        loopback.start()
+        await _traffic(platform)
+        await settled(platform)
+        loopback.stop()
+        assert loopback.lost == 0, "frames were lost: what was in them is unknown"
+        found = [*_on_loopback(platform, loopback), *_in_memory(platform)]
+        found += _written(folder, log_url, broker_data)
+    # A clean stop writes once more.
+    return found + _written(folder, log_url, broker_data)
+
+
+async def _traffic(platform: WholePlatform) -> None:
+    """Good and bad requests, before, while and after programs die with card data in hand."""
+    async with merchant_of(platform) as merchant, _strangers_client(platform) as client:
+        await _send_bad(platform, client)
+        platform.condemn(DEATHS)
+        for which in range(CARDS):
+            await _pay(merchant, which)
+        await platform.until(
+            lambda: not any(each.fated for each in platform.chronicles.values()), "the programs to die"
+        )
+        await platform.until_ready(API, PROCESSOR, ACQUIRER)
+        await _send_bad(platform, client)
+        assert merchant.notebook.faults == []
+
+
+async def _pay(merchant: Merchant, which: int) -> None:
+    body = {"amount": 2_000 + which, "currency": "eur", "capture_method": ("automatic", "manual")[which % 2]}
+    payment = await merchant.create(body)
+    await merchant.confirm(payment, await merchant.token(number(PROPER, which), CODE))
+    await merchant.label(payment, "confirmed_genuine")
+
+
+def _strangers_client(platform: WholePlatform) -> httpx2.AsyncClient:
+    trusted = ssl.create_default_context(cafile=str(platform.keys / "ca.pem"))
+    bearer = {"authorization": f"Bearer {platform.test_key}"}
+    return httpx2.AsyncClient(verify=trusted, timeout=60, trust_env=False, headers=bearer)
+
+
+async def _send_bad(platform: WholePlatform, client: httpx2.AsyncClient) -> None:
+    """Each must be refused, and no answer may hold what it was asked."""
+    search = Search(*EVERYTHING)
+    for base, requests in ((platform.processor, bad_at_processor()), (platform.api, bad_at_api())):
+        for bad in requests:
+            answer = await _sent(client, base, bad)
+            assert 400 <= answer.status_code < 500, (bad.method, bad.path, answer.status_code)
+            told = answer.content + repr(answer.headers).encode()
+            assert not search.deeply(told), (bad.method, bad.path, "the answer quotes the request")
+
+
+async def _sent(client: httpx2.AsyncClient, base: str, bad: Bad) -> httpx2.Response:
+    return await client.request(bad.method, base + bad.path, content=bad.body, headers=bad.headers)
+
+
+def _on_loopback(platform: WholePlatform, loopback: Loopback) -> Iterator[str]:
+    search = Search(*EVERYTHING)
+    assert any(source == platform.ports.processor for source, _, _ in loopback.streams())
+    for source, target, content in loopback.streams():
+        if target == platform.ports.api:
+            assert not Search(PROPER).plainly(content)
+            continue  # callers' own requests, with numbers that they should not have sent
+        yield from _told(f"loopback from {source} to {target}", search.deeply(content))
+
+
+def _in_memory(platform: WholePlatform) -> Iterator[str]:
+    """In the processor's memory it must be found: that shows that memory is really searched."""
+    assert _remembered(platform, PROCESSOR, PROPER), "the search does not even see the processor's memory"
+    for name in WITHOUT_CARDS:
+        astray = () if name == API else (ASTRAY, BAD_CODE)
+        yield from _told(f"memory of {name}", _remembered(platform, name, PROPER, *astray))
+
+
+def _remembered(platform: WholePlatform, name: str, *planted: Planted) -> set[str]:
+    search = Search(*planted)
+    found: set[str] = set()
+    for region in memory(platform.pid(name)):
+        found |= search.plainly(region)
+    return found
+
+
+def _written(folder: Path, log_url: str, broker_data: list[Path]) -> list[str]:
+    search = Search(*EVERYTHING)
+    partitions = [path for prefix in broker_data for path in prefix.parent.glob(f"{prefix.name}.*")]
+    places: Iterable[tuple[str, bytes]] = (
+        *files(folder, *partitions),
+        *cells(folder),
+        *log_records(log_url),
+    )
+    found = [what for place, content in places for what in _told(place, search.deeply(content))]
+    lone = f'"{CODE}"'.encode()
+    found += [f"{place}: a security code alone" for place, content in places if lone in content]
+    assert not broker_data or partitions, "the broker's files are not where they were looked for"
+    return found
+
+
+def _told(place: str, found: set[str]) -> list[str]:
+    return [f"{place}: {what}" for what in sorted(found)]
+
+
+async def _limits(platform: WholePlatform) -> dict[str, str]:
+    return {
+        name: Path(f"/proc/{platform.pid(name)}/limits").read_text() for name in (API, PROCESSOR, ACQUIRER)
+    }
+
+
+def test_programs_that_may_hold_a_card_number_dump_no_core(tmp_path: Path, sqlite_url: str) -> None:
+    async def scene() -> dict[str, str]:
+        async with whole_platform(tmp_path, sqlite_url) as platform:
+            return await _limits(platform)
+
+    for name, limits in asyncio.run(scene()).items():
+        (line,) = (line for line in limits.splitlines() if line.startswith("Max core file size"))
+        assert line.split()[4:6] == ["0", "0"], name
