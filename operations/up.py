@@ -65,8 +65,8 @@ async def until_stopped(running: Platform, stop: asyncio.Event) -> None:
 def welcome(running: Platform, console: Console) -> None:
     """Say where things are, and what to try."""
     bearer = f"-H 'Authorization: Bearer {running.test_key}'"
+    console.print("Weir is up.", style="bold")
     console.print(
-        "[bold]Weir is up.[/]",
         f"  page       {running.page}",
         f"  API        {running.api}",
         f"  processor  {running.processor}   (card numbers go here alone; its CA: {running.ca})",
@@ -82,4 +82,5 @@ def welcome(running: Platform, console: Console) -> None:
         "  weir topics        weir doctor        weir explain PAYMENT",
         sep="\n",
         soft_wrap=True,
+        markup=False,
     )

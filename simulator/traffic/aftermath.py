@@ -14,7 +14,7 @@ from simulator.traffic.steps import FollowUp, Purchase, Report, Verdict
 ANALYST_RIGHT_SHARE = 0.9
 WARNED_SHARE = 0.5
 DISPUTED_SHARE = 0.85
-CONFIRMED_SHARE = 0.3
+CONFIRMED_SHARE = 0.75
 COMPLAINT_SHARE = 0.5
 NOT_RECEIVED_SHARE = 0.01
 

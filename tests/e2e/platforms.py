@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 
@@ -22,6 +23,7 @@ from simulator.traffic.population import with_check_digit
 START_SECONDS_MAX = 180
 STOP_SECONDS_MAX = 60
 CALL_SECONDS_MAX = 60.0
+LAST_LINE = "weir explain"
 
 
 @dataclass
@@ -76,6 +78,21 @@ class Up:
         answer: dict[str, Any] = response.json()
         return answer
 
+    def as_curl(self, words: list[str]) -> dict[str, Any]:
+        """What curl would get for these words: a URL, headers (-H) and form fields (-d)."""
+        (url,) = [word for word in words if word.startswith("http")]
+        fields = [words[place + 1] for place, word in enumerate(words) if word == "-d"]
+        (header,) = [words[place + 1] for place, word in enumerate(words) if word == "-H"]
+        name, _, value = header.partition(": ")
+        content = "&".join(quote(field, safe="=") for field in fields)
+        headers = {name: value, "Content-Type": "application/x-www-form-urlencoded"}
+        trusted = ssl.create_default_context(cafile=self.ca)
+        with httpx2.Client(verify=trusted, trust_env=False, timeout=CALL_SECONDS_MAX) as client:
+            response = client.post(url, content=content, headers=headers)
+        assert response.status_code == 200, response.text
+        answer: dict[str, Any] = response.json()
+        return answer
+
     def _send(self, method: str, url: str, body: dict[str, Any] | None) -> httpx2.Response:
         headers = {"Authorization": f"Bearer {self.key}"}
         trusted = ssl.create_default_context(cafile=self.ca)
@@ -102,7 +119,7 @@ def up(home: Path, *options: str) -> Iterator[Up]:
     listener.start()
     try:
         printed = ""
-        while "Try, in another terminal" not in printed:
+        while LAST_LINE not in printed:
             line = process.stdout.readline()
             if not line:
                 listener.join(5)

@@ -1,6 +1,7 @@
 """`weir up`, as a newcomer uses it: takes a payment, survives deaths and restarts, says what is wrong."""
 
 import os
+import shlex
 import signal
 import socket
 import time
@@ -58,6 +59,18 @@ def test_the_page_shows_the_payment(platform: Up) -> None:
     page = platform.place("page")
 
     until(lambda: intent["id"] in httpx2.get(page, trust_env=False, timeout=30).text)
+
+
+def test_the_commands_that_the_welcome_suggests_work_in_their_order(platform: Up) -> None:
+    said = platform.printed.partition("Try, in another terminal:\n")[2].replace("\\\n", " ")
+    commands = [shlex.split(line) for line in said.splitlines() if line.strip().startswith("curl")]
+    assert len(commands) == 3
+
+    token = platform.as_curl(commands[0])["id"]
+    intent = platform.as_curl(commands[1])["id"]
+    confirm = [word.replace("INTENT", intent).replace("TOKEN", token) for word in commands[2]]
+
+    assert platform.as_curl(confirm)["status"] in ("succeeded", "requires_capture")
 
 
 def test_each_program_has_its_own_log(platform: Up) -> None:

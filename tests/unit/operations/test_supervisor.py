@@ -191,17 +191,18 @@ def test_a_secret_in_the_environment_reaches_no_program(
     assert "given" in seen
 
 
-def test_what_a_program_writes_is_in_its_own_log_even_a_line_without_end(
+def test_what_a_program_writes_is_in_its_own_logs_in_turn_even_a_line_without_end(
     tmp_path: Path, toy: Callable[..., Program]
 ) -> None:
-    program = toy(f"import sys\nsys.stderr.write('x' * 3_000_000)\nsys.stderr.flush()\n{READY}\n{WAITS}")
+    program = toy(f"import sys\nsys.stderr.write('x' * 7_000_000)\nsys.stderr.flush()\n{READY}\n{WAITS}")
 
     async def act(supervisor: Supervisor, _: list[str]) -> None:
         await supervisor.start([program])
 
     supervising(tmp_path, act)
-    written = sum(path.read_text().count("x") for path in (tmp_path / "logs").glob("toy.log*"))
-    assert written == 3_000_000
+    files = list((tmp_path / "logs").glob("toy.log*"))
+    assert sum(path.read_text().count("x") for path in files) == 7_000_000
+    assert len(files) > 1
 
 
 def test_programs_die_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:

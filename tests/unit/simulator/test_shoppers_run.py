@@ -186,7 +186,7 @@ def test_fraud_that_went_through_is_reported_days_later_and_honest_shopping_conf
     assert set(heard("friendly_fraud", an_end("allow"))) == {"fraud_dispute"}
     honest = heard(None, an_end("allow"))
     assert set(honest) == {"confirmed_genuine", "other_dispute"}
-    assert honest.total() < 200
+    assert honest.total() < 380
 
 
 def test_nobody_reports_a_fraud_that_never_got_money() -> None:
