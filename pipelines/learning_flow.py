@@ -51,6 +51,7 @@ class LearningParts:
     start: Mapping[str, int] = field(default_factory=dict)
     script: "Queue[Told] | None" = None
     handled: Callable[[int], None] = lambda _count: None
+    idle_seconds: float | None = None
 
 
 class Through(NamedTuple):
@@ -145,6 +146,7 @@ def run(parts: LearningParts, stop: threading.Event, ready: Callable[[], None]) 
         TOPICS,
         start={**parts.start, **parts.store.positions()},
         script=parts.script,
+        idle_seconds=parts.idle_seconds,
         stop=stop,
         ready=ready,
     )

@@ -7,7 +7,9 @@ the log when it is built and drops what stands up to it.
 """
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Any, NamedTuple
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
@@ -29,6 +31,9 @@ declare(
 
 WAITING_REPLIES = 4096
 """Replies that may wait for the log before scoring waits too."""
+
+LOOK_BACK_SECONDS = 60.0
+"""A broker that has just come back may take a while to give what it has."""
 
 SIDE_PART = "side"
 """The sink partition for what is no reply: dead letters. Sorts after the numbered ones."""
@@ -112,6 +117,7 @@ class ReplySink(FixedPartitionedSink[list[Reply], None]):
         self._log = log
         self._topic = topic
         self._sender: Sender | None = None
+        self._answered: dict[int, int] = {}
 
     def list_parts(self) -> list[str]:
         return [partition_key(number) for number in range(topic_named(self._topic).partitions)] + [SIDE_PART]
@@ -122,9 +128,9 @@ class ReplySink(FixedPartitionedSink[list[Reply], None]):
     def build_part(self, step_id: str, for_part: str, resume_state: None) -> "_Part":
         del step_id, resume_state
         if self._sender is None:
+            self._answered = answered_to(self._log, self._topic)
             self._sender = Sender(self._log)
-        answered = -1 if for_part == SIDE_PART else answered_to(self._log, self._topic, int(for_part))
-        return _Part(self._sender, answered)
+        return _Part(self._sender, -1 if for_part == SIDE_PART else self._answered[int(for_part)])
 
     def close(self) -> None:
         """End the sending thread; call when the flow has ended."""
@@ -156,34 +162,42 @@ def partition_key(partition: int) -> str:
     return f"{partition:04}"
 
 
-def answered_to(log: Log, topic: str, partition: int) -> int:
-    """Offset of the last request that has a reply in a partition; -1 when none has.
+def answered_to(log: Log, topic: str) -> dict[int, int]:
+    """Per partition the offset of the last request that has a reply; -1 where none has.
 
-    Looks backwards from the end, further and further: offsets may have gaps, and records may be unreadable.
+    Looks backwards from the ends, further and further, for records may be unreadable. Raises `SendError`
+    where the ends cannot be read in time: to guess would answer twice.
     """
-    start, end = log.starts(topic)[partition], log.ends(topic)[partition]
+    ends = dict(enumerate(log.ends(topic)))
+    starts = dict(enumerate(log.starts(topic)))
+    answered = dict.fromkeys(ends, -1)
     step = 16
-    while end > start:
-        begin = max(start, end - step)
-        offsets = _request_offsets(log, TopicPartition(topic, partition), begin, end)
-        if offsets:
-            return max(offsets)
-        end, step = begin, step * 4
-    return -1
+    while open_ends := {number: end for number, end in ends.items() if end > starts[number]}:
+        begins = {number: max(starts[number], end - step) for number, end in open_ends.items()}
+        found = _request_offsets(log, topic, begins, open_ends)
+        answered.update(found)
+        ends = {number: begins[number] for number in open_ends if number not in found}
+        step *= 4
+    return answered
 
 
-def _request_offsets(log: Log, place: TopicPartition, begin: int, end: int) -> list[int]:
-    reader = log.reader({place: begin})
-    found: list[int] = []
-    try:
-        while True:
-            records = reader.poll(1024, 0.2)
-            answers = (_decision(record.value) for record in records if record.offset < end)
-            found.extend(answer.request_offset for answer in answers if answer is not None)
-            if not records or records[-1].offset >= end - 1:
-                return found
-    finally:
-        reader.close()
+def _request_offsets(
+    log: Log, topic: str, begins: Mapping[int, int], ends: Mapping[int, int]
+) -> dict[int, int]:
+    """The highest request offset between begin and end of each partition, where there is a reply at all."""
+    found: dict[int, int] = {}
+    missing = {number for number in ends if begins[number] < ends[number]}
+    deadline = time.monotonic() + LOOK_BACK_SECONDS
+    with closing(log.reader({TopicPartition(topic, number): begins[number] for number in missing})) as reader:
+        while missing:
+            if time.monotonic() > deadline:
+                raise SendError(f"the last replies in {topic} could not be read in {LOOK_BACK_SECONDS:.0f} s")
+            for record in reader.poll(1024, 0.2):
+                if record.offset < ends[record.partition] and (answer := _decision(record.value)) is not None:
+                    found[record.partition] = max(found.get(record.partition, -1), answer.request_offset)
+                if record.offset >= ends[record.partition] - 1:
+                    missing.discard(record.partition)
+    return found
 
 
 def _decision(value: bytes | None) -> DecisionMade | None:

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from queue import Empty, Queue
 from threading import Event as Flag
 from typing import Any, NamedTuple
@@ -43,7 +44,7 @@ class Feed:
     """What a flow reads: topics, of which `first` come first; where it starts when it has nothing to resume.
 
     `journal` None: the order after a restart may be another one. `script`: batches are not read as they come
-    but as this queue says.
+    but as this queue says. `idle_seconds`: how long to rest when there is nothing to read (None: 1 ms).
     """
 
     log: Log
@@ -52,6 +53,7 @@ class Feed:
     start: Mapping[str, int] = field(default_factory=dict)
     journal: OrderJournal | None = None
     script: "Queue[Told] | None" = None
+    idle_seconds: float | None = None
     part: str = ONLY_PART
     stop: Flag = field(default_factory=Flag)
     ready: Callable[[], None] = lambda: None
@@ -81,16 +83,23 @@ class _Part(StatefulSourcePartition[tuple[str, Batch], dict[str, Any]]):
         self._positions = start_positions(feed, feed.start if resumed is None else resumed["positions"])
         self._number = int(resumed["batch"]) if resumed else 0
         self._saved: deque[int] = deque()
+        self._idle = False
         self._batches = self._phases()
 
     def next_batch(self) -> list[tuple[str, Batch]]:
         if self._feed.stop.is_set():
             raise StopIteration
         batch = next(self._batches)
+        self._idle = batch is None
         if batch is None:
             return []
         self._number += 1
         return [(self._feed.part, batch)]
+
+    def next_awake(self) -> datetime | None:
+        if self._feed.idle_seconds is None or not self._idle:
+            return None
+        return datetime.now(UTC) + timedelta(seconds=self._feed.idle_seconds)
 
     def snapshot(self) -> dict[str, Any]:
         self._saved.append(self._number)
@@ -137,11 +146,8 @@ class _Part(StatefulSourcePartition[tuple[str, Batch], dict[str, Any]]):
         start = {place: self._positions[place] for place in ends}
         with closing(self._feed.log.reader(start)) as reader:
             while any(self._positions[place] < end for place, end in ends.items()):
-                batch = self._noted(reader.poll(BATCH_RECORDS, CATCH_UP_WAIT_SECONDS))
-                if batch is None:
-                    # Only gaps are left: records that compaction took away.
-                    return
-                yield batch
+                # The last record of a partition is never compacted away, so its end is reached.
+                yield self._noted(reader.poll(BATCH_RECORDS, CATCH_UP_WAIT_SECONDS))
 
     def _noted(self, records: list[Record]) -> Batch | None:
         if not records:

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -123,28 +124,36 @@ def hours_of_labels(dice: random.Random, day: int) -> list[Outgoing]:
     return [Outgoing("labels", b"one", encode(event)) for event in events]
 
 
-def learned(home: Path, point: str = "") -> dict[tuple[str, int], set[bytes]]:
-    """What a learner publishes from labels of two days; killed at `point`, twice, if it has one."""
-    log = open_log(f"sqlite:///{home}/log.sqlite")
-    engine, dice = Engine(), random.Random(2)
-    log.append([decided(engine, number) for number in range(200)])
-    with start("pipelines.learning", home) as learning:
-        assert learning.wait_until_ready()
-        wait_for(lambda: committed(home, "decisions") == 200)
-        assert learning.stop() == 0
-    for passing in (1, 2):
-        log.append(hours_of_labels(dice, passing))
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose learner knows 200 decisions and no label yet."""
+    home = tmp_path_factory.mktemp("scored")
+    engine = Engine()
+    with closing(open_log(f"sqlite:///{home}/log.sqlite")) as log:
+        log.append([decided(engine, number) for number in range(200)])
+        with start("pipelines.learning", home) as learning:
+            assert learning.wait_until_ready()
+            wait_for(lambda: committed(home, "decisions") == 200)
+            assert learning.stop() == 0
+    return home
+
+
+def learned(scored: Path, home: Path, point: str = "") -> dict[tuple[str, int], set[bytes]]:
+    """What a learner publishes from labels of two days; killed at `point`, if it has one."""
+    shutil.copytree(scored, home, dirs_exist_ok=True)
+    dice = random.Random(2)
+    with closing(open_log(f"sqlite:///{home}/log.sqlite")) as log:
+        log.append(hours_of_labels(dice, 1) + hours_of_labels(dice, 2))
         if point:
-            with start("pipelines.learning", home, crash_at=f"{point}:{passing}") as learning:
+            with start("pipelines.learning", home, crash_at=point) as learning:
                 assert learning.wait() == -9
-    with start("pipelines.learning", home) as learning:
-        assert learning.wait_until_ready()
-        wait_for(lambda: committed(home, "labels") == 100)
-        assert learning.stop() == 0
-    found: dict[tuple[str, int], set[bytes]] = {}
-    for event in models_of(log):
-        found.setdefault((event.name, event.version), set()).add(event.state)
-    log.close()
+        with start("pipelines.learning", home) as learning:
+            assert learning.wait_until_ready()
+            wait_for(lambda: committed(home, "labels") == 100)
+            assert learning.stop() == 0
+        found: dict[tuple[str, int], set[bytes]] = {}
+        for event in models_of(log):
+            found.setdefault((event.name, event.version), set()).add(event.state)
     return found
 
 
@@ -156,14 +165,14 @@ def committed(home: Path, topic: str) -> int:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], set[bytes]]:
-    return learned(tmp_path_factory.mktemp("undisturbed"))
+def undisturbed(scored: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], set[bytes]]:
+    return learned(scored, tmp_path_factory.mktemp("undisturbed"))
 
 
 @pytest.mark.parametrize("point", LEARNING_POINTS)
 def test_a_learner_killed_at_each_crash_point_publishes_what_an_undisturbed_one_does(
-    tmp_path: Path, undisturbed: dict[tuple[str, int], set[bytes]], point: str
+    tmp_path: Path, scored: Path, undisturbed: dict[tuple[str, int], set[bytes]], point: str
 ) -> None:
     assert len(undisturbed) >= 16
 
-    assert learned(tmp_path, point) == undisturbed
+    assert learned(scored, tmp_path, point) == undisturbed

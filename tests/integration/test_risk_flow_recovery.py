@@ -45,8 +45,8 @@ class Load:
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> Iterator[Log]:
-    opened = open_log(url(tmp_path))
+def log(log_url: str) -> Iterator[Log]:
+    opened = open_log(log_url, append_seconds_max=60)
     yield opened
     opened.close()
 
@@ -58,12 +58,8 @@ def load(log: Log) -> Iterator[Load]:
     loading.stop()
 
 
-def url(home: Path) -> str:
-    return f"sqlite:///{home}/log.sqlite"
-
-
-def start(home: Path, crash_at: str = "") -> FlowProcess:
-    arguments = (str(home / "risk"), url(home), "0.1")
+def start(home: Path, log_url: str, crash_at: str = "") -> FlowProcess:
+    arguments = (str(home / "risk"), log_url, "0.1")
     return FlowProcess(
         "tests.integration.standin_risk", *arguments, errors=home / "errors.log", crash_at=crash_at
     )
@@ -88,38 +84,39 @@ def check_exactly_once(log: Log, count: int) -> None:
         assert decision.probability == again.probability
 
 
-def finish(home: Path, log: Log, count: int) -> None:
-    with start(home) as flow:
+def finish(home: Path, log_url: str, log: Log, count: int) -> None:
+    with start(home, log_url) as flow:
         assert flow.wait_until_ready()
         wait_for(lambda: counted(log, "decisions") >= count)
         assert flow.stop() == 0
 
 
 def test_kills_at_random_moments_under_load_neither_lose_nor_double_a_decision(
-    tmp_path: Path, log: Log, load: Load
+    tmp_path: Path, log_url: str, log: Log, load: Load
 ) -> None:
     dice = random.Random(3)
     for _ in range(6):
-        with start(tmp_path) as flow:
+        with start(tmp_path, log_url) as flow:
             assert flow.wait_until_ready()
             time.sleep(dice.uniform(0.0, 0.6))
             flow.kill()
     count = load.stop()
 
-    finish(tmp_path, log, count)
+    finish(tmp_path, log_url, log, count)
 
     check_exactly_once(log, count)
 
 
+@pytest.mark.parametrize("log_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("point", RISK_POINTS)
 def test_a_kill_at_each_crash_point_neither_loses_nor_doubles_a_decision(
-    tmp_path: Path, log: Log, load: Load, point: str
+    tmp_path: Path, log_url: str, log: Log, load: Load, point: str
 ) -> None:
     for passing in (1, 3):
-        with start(tmp_path, crash_at=f"{point}:{passing}") as flow:
+        with start(tmp_path, log_url, crash_at=f"{point}:{passing}") as flow:
             assert flow.wait() == -9, f"{point} was not passed {passing} times"
     count = load.stop()
 
-    finish(tmp_path, log, count)
+    finish(tmp_path, log_url, log, count)
 
     check_exactly_once(log, count)
