@@ -9,38 +9,46 @@ import typer
 app = typer.Typer()
 
 
+Words = Annotated[
+    list[str], typer.Argument(metavar="FILE", help="CSV or Parquet of historical transactions.")
+]
+Map = Annotated[
+    list[str],
+    typer.Option(
+        "--map",
+        metavar="FIELD=COLUMN …",
+        help="Which column is which: pairs such as id=TX_ID time=TX_TIME amount=TX_AMOUNT card=PAN_HASH, "
+        "one TOML file, or a shipped mapping (handbook).",
+    ),
+]
+LabelDelay = Annotated[
+    str, typer.Option(help="When labels arrive, if no column label_time says it: 12h, 7d.")
+]
+Horizon = Annotated[
+    str, typer.Option(help="After so long without a report a payment counts as genuine, revocably.")
+]
+Verdicts = Annotated[
+    int, typer.Option(min=0, help="Investigate so many of yesterday's top cards each night, from day 30.")
+]
+Currency = Annotated[str | None, typer.Option(help="Currency of rows that name none.")]
+EvaluateFrom = Annotated[str | None, typer.Option(help="Day from which figures count.")]
+EngineChoice = Annotated[str, typer.Option(help="direct: a loop; flow: through the log and Bytewax.")]
+Out = Annotated[Path | None, typer.Option(help="Parquet file for one row per transaction.")]
+Rejected = Annotated[Path | None, typer.Option(help="CSV for broken rows.", show_default="FILE.rejected.csv")]
+
+
 @app.command()
 def replay(
-    words: Annotated[
-        list[str], typer.Argument(metavar="FILE", help="CSV or Parquet of historical transactions.")
-    ],
-    map_words: Annotated[
-        list[str],
-        typer.Option(
-            "--map",
-            metavar="FIELD=COLUMN …",
-            help="Which column is which: pairs such as id=TX_ID time=TX_TIME amount=TX_AMOUNT card=PAN_HASH, "
-            "one TOML file, or a shipped mapping (handbook).",
-        ),
-    ],
-    label_delay: Annotated[
-        str, typer.Option(help="When labels arrive, if no column label_time says it: 12h, 7d.")
-    ] = "7d",
-    horizon: Annotated[
-        str, typer.Option(help="After so long without a report a payment counts as genuine, revocably.")
-    ] = "30d",
-    verdicts: Annotated[
-        int, typer.Option(min=0, help="Investigate so many of yesterday's top cards each night, from day 30.")
-    ] = 0,
-    currency: Annotated[str | None, typer.Option(help="Currency of rows that name none.")] = None,
-    evaluate_from: Annotated[str | None, typer.Option(help="Day from which figures count.")] = None,
-    engine: Annotated[
-        str, typer.Option(help="direct: a loop; flow: through the log and Bytewax.")
-    ] = "direct",
-    out: Annotated[Path | None, typer.Option(help="Parquet file for one row per transaction.")] = None,
-    rejected: Annotated[
-        Path | None, typer.Option(help="CSV for broken rows.", show_default="FILE.rejected.csv")
-    ] = None,
+    words: Words,
+    map_words: Map,
+    label_delay: LabelDelay = "7d",
+    horizon: Horizon = "30d",
+    verdicts: Verdicts = 0,
+    currency: Currency = None,
+    evaluate_from: EvaluateFrom = None,
+    engine: EngineChoice = "direct",
+    out: Out = None,
+    rejected: Rejected = None,
 ) -> None:
     """Replay historical transactions through the engine, and report how good and how fast it was."""
     from rich.console import Console

