@@ -14,8 +14,8 @@ import msgspec
 import numpy as np
 from river import base
 
-from models.features import BY_NAME, POSITIONS, Row
-from models.slots import PLACES, SLOT_COUNT, Matrix, Slots, numbers_of, sequential_sums, slots_of
+from models.features import BY_NAME
+from models.slots import PLACES, SLOT_COUNT, Matrix, Slots, sequential_sums, slots_of_one
 
 BASE_RATE = 0.01
 """Share of fraud before any label: the order of magnitude of card fraud."""
@@ -137,10 +137,9 @@ class BinnedLogisticRegression(base.Classifier):  # type: ignore[misc]  # River 
         return model
 
     def _encoded(self, x: dict[Any, Any]) -> tuple[list[int], list[float]]:
-        row, extra = _row(x)
-        numbers = numbers_of([row])
-        active = [slot for slot in slots_of([row], numbers)[0].tolist() if slot]
-        return active + extra, linear_values(numbers)[0].tolist()
+        known, extra = _sorted_out(x)
+        linear = [min(max(float(known.get(name, 0.0)), -LINEAR_LIMIT), LINEAR_LIMIT) for name in LINEAR]
+        return slots_of_one(known) + extra, linear
 
 
 def linear_values(numbers: Matrix) -> Matrix:
@@ -149,17 +148,17 @@ def linear_values(numbers: Matrix) -> Matrix:
     return np.nan_to_num(values, nan=0.0)
 
 
-def _row(x: dict[Any, Any]) -> tuple[Row, list[int]]:
-    """A catalogue row of a dictionary, and slots for names or types that the catalogue does not know."""
-    row: Row = [None] * len(POSITIONS)
+def _sorted_out(x: dict[Any, Any]) -> tuple[dict[str, float | str], list[int]]:
+    """What the models know of a dictionary, and slots for names or types that the catalogue does not have."""
+    known: dict[str, float | str] = {}
     extra = []
     for name, value in x.items():
         feature = BY_NAME.get(name)
-        if feature is not None and isinstance(value, str) == (feature.type == "text"):
-            row[POSITIONS[name]] = value if feature.type == "text" else float(value)
-        else:
+        if feature is None or isinstance(value, str) != (feature.type == "text"):
             extra.append(SLOT_COUNT + crc32(f"{name}={_coarse(value)}".encode()) % EXTRA_SLOTS)
-    return row, extra
+        elif feature.modelled and value == value:
+            known[name] = value if isinstance(value, str) else float(value)
+    return known, sorted(extra)
 
 
 def _coarse(value: Any) -> str:

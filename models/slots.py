@@ -4,7 +4,8 @@ A linear model has one weight per slot. Each column of the slot matrix is one fe
 at most one active slot per column, and slot 0 where the value is missing.
 """
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from operator import itemgetter
 from struct import Struct
@@ -24,6 +25,7 @@ CATEGORIES = tuple(f.name for f in CATALOGUE if f.modelled and f.kind == "catego
 COLUMNS: tuple[tuple[str, ...], ...] = (*((n,) for n in NUMERIC), *((n,) for n in CATEGORIES), *CROSSES)
 """What each column of the slot matrix is made of."""
 
+_columns = {names: column for column, names in enumerate(COLUMNS)}
 PLACES = {name: place for place, name in enumerate(NUMERIC)}
 NAN = float("nan")
 _pack = Struct(f"{len(NUMERIC)}d").pack
@@ -72,6 +74,38 @@ def slots_of(rows: Sequence[Row], numbers: Matrix) -> Slots:
                 slots[index, column] = FIRST_SLOTS[column] + _category_slot(text)
     _cross(numbers, missing, slots)
     return slots
+
+
+def slots_of_one(values: Mapping[str, float | str]) -> list[int]:
+    """The active slots of one payment, given by names: what `slots_of` finds, without building a matrix."""
+    active = []
+    for name, value in values.items():
+        column = _columns[(name,)]
+        first = int(FIRST_SLOTS[column])
+        if isinstance(value, str):
+            active.append(first + _category_slot(value))
+        else:
+            active.append(first + bisect_right(EDGES[BY_NAME[name].kind], value))
+    for names in CROSSES:
+        cell = _cell(names, values)
+        if cell is not None:
+            active.append(int(FIRST_SLOTS[_columns[names]]) + cell)
+    return sorted(active)
+
+
+def _cell(names: tuple[str, ...], values: Mapping[str, float | str]) -> int | None:
+    cell = 0
+    for name in names:
+        kind, value = BY_NAME[name].kind, values.get(name)
+        edges = COARSE[kind]
+        if isinstance(value, float):
+            index = bisect_right(edges, value)
+        elif kind == "days":
+            index = len(edges) + 1
+        else:
+            return None
+        cell = cell * (len(edges) + 2) + index
+    return cell
 
 
 def active_slots(slots: Slots) -> list[list[int]]:

@@ -19,6 +19,7 @@ from models.learning import Schedule
 from models.windows import DAY_US
 from pipelines.durations import duration_us
 from pipelines.errors import ReplayError
+from pipelines.flow_replay import FlowRun
 from pipelines.replay import Cost, DirectRun, write_outcomes
 from pipelines.replay_file import History, read_history
 from pipelines.replay_mapping import Mapping, mapping_of
@@ -114,7 +115,13 @@ def _run(
             speed = bar.tasks[0].finished_speed or bar.tasks[0].speed
             bar.update(task, speed=f"{speed:,.0f}/s" if speed else "")
 
-        if engine == "direct":
-            run = DirectRun(source, schedule)
-            return run.run(progress), run.cost
-        raise ReplayError(f"no engine is called {engine!r}: choose direct or flow")
+        run = _runner(engine, source, schedule)
+        return run.run(progress), run.cost
+
+
+def _runner(engine: str, source: ReplaySource, schedule: Schedule) -> DirectRun | FlowRun:
+    if engine == "direct":
+        return DirectRun(source, schedule)
+    if engine == "flow":
+        return FlowRun(source, schedule)
+    raise ReplayError(f"no engine is called {engine!r}: choose direct or flow")

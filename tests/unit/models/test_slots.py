@@ -18,6 +18,7 @@ from models.slots import (
     numbers_of,
     sequential_sums,
     slots_of,
+    slots_of_one,
 )
 
 
@@ -116,3 +117,13 @@ def test_sums_have_the_same_bits_whatever_the_number_of_rows() -> None:
 
     assert all(sequential_sums(terms[n : n + 1])[0] == whole[n] for n in range(300))
     assert whole[0] == sum(terms[0].tolist(), 0.0)
+
+
+def test_one_payment_by_names_has_the_same_slots_as_its_row() -> None:
+    chance = np.random.default_rng(3)
+    for _ in range(50):
+        given = {name: float(chance.normal() * 50) for name in NUMERIC if chance.random() < 0.7}
+        texts = {name: "IN" for name in CATEGORIES if chance.random() < 0.5}
+        whole = row(**given, **texts)
+
+        assert slots_of_one({**given, **texts}) == active_slots(slots_of([whole], numbers_of([whole])))[0]

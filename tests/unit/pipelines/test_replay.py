@@ -1,0 +1,153 @@
+"""The direct replay: no peeking, and the same rows on every run."""
+
+import io
+import random
+from pathlib import Path
+
+import polars as pl
+import pytest
+from rich.console import Console
+from sklearn.metrics import average_precision_score
+
+from models.learning import Schedule
+from models.windows import DAY_US, HOUR_US
+from pipelines.errors import ReplayError
+from pipelines.replay import DirectRun, write_outcomes
+from pipelines.replay_command import ReplayOptions, replay
+from pipelines.replay_file import read_history
+from pipelines.replay_mapping import mapping_of
+from pipelines.replay_source import Outcomes, ReplaySettings, ReplaySource
+from tests.unit.models.sample_payments import START_US, days
+
+DELAY_US = 2 * DAY_US
+MAP = ("id=id", "time=at", "amount_minor=amount", "card=card", "merchant=shop", "label=fraud")
+SCHEDULE = Schedule(cut_us=6 * HOUR_US, refit_days=8, refit_frauds_min=15, refit_genuine_min=50)
+
+
+def sample(count_days: int = 14, per_day: int = 80) -> pl.DataFrame:
+    made = days(count_days, per_day)
+    return pl.DataFrame(
+        {
+            "id": [seen.payment_id for seen, _ in made],
+            "at": pl.Series([seen.occurred_at_us for seen, _ in made]).cast(pl.Datetime("us")),
+            "amount": [seen.amount_minor for seen, _ in made],
+            "card": [seen.card for seen, _ in made],
+            "shop": [seen.merchant for seen, _ in made],
+            "fraud": [fraud for _, fraud in made],
+        }
+    )
+
+
+def run(table: pl.DataFrame, tmp_path: Path, verdicts: int = 0) -> tuple[pl.DataFrame, Outcomes]:
+    """The typed frame, and what the replay gave."""
+    path = tmp_path / "sample.parquet"
+    table.write_parquet(path)
+    frame = read_history(path, mapping_of(MAP), tmp_path / "broken.csv").frame
+    settings = ReplaySettings(cut_us=SCHEDULE.cut_us, label_delay_us=DELAY_US, verdicts=verdicts)
+    return frame, DirectRun(ReplaySource(frame, settings), SCHEDULE).run(unheard)
+
+
+def unheard(count: int) -> None:
+    """Nobody watches the progress."""
+
+
+def console() -> Console:
+    return Console(record=True, width=160, file=io.StringIO())
+
+
+def written(frame: pl.DataFrame, outcomes: Outcomes, path: Path) -> pl.DataFrame:
+    write_outcomes(frame, outcomes, path)
+    return pl.read_parquet(path)
+
+
+def test_labels_that_have_not_arrived_change_no_row(tmp_path: Path) -> None:
+    table, day = sample(), 10
+    cut = pl.lit(START_US + day * DAY_US - DELAY_US).cast(pl.Datetime("us"))
+    flipped = table.with_columns(fraud=pl.when(pl.col("at") > cut).then(~pl.col("fraud")).otherwise("fraud"))
+
+    rows = [written(*run(given, tmp_path), tmp_path / "rows.parquet") for given in (table, flipped)]
+    known = int((table["at"].dt.epoch("us") <= START_US + day * DAY_US).sum())
+    assert rows[0][:known].rows() == rows[1][:known].rows()
+    assert not rows[0].equals(rows[1])
+
+
+def test_shuffled_labels_teach_nothing(tmp_path: Path) -> None:
+    table = sample(26, per_day=150)
+    shuffled = table["fraud"].to_list()
+    random.Random(7).shuffle(shuffled)
+    precision = {}
+    for name, given in (("true", table), ("shuffled", table.with_columns(fraud=pl.Series(shuffled)))):
+        frame, outcomes = run(given, tmp_path)
+        counted = (frame["at_us"] >= START_US + 8 * DAY_US).to_numpy()
+        scores = pl.Series(outcomes.scores).to_numpy()
+        precision[name] = average_precision_score(frame["label"].to_numpy()[counted], scores[counted])
+        share = frame["label"].to_numpy()[counted].mean()
+
+    assert precision["shuffled"] < 1.5 * share
+    assert precision["true"] > 2 * share
+
+
+def test_a_replay_gives_the_same_rows_every_time(tmp_path: Path) -> None:
+    table = sample(9)
+    rows = [written(*run(table, tmp_path), tmp_path / "rows.parquet") for _ in range(2)]
+
+    assert rows[0].rows() == rows[1].rows()
+
+
+def test_ids_and_names_of_columns_say_nothing_to_the_models(tmp_path: Path) -> None:
+    table = sample(9)
+    renamed = table.with_columns(card="other_" + pl.col("card"), shop="other_" + pl.col("shop"))
+
+    assert run(table, tmp_path)[1].scores == run(renamed, tmp_path)[1].scores
+
+
+def test_one_row_per_transaction_is_written(tmp_path: Path) -> None:
+    table = sample(3)
+    rows = written(*run(table, tmp_path), tmp_path / "rows.parquet")
+
+    assert rows.columns == ["transaction_id", "score", "risk_score", "outcome", "reasons"]
+    assert rows["transaction_id"].to_list() == table["id"].to_list()
+    assert rows["score"].is_between(0, 1).all()
+    assert rows["risk_score"].is_between(0, 100).all()
+    assert set(rows["outcome"]) <= {"allow", "review", "block"}
+
+
+def test_what_is_not_allowed_has_reasons_in_words(tmp_path: Path) -> None:
+    table = sample(1)
+    rapid = table.tail(1).with_columns(card=pl.lit("tested")).select(pl.all().repeat_by(8)).explode(pl.all())
+    rapid = rapid.with_columns(id="rapid" + pl.int_range(8).cast(pl.String))
+    rows = written(*run(pl.concat([table, rapid]), tmp_path), tmp_path / "rows.parquet")
+
+    last = rows.tail(1)
+    assert last["outcome"].item() == "review"
+    assert "many attempts with this card within a short time" in last["reasons"].item().to_list()
+
+
+def test_the_command_prints_both_protocols_calibration_and_cost(tmp_path: Path) -> None:
+    path = tmp_path / "sample.csv"
+    sample(32).filter(pl.int_range(pl.len()) % 4 == 0).write_csv(path)
+    screen = console()
+    options = ReplayOptions(file=path, map_words=MAP, label_delay="2d", out=tmp_path / "rows.parquet")
+    report = replay(options, screen)
+    text = screen.export_text()
+
+    assert report.all_payments.average_precision is not None
+    for told in ("By week", "Calibration", "all ", "handbook ", "payments/s", "refits", "written"):
+        assert told in text
+    assert pl.read_parquet(tmp_path / "rows.parquet").height == pl.read_csv(path).height
+
+
+def test_a_file_with_no_row_that_can_be_used_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "sample.csv"
+    path.write_text("id,at,amount,card,shop,fraud\n1,never,1,c,s,0\n")
+
+    with pytest.raises(ReplayError, match="no row"):
+        replay(ReplayOptions(file=path, map_words=MAP), console())
+
+
+def test_an_engine_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "sample.csv"
+    sample(1).write_csv(path)
+
+    with pytest.raises(ReplayError, match="direct or flow"):
+        replay(ReplayOptions(file=path, map_words=MAP, engine="warp"), console())
