@@ -25,6 +25,13 @@ LogUrl = Annotated[
         "set, else a local broker is started.",
     ),
 ]
+HorizonDays = Annotated[
+    float,
+    typer.Option(
+        min=0.1,
+        help="A payment that nobody reported within so many days counts as genuine, until someone does.",
+    ),
+]
 HOME = Path(".weir/home")
 
 
@@ -36,11 +43,12 @@ def up(
     port: Port = 8400,
     log: LogUrl = "sqlite",
     deadline_ms: Annotated[int, typer.Option(min=1, help="How long a confirm waits for its decision.")] = 250,
+    horizon_days: HorizonDays = 30.0,
 ) -> None:
     """Run everything on this machine until Ctrl-C: gateway, risk, learning, acquirer network, page."""
     from operations import settings, up
 
-    raise typer.Exit(up.run(lambda: settings.settle(home, keys, host, port, log, deadline_ms)))
+    raise typer.Exit(up.run(lambda: settings.settle(home, keys, host, port, log, deadline_ms, horizon_days)))
 
 
 @app.command()
@@ -55,6 +63,7 @@ def demo(
     deadline_ms: Annotated[
         int, typer.Option(min=1, help="How long a confirm waits for its decision.")
     ] = 2_000,
+    horizon_days: HorizonDays = 7.0,
     seconds: Annotated[float, typer.Option(min=1, help="In how many seconds the thirty days pass.")] = 60.0,
     rate: Annotated[
         float, typer.Option(min=0.1, help="Payments a second; fewer where the machine is slow.")
@@ -68,7 +77,7 @@ def demo(
     from operations import demo, settings
 
     status = demo.run(
-        lambda place: settings.settle(place, keys, host, port, log, deadline_ms),
+        lambda place: settings.settle(place, keys, host, port, log, deadline_ms, horizon_days),
         home,
         demo.Traffic(seconds, rate, seed),
     )

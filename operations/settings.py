@@ -10,6 +10,7 @@ from operations.processes import Program
 
 DEFAULT_PORT = 8400
 DEFAULT_DEADLINE_MS = 250
+DEFAULT_HORIZON_DAYS = 30.0
 LOCAL_BROKER = "kafka"
 """`--log kafka` without an address: a broker of `simulator/kafka` is started beside the platform."""
 
@@ -24,18 +25,27 @@ class Settings:
     port: int
     log: str
     deadline_ms: int
+    horizon_days: float = DEFAULT_HORIZON_DAYS
 
     @property
     def needs_broker(self) -> bool:
         return self.log == LOCAL_BROKER
 
 
-def settle(home: Path, keys: Path | None, host: str, port: int, log: str, deadline_ms: int) -> Settings:
+def settle(
+    home: Path,
+    keys: Path | None,
+    host: str,
+    port: int,
+    log: str,
+    deadline_ms: int,
+    horizon_days: float = DEFAULT_HORIZON_DAYS,
+) -> Settings:
     """Absolute paths and a full log URL; raises `LogUrlError`."""
     home = home.absolute()
     keys = keys.absolute() if keys else home.with_name(home.name + "-keys")
     servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "")
-    return Settings(home, keys, host, port, log_url(log, home, servers), deadline_ms)
+    return Settings(home, keys, host, port, log_url(log, home, servers), deadline_ms, horizon_days)
 
 
 def log_url(log: str, home: Path, bootstrap_servers: str = "") -> str:
@@ -67,7 +77,7 @@ def world(settings: Settings, ports: Ports, log: str) -> list[Program]:
             (*home, "--certificates", str(settings.keys / "acquirer"), "--port", str(ports.acquirer)),
         ),
         Program("pipelines.risk", (*home, "--log", log)),
-        Program("pipelines.learning", (*home, "--log", log)),
+        Program("pipelines.learning", (*home, "--log", log, "--horizon-days", str(settings.horizon_days))),
         Program("dashboards.live", ("--log", log, "--host", settings.host, "--port", str(ports.page))),
     ]
 

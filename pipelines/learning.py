@@ -10,7 +10,7 @@ from pathlib import Path
 from events.clock import SystemClock
 from events.errors import EventsError
 from events.log import open_log
-from models.learning import Learner
+from models.learning import Learner, Schedule
 from pipelines.errors import PipelinesError, StoppedError
 from pipelines.learning_flow import LearningParts, run
 from pipelines.learning_step import LearningStep
@@ -32,13 +32,21 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--log", required=True, help="sqlite:///PATH or kafka://HOST:PORT")
+    parser.add_argument(
+        "--horizon-days",
+        type=float,
+        default=Schedule.horizon_days,
+        help="a payment that nobody reported within so many days counts as genuine, until someone does",
+    )
     given = parser.parse_args(arguments)
     os.nice(NICENESS)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
     log = open_log(given.log)
     store = LearningStore(given.home / "learning" / "learning.sqlite")
-    step = LearningStep(Learner(store, fit=interruptible(stop)), store)
+    step = LearningStep(
+        Learner(store, Schedule(horizon_days=given.horizon_days), fit=interruptible(stop)), store
+    )
     try:
         run(
             LearningParts(log, SystemClock(), store, step, idle_seconds=IDLE_SECONDS),
