@@ -59,7 +59,7 @@ def figures(tally: Tally, title: str) -> Table:
     table.add_row("confirm p50 / p95 / p99", latencies)
     table.add_row("fallbacks", f"{tally.fallbacks}{_share(tally.fallbacks, decided)}")
     table.add_row("labels reported", str(tally.labels.total()))
-    table.add_row("labels learned", str(tally.learned))
+    table.add_row("reported labels learned", str(tally.learned))
     for what, count in tally.errors.most_common(5):
         table.add_row("[red]failed calls[/]", f"{count} × {escape(what)}")
     return table

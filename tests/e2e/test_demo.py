@@ -47,7 +47,7 @@ def test_a_month_passes_is_summed_up_and_learned_from(log: str) -> None:
     decided = sum(value(demo.stdout, row) for row in ("allowed", "held for review", "blocked"))
     assert payments >= 20
     assert decided == payments
-    assert value(demo.stdout, "labels learned") > 0
+    assert value(demo.stdout, "reported labels learned") > 0
     assert "failed calls" not in demo.stdout
     for row in ("caught fraud", "false alarms", "average precision", "confirm p50"):
         assert row in demo.stdout
