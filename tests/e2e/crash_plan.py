@@ -32,6 +32,11 @@ AT_ROTATION = ("processor.rotation.",)
 """Passed where the vault's keys are rotated, which a start does when it is asked to."""
 ROTATES = "--rotate-vault-keys"
 
+Stage = Literal["first start", "others", "api", "rotation"]
+STAGES: tuple[Stage, ...] = ("others", "api", "rotation")
+"""After the first starts: four programs die side by side while the API lives, which they all need to reach
+their points; then the API; then whoever rotates."""
+
 LATER = {
     "gateway.store.": 9,
     "processor.store.": 9,
@@ -86,19 +91,19 @@ def fate(point: str) -> str:
     return f"{point}:{passing}"
 
 
-def plan(
-    points: Iterable[str], *, stage: Literal["first start", "running", "rotation"]
-) -> dict[str, list[str]]:
+def plan(points: Iterable[str], stage: Stage) -> dict[str, list[str]]:
     """Program → the fates of its lives in one stage of a run."""
     planned: dict[str, list[str]] = {}
     for point in sorted(points, reverse=stage == "first start"):  # a file is synced before it is in place
-        if stage == _stage(point):
-            for program in owners(point):
+        for program in owners(point):
+            if stage == _stage(point, program):
                 planned.setdefault(program, []).append(fate(point))
     return planned
 
 
-def _stage(point: str) -> str:
+def _stage(point: str, program: str) -> Stage:
     if point.startswith(AT_FIRST_START):
         return "first start"
-    return "rotation" if point.startswith(AT_ROTATION) else "running"
+    if point.startswith(AT_ROTATION):
+        return "rotation"
+    return "api" if program == API else "others"

@@ -55,27 +55,27 @@ def test_kill_at_each_crash_point_loses_and_doubles_nothing(
 
 async def _run(folder: Path, log_url: str, points: frozenset[str]) -> tuple[frozenset[str], list[str]]:
     """The points at which a program really died, and what does not fit afterwards."""
-    false_starts = crash_plan.plan(points, stage="first start")
+    false_starts = crash_plan.plan(points, "first start")
     async with (
         whole_platform(folder, log_url, false_starts=false_starts) as platform,
         merchant_of(platform) as merchant,
     ):
         shopping = Shopping(merchant, seed=1)
         await shopping.buy(WARM_UP)
-        platform.condemn(crash_plan.plan(points, stage="running"))
-        await shopping.until(_nobody_fated(platform))
-        if rotation := crash_plan.plan(points, stage="rotation"):
-            platform.ask(PROCESSOR, crash_plan.ROTATES)
-            platform.condemn(rotation)
-            await shopping.until(_nobody_fated(platform))
+        for stage in crash_plan.STAGES:
+            if plan := crash_plan.plan(points, stage):
+                if stage == "rotation":
+                    platform.ask(PROCESSOR, crash_plan.ROTATES)
+                platform.condemn(plan)
+                await shopping.until(_nobody_fated(platform))
         await platform.until_ready(*FIVE)
         await shopping.buy(WARM_UP)
         await shopping.close_the_day()
         title = f"{len(points)} crash points, {log_url.partition(':')[0]}"
         faults = await closed_books(platform, merchant.notebook, title, folder)
     died_at = {name: set(chronicle.died_at) for name, chronicle in platform.chronicles.items()}
-    for stage in ("running", "rotation"):
-        for name, fates in crash_plan.plan(points, stage=stage).items():
+    for stage in crash_plan.STAGES:
+        for name, fates in crash_plan.plan(points, stage).items():
             faults += [f"{name} never died at {fate}" for fate in fates if fate not in died_at[name]]
     reached = {
         fate.partition(":")[0] for fates in (*died_at.values(), *false_starts.values()) for fate in fates
