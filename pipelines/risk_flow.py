@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from operator import itemgetter
 from pathlib import Path
 from queue import Queue
 
@@ -23,7 +22,7 @@ from pipelines.errors import PipelinesError
 from pipelines.order import OrderJournal
 from pipelines.refusals import dead_letter
 from pipelines.risk_step import Answers, RiskStep
-from pipelines.sink import SIDE_PART, Reply, ReplySink, partition_key
+from pipelines.sink import Reply, ReplySink
 from pipelines.source import Feed, LogSource, Told
 from pipelines.state_store import StateStore
 
@@ -34,9 +33,6 @@ EPOCH_SECONDS = 1.0
 
 SPILL_DECISIONS = 256
 """After so many decisions changed rows are written, so that an epoch's end waits for a sync, not for more."""
-
-
-Routed = list[tuple[str, list[Reply]]]
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,7 @@ class Parts:
     script: "Queue[Told] | None" = None
 
 
-class _Logic(StatefulBatchLogic[Batch, Routed, int]):
+class _Logic(StatefulBatchLogic[Batch, list[Reply], int]):
     """The step with its rows: Bytewax keeps the version number alone."""
 
     def __init__(self, step: RiskStep, store: StateStore, clock: Clock, version: int) -> None:
@@ -64,11 +60,11 @@ class _Logic(StatefulBatchLogic[Batch, Routed, int]):
         store.rewind(version)
         step.load(store.rows())
 
-    def on_batch(self, values: list[Batch]) -> tuple[Iterable[Routed], bool]:
+    def on_batch(self, values: list[Batch]) -> tuple[Iterable[list[Reply]], bool]:
         now = self._clock.now()
         answers = [self._step.handle(batch.delivered, now) for batch in values]
         self._spill(sum(len(answer.decisions) for answer in answers))
-        return [routed(answer, now) for answer in answers], StatefulBatchLogic.RETAIN
+        return [replies_of(answer, now) for answer in answers], StatefulBatchLogic.RETAIN
 
     def snapshot(self) -> int:
         self._store.write(self._step.changed_rows())
@@ -84,16 +80,16 @@ class _Logic(StatefulBatchLogic[Batch, Routed, int]):
             self._spilled = 0
 
 
-def routed(answers: Answers, now: datetime) -> Routed:
-    """Replies by the sink's partition: decisions by that of their requests, refusals aside."""
-    by_part: dict[str, list[Reply]] = {}
-    for key, decision in answers.decisions:
-        outgoing = Outgoing("decisions", key, encode(decision), decision.request_partition)
-        part = partition_key(decision.request_partition)
-        by_part.setdefault(part, []).append(Reply(decision.request_offset, outgoing))
-    if answers.refused:
-        by_part[SIDE_PART] = [Reply(None, dead_letter(*refused, now)) for refused in answers.refused]
-    return list(by_part.items())
+def replies_of(answers: Answers, now: datetime) -> list[Reply]:
+    """Decisions into the partitions of their requests, in order; refusals to the dead letters."""
+    replies = [
+        Reply(
+            decision.request_offset, Outgoing("decisions", key, encode(decision), decision.request_partition)
+        )
+        for key, decision in answers.decisions
+    ]
+    replies += [Reply(None, dead_letter(*refused, now)) for refused in answers.refused]
+    return replies
 
 
 def risk_flow(parts: Parts, source: LogSource, sink: ReplySink, store: StateStore) -> Dataflow:
@@ -105,8 +101,7 @@ def risk_flow(parts: Parts, source: LogSource, sink: ReplySink, store: StateStor
         return _Logic(parts.new_step(), store, parts.clock, version or 0)
 
     answers = op.stateful_batch("step", batches, resumed)
-    replies = op.flat_map("by_partition", answers, itemgetter(1))
-    op.output("decisions", replies, sink)
+    op.output("decisions", answers, sink)
     return flow
 
 
@@ -135,7 +130,6 @@ def run(parts: Parts, stop: threading.Event, ready: Callable[[], None]) -> None:
     except RuntimeError as error:
         raise told(error) from error
     finally:
-        sink.close()
         store.close()
         journal.close()
 
