@@ -37,7 +37,12 @@ T = TypeVar("T")
 def connect(path: Path, *, synchronous: str, busy_seconds: float) -> sqlite3.Connection:
     """A connection in autocommit mode (transactions are begun by hand), for one thread at a time."""
     connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
-    connection.execute(f"PRAGMA synchronous={synchronous}")
+    try:
+        # Reads the schema: refused, like any statement, while another process turns a new file to WAL.
+        connection.execute(f"PRAGMA synchronous={synchronous}")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
@@ -51,9 +56,10 @@ def create(
     """
     with explained(path):
         make_folder_durably(path.parent)
-        connection = connect(path, synchronous=synchronous, busy_seconds=0)
-        patiently(lambda: connection.execute("PRAGMA journal_mode=WAL"), time.monotonic() + busy_seconds)
-        patiently(lambda: connection.execute("BEGIN IMMEDIATE"), time.monotonic() + busy_seconds)
+        deadline = time.monotonic() + busy_seconds
+        connection = patiently(lambda: connect(path, synchronous=synchronous, busy_seconds=0), deadline)
+        patiently(lambda: connection.execute("PRAGMA journal_mode=WAL"), deadline)
+        patiently(lambda: connection.execute("BEGIN IMMEDIATE"), deadline)
         try:
             lanes = _declared(connection, path)
             connection.execute("COMMIT")
