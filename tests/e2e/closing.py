@@ -8,13 +8,17 @@ from events.log import open_log
 from tests.e2e.accounting import faults, table
 from tests.e2e.books import has_learned, is_quiet, read_books, restlessness
 from tests.e2e.merchant import Notebook
+from tests.e2e.tampering import tampered
 from tests.e2e.whole_platform import FIVE, KILLED, WholePlatform
 
 QUIET_SECONDS_MAX = 150.0
 
 
 async def closed_books(platform: WholePlatform, notebook: Notebook, title: str, folder: Path) -> list[str]:
-    """Counts in and out go to the terminal and to `counts.txt` in `folder`; the faults are given back."""
+    """Counts in and out go to the terminal and to `counts.txt` in `folder`; the faults are given back.
+
+    Books that close are tampered with, to see that the accounting would not have overlooked it.
+    """
     await settled(platform)
     books = read_books(platform.home, platform.log_url)
     kills = {name: platform.chronicles[name].statuses.count(KILLED) for name in FIVE}
@@ -22,7 +26,10 @@ async def closed_books(platform: WholePlatform, notebook: Notebook, title: str, 
     (folder / "counts.txt").write_text(counted)
     # Past pytest's capture: whoever runs the tests shall see the counts.
     os.write(2, f"\n{counted}".encode())
-    return faults(books, notebook)
+    found = faults(books, notebook)
+    overlooked = [what for what, wrong in tampered(books) if not found and not faults(wrong, notebook)]
+    assert overlooked == [], "the accounting itself sees too little"
+    return found
 
 
 async def settled(platform: WholePlatform) -> None:
