@@ -1,0 +1,91 @@
+"""The risk flow's step, without log and without Bytewax."""
+
+from events.codec import encode
+from events.log.port import Record
+from events.types import Event, ModelPublished
+from models.engine import Engine
+from pipelines.delivery import Delivered, delivered
+from pipelines.observe import derived_id
+from pipelines.risk_step import REMEMBERED_ASSESSMENTS, RiskStep
+from tests.unit.pipelines.standin import START, CountingEngine, assessment, label
+
+
+def arrived(event: Event, offset: int, topic: str = "assessments") -> Delivered:
+    return delivered(Record(topic, 0, offset, b"key", encode(event)))
+
+
+def test_decisions_say_which_request_they_answer() -> None:
+    step = RiskStep(CountingEngine())
+
+    answers = step.handle([arrived(assessment(7), 41)], START)
+
+    ((key, made),) = answers.decisions
+    assert (key, made.request_partition, made.request_offset) == (b"key", 0, 41)
+    assert (made.payment_id, made.assessment_id) == ("pi_7", assessment(7).id)
+    assert (made.occurred_at, made.assessed_at) == (assessment(7).occurred_at, START)
+
+
+def test_the_same_request_gives_the_same_decision_id_again() -> None:
+    first, second = (
+        RiskStep(CountingEngine()).handle([arrived(assessment(7), 41)], START).decisions for _ in range(2)
+    )
+
+    assert first == second
+
+
+def test_a_fact_counts_for_the_payments_after_it_and_for_none_before() -> None:
+    batch = [arrived(assessment(1), 0), arrived(label(1), 0, "labels"), arrived(assessment(2), 1)]
+
+    (_, before), (_, after) = RiskStep(CountingEngine()).handle(batch, START).decisions
+
+    assert before.features[2] == 0.0
+    assert after.features[2] == 1.0
+
+
+def test_a_state_of_rows_is_the_state() -> None:
+    whole, first = RiskStep(CountingEngine()), RiskStep(CountingEngine())
+    early = [arrived(assessment(number), number) for number in range(20)]
+    late = [arrived(assessment(number), number) for number in range(15, 40)]
+    whole.handle(early, START)
+    first.handle(early, START)
+    rows = [(key, value) for key, value in first.changed_rows().items() if value is not None]
+    second = RiskStep(CountingEngine())
+    second.load(rows)
+
+    assert second.handle(late, START) == whole.handle(late, START)
+    assert len(second.handle(late, START).decisions) == 0
+
+
+def test_the_memory_for_duplicates_is_bounded() -> None:
+    step = RiskStep(CountingEngine())
+    count = REMEMBERED_ASSESSMENTS + 1
+    record = Record("assessments", 0, 0, b"key", b"")
+    for number in range(count):
+        event = assessment(1, id=f"{number:036}")
+        step.handle([Delivered(record, event)], START)
+    rows = step.changed_rows()
+
+    assert sum(key.startswith("seen/") and value is not None for key, value in rows.items()) == count - 1
+    assert rows["seen/" + "0" * 36] is None
+
+
+def test_a_broken_model_snapshot_is_refused_and_the_old_model_stays() -> None:
+    step = RiskStep(Engine())
+    broken = ModelPublished(
+        id=derived_id("model", "x", START), occurred_at=START, name="champion", kind="online", version=1,
+        learned_to={}, labels=1, state=b"broken",
+    )  # fmt: skip
+
+    answers = step.handle([arrived(broken, 5, "models"), arrived(assessment(1), 0)], START)
+
+    assert [refused.record.offset for refused in answers.refused] == [5]
+    assert answers.decisions[0][1].versions.online == 0
+
+
+def test_a_currency_that_does_not_exist_is_refused_and_its_neighbors_are_answered() -> None:
+    batch = [arrived(assessment(1, currency="ZZZ"), 0), arrived(assessment(2), 1)]
+
+    answers = RiskStep(Engine()).handle(batch, START)
+
+    assert [refused.reason for refused in answers.refused] == ["the currency is unknown"]
+    assert [made.payment_id for _, made in answers.decisions] == ["pi_2"]
