@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench.record import figure, record
 from events.clock import SystemClock
 from events.codec import decode, encode
 from events.log import open_log
@@ -136,9 +137,12 @@ def measured(count: int = PAYMENTS, runs: int = RUNS) -> tuple[list[float], list
 
 
 def main() -> None:
+    """Measure, and record the flow's payments/s beside the loop's."""
     loops, flows = measured()
-    loop, flow = (PAYMENTS / statistics.median(seconds) for seconds in (loops, flows))
-    print(f"loop {loop:,.0f}/s, flow {flow:,.0f}/s, ratio {flow / loop:.2f}")
+    loop = statistics.median(PAYMENTS / seconds for seconds in loops)
+    note = "baseline: a plain loop over the same engine on the same bytes, in turn with it"
+    rates = [PAYMENTS / seconds for seconds in flows]
+    record("flow", [figure("risk flow on one worker", rates, "payments/s", baseline=loop, note=note)])
 
 
 if __name__ == "__main__":

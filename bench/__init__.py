@@ -1,0 +1,1 @@
+"""Figures, measured and recorded: `make bench`, or `make bench BENCH=flow` for one."""

@@ -1,0 +1,31 @@
+"""`python -m bench [NAME …]`: measure, print and record; without a name, everything."""
+
+import argparse
+from collections.abc import Callable
+
+from bench import confirm, flow
+
+BENCHES: dict[str, Callable[[], None]] = {
+    "flow": flow.main,
+    "confirm": confirm.main,
+}
+
+
+def main() -> None:
+    """Run the benches asked for, in turn."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description="Measure, and record in bench/results."
+    )
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"any of {', '.join(BENCHES)}; all by default"
+    )
+    names = parser.parse_args().names
+    unknown = set(names) - set(BENCHES)
+    if unknown:
+        parser.error(f"no bench named {', '.join(sorted(unknown))}; there are {', '.join(BENCHES)}")
+    for name in names or BENCHES:
+        BENCHES[name]()
+
+
+if __name__ == "__main__":
+    main()
