@@ -1,7 +1,7 @@
 """Crash points: named places before and after every durable write and every send.
 
 A test sets `WEIR_CRASH_AT=NAME` (or `NAME:3`, the third passing) in a process's environment, and the process
-dies there as under `kill -9`: no clean-up, no flush. Without the variable a point costs one dictionary look-up.
+dies there as under `kill -9`: no clean-up, no flush. Without the variable a point costs one look-up.
 Every point is declared in `CRASH_POINTS`; passing an undeclared one raises, so that none goes untested.
 """
 

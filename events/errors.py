@@ -1,7 +1,7 @@
 """Errors of what flows.
 
 EventsError
-├── UnreadableEventError      a record that no decoder of this build can read: permanent, goes to the dead letters
+├── UnreadableEventError      a record that this build cannot read: permanent, goes to the dead letters
 ├── MoneyError                an amount or currency that is none: permanent
 └── LogError                  the log refused or could not be reached
     ├── LogUnavailableError   retryable: the broker is away, the disk is full, a lock was held too long

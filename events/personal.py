@@ -1,7 +1,7 @@
 """Personal fields: sealed under a key of their data subject; what is counted becomes a surrogate.
 
-The gateway owns the keys (`subject → key`) and the mapping (`keyed hash → surrogate`); deleting both makes the
-log, the state of the engine and every backup forget the person at once.
+The gateway owns the keys (`subject → key`) and the mapping (`keyed hash → surrogate`); deleting both makes
+the log, the state of the engine and every backup forget the person at once.
 """
 
 import hashlib

@@ -25,7 +25,9 @@ NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "common", "manag
 LOOSE_ENDS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|NotImplementedError|pragma: no cover")
 BARE_EXCEPTION = re.compile(r"#\s*(type: ignore(?!\[[\w, -]+\]\s+#)|noqa(?!: [A-Z0-9, ]+\s+#))")
 MOCKS = re.compile(r"unittest\.mock|MagicMock|monkeypatch\.setattr|mocker\.")
-REGISTRY = re.compile(r"(?<!xmlns=.)https?://[^\s\"']*(registry|repo1?\.|files\.|index|pypi|npmjs|maven)", re.IGNORECASE)
+REGISTRY = re.compile(
+    r"(?<!xmlns=.)https?://[^\s\"']*(registry|repo1?\.|files\.|index|pypi|npmjs|maven)", re.IGNORECASE
+)
 
 
 @cache

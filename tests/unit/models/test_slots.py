@@ -35,7 +35,7 @@ def slot(given: Row, *names: str) -> int:
 
 
 @pytest.mark.parametrize("table", [EDGES, COARSE])
-def test_edges_grow(table: dict[str, tuple[float, ...]]) -> None:
+def test_the_edges_of_every_kind_grow(table: dict[str, tuple[float, ...]]) -> None:
     assert all(low < high for edges in table.values() for low, high in pairwise(edges))
 
 
