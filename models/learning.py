@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from models.averaging import AveragedChampion
 from models.boosting import Boosting, fit
 from models.challenger import NAME as CHALLENGER
 from models.challenger import Challenger
@@ -51,6 +52,8 @@ class Schedule:
 
 class _State(msgspec.Struct, array_like=True):
     champion: bytes
+    average: bytes
+    average_cuts: int
     challenger: bytes
     cut_at_us: int | None
     versions: tuple[int, int]
@@ -60,7 +63,10 @@ class _State(msgspec.Struct, array_like=True):
 
 
 class Learner:
-    """Learns the champion, its challenger and the boosting. `counts` tells what labels did."""
+    """Learns the champion, its challenger and the boosting. `counts` tells what labels did.
+
+    The champion is published as the average of its latest states (`models.averaging`).
+    """
 
     def __init__(self, store: ScoredStore, schedule: Schedule | None = None, fit: Fit = fit) -> None:
         """`fit` makes a boosting of thinned history: a parameter, so that a caller may time it."""
@@ -68,6 +74,7 @@ class Learner:
         self._fit = fit
         self.schedule = schedule or Schedule()
         self.champion = BinnedLogisticRegression()
+        self.average = AveragedChampion()
         self.challenger = Challenger()
         self.counts = dict.fromkeys([*(effect.value for effect in Effect), "waiting", "dropped"], 0)
         self._cut_at_us: int | None = None
@@ -121,6 +128,8 @@ class Learner:
         return msgspec.msgpack.encode(
             _State(
                 self.champion.encode(),
+                self.average.model.encode(),
+                self.average.cuts,
                 self.challenger.encode(),
                 self._cut_at_us,
                 (self._online_version, self._batch_version),
@@ -134,6 +143,8 @@ class Learner:
         """Take up an earlier state; the learner must be new."""
         decoded = msgspec.msgpack.decode(state, type=_State)
         self.champion = BinnedLogisticRegression.decode(decoded.champion)
+        average = BinnedLogisticRegression.decode(decoded.average)
+        self.average = AveragedChampion(average, decoded.average_cuts)
         self.challenger = Challenger.decode(decoded.challenger)
         self._cut_at_us = decoded.cut_at_us
         self._online_version, self._batch_version = decoded.versions
@@ -174,7 +185,8 @@ class Learner:
             self._unpublished = False
             self._online_version += 1
             version, labels = self._online_version, self.champion.learned
-            champion, challenger = self.champion.encode(), self.challenger.encode()
+            self.average.follow(self.champion)
+            champion, challenger = self.average.model.encode(), self.challenger.encode()
             snapshots += [
                 _snapshot(CHAMPION, "online", version, boundary_us, labels, champion),
                 _snapshot(CHALLENGER, "challenger", version, boundary_us, labels, challenger),
