@@ -3,11 +3,13 @@
 import argparse
 from collections.abc import Callable
 
-from bench import confirm, flow
+from bench import confirm, detection, flow, replay
 
 BENCHES: dict[str, Callable[[], None]] = {
     "flow": flow.main,
     "confirm": confirm.main,
+    "replay": replay.main,
+    "detection": detection.main,
 }
 
 

@@ -1,0 +1,127 @@
+"""How well fraud is found on the two shared files: both protocols, verdicts, and drift beside plain boosting.
+
+The files are read from `../shared/data` (or `WEIR_DATA`) and never copied. Each run takes minutes.
+"""
+
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import polars as pl
+from sklearn.metrics import average_precision_score
+
+from bench.record import Figure, figure, record
+from models.features import POSITIONS
+from models.learning import Schedule
+from models.observations import Assessment
+from models.windows import DAY_US
+from pipelines.replay import DirectRun
+from pipelines.replay_file import read_history
+from pipelines.replay_mapping import mapping_of
+from pipelines.replay_report import report_of
+from pipelines.replay_source import ReplaySettings, ReplaySource
+
+DATA = Path(os.environ.get("WEIR_DATA", Path(__file__).parents[2] / "shared" / "data"))
+HANDBOOK, DRIFT = "handbook_apr_jul", "cards_drift_s7"
+PERIODS = (
+    ("June and July", "2018-06-01", "2018-08-01", 0.545),
+    ("August", "2018-08-01", "2018-09-01", 0.577),
+    ("September", "2018-09-01", "2018-10-01", 0.565),
+)
+"""Name, first day, end, and the average precision that the boosting reached when it was first measured."""
+SHARE_OF_BOOSTING = 0.98
+
+
+class _Watched(ReplaySource):
+    """Keeps the boosting's log-odds as scored: that is the boosting alone, re-run beside the champion."""
+
+    def __init__(self, frame: pl.DataFrame, settings: ReplaySettings) -> None:
+        super().__init__(frame, settings)
+        self.boosting: list[float] = []
+
+    def take(self, assessments: Sequence[Assessment]) -> None:
+        """The assessments of the last segment."""
+        logits = [answer.features[POSITIONS["boosting_logit"]] for answer in assessments]
+        self.boosting += [logit if isinstance(logit, float) else float("nan") for logit in logits]
+        super().take(assessments)
+
+
+def main() -> None:
+    """Measure and record what the files at hand allow."""
+    if not DATA.is_dir():
+        print(f"detection: no data in {DATA}; set WEIR_DATA")
+        return
+    record("detection", [*_handbook(), *_verdicts(), *_drift()])
+
+
+def _replayed(name: str, verdicts: int = 0) -> tuple[pl.DataFrame, _Watched]:
+    with TemporaryDirectory() as folder:
+        path = DATA / f"{name}.parquet"
+        frame = read_history(path, mapping_of(["handbook"]), Path(folder) / "broken.csv").frame
+    schedule = Schedule()
+    source = _Watched(frame, ReplaySettings(cut_us=schedule.cut_us, verdicts=verdicts))
+    run = DirectRun(source, schedule)
+    run.run(_unheard)
+    print(f"detection: {name} verdicts {verdicts}: {run.cost}")
+    return frame, source
+
+
+def _handbook() -> list[Figure]:
+    frame, source = _replayed(HANDBOOK)
+    report = report_of(frame, source.outcomes, datetime(2018, 6, 1, tzinfo=UTC))
+    every, mean = report.all_payments, report.handbook
+    if every.average_precision is None or every.roc_auc is None or mean is None:
+        raise ValueError("the file is not the handbook's")
+    return [
+        figure("handbook all AP", [every.average_precision], "AP", goal=0.785),
+        figure("handbook all AUC", [every.roc_auc], "AUC", goal=0.91),
+        figure("handbook folds AP", [mean.average_precision], "AP", goal=0.74),
+        figure("handbook folds AUC", [mean.roc_auc], "AUC"),
+        figure("handbook folds CP@100", [mean.card_precision], "share"),
+    ]
+
+
+def _verdicts() -> list[Figure]:
+    frame, source = _replayed(HANDBOOK, verdicts=100)
+    report = report_of(frame, source.outcomes, datetime(2018, 6, 1, tzinfo=UTC))
+    every, mean = report.all_payments, report.handbook
+    if every.average_precision is None or mean is None:
+        raise ValueError("the file is not the handbook's")
+    return [
+        figure("handbook all AP with verdicts", [every.average_precision], "AP", goal=0.80),
+        figure("handbook folds AP with verdicts", [mean.average_precision], "AP"),
+    ]
+
+
+def _drift() -> list[Figure]:
+    frame, source = _replayed(DRIFT)
+    frauds, moments = frame["label"].to_numpy(), frame["at_us"].to_numpy()
+    scores, boosting = np.array(source.outcomes.scores), np.array(source.boosting)
+    figures = []
+    for name, first, end, floor in PERIODS:
+        chosen = (moments >= _at_us(first)) & (moments < _at_us(end))
+        alone = float(average_precision_score(frauds[chosen], boosting[chosen]))
+        reached = float(average_precision_score(frauds[chosen], scores[chosen]))
+        baseline = max(alone, floor)
+        figures.append(
+            figure(
+                f"drift {name} AP",
+                [reached],
+                "AP",
+                goal=SHARE_OF_BOOSTING * baseline,
+                baseline=baseline,
+                note=f"boosting re-run beside it {alone:.4f}, when first measured {floor}",
+            )
+        )
+    return figures
+
+
+def _at_us(day: str) -> int:
+    return int(np.datetime64(day, "D").astype(int)) * DAY_US
+
+
+def _unheard(count: int) -> None:
+    """Nobody watches the progress."""

@@ -1,0 +1,51 @@
+"""How fast a replay goes: payments a second, and the CPU of scoring, learning and refits apart."""
+
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.detection import DATA, HANDBOOK
+from bench.record import figure, record
+from models.learning import Schedule
+from pipelines.replay import Cost, DirectRun
+from pipelines.replay_file import read_history
+from pipelines.replay_mapping import mapping_of
+from pipelines.replay_source import ReplaySettings, ReplaySource
+
+PAYMENTS = int(os.environ.get("WEIR_BENCH_PAYMENTS", "200000"))
+"""About three weeks of the file: with labels from the second on and four refits."""
+RUNS = 3
+
+
+def main() -> None:
+    """Measure and record."""
+    if not DATA.is_dir():
+        print(f"replay: no data in {DATA}; set WEIR_DATA")
+        return
+    costs = [_run() for _ in range(RUNS)]
+    note = f"the first {PAYMENTS:,} payments of {HANDBOOK}"
+    per = 1e6 / PAYMENTS
+    record(
+        "replay",
+        [
+            figure("replay payments/s", [c.payments_per_second for c in costs], "payments/s", note=note),
+            figure("replay scoring", [c.scoring * per for c in costs], "CPU-µs per payment", note=note),
+            figure("replay learning", [c.learning * per for c in costs], "CPU-µs per payment", note=note),
+            figure("replay refits", [c.refits * per for c in costs], "CPU-µs per payment", note=note),
+        ],
+    )
+
+
+def _run() -> Cost:
+    with TemporaryDirectory() as folder:
+        path = DATA / f"{HANDBOOK}.parquet"
+        history = read_history(path, mapping_of(["handbook"]), Path(folder) / "broken.csv")
+    schedule = Schedule()
+    source = ReplaySource(history.frame.head(PAYMENTS), ReplaySettings(cut_us=schedule.cut_us))
+    run = DirectRun(source, schedule)
+    run.run(_unheard)
+    return run.cost
+
+
+def _unheard(count: int) -> None:
+    """Nobody watches the progress."""
