@@ -54,7 +54,11 @@ def main() -> None:
     if not DATA.is_dir():
         print(f"detection: no data in {DATA}; set WEIR_DATA")
         return
-    record("detection", [*_handbook(), *_verdicts(), *_drift()])
+    figures: list[Figure] = []
+    for measured in (_drift, _verdicts, _handbook):
+        # Recorded after each part: a run that is stopped keeps what it has measured.
+        figures += measured()
+        record("detection", figures)
 
 
 def _replayed(name: str, verdicts: int = 0) -> tuple[pl.DataFrame, _Watched]:
