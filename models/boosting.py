@@ -62,10 +62,11 @@ class Boosting(msgspec.Struct, frozen=True):
 def fit(numbers: Matrix, frauds: npt.NDArray[np.bool_], genuine_share: float = GENUINE_SHARE) -> Boosting:
     """Fit on rows whose genuine part was thinned to `genuine_share`. Deterministic: no sampling inside.
 
-    The boosting never sees its own log-odds, nor what no row has.
+    The boosting never sees its own log-odds, nor what is the same in every row: that costs and tells nothing.
     """
-    told = np.flatnonzero((~np.isnan(numbers)).any(axis=0)).tolist()
-    columns = [place for place in told if place != PLACES["boosting_logit"]]
+    first = numbers[0]
+    varies = ~((numbers == first) | (np.isnan(numbers) & np.isnan(first))).all(axis=0)
+    columns = [place for place in np.flatnonzero(varies).tolist() if place != PLACES["boosting_logit"]]
     model = HistGradientBoostingClassifier(
         max_iter=TREES,
         learning_rate=LEARNING_RATE,
