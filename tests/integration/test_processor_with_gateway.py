@@ -8,13 +8,14 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from events.clock import VirtualClock
 from gateway.intents import Intent
 from gateway.processor.card_input import CardInput, check
 from gateway.processor_port import TokenRegistered, TokenRegistration
 from gateway.requests import ConfirmIntent, CreateIntent, RiskContextInput
 from tests.gateway_world import START, World
 from tests.processor_parts import Bench
-from tests.virtual_time import LoopClock, VirtualTimeLoop, run
+from tests.virtual_time import run_virtually
 
 SILENCE_SECONDS = 8.0
 COMPLETE = ["payment.created", "payment.confirmed", "payment.authorized", "payment.captured"]
@@ -24,7 +25,7 @@ DECLINED = ["payment.created", "payment.confirmed", "payment.declined"]
 class Together:
     """A gateway and a processor that know each other through their ports alone."""
 
-    def __init__(self, folder: Path, clock: LoopClock) -> None:
+    def __init__(self, folder: Path, clock: VirtualClock) -> None:
         self.world = World(folder, clock=clock, deadline_seconds=5.0)
         self.bench = Bench(
             folder / "processor.sqlite", registry=self, scheduling=self.world.scheduling, clock=clock
@@ -54,15 +55,15 @@ class Together:
 
 def lived(folder: Path, story: Callable[[Together], Awaitable[None]]) -> Together:
     folder.mkdir(exist_ok=True)
-    loop = VirtualTimeLoop()
-    together = Together(folder, LoopClock(START, loop))
+    clock = VirtualClock(START)
+    together = Together(folder, clock)
 
     async def live() -> None:
         async with together.world:
             await together.start()
             await story(together)
 
-    run(loop, live())
+    run_virtually(clock, live)
     together.bench.store.close()
     return together
 
