@@ -17,7 +17,7 @@ from models.controls import Control, Controls, builtin_controls
 from models.errors import ControlError
 from models.explain import Evidence, explain, observation_of
 from models.explain_text import render
-from models.observations import Assessment, Observation, Reason
+from models.observations import Observation
 from models.online import BinnedLogisticRegression
 from models.scorer import CHAMPION
 from pipelines import observe
@@ -41,7 +41,7 @@ def explain_payment(log: Log, payment_id: str, attempt: int | None = None) -> st
 def evidence_of(log: Log, payment_id: str, attempt: int | None = None) -> Evidence:
     """Everything of the decision that the log still holds; raises `NotInLogError`."""
     decision = _decision(log, payment_id, attempt)
-    assessment = _assessment(decision)
+    assessment = observe.assessment(decision)
     gaps: list[str] = []
     observation = _observation(log, decision)
     if observation is None:
@@ -162,25 +162,3 @@ def _champion(log: Log, decision: DecisionMade, gaps: list[str]) -> BinnedLogist
                 return None
     gaps.append(f"version {version} of the champion is no longer in the log: only stored reasons are left")
     return None
-
-
-def _assessment(decision: DecisionMade) -> Assessment:
-    return Assessment(
-        payment_id=decision.payment_id,
-        occurred_at_us=observe.microseconds(decision.occurred_at),
-        probability=decision.probability,
-        risk_score=decision.risk_score,
-        outcome=decision.outcome,
-        reasons=[Reason(**msgspec.structs.asdict(reason)) for reason in decision.reasons],
-        rules=decision.rules,
-        costs_minor=decision.costs_minor,
-        features=decision.features,
-        challengers=decision.challengers,
-        anomaly=decision.anomaly,
-        features_version=decision.versions.features,
-        online_version=decision.versions.online,
-        batch_version=decision.versions.batch,
-        controls_versions=decision.versions.controls,
-        sequence=decision.sequence,
-        shard=decision.shard,
-    )
