@@ -11,7 +11,8 @@ GatewayError
 │   ├── MethodNotAllowedError         405
 │   ├── ConflictError                 409: another request changed the same thing first; retryable
 │   ├── BodyTooLargeError             413
-│   └── UnsupportedMediaError         415
+│   ├── UnsupportedMediaError         415
+│   └── HeadTooLargeError             431
 ├── TableError                    a file of ranges that is not one: the program does not start
 └── UnavailableError              retryable: something that Weir needs gives no answer now (503)
     ├── ProcessorUnavailableError     the processor did not answer in time
@@ -149,6 +150,16 @@ class UnsupportedMediaError(RequestError):
             "Send application/json or application/x-www-form-urlencoded, in UTF-8.",
             code="media_type_unsupported",
         )
+
+
+class HeadTooLargeError(RequestError):
+    """The request line and the headers together are larger than `limit_bytes`."""
+
+    STATUS = 431
+    TITLE = "Request header fields too large"
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"The headers are larger than {limit_bytes} bytes.", code="headers_too_large")
 
 
 class TableError(GatewayError):

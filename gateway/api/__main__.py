@@ -16,10 +16,10 @@ from events.clock import SystemClock
 from events.log.opening import open_log
 from gateway.api.application import make_application
 from gateway.api.internal import make_internal_application
-from gateway.api.listening import bound_socket, make_listener, port_of
 from gateway.geo import Geography
 from gateway.hardening import forbid_core_dumps
 from gateway.keyring import open_keyring
+from gateway.listening import Listener, bind, serve_until
 from gateway.processor_client import HttpProcessor
 from gateway.scheduling import ThreadScheduling
 from gateway.store.database import open_engine
@@ -79,29 +79,19 @@ async def serve(options: argparse.Namespace) -> None:
 
 async def listen(gateway: Gateway, options: argparse.Namespace, stop: asyncio.Event) -> None:
     """Open both listeners, say so, and close them when told to stop."""
-    public, internal = (
-        bound_socket(options.host, options.port),
-        bound_socket(options.host, options.internal_port),
+    public = Listener(make_application(gateway), bind(options.host, options.port))
+    internal = Listener(
+        make_internal_application(gateway),
+        bind(options.host, options.internal_port),
+        server_context(options.keys, "api", "internal"),
     )
-    servers = (
-        (make_listener(make_application(gateway)), public),
-        (
-            make_listener(
-                make_internal_application(gateway), server_context(options.keys, "api", "internal")
-            ),
-            internal,
-        ),
-    )
-    serving = [asyncio.create_task(server.serve(sockets=[listening])) for server, listening in servers]
-    while not all(server.started for server, _ in servers):
-        await asyncio.sleep(0.01)
-    ready = {"ready": "gateway.api", "port": port_of(public), "internal_port": port_of(internal)}
-    sys.stdout.write(json.dumps(ready) + "\n")
-    sys.stdout.flush()
-    await stop.wait()
-    for server, _ in servers:
-        server.should_exit = True
-    await asyncio.gather(*serving)
+
+    def say_ready() -> None:
+        ready = {"ready": "gateway.api", "port": public.port, "internal_port": internal.port}
+        sys.stdout.write(json.dumps(ready) + "\n")
+        sys.stdout.flush()
+
+    await serve_until(stop, (public, internal), say_ready)
 
 
 def main(arguments: list[str]) -> None:

@@ -10,13 +10,13 @@ from gateway.api.answering import LastResort, add_error_handlers, answered
 from gateway.api.reading import (
     B,
     presented_key,
-    read_body,
     read_query,
     read_struct,
     refuse_card_numbers,
     test_time,
 )
 from gateway.auth import Caller
+from gateway.bodies import read_body
 from gateway.errors import CardDeclinedError
 from gateway.intents import Intent
 from gateway.presenting import intent_json, label_json, list_json, review_json, sign_in_json
@@ -33,6 +33,7 @@ from gateway.requests import (
 from gateway.wiring import Gateway
 
 INTENTS = "/v1/payment_intents"
+BODY_BYTES_MAX = 64 * 1024
 
 Answer = Awaitable[dict[str, Any]]
 
@@ -74,14 +75,14 @@ def _add_intents(application: FastAPI, gateway: Gateway) -> None:
 
     @application.get(INTENTS)
     async def list_page(request: Request) -> Response:
-        refuse_card_numbers(request, await read_body(request))
+        refuse_card_numbers(request, await read_body(request, BODY_BYTES_MAX))
         caller = await _caller(gateway, request)
         page, has_more = await payments.list(caller, read_query(request, ListIntents))
         return answered(list_json([intent_json(intent) for intent in page], INTENTS, has_more=has_more))
 
     @application.get(INTENTS + "/{payment_id}")
     async def retrieve(request: Request, payment_id: str) -> Response:
-        refuse_card_numbers(request, await read_body(request))
+        refuse_card_numbers(request, await read_body(request, BODY_BYTES_MAX))
         return answered(intent_json(await payments.retrieve(await _caller(gateway, request), payment_id)))
 
     @application.post(INTENTS + "/{payment_id}/confirm")
@@ -105,7 +106,7 @@ def _add_reviews(application: FastAPI, gateway: Gateway) -> None:
 
     @application.get("/v1/reviews/{review_id}")
     async def retrieve(request: Request, review_id: str) -> Response:
-        refuse_card_numbers(request, await read_body(request))
+        refuse_card_numbers(request, await read_body(request, BODY_BYTES_MAX))
         return answered(review_json(await reviews.retrieve(await _caller(gateway, request), review_id)))
 
     @application.post("/v1/reviews/{review_id}/approve")
@@ -133,7 +134,7 @@ def _add_reports(application: FastAPI, gateway: Gateway) -> None:
 
 async def _asked(gateway: Gateway, request: Request, struct: type[B]) -> tuple[Caller, B]:
     """Who asks, and for what: card numbers are refused first, from whoever sends them."""
-    body = await read_body(request)
+    body = await read_body(request, BODY_BYTES_MAX)
     refuse_card_numbers(request, body)
     caller = await _caller(gateway, request)
     return caller, read_struct(request, body, struct)

@@ -5,8 +5,9 @@ from fastapi import Request
 from starlette.responses import Response
 
 from gateway.api.answering import LastResort, answered
-from gateway.api.application import bare_application
-from gateway.api.reading import explained, read_body
+from gateway.api.application import BODY_BYTES_MAX, bare_application
+from gateway.api.reading import explained
+from gateway.bodies import read_body
 from gateway.errors import InvalidRequestError
 from gateway.processor_port import TokenRegistration
 from gateway.wiring import Gateway
@@ -19,7 +20,8 @@ def make_internal_application(gateway: Gateway) -> LastResort:
     @application.post("/internal/tokens")
     async def register(request: Request) -> Response:
         try:
-            registration = msgspec.json.decode(await read_body(request), type=TokenRegistration)
+            body = await read_body(request, BODY_BYTES_MAX)
+            registration = msgspec.json.decode(body, type=TokenRegistration)
         except msgspec.ValidationError as error:
             raise explained(str(error)) from None
         except (msgspec.DecodeError, ValueError, RecursionError):

@@ -14,13 +14,11 @@ from gateway.api.forms import parse_form
 from gateway.business_time import TEST_TIME_HEADER
 from gateway.errors import (
     AuthenticationError,
-    BodyTooLargeError,
     CardDataError,
     InvalidRequestError,
     UnsupportedMediaError,
 )
 
-BODY_BYTES_MAX = 64 * 1024
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 
@@ -30,20 +28,6 @@ _WHOLE_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,18})")
 _NUMBERS = frozenset({"amount", "amount_to_capture", "quantity", "limit"})
 _PLACE = re.compile(r" - at `(?:key in )?\$(.*)`$")
 _FIELD = re.compile(r"missing required field `(\w+)`")
-
-
-async def read_body(request: Request, limit_bytes: int = BODY_BYTES_MAX) -> bytes:
-    """The whole body; raises `BodyTooLargeError` without reading on."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared[:12]) > limit_bytes:
-        raise BodyTooLargeError(limit_bytes)
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit_bytes:
-            raise BodyTooLargeError(limit_bytes)
-        chunks.append(chunk)
-    return b"".join(chunks)
 
 
 def refuse_card_numbers(request: Request, body: bytes) -> None:

@@ -18,12 +18,12 @@ import structlog
 
 from events.clock import FollowingClock, SystemClock
 from gateway.hardening import forbid_core_dumps
+from gateway.listening import Listener, bind, serve_until
 from gateway.processor import attempts
 from gateway.processor.acquirer_link import AcquirerLink
 from gateway.processor.api_registry import ApiRegistry
 from gateway.processor.composition import Processor, assemble
 from gateway.processor.internal_app import internal_app
-from gateway.processor.listeners import Listener, bind
 from gateway.processor.public_app import PublicListener
 from gateway.processor.rotation import rotate
 from gateway.processor.store import Store
@@ -98,23 +98,19 @@ async def _run(settings: Settings) -> None:
 
 async def _serve(settings: Settings, processor: Processor, clock: SystemClock, stop: asyncio.Event) -> None:
     public = PublicListener(tokens=processor.tokens, live=clock, test=FollowingClock(clock))
-    public_socket = bind(settings.host, settings.port)
     listeners = [
-        Listener(public.app(), server_context(settings.keys, "processor", "public"), public_socket),
+        Listener(
+            public.app(),
+            bind(settings.host, settings.port),
+            server_context(settings.keys, "processor", "public"),
+        ),
         Listener(
             internal_app(processor.cards),
-            server_context(settings.keys, "processor", "internal"),
             bind(settings.host, settings.internal_port),
+            server_context(settings.keys, "processor", "internal"),
         ),
     ]
-    serving = [asyncio.create_task(listener.run_bound()) for listener in listeners]
-    while not all(listener.started for listener in listeners):
-        await asyncio.sleep(0.01)
-    _say_ready(public_socket.getsockname()[1])
-    await stop.wait()
-    for listener in listeners:
-        listener.should_exit = True
-    await asyncio.gather(*serving)
+    await serve_until(stop, listeners, lambda: _say_ready(listeners[0].port))
 
 
 def _link(settings: Settings, clock: SystemClock, scheduling: ThreadScheduling) -> AcquirerLink:

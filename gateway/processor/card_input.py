@@ -48,7 +48,7 @@ class CheckedCard(msgspec.Struct, frozen=True, kw_only=True):
         return "CheckedCard(…)"
 
 
-def read_body(body: bytes, content_type: str) -> CardInput:
+def read_card(body: bytes, content_type: str) -> CardInput:
     """The card of a body; raises `InvalidRequestError`, `UnsupportedMediaError`."""
     media_type = content_type.partition(";")[0].strip().lower()
     try:

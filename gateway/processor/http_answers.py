@@ -36,22 +36,16 @@ def answered(handler: Handler) -> Handler:
     return handle
 
 
-async def read_limited(request: Request, limit_bytes: int) -> bytes:
-    """The body; raises `BodyTooLargeError` as soon as it is more than the limit."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit_bytes:
-            raise BodyTooLargeError(limit_bytes)
-    return bytes(body)
-
-
 def json_answer(content: Any, status: int = 200) -> Response:
     return Response(msgspec.json.encode(content), status, media_type="application/json")
 
 
 def refusal(error: GatewayError) -> Response:
-    return Response(msgspec.json.encode(problem(error)), error.STATUS, media_type="application/problem+json")
+    # What was not read of a body would be taken for the next request.
+    headers = {"connection": "close"} if isinstance(error, BodyTooLargeError) else None
+    return Response(
+        msgspec.json.encode(problem(error)), error.STATUS, headers, media_type="application/problem+json"
+    )
 
 
 async def no_route(request: Request, error: Exception) -> Response:  # noqa: ARG001  # Starlette's shape

@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.bodies import read_body
 from gateway.errors import InvalidRequestError
-from gateway.processor.http_answers import answered, json_answer, no_route, read_limited
+from gateway.processor.http_answers import answered, json_answer, no_route
 from gateway.processor_port import AuthorizationRequest, CaptureRequest, Processor, ReversalRequest
 
 BODY_BYTES_MAX = 64 * 1024
@@ -47,6 +48,6 @@ def internal_app(processor: Processor) -> Starlette:
 
 async def _body(request: Request, kind: type[T]) -> T:
     try:
-        return msgspec.json.decode(await read_limited(request, BODY_BYTES_MAX), type=kind)
+        return msgspec.json.decode(await read_body(request, BODY_BYTES_MAX), type=kind)
     except msgspec.DecodeError:
         raise InvalidRequestError("The body is not as agreed.", code="parameter_invalid") from None

@@ -9,11 +9,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from events.clock import Clock, FollowingClock
+from gateway.bodies import read_body
 from gateway.business_time import TEST_TIME_HEADER, parse_test_time
 from gateway.errors import AuthenticationError, InvalidRequestError
 from gateway.key_shape import is_shaped_like_a_key
-from gateway.processor.card_input import check, read_body
-from gateway.processor.http_answers import answered, json_answer, no_route, read_limited
+from gateway.processor.card_input import check, read_card
+from gateway.processor.http_answers import answered, json_answer, no_route
 from gateway.processor.tokens import Tokens
 
 BODY_BYTES_MAX = 8 * 1024
@@ -38,7 +39,7 @@ class PublicListener:
         api_key = _api_key(request)
         now = self._now(request, api_key)
         content_type = request.headers.get("content-type", "")
-        card = check(read_body(await read_limited(request, BODY_BYTES_MAX), content_type), now)
+        card = check(read_card(await read_body(request, BODY_BYTES_MAX), content_type), now)
         return json_answer(await self._tokens.create(api_key, card, now))
 
     async def _health(self, request: Request) -> Response:  # noqa: ARG002  # Starlette's shape

@@ -10,8 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from gateway.api.application import make_application
-from gateway.api.reading import BODY_BYTES_MAX
+from gateway.api.application import BODY_BYTES_MAX, make_application
 from tests.gateway_world import World
 
 INTENTS = "/v1/payment_intents"
@@ -142,7 +141,7 @@ def test_a_bad_form_is_refused(tmp_path: Path, name: str) -> None:
     served(tmp_path, story)
 
 
-def test_a_huge_body_is_refused_before_it_is_read(tmp_path: Path) -> None:
+def test_a_huge_body_is_refused_declared_or_not(tmp_path: Path) -> None:
     async def story(http: httpx2.AsyncClient, world: World) -> None:
         read = 0
 

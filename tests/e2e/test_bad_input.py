@@ -220,6 +220,23 @@ def test_garbage_on_the_wire_gets_no_500_and_harms_nobody(
         assert ask(line, platform.test_key, "GET", "/health", b"", {}).status == 200
 
 
+@pytest.mark.parametrize("listener", ["API", "processor"])
+@pytest.mark.parametrize("end", [b"\r\n\r\n", b""], ids=["that end", "that never end"])
+def test_huge_headers_get_a_problem_document_that_says_so(
+    platform: WholePlatform, listener: str, end: bytes
+) -> None:
+    path = TOKENS if listener == "processor" else INTENTS
+    with closing(connection(platform, path)) as line:
+        line.connect()
+        assert line.sock is not None
+        told = _told(line.sock, b"GET /health HTTP/1.1\r\nhost: x\r\nx: " + b"y" * 40_000 + end)
+
+    head, _, body = told.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 431 ")
+    assert b"content-type: application/problem+json" in head
+    assert json.loads(body)["error"]["code"] == "headers_too_large"
+
+
 def _told(wire: socket.socket, garbage: bytes) -> bytes:
     """The first bytes of the answer; none where the listener hangs up, or waits for the rest."""
     wire.settimeout(ANSWERED_SECONDS_MAX)

@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.processor.listeners import Listener, bind
+from gateway.listening import Listener, bind
 from gateway.processor_port import TokenRegistered, TokenRegistration
 from gateway.tls import client_context, ensure_certificates, public_client_context, server_context
 
@@ -40,7 +40,7 @@ class Registry:
         bound = bind("127.0.0.1", 0)
         self.port = bound.getsockname()[1]
         app = Starlette(routes=[Route("/internal/tokens", self._register, methods=["POST"])])
-        self._listener = Listener(app, server_context(keys, "api", "internal"), bound)
+        self._listener = Listener(app, bound, server_context(keys, "api", "internal"))
         self._thread = threading.Thread(target=lambda: asyncio.run(self._listener.run_bound()))
         self._thread.start()
 
