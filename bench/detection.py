@@ -1,4 +1,4 @@
-"""How well fraud is found on the two shared files: both protocols, verdicts, and drift beside plain boosting.
+"""How well fraud is found: both protocols, verdicts, drift beside plain boosting, and payments made anew.
 
 The files are read from `../shared/data` (or `WEIR_DATA`) and never copied. Each run takes minutes.
 """
@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from sklearn.metrics import average_precision_score
 
+from bench.cards import made_cards
 from bench.record import Figure, figure, record
 from models.features import POSITIONS
 from models.learning import Schedule
@@ -33,6 +34,8 @@ PERIODS = (
 )
 """Name, first day, end, and the average precision that the boosting reached when it was first measured."""
 SHARE_OF_BOOSTING = 0.98
+MADE_SEEDS = (21, 22, 23)
+MADE_FROM, MADE_EVALUATED_FROM = datetime(2017, 11, 1, tzinfo=UTC), datetime(2018, 1, 1, tzinfo=UTC)
 
 
 class _Watched(ReplaySource):
@@ -51,26 +54,51 @@ class _Watched(ReplaySource):
 
 def main() -> None:
     """Measure and record what the files at hand allow."""
-    if not DATA.is_dir():
-        print(f"detection: no data in {DATA}; set WEIR_DATA")
-        return
+    parts = [_made]
+    if DATA.is_dir():
+        parts += [_drift, _verdicts, _handbook]
+    else:
+        print(f"detection: no data in {DATA}; set WEIR_DATA for the figures of the shared files")
     figures: list[Figure] = []
-    for measured in (_drift, _verdicts, _handbook):
+    for measured in parts:
         # Recorded after each part: a run that is stopped keeps what it has measured.
         figures += measured()
         record("detection", figures)
 
 
 def _replayed(name: str, verdicts: int = 0) -> tuple[pl.DataFrame, _Watched]:
+    return _replayed_file(DATA / f"{name}.parquet", verdicts)
+
+
+def _replayed_file(path: Path, verdicts: int = 0) -> tuple[pl.DataFrame, _Watched]:
     with TemporaryDirectory() as folder:
-        path = DATA / f"{name}.parquet"
         frame = read_history(path, mapping_of(["handbook"]), Path(folder) / "broken.csv").frame
     schedule = Schedule()
     source = _Watched(frame, ReplaySettings(cut_us=schedule.cut_us, verdicts=verdicts))
     run = DirectRun(source, schedule)
     run.run(_unheard)
-    print(f"detection: {name} verdicts {verdicts}: {run.cost}")
+    print(f"detection: {path.name} verdicts {verdicts}: {run.cost}")
     return frame, source
+
+
+def _made() -> list[Figure]:
+    """Payments made anew from seeds that no number was chosen on."""
+    precisions, areas = [], []
+    for seed in MADE_SEEDS:
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / f"made_{seed}.parquet"
+            made_cards(seed, customers=3_000, days=92, first_day=MADE_FROM).write_parquet(path)
+            frame, source = _replayed_file(path)
+        every = report_of(frame, source.outcomes, MADE_EVALUATED_FROM).all_payments
+        if every.average_precision is None or every.roc_auc is None:
+            raise ValueError(f"the payments of seed {seed} hold no fraud")
+        precisions.append(every.average_precision)
+        areas.append(every.roc_auc)
+    note = f"seeds {', '.join(map(str, MADE_SEEDS))}, one run each"
+    return [
+        figure("made payments all AP", precisions, "AP", note=note),
+        figure("made payments all AUC", areas, "AUC", note=note),
+    ]
 
 
 def _handbook() -> list[Figure]:
