@@ -6,12 +6,13 @@ the record's own position, where it still stands.
 
 import hashlib
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
 from events.codec import decode, encode
 from events.errors import PositionLostError, UnreadableEventError
 from events.ids import uuid7
 from events.log.port import Log, Outgoing, Position, Record, TopicPartition
+from events.moments import EPOCH
 from events.types import DeadLetter
 
 TOPIC = "dead-letters"
@@ -21,7 +22,6 @@ RECORD_BYTES_KEPT_MAX = 64 * 1024
 REASON_CHARACTERS_MAX = 500
 _READ_SECONDS = 5.0
 _BATCH = 200
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def dead_letter_of(record: Record, reason: str, *, now: datetime) -> DeadLetter:
@@ -33,7 +33,7 @@ def dead_letter_of(record: Record, reason: str, *, now: datetime) -> DeadLetter:
     key = record.key[:RECORD_BYTES_KEPT_MAX]
     value = None if record.value is None else record.value[: RECORD_BYTES_KEPT_MAX - len(key)]
     return DeadLetter(
-        id=uuid7(_EPOCH, hashlib.sha256(place.encode()).digest()),
+        id=uuid7(EPOCH, hashlib.sha256(place.encode()).digest()),
         occurred_at=now,
         topic=record.topic,
         partition=record.partition,

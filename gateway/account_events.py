@@ -6,13 +6,13 @@ import msgspec
 from sqlalchemy import Connection
 
 from events.crash import crash_point, declare
+from events.moments import microseconds
 from events.types import SignInAttempted
 from gateway.auth import Caller, Keys
 from gateway.errors import InvalidRequestError
 from gateway.facts import Facts
 from gateway.geo import Geography
 from gateway.labels import FUTURE_MAX
-from gateway.moments import microseconds
 from gateway.outbox import Relay
 from gateway.personal import PersonalData
 from gateway.requests import AccountEvent, RiskContextInput

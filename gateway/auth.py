@@ -14,12 +14,12 @@ import msgspec
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from events.clock import Clock, FollowingClock
+from events.moments import microseconds, moment
 from events.types import Mode
 from gateway.business_time import TEST_TIME_HEADER, parse_test_time
 from gateway.errors import AuthenticationError, InvalidRequestError, NotFoundError
 from gateway.facts import Facts
 from gateway.key_shape import is_shaped_like_a_key
-from gateway.moments import microseconds, moment
 from gateway.store.tables import api_keys, merchants
 from gateway.store.writer import Store
 

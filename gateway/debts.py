@@ -9,11 +9,11 @@ import structlog
 from sqlalchemy import Connection
 
 from events.crash import crash_point, declare
+from events.moments import moment
 from events.types import PaymentCanceled, PaymentCaptured
 from gateway.errors import UnavailableError
 from gateway.facts import Facts
 from gateway.intents import Attempt
-from gateway.moments import moment
 from gateway.outbox import Relay
 from gateway.processor_port import CaptureRequest, Processor, ProcessorAnswer, ReversalRequest
 from gateway.scheduling import RETRY_SECONDS, RETRY_SECONDS_MAX, Scheduling

@@ -11,12 +11,12 @@ import structlog
 
 from events.clock import Clock
 from events.crash import crash_point, declare
+from events.moments import moment
 from events.types import DecisionMade
 from gateway.auth import Merchant
 from gateway.errors import ProcessorUnavailableError
 from gateway.fallback import fallback
 from gateway.intents import Attempt, Intent
-from gateway.moments import moment
 from gateway.outcomes import Verdict, fallen_back, judged
 from gateway.processor_port import AuthorizationRequest, Processor, ProcessorAnswer, ReversalRequest
 from gateway.scheduling import RETRY_SECONDS, RETRY_SECONDS_MAX, Scheduling, persistently

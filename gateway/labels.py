@@ -6,11 +6,11 @@ import msgspec
 from sqlalchemy import Connection, insert, select
 
 from events.crash import crash_point, declare
+from events.moments import microseconds, moment
 from events.types import LabelKind, LabelReported
 from gateway.auth import Caller, Keys
 from gateway.errors import InvalidRequestError
 from gateway.facts import Facts
-from gateway.moments import microseconds, moment
 from gateway.outbox import Relay
 from gateway.requests import ReportLabel
 from gateway.store.intent_rows import load_intent

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from events.crash import crash_point, declare
+from events.moments import microseconds
 from events.types import AssessmentRequested, CardFacts, PaymentCanceled, PaymentConfirmed, PaymentCreated
 from gateway import intents
 from gateway.auth import Caller, Keys, Merchant, load_merchant
@@ -20,7 +21,6 @@ from gateway.facts import Facts
 from gateway.flights import Flights
 from gateway.geo import Geography
 from gateway.intents import Attempt, Intent
-from gateway.moments import microseconds
 from gateway.outbox import Relay
 from gateway.personal import PersonalData
 from gateway.requests import (

@@ -4,10 +4,10 @@ from typing import Any
 
 import msgspec
 
+from events.moments import moment
 from gateway.account_events import SignIn
 from gateway.intents import Intent
 from gateway.labels import Label
-from gateway.moments import moment
 from gateway.store.review_rows import Review
 
 

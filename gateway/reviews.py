@@ -6,6 +6,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from events.crash import crash_point, declare
+from events.moments import microseconds
 from events.types import PaymentReviewed
 from gateway import intents
 from gateway.auth import Caller, Keys
@@ -13,7 +14,6 @@ from gateway.debts import Debts
 from gateway.errors import InvalidRequestError
 from gateway.facts import Facts
 from gateway.intents import Attempt, Intent
-from gateway.moments import microseconds
 from gateway.outbox import Relay
 from gateway.payments import Payments
 from gateway.store.intent_rows import load_intent, save_intent

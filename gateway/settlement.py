@@ -8,12 +8,12 @@ can be late but not refused.
 import msgspec
 from sqlalchemy import Connection
 
+from events.moments import microseconds, moment
 from events.types import DecisionMade, PaymentAuthorized, PaymentBlocked, PaymentDeclined
 from gateway import intents
 from gateway.debts import Debts
 from gateway.facts import Facts
 from gateway.intents import Attempt, Intent
-from gateway.moments import microseconds, moment
 from gateway.outbox import Relay
 from gateway.outcomes import (
     BLOCKED_ERROR,

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, insert, select
 
+from events.moments import microseconds
 from events.types import CardFacts, Mode
 from gateway.auth import Keys
 from gateway.errors import NotFoundError
-from gateway.moments import microseconds
 from gateway.personal import PersonalData
 from gateway.processor_port import TestRisk, TokenRegistered, TokenRegistration
 from gateway.store.tables import tokens

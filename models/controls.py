@@ -1,11 +1,12 @@
 """Controls: rules, lists, costs, policy and rates as one immutable snapshot, changed by versioned facts."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
 
+from events.moments import microseconds
 from models.builtin_rules import BUILTIN_COSTS, BUILTIN_POLICY, BUILTIN_RATES, BUILTIN_RULES
 from models.costs import Costs, Policy
 from models.errors import ControlError
@@ -163,8 +164,7 @@ def _expiry_us(name: str, entry: ListEntry) -> int:
         return NEVER_US
     if entry.expires_at.tzinfo is None:
         raise ControlError(f"the list {name} has an expiry without a time zone: write 2026-01-31T00:00:00Z")
-    elapsed = entry.expires_at - datetime(1970, 1, 1, tzinfo=UTC)
-    return (elapsed.days * 86_400 + elapsed.seconds) * 1_000_000 + elapsed.microseconds
+    return microseconds(entry.expires_at)
 
 
 def _costs_of(name: str, body: Mapping[str, Any]) -> Costs:

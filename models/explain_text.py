@@ -1,7 +1,6 @@
 """An explanation as text for a terminal."""
 
-from datetime import UTC, datetime, timedelta
-
+from events.moments import moment
 from models.counterfactuals import Change
 from models.explain import Explanation
 from models.features import BY_NAME, POSITIONS, Row
@@ -31,7 +30,7 @@ def render(explanation: Explanation) -> str:
 
 def _decision(explanation: Explanation) -> list[str]:
     assessment, observation = explanation.evidence.assessment, explanation.evidence.observation
-    when = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=assessment.occurred_at_us)
+    when = moment(assessment.occurred_at_us)
     lines = [
         f"payment {assessment.payment_id}: {assessment.outcome}",
         f"  {money(observation.amount_minor, observation.currency)} at {when:%Y-%m-%d %H:%M:%S} UTC",

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from events.codec import encode
 from events.log.port import Outgoing
+from events.moments import microseconds, moment
 from events.types import DecisionMade, LabelReported, ModelPublished, PaymentCaptured
 from models.features import FEATURES_VERSION
 from models.learning import Learner
@@ -56,8 +57,8 @@ class LearningStep:
             if isinstance(event, DecisionMade):
                 scored += _scored(event)
             elif isinstance(event, PaymentCaptured):
-                self._reach(observe.microseconds(event.occurred_at))
-                captured.append((event.payment_id, observe.microseconds(event.occurred_at)))
+                self._reach(microseconds(event.occurred_at))
+                captured.append((event.payment_id, microseconds(event.occurred_at)))
             elif isinstance(event, LabelReported):
                 self._take_in(scored)
                 scored = []
@@ -112,7 +113,7 @@ def published(snapshot: ModelSnapshot, positions: dict[str, int]) -> list[Outgoi
     Keys are `NAME@VERSION`: compaction keeps a stretch of versions, so that a recent decision can be made
     again, and a new reader still finds the newest of each.
     """
-    key, from_when = _key(snapshot.name, snapshot.version), observe.moment(snapshot.in_force_from_us)
+    key, from_when = _key(snapshot.name, snapshot.version), moment(snapshot.in_force_from_us)
     event = ModelPublished(
         id=observe.derived_id("model", key.decode(), from_when),
         occurred_at=from_when,
@@ -138,11 +139,11 @@ def _scored(event: DecisionMade) -> list[Scored]:
     """A vector of another catalogue can't be learned by this one's models."""
     if event.versions.features != FEATURES_VERSION:
         return []
-    return [Scored(event.payment_id, observe.microseconds(event.occurred_at), event.features)]
+    return [Scored(event.payment_id, microseconds(event.occurred_at), event.features)]
 
 
 def _reported(label: Label) -> Outgoing:
-    at = observe.moment(label.arrived_at_us)
+    at = moment(label.arrived_at_us)
     event = LabelReported(
         id=observe.derived_id("matured", label.payment_id, at),
         occurred_at=at,

@@ -4,13 +4,14 @@ Cards, devices, addresses and people are surrogates already; sealed fields stay 
 """
 
 import hashlib
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
 from events.errors import MoneyError
 from events.ids import uuid7
 from events.log.port import Position
+from events.moments import microseconds
 from events.money import AMOUNT_MINOR_MAX, exponent
 from events.types import (
     AssessmentRequested,
@@ -25,27 +26,6 @@ from events.types import (
 from models.observations import Assessment, Decline, Label, ModelSnapshot, Observation, SignIn
 from models.observations import Reason as ModelReason
 from pipelines.errors import UnusableEventError
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-
-
-def microseconds(moment: datetime) -> int:
-    """Microseconds since 1970 UTC, exact.
-
-    >>> microseconds(datetime(1970, 1, 1, 0, 0, 1, 5, tzinfo=UTC))
-    1000005
-    """
-    return (moment - EPOCH) // MICROSECOND
-
-
-def moment(at_us: int) -> datetime:
-    """The aware time of microseconds since 1970 UTC.
-
-    >>> moment(1000005)
-    datetime.datetime(1970, 1, 1, 0, 0, 1, 5, tzinfo=datetime.timezone.utc)
-    """
-    return EPOCH + timedelta(microseconds=at_us)
 
 
 def derived_id(what: str, of: str, at: datetime) -> str:

@@ -4,6 +4,7 @@ from typing import Literal, cast, get_args
 
 from events.codec import encode
 from events.log.port import Outgoing
+from events.moments import moment
 from events.types import AssessmentRequested, CardFacts, LabelKind, LabelReported, RiskContext
 from models.observations import Label, Observation
 from pipelines import observe
@@ -20,7 +21,7 @@ def outgoing(fact: Observation | Label) -> Outgoing:
 
 
 def _request(fact: Observation) -> AssessmentRequested:
-    at = observe.moment(fact.occurred_at_us)
+    at = moment(fact.occurred_at_us)
     return AssessmentRequested(
         id=observe.derived_id("replay", fact.payment_id, at),
         occurred_at=at,
@@ -55,7 +56,7 @@ def _request(fact: Observation) -> AssessmentRequested:
 
 
 def _label(fact: Label) -> LabelReported:
-    at = observe.moment(fact.arrived_at_us)
+    at = moment(fact.arrived_at_us)
     return LabelReported(
         id=observe.derived_id(f"replay-{fact.kind}", fact.payment_id, at),
         occurred_at=at,
