@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable
 
 from dashboards.live_view import LiveView
-from events.codec import decode
-from events.errors import LogError, UnreadableEventError
+from events.errors import LogError
 from events.log import open_log
 from events.log.port import Log, Reader, Record, TopicPartition
+from events.log.reading import readable
 
 TOPICS = ("models", "assessments", "decisions", "payments", "labels")
 HISTORY_RECORDS = 200
@@ -71,13 +71,8 @@ class Tail:
 def take_all(view: LiveView, records: list[Record], monotonic: Callable[[], float]) -> None:
     """Take records in; one that cannot be read is for the dead letters, not for this page."""
     for record in records:
-        if record.value is None:
-            continue
-        try:
-            event = decode(record.value)
-        except UnreadableEventError:
-            continue
-        view.take(event, monotonic())
+        if (event := readable(record)) is not None:
+            view.take(event, monotonic())
 
 
 def _recent(log: Log) -> dict[TopicPartition, int]:

@@ -8,10 +8,11 @@ import hashlib
 from collections.abc import Iterator
 from datetime import datetime
 
-from events.codec import decode, encode
-from events.errors import PositionLostError, UnreadableEventError
+from events.codec import encode
+from events.errors import PositionLostError
 from events.ids import uuid7
 from events.log.port import Log, Outgoing, Position, Record, TopicPartition
+from events.log.reading import events_until_end, records_between
 from events.moments import EPOCH
 from events.types import DeadLetter
 
@@ -20,8 +21,6 @@ RECORD_BYTES_KEPT_MAX = 64 * 1024
 """Of a refused record's key and value together: thirty times an event, and far below what the log takes."""
 
 REASON_CHARACTERS_MAX = 500
-_READ_SECONDS = 5.0
-_BATCH = 200
 
 
 def dead_letter_of(record: Record, reason: str, *, now: datetime) -> DeadLetter:
@@ -51,15 +50,10 @@ def outgoing(letter: DeadLetter) -> Outgoing:
 
 
 def read_dead_letters(log: Log) -> Iterator[tuple[Position, DeadLetter]]:
-    """All dead letters up to now, oldest first; a record on their topic that is none is passed over."""
-    for number, end in enumerate(log.ends(TOPIC)):
-        for record in _records(log, TopicPartition(TOPIC, number), log.starts(TOPIC)[number], end):
-            try:
-                event = decode(record.value)
-            except UnreadableEventError:
-                continue
-            if isinstance(event, DeadLetter):
-                yield record.position, event
+    """All dead letters up to now, oldest first; any other record on their topic is passed over."""
+    for record, event in events_until_end(log, TOPIC):
+        if isinstance(event, DeadLetter):
+            yield record.position, event
 
 
 def replay(log: Log, letter: DeadLetter) -> Position:
@@ -78,23 +72,6 @@ def replay(log: Log, letter: DeadLetter) -> Position:
 
 def _original(log: Log, letter: DeadLetter) -> tuple[bytes, bytes | None]:
     place = TopicPartition(letter.topic, letter.partition)
-    for record in _records(log, place, letter.offset, letter.offset + 1):
+    for record in records_between(log, place, letter.offset, letter.offset + 1):
         return record.key, record.value
     raise PositionLostError(f"the record at {letter.topic}/{letter.partition}/{letter.offset} is gone")
-
-
-def _records(log: Log, place: TopicPartition, start: int, end: int) -> Iterator[Record]:
-    """The records of one partition from `start` to before `end`, however many are missing between."""
-    if start >= end:
-        return
-    reader = log.reader({place: start})
-    try:
-        while records := reader.poll(_BATCH, _READ_SECONDS):
-            for record in records:
-                if record.offset >= end:
-                    return
-                yield record
-                if record.offset + 1 == end:
-                    return
-    finally:
-        reader.close()

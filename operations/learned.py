@@ -1,13 +1,14 @@
 """How many reported labels the learner has learned, as the log says."""
 
+from collections.abc import Iterable
 from types import TracebackType
 
-from events.codec import decode
-from events.errors import UnreadableEventError
 from events.log import open_log
-from events.log.port import TopicPartition
+from events.log.port import Record, TopicPartition
+from events.log.reading import readable, records_between
 from events.types import LabelReported, ModelPublished
 
+READ_RECORDS = 1_000
 POLL_SECONDS = 0.1
 TOPICS = ("models", "labels")
 
@@ -23,15 +24,15 @@ class Learned:
         self._in_snapshots = 0
         self._matured = 0
         self._log = open_log(log_url)
-        self._reader = self._log.reader(
-            {
-                TopicPartition(topic, partition): start
-                for topic in TOPICS
-                for partition, start in enumerate(self._log.starts(topic))
-            }
-        )
-        while self._read():
-            pass
+        ends = {
+            TopicPartition(topic, partition): end
+            for topic in TOPICS
+            for partition, end in enumerate(self._log.ends(topic))
+        }
+        for place, end in ends.items():
+            start = self._log.starts(place.topic)[place.partition]
+            self._take(records_between(self._log, place, start, end))
+        self._reader = self._log.reader(ends)
         self._before = self._reports()
 
     def __enter__(self) -> "Learned":
@@ -45,21 +46,16 @@ class Learned:
 
     def look(self) -> int:
         """Read what is new; the reported labels learned so far."""
-        self._read()
+        self._take(self._reader.poll(READ_RECORDS, POLL_SECONDS))
         return max(0, self._reports() - self._before)
 
     def _reports(self) -> int:
         return self._in_snapshots - self._matured
 
-    def _read(self) -> int:
-        records = self._reader.poll(limit=1000, wait_seconds=POLL_SECONDS)
+    def _take(self, records: Iterable[Record]) -> None:
         for record in records:
-            try:
-                event = decode(record.value)
-            except UnreadableEventError:
-                continue
+            event = readable(record)
             if isinstance(event, ModelPublished) and event.kind == "online":
                 self._in_snapshots = max(self._in_snapshots, event.labels)
             elif isinstance(event, LabelReported) and event.kind == "matured":
                 self._matured += 1
-        return len(records)

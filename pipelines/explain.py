@@ -5,13 +5,13 @@ control that compaction replaced) is said in the explanation, never guessed.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TypeVar
 
 import msgspec
 
-from events.codec import decode
-from events.errors import UnreadableEventError
-from events.log.port import Log, Record, TopicPartition
+from events.log.port import Log, TopicPartition
+from events.log.reading import events_until_end, readable, records_between
 from events.types import AssessmentRequested, ControlChanged, DecisionMade, Event, ModelPublished
 from models.controls import Control, Controls, builtin_controls
 from models.errors import ControlError
@@ -22,10 +22,6 @@ from models.online import BinnedLogisticRegression
 from models.scorer import CHAMPION
 from pipelines import observe
 from pipelines.errors import NotInLogError, UnusableEventError
-
-READ_RECORDS = 1_000
-WAIT_SECONDS = 10.0
-"""For one batch of records that the log says it has; a broker under load may take a while."""
 
 E = TypeVar("E", bound=Event)
 
@@ -57,38 +53,10 @@ def evidence_of(log: Log, payment_id: str, attempt: int | None = None) -> Eviden
 
 
 def events_of(log: Log, topic: str, kind: type[E], mentioning: str = "") -> Iterator[E]:
-    """Every readable event of one type in a topic, partition by partition, up to its present end.
-
-    `mentioning` spares the decoding of records that do not hold that text.
-    """
-    needle = mentioning.encode()
-    for record in _records(log, topic):
-        if record.value is None or needle not in record.value:
-            continue
-        try:
-            event = decode(record.value)
-        except UnreadableEventError:
-            continue
+    """Every readable event of one type in a topic, up to its present end; see `events_until_end`."""
+    for _, event in events_until_end(log, topic, mentioning):
         if isinstance(event, kind):
             yield event
-
-
-def _records(log: Log, topic: str) -> Iterator[Record]:
-    for number, (start, end) in enumerate(zip(log.starts(topic), log.ends(topic), strict=True)):
-        if start >= end:
-            continue
-        reader = log.reader({TopicPartition(topic, number): start})
-        try:
-            last = -1
-            while last < end - 1:
-                found = reader.poll(READ_RECORDS, WAIT_SECONDS)
-                if not found:
-                    # A compacted end: the last offsets hold no record any more.
-                    break
-                yield from (record for record in found if record.offset < end)
-                last = found[-1].offset
-        finally:
-            reader.close()
 
 
 def _decision(log: Log, payment_id: str, attempt: int | None) -> DecisionMade:
@@ -110,16 +78,12 @@ def _observation(log: Log, decision: DecisionMade) -> Observation | None:
     topic, partition = "assessments", decision.request_partition
     if not log.starts(topic)[partition] <= decision.request_offset < log.ends(topic)[partition]:
         return None
-    reader = log.reader({TopicPartition(topic, partition): decision.request_offset})
-    try:
-        for record in reader.poll(1, WAIT_SECONDS):
-            event = decode(record.value)
-            if isinstance(event, AssessmentRequested) and event.id == decision.assessment_id:
+    place, offset = TopicPartition(topic, partition), decision.request_offset
+    for record in records_between(log, place, offset, offset + 1):
+        event = readable(record)
+        if isinstance(event, AssessmentRequested) and event.id == decision.assessment_id:
+            with suppress(UnusableEventError):
                 return observe.observation(event)
-    except (UnreadableEventError, UnusableEventError):
-        return None
-    finally:
-        reader.close()
     return None
 
 

@@ -8,14 +8,14 @@ looks up the last reply of each partition in the log when it is built, and drops
 import time
 from collections.abc import Mapping
 from contextlib import closing
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
-from events.codec import decode
 from events.crash import crash_point, declare
-from events.errors import LogError, UnreadableEventError
+from events.errors import LogError
 from events.log.port import Log, Outgoing, TopicPartition
+from events.log.reading import readable
 from events.types import DecisionMade
 from pipelines.errors import SendError
 from pipelines.source import ONLY_PART
@@ -114,16 +114,10 @@ def _request_offsets(
             if time.monotonic() > deadline:
                 raise SendError(f"the last replies in {topic} could not be read in {LOOK_BACK_SECONDS:.0f} s")
             for record in reader.poll(1024, 0.2):
-                if record.offset < ends[record.partition] and (answer := _decision(record.value)) is not None:
+                if record.offset < ends[record.partition] and isinstance(
+                    answer := readable(record), DecisionMade
+                ):
                     found[record.partition] = max(found.get(record.partition, -1), answer.request_offset)
                 if record.offset >= ends[record.partition] - 1:
                     missing.discard(record.partition)
     return found
-
-
-def _decision(value: bytes | None) -> DecisionMade | None:
-    try:
-        event: Any = decode(value)
-    except UnreadableEventError:
-        return None
-    return event if isinstance(event, DecisionMade) else None
