@@ -33,11 +33,6 @@ def is_free(host: str, port: int) -> bool:
     return True
 
 
-def free_port(host: str) -> int:
-    """One free port of the inner range."""
-    return _free_ports(host, 1)[0]
-
-
 def choose(host: str, port: int) -> Ports:
     """API on `port`, processor on the next, page after it; 0 picks all. Raises `AddressInUseError`."""
     public = [port, port + 1, port + 2] if port else _free_ports(host, 3)

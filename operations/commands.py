@@ -5,6 +5,14 @@ from typing import Annotated
 
 import typer
 
+from operations.settings import (
+    DEFAULT_DEADLINE_MS,
+    DEFAULT_HORIZON_DAYS,
+    DEFAULT_PORT,
+    DEMO_DEADLINE_MS,
+    DEMO_HORIZON_DAYS,
+)
+
 app = typer.Typer()
 
 Home = Annotated[Path, typer.Option(help="Where stores, state and logs are kept.")]
@@ -32,6 +40,7 @@ HorizonDays = Annotated[
         help="A payment that nobody reported within so many days counts as genuine, until someone does.",
     ),
 ]
+DeadlineMs = Annotated[int, typer.Option(min=1, help="How long a confirm waits for its decision.")]
 HOME = Path(".weir/home")
 
 
@@ -40,10 +49,10 @@ def up(
     home: Home = HOME,
     keys: Keys = None,
     host: Host = "127.0.0.1",
-    port: Port = 8400,
+    port: Port = DEFAULT_PORT,
     log: LogUrl = "sqlite",
-    deadline_ms: Annotated[int, typer.Option(min=1, help="How long a confirm waits for its decision.")] = 250,
-    horizon_days: HorizonDays = 30.0,
+    deadline_ms: DeadlineMs = DEFAULT_DEADLINE_MS,
+    horizon_days: HorizonDays = DEFAULT_HORIZON_DAYS,
 ) -> None:
     """Run everything on this machine until Ctrl-C: gateway, risk, learning, acquirer network, page."""
     from operations import settings, up
@@ -60,10 +69,8 @@ def demo(
     host: Host = "127.0.0.1",
     port: Port = 0,
     log: LogUrl = "sqlite",
-    deadline_ms: Annotated[
-        int, typer.Option(min=1, help="How long a confirm waits for its decision.")
-    ] = 2_000,
-    horizon_days: HorizonDays = 7.0,
+    deadline_ms: DeadlineMs = DEMO_DEADLINE_MS,
+    horizon_days: HorizonDays = DEMO_HORIZON_DAYS,
     seconds: Annotated[float, typer.Option(min=1, help="In how many seconds the thirty days pass.")] = 60.0,
     rate: Annotated[
         float, typer.Option(min=0.1, help="Payments a second; fewer where the machine is slow.")
@@ -89,11 +96,13 @@ def doctor(
     home: Home = HOME,
     keys: Keys = None,
     host: Host = "127.0.0.1",
-    port: Port = 8400,
+    port: Port = DEFAULT_PORT,
     log: LogUrl = "sqlite",
     as_json: Annotated[bool, typer.Option("--json", help="Findings as JSON.")] = False,
 ) -> None:
     """Check the set-up, and say what to mend. Changes nothing; exit status 1 where something is wrong."""
     from operations import doctor, settings
 
-    raise typer.Exit(doctor.run(settings.settle(home, keys, host, port, log, 250), as_json=as_json))
+    raise typer.Exit(
+        doctor.run(settings.settle(home, keys, host, port, log, DEFAULT_DEADLINE_MS), as_json=as_json)
+    )

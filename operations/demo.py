@@ -26,7 +26,6 @@ from operations.settings import Settings
 from operations.tally import Tally
 from operations.up import EXPECTED, complain, with_signals
 
-DEADLINE_MS = 2_000
 REDRAW_SECONDS = 0.25
 LINE_SECONDS = 5.0
 LEARNING_SECONDS_MAX = 60.0

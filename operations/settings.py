@@ -11,6 +11,10 @@ from operations.processes import Program
 DEFAULT_PORT = 8400
 DEFAULT_DEADLINE_MS = 250
 DEFAULT_HORIZON_DAYS = 30.0
+DEMO_DEADLINE_MS = 2_000
+"""In a demo traffic and platform share a few cores: decisions may take longer than production would wait."""
+DEMO_HORIZON_DAYS = 7.0
+"""Else no payment of a demo's month would mature, and the model would know little but fraud."""
 LOCAL_BROKER = "kafka"
 """`--log kafka` without an address: a broker of `simulator/kafka` is started beside the platform."""
 
@@ -99,12 +103,22 @@ def gateway(settings: Settings, ports: Ports, log: str) -> list[Program]:
             "gateway.api",
             (
                 *places,
-                *("--log", log, "--port", str(ports.api), "--internal-port", str(ports.api_internal)),
+                *("--log", with_kafka_python(log)),
+                *("--port", str(ports.api), "--internal-port", str(ports.api_internal)),
                 *("--processor", f"https://127.0.0.1:{ports.processor_internal}"),
                 *("--deadline-ms", str(settings.deadline_ms)),
             ),
         ),
     ]
+
+
+def with_kafka_python(log: str) -> str:
+    """The same log, where it is Kafka, through kafka-python: the client that the API sends with.
+
+    >>> with_kafka_python("kafka://broker:9092"), with_kafka_python("sqlite:////var/weir/log.sqlite")
+    ('kafka+python://broker:9092', 'sqlite:////var/weir/log.sqlite')
+    """
+    return f"kafka+python://{log.removeprefix('kafka://')}" if log.startswith("kafka://") else log
 
 
 def broker(settings: Settings) -> Program:

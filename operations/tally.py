@@ -20,7 +20,6 @@ HONEST = "honest"
 class Tally:
     """Counts of one run, and how it may be judged."""
 
-    purchases_planned: int = 0
     days: float = 0.0
     left_out: int = 0
     ended: bool = False

@@ -12,7 +12,7 @@ from events.log import open_log
 from gateway.store.database import open_engine
 from gateway.tls import ensure_certificates
 from operations import doctor, settings
-from operations.addresses import free_port
+from operations.addresses import choose
 from operations.doctor import Finding
 from operations.settings import Settings
 from operations.supervisor import sole_supervisor
@@ -60,7 +60,7 @@ def test_a_full_disk_is_seen_before_it_hurts(gigabytes: float, state: str) -> No
 
 
 def test_a_port_that_another_program_holds_is_wrong_unless_it_is_weir_itself(wanted: Settings) -> None:
-    port = free_port("127.0.0.1")
+    port = choose("127.0.0.1", 0).api
     busy = Settings(wanted.home, wanted.keys, "127.0.0.1", port, wanted.log, 250)
     with socket.create_server(("127.0.0.1", port)):
         (foreign,) = found(doctor.examine(busy), "ports")
@@ -93,7 +93,7 @@ def test_certificates_that_have_ended_are_wrong(wanted: Settings) -> None:
 
 def test_a_broker_that_cannot_be_reached_is_wrong(wanted: Settings) -> None:
     away = Settings(
-        wanted.home, wanted.keys, "127.0.0.1", 0, f"kafka://127.0.0.1:{free_port('127.0.0.1')}", 250
+        wanted.home, wanted.keys, "127.0.0.1", 0, f"kafka://127.0.0.1:{choose('127.0.0.1', 0).api}", 250
     )
 
     (finding,) = doctor.log(away)

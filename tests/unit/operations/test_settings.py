@@ -39,7 +39,7 @@ def test_keys_are_apart_from_the_home_unless_said_otherwise(tmp_path: Path) -> N
 
 
 def test_a_taken_port_is_named_before_anything_starts() -> None:
-    port = addresses.free_port("127.0.0.1")
+    port = addresses.choose("127.0.0.1", 0).api
     with (
         socket.create_server(("127.0.0.1", port)),
         pytest.raises(AddressInUseError, match=f"port {port} is in use"),
@@ -65,3 +65,17 @@ def test_every_program_finds_the_others_where_they_listen(tmp_path: Path) -> Non
     assert "--internal-port 5" in words["gateway.processor"]
     assert "--api https://127.0.0.1:4" in words["gateway.processor"]
     assert f"--log {settled.log}" in words["pipelines.risk"]
+
+
+def test_the_api_alone_sends_to_kafka_with_kafka_python(tmp_path: Path) -> None:
+    settled = settings.settle(tmp_path, tmp_path / "keys", "127.0.0.1", 0, "kafka://a:1,b:2/demo", 250)
+    ports = addresses.Ports(1, 2, 3, 4, 5, 6)
+    programs = [*settings.world(settled, ports, settled.log), *settings.gateway(settled, ports, settled.log)]
+    logs = {
+        program.name: program.arguments[program.arguments.index("--log") + 1]
+        for program in programs
+        if "--log" in program.arguments
+    }
+
+    assert logs.pop("gateway.api") == "kafka+python://a:1,b:2/demo"
+    assert set(logs.values()) == {settled.log}
