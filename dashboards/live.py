@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import contextlib
-import json
 import signal
 import socket
 import sys
@@ -14,6 +13,7 @@ import uvicorn
 from dashboards.live_page import Fragments, Streams, application
 from dashboards.live_view import LiveView
 from dashboards.tail import Tail
+from events.programs import announce
 
 
 class Server(uvicorn.Server):
@@ -48,8 +48,7 @@ async def main(arguments: argparse.Namespace) -> None:
         timeout_graceful_shutdown=2,
     )
     tail.start()
-    sys.stdout.write(json.dumps({"ready": "dashboards.live", "port": listener.getsockname()[1]}) + "\n")
-    sys.stdout.flush()
+    announce("dashboards.live", port=listener.getsockname()[1])
     try:
         await Server(config, streams).serve([listener])
     finally:

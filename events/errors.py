@@ -2,7 +2,8 @@
 
 EventsError
 ├── UnreadableEventError      a record that this build cannot read: permanent, goes to the dead letters
-├── MoneyError                an amount or currency that is none: permanent
+├── MoneyError                a wrong amount or an unknown currency: permanent
+├── UnsealError               personal fields that this key does not open: permanent
 └── LogError                  the log refused or could not be reached
     ├── LogUnavailableError   retryable: the broker is away, the disk is full, a lock was held too long
     ├── UnknownTopicError     permanent: the topic is not declared in `events.topics`

@@ -10,12 +10,12 @@ from pathlib import Path
 from events.clock import SystemClock
 from events.errors import EventsError
 from events.log import open_log
+from events.programs import announce
 from models.learning import Learner, Schedule
 from pipelines.errors import PipelinesError, StoppedError
 from pipelines.learning_flow import LearningParts, run
 from pipelines.learning_step import LearningStep
 from pipelines.learning_store import LearningStore
-from pipelines.readiness import announce
 from pipelines.refits import interruptible
 
 NICENESS = 10

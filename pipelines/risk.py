@@ -9,9 +9,9 @@ from pathlib import Path
 from events.clock import SystemClock
 from events.errors import EventsError
 from events.log import open_log
+from events.programs import announce
 from models.engine import Engine
 from pipelines.errors import PipelinesError
-from pipelines.readiness import announce
 from pipelines.risk_flow import Parts, run
 from pipelines.risk_step import RiskStep
 

@@ -1,4 +1,4 @@
-"""Reading the embedded log: range scans on an own connection, and a cheap look whether anything changed."""
+"""Reading the embedded log: range scans on a connection of its own, and a cheap look for changes."""
 
 import sqlite3
 import time

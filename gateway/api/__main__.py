@@ -2,18 +2,17 @@
 
 import argparse
 import asyncio
-import json
 import secrets
 import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-import structlog
 import uvloop
 
 from events.clock import SystemClock
 from events.log.opening import open_log
+from events.programs import announce, log_as_json
 from gateway.api.application import make_application
 from gateway.api.internal import make_internal_application
 from gateway.geo import Geography
@@ -86,25 +85,17 @@ async def listen(gateway: Gateway, options: argparse.Namespace, stop: asyncio.Ev
         server_context(options.keys, "api", "internal"),
     )
 
-    def say_ready() -> None:
-        ready = {"ready": "gateway.api", "port": public.port, "internal_port": internal.port}
-        sys.stdout.write(json.dumps(ready) + "\n")
-        sys.stdout.flush()
-
-    await serve_until(stop, (public, internal), say_ready)
+    await serve_until(
+        stop,
+        (public, internal),
+        lambda: announce("gateway.api", port=public.port, internal_port=internal.port),
+    )
 
 
 def main(arguments: list[str]) -> None:
     options = parse(arguments)
     forbid_core_dumps()
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-    )
+    log_as_json()
     uvloop.run(serve(options))
 
 

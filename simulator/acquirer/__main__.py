@@ -2,16 +2,14 @@
 
 import argparse
 import asyncio
-import json
 import resource
 import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
 
-import structlog
-
 from events.clock import SystemClock
+from events.programs import announce, log_as_json
 from simulator.acquirer.books import Books
 from simulator.acquirer.certificates import folder_of, issuers_secret, server_context
 from simulator.acquirer.errors import CertificatesError
@@ -24,10 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     settings = _settings(arguments)
     # Card numbers pass through this process's memory.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    structlog.configure(
-        processors=[structlog.processors.add_log_level, structlog.processors.JSONRenderer()],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    log_as_json()
     try:
         folder = folder_of(settings.certificates)
     except CertificatesError as error:
@@ -47,8 +42,7 @@ async def _serve(home: Path, folder: Path, host: str, port: int) -> None:
     working = asyncio.create_task(server.work())
     listening = await asyncio.start_server(server.member, host, port, ssl=server_context(folder))
     port = listening.sockets[0].getsockname()[1]
-    sys.stdout.write(json.dumps({"ready": "simulator.acquirer", "port": port}) + "\n")
-    sys.stdout.flush()
+    announce("simulator.acquirer", port=port)
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
     listening.close()

@@ -23,7 +23,7 @@ class _Asked(NamedTuple):
 
 
 class Server:
-    """Serves members; `run` ends when cancelled."""
+    """Serves members: `work` answers what `member` takes in, and goes on until it is canceled."""
 
     def __init__(self, network: Network) -> None:
         self._network = network

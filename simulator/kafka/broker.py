@@ -9,13 +9,11 @@ every message (`log.flush.interval.messages=1`): it has no replica that an ackno
 import argparse
 import base64
 import ctypes
-import json
 import os
 import secrets
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -24,6 +22,7 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from events.programs import announce
 from simulator.kafka.errors import BrokerFailedError
 from simulator.kafka.jars import cache_folder, jars
 
@@ -192,8 +191,7 @@ def main() -> None:
         signal.signal(number, lambda *_: stopping.set())
     broker = Broker(options.home, options.port)
     broker.start()
-    sys.stdout.write(json.dumps({"ready": "kafka", "port": broker.port}) + "\n")
-    sys.stdout.flush()
+    announce("kafka", port=broker.port)
     ended = False
     while not ended and not stopping.is_set():
         ended = broker.wait(0.25)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from events.programs import announce
 from simulator.traffic.client import Client
 from simulator.traffic.month import START, plan
 from simulator.traffic.population import MERCHANTS
@@ -47,7 +48,7 @@ async def main(arguments: argparse.Namespace) -> None:
     async with Client(arguments.api, arguments.processor, arguments.ca, keys, IN_FLIGHT_MAX) as client:
         start = start_after(await client.newest_payment())
         month = plan(arguments.seed, round(arguments.seconds * arguments.rate), start)
-        record({"ready": "simulator.traffic", "purchases": month.purchases, "steps": len(month.steps)})
+        announce("simulator.traffic", purchases=month.purchases, steps=len(month.steps))
         living = asyncio.create_task(
             Run(month, client, record, arguments.seconds, arguments.seed).live(), name="month"
         )
