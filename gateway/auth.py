@@ -13,13 +13,11 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from events.clock import Clock, FollowingClock
 from events.moments import microseconds, moment
 from events.types import Mode
-from gateway.business_time import TEST_TIME_HEADER, parse_test_time
+from gateway.business_time import BusinessTime
 from gateway.errors import AuthenticationError, InvalidRequestError, NotFoundError
 from gateway.facts import Facts
-from gateway.key_shape import is_shaped_like_a_key
 from gateway.store.tables import api_keys, merchants
 from gateway.store.writer import Store
 
@@ -66,37 +64,24 @@ class NewKey(NamedTuple):
 class Keys:
     """Who a key belongs to, and what time it is for them."""
 
-    def __init__(self, *, store: Store, secret: bytes, live: Clock, test: FollowingClock) -> None:
+    def __init__(self, *, store: Store, secret: bytes, time: BusinessTime) -> None:
         self._store = store
         self._secret = secret
-        self._live = live
-        self._test = test
+        self._time = time
 
     async def authenticate(self, presented: str, test_time: str | None = None) -> Caller:
         """The caller behind a key; raises `AuthenticationError`, and `InvalidRequestError` for the time."""
-        if not is_shaped_like_a_key(presented):
-            raise AuthenticationError()
         digest = key_digest(self._secret, presented)
         caller = await self._store.read(lambda connection: _caller(connection, digest))
-        if test_time is None:
-            return caller
-        if caller.mode == "live":
-            raise InvalidRequestError(
-                "Live keys are refused a time of their own.", code="test_time_refused", param=TEST_TIME_HEADER
-            )
-        at = parse_test_time(test_time)
-        self._test.follow(at)
-        return msgspec.structs.replace(caller, at=at)
-
-    def now(self, mode: Mode) -> datetime:
-        return (self._test if mode == "test" else self._live).now()
+        return msgspec.structs.replace(caller, at=self._time.taken_from(test_time, caller.mode))
 
     def at(self, caller: Caller) -> datetime:
         """The business time of a request."""
-        return caller.at or self.now(caller.mode)
+        return caller.at or self._time.now(caller.mode)
 
 
 def key_digest(secret: bytes, key: str) -> bytes:
+    """What is kept of a key: an HMAC-SHA-256 under the installation's secret."""
     return hmac.new(secret, key.encode(), hashlib.sha256).digest()
 
 
@@ -112,6 +97,7 @@ def create_merchant(
 
 
 def load_merchant(connection: Connection, merchant_id: str) -> Merchant:
+    """Raises `NotFoundError`."""
     row = connection.execute(_MERCHANT, {"the_id": merchant_id}).one_or_none()
     if row is None:
         raise NotFoundError("There is no such merchant.", param="merchant")

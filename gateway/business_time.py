@@ -1,16 +1,48 @@
-"""The time of its own that a request may carry in test mode, as both processes read it."""
+"""What time it is for a caller, as both processes see it: a test request may carry a time of its own."""
 
 from datetime import UTC, datetime
 
 import msgspec
+from starlette.requests import Request
 
+from events.clock import Clock, FollowingClock
+from events.types import Mode
 from gateway.errors import InvalidRequestError
 
 TEST_TIME_HEADER = "weir-test-time"
 _YEARS = range(1990, 2101)
 
 
-def parse_test_time(text: str) -> datetime:
+class BusinessTime:
+    """Live mode goes by the clock, test mode follows the latest time that a test request carried."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._live = clock
+        self._test = FollowingClock(clock)
+
+    def now(self, mode: Mode) -> datetime:
+        """The time of a mode when nobody says another."""
+        return (self._test if mode == "test" else self._live).now()
+
+    def taken_from(self, text: str | None, mode: Mode) -> datetime | None:
+        """The time that a request carries, from now on test mode's; raises `InvalidRequestError`."""
+        if text is None:
+            return None
+        if mode == "live":
+            raise InvalidRequestError(
+                "Live keys are refused a time of their own.", code="test_time_refused", param=TEST_TIME_HEADER
+            )
+        at = _parsed(text)
+        self._test.follow(at)
+        return at
+
+
+def carried_time(request: Request) -> str | None:
+    """The text of a request's own time, unread."""
+    return request.headers.get(TEST_TIME_HEADER)
+
+
+def _parsed(text: str) -> datetime:
     """RFC 3339 with a zone; raises `InvalidRequestError`."""
     try:
         at = msgspec.convert(text, datetime)

@@ -22,15 +22,20 @@ GatewayError
 No message quotes a value that the caller sent: it might be a card number.
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 
 class GatewayError(Exception):
-    """Base of the folder's errors: an HTTP status, Stripe's `type`, and a `code` that programs can test."""
+    """Base of the folder's errors: an HTTP status, Stripe's `type`, and a `code` that programs can test.
+
+    `HEADERS` are those that the answer carries besides its own.
+    """
 
     STATUS: ClassVar[int] = 500
     TYPE: ClassVar[str] = "api_error"
     TITLE: ClassVar[str] = "Internal error"
+    HEADERS: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, message: str, *, code: str, param: str | None = None) -> None:
         super().__init__(message)
@@ -78,6 +83,7 @@ class AuthenticationError(RequestError):
 
     STATUS = 401
     TITLE = "Unauthorized"
+    HEADERS: ClassVar[Mapping[str, str]] = {"www-authenticate": "Bearer"}
 
     def __init__(self, message: str = "Give a valid secret key as `Authorization: Bearer sk_…`.") -> None:
         super().__init__(message, code="api_key_invalid")
@@ -133,6 +139,8 @@ class BodyTooLargeError(RequestError):
 
     STATUS = 413
     TITLE = "Body too large"
+    # What was not read would be taken for the next request.
+    HEADERS: ClassVar[Mapping[str, str]] = {"connection": "close"}
 
     def __init__(self, limit_bytes: int) -> None:
         super().__init__(f"The body is larger than {limit_bytes} bytes.", code="body_too_large")
@@ -174,6 +182,7 @@ class UnavailableError(GatewayError):
 
     STATUS = 503
     TITLE = "Unavailable"
+    HEADERS: ClassVar[Mapping[str, str]] = {"retry-after": "1"}
 
     def __init__(self, message: str, *, code: str = "unavailable") -> None:
         super().__init__(message, code=code)

@@ -6,18 +6,18 @@ import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-import msgspec
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from gateway.errors import GatewayError, HeadTooLargeError, InvalidRequestError, problem
+from gateway.answers import refused
+from gateway.errors import GatewayError, HeadTooLargeError, InvalidRequestError
 
 GRACE_SECONDS = 3
 """How long a stop waits for requests under way: the supervisor allows five."""
 
 KEEP_ALIVE_SECONDS = 75
-"""How long an idle connection stays open: longer than clients keep theirs, who else meet a closed one."""
+"""How long an idle connection stays open: longer than clients do, lest they ask over a closed one."""
 
 HEAD_BYTES_MAX = 32 * 1024
 """Of a request line and its headers together."""
@@ -65,14 +65,10 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()
 
     def _refuse(self, error: GatewayError) -> None:
-        body = msgspec.json.encode(problem(error))
-        head = (
-            f"HTTP/1.1 {error.STATUS} {error.TITLE}\r\n"
-            "content-type: application/problem+json\r\n"
-            f"content-length: {len(body)}\r\n"
-            "connection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode() + body)
+        answer = refused(error)
+        head = [f"HTTP/1.1 {error.STATUS} {error.TITLE}".encode(), b"connection: close"]
+        head += [b": ".join(header) for header in answer.raw_headers]
+        self.transport.write(b"\r\n".join(head) + b"\r\n\r\n" + bytes(answer.body))
         self.transport.close()
 
 

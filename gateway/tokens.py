@@ -35,7 +35,7 @@ class Tokens:
     async def register(self, registration: TokenRegistration) -> TokenRegistered:
         """Bind the token to the merchant of its key, durably; raises `AuthenticationError`."""
         caller = await self._keys.authenticate(registration.api_key)
-        at_us = microseconds(self._keys.now(caller.mode))
+        at_us = microseconds(self._keys.at(caller))
         await self._store.write(
             lambda connection: self._keep(connection, registration, caller.merchant_id, caller.mode, at_us)
         )

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from events.clock import Clock, FollowingClock
+from events.clock import Clock
 from events.log.port import Log
 from gateway.account_events import AccountEvents
 from gateway.auth import Keys
+from gateway.business_time import BusinessTime
 from gateway.debts import Debts
 from gateway.decisions import DecisionTail
 from gateway.facts import Facts
@@ -50,7 +51,7 @@ class Gateway:
         self._facts = facts = Facts(around.entropy)
         self.relay = relay = Relay(store, around.log, scheduling)
         secret = around.keyring.api_keys
-        self.keys = Keys(store=store, secret=secret, live=clock, test=FollowingClock(clock))
+        self.keys = Keys(store=store, secret=secret, time=BusinessTime(clock))
         self._debts = debts = Debts(
             store=store, facts=facts, relay=relay, processor=around.processor, scheduling=scheduling
         )

@@ -4,21 +4,17 @@ from collections.abc import Awaitable
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
 
-from gateway.api.answering import LastResort, add_error_handlers, answered
-from gateway.api.reading import (
-    B,
-    presented_key,
-    read_query,
-    read_struct,
-    refuse_card_numbers,
-    test_time,
-)
+from gateway.answers import ERROR_HANDLERS, LastResort, answered, refused
+from gateway.api.reading import B, read_query, read_struct, refuse_card_numbers
 from gateway.auth import Caller
 from gateway.bodies import read_body
-from gateway.errors import CardDeclinedError
+from gateway.business_time import carried_time
+from gateway.errors import CardDeclinedError, InvalidRequestError
 from gateway.intents import Intent
+from gateway.presented_keys import presented_key
 from gateway.presenting import intent_json, label_json, list_json, review_json, sign_in_json
 from gateway.requests import (
     AccountEvent,
@@ -55,14 +51,18 @@ def bare_application() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        exception_handlers={**ERROR_HANDLERS, RequestValidationError: _validation_error},
     )
-    add_error_handlers(application)
 
     @application.get("/health")
     async def health() -> Response:
         return answered({"status": "ok"})
 
     return application
+
+
+async def _validation_error(_request: Request, _error: Exception) -> Response:
+    return refused(InvalidRequestError("A value is not as documented.", code="parameter_invalid"))
 
 
 def _add_intents(application: FastAPI, gateway: Gateway) -> None:
@@ -141,7 +141,7 @@ async def _asked(gateway: Gateway, request: Request, struct: type[B]) -> tuple[C
 
 
 async def _caller(gateway: Gateway, request: Request) -> Caller:
-    return await gateway.keys.authenticate(presented_key(request), test_time(request))
+    return await gateway.keys.authenticate(presented_key(request), carried_time(request))
 
 
 def _unless_refused(intent: Intent) -> dict[str, Any]:

@@ -6,7 +6,6 @@
 
 import argparse
 import asyncio
-import json
 import logging
 import os
 import signal
@@ -14,9 +13,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
-from events.clock import FollowingClock, SystemClock
+from events.clock import SystemClock
+from events.programs import announce, log_as_json
+from gateway.business_time import BusinessTime
 from gateway.hardening import forbid_core_dumps
 from gateway.listening import Listener, bind, serve_until
 from gateway.processor import attempts
@@ -52,14 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     forbid_core_dumps()
     os.umask(0o077)
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    log_as_json()
     asyncio.run(_run(settings))
     return 0
 
@@ -97,7 +89,7 @@ async def _run(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings, processor: Processor, clock: SystemClock, stop: asyncio.Event) -> None:
-    public = PublicListener(tokens=processor.tokens, live=clock, test=FollowingClock(clock))
+    public = PublicListener(tokens=processor.tokens, time=BusinessTime(clock))
     listeners = [
         Listener(
             public.app(),
@@ -110,7 +102,7 @@ async def _serve(settings: Settings, processor: Processor, clock: SystemClock, s
             server_context(settings.keys, "processor", "internal"),
         ),
     ]
-    await serve_until(stop, listeners, lambda: _say_ready(listeners[0].port))
+    await serve_until(stop, listeners, lambda: announce("gateway.processor", port=listeners[0].port))
 
 
 def _link(settings: Settings, clock: SystemClock, scheduling: ThreadScheduling) -> AcquirerLink:
@@ -121,11 +113,6 @@ def _link(settings: Settings, clock: SystemClock, scheduling: ThreadScheduling) 
 
 def _registry(settings: Settings) -> ApiRegistry:
     return ApiRegistry(settings.api, client_context(settings.keys, "processor", "internal"))
-
-
-def _say_ready(port: int) -> None:
-    sys.stdout.write(json.dumps({"ready": "gateway.processor", "port": port}) + "\n")
-    sys.stdout.flush()
 
 
 def _settings(arguments: list[str] | None) -> Settings:

@@ -4,18 +4,15 @@ Nothing here quotes a value, nor the name of a member it does not know: either m
 """
 
 from datetime import datetime
-from urllib.parse import parse_qsl
 
 import msgspec
 
 from gateway import cards
-from gateway.errors import InvalidRequestError, UnsupportedMediaError
+from gateway.decoding import convert, decode_body
 from gateway.processor.errors import CardInputError
 
 YEARS_AHEAD_MAX = 50
 """As far ahead as an expiry may lie."""
-
-_MEMBERS = ("number", "exp_month", "exp_year", "cvc")
 
 
 class CardInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -48,19 +45,9 @@ class CheckedCard(msgspec.Struct, frozen=True, kw_only=True):
         return "CheckedCard(…)"
 
 
-def read_card(body: bytes, content_type: str) -> CardInput:
+def read_card(body: bytes, content_type: str | None) -> CardInput:
     """The card of a body; raises `InvalidRequestError`, `UnsupportedMediaError`."""
-    media_type = content_type.partition(";")[0].strip().lower()
-    try:
-        if media_type == "application/json":
-            return msgspec.json.decode(body, type=TokenInput).card
-        if media_type == "application/x-www-form-urlencoded":
-            return msgspec.convert(_form(body), TokenInput).card
-    except msgspec.ValidationError as error:
-        raise _misshapen(str(error)) from None
-    except (msgspec.DecodeError, ValueError):
-        raise InvalidRequestError("The body cannot be read.", code="parameter_invalid") from None
-    raise UnsupportedMediaError()
+    return convert(decode_body(body, content_type).tree, TokenInput).card
 
 
 def check(card: CardInput, now: datetime) -> CheckedCard:
@@ -99,34 +86,4 @@ def _whole(value: int | str) -> int | None:
 def _is_security_code(code: str, number: str) -> bool:
     return (
         code.isascii() and code.isdigit() and len(code) == cards.security_code_digits(cards.brand_of(number))
-    )
-
-
-def _form(body: bytes) -> dict[str, dict[str, str]]:
-    """`card[number]=…&card[exp_month]=…` as nested members; raises `ValueError`."""
-    members: dict[str, str] = {}
-    for name, value in parse_qsl(
-        body.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=8
-    ):
-        member = name.removeprefix("card[").removesuffix("]")
-        if name != f"card[{member}]" or member not in _MEMBERS or member in members:
-            raise InvalidRequestError("The body has an unknown or repeated member.", code="parameter_unknown")
-        members[member] = value
-    return {"card": members}
-
-
-def _misshapen(text: str) -> InvalidRequestError:
-    place = text.rpartition("- at `$")[2].rstrip("`").lstrip(".") if "- at `$" in text else ""
-    known = {"card", *(f"card.{member}" for member in _MEMBERS)}
-    if "missing required field" in text:
-        member = text.partition("`")[2].partition("`")[0]
-        return InvalidRequestError(
-            "A required member is missing.",
-            code="parameter_missing",
-            param=".".join(filter(None, (place, member))),
-        )
-    if "unknown field" in text:
-        return InvalidRequestError("The body has an unknown member.", code="parameter_unknown")
-    return InvalidRequestError(
-        "A member has the wrong type.", code="parameter_invalid", param=place if place in known else None
     )

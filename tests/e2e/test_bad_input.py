@@ -109,7 +109,7 @@ class Case(NamedTuple):
 
 CASES = {
     "malformed JSON": Case(INTENTS, b'{"amount": 1', 400, "json_malformed"),
-    "malformed JSON of a card": Case(TOKENS, b'{"card": {', 400, "parameter_invalid"),
+    "malformed JSON of a card": Case(TOKENS, b'{"card": {', 400, "json_malformed"),
     "no JSON but bytes": Case(INTENTS, b"\xff\xfe\x00", 400, "json_malformed"),
     "an array": Case(INTENTS, b"[]", 400, "parameter_invalid"),
     "deep nesting": Case(INTENTS, b"[" * 60_000, 400, "json_malformed"),

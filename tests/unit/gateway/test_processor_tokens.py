@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import httpx2
 import pytest
 
-from events.clock import FollowingClock
+from gateway.business_time import BusinessTime
 from gateway.errors import ApiUnavailableError
 from gateway.processor import attempts
 from gateway.processor.internal_app import internal_app
@@ -25,15 +25,13 @@ class Answer:
     """Status, body and error of one answer."""
 
     def __init__(self, response: httpx2.Response) -> None:
-        self.status, self.text = response.status_code, response.text
+        self.status, self.text, self.headers = response.status_code, response.text, response.headers
         self.body: dict[str, Any] = response.json()
         self.error: dict[str, Any] = self.body.get("error", {})
 
 
 def shopper(bench: Bench, app: Any = None) -> httpx2.AsyncClient:
-    listener = PublicListener(
-        tokens=bench.processor.tokens, live=bench.clock, test=FollowingClock(bench.clock)
-    )
+    listener = PublicListener(tokens=bench.processor.tokens, time=BusinessTime(bench.clock))
     transport = httpx2.ASGITransport(app=app or listener.app())
     return httpx2.AsyncClient(
         transport=transport, base_url="https://pay", headers={"authorization": f"Bearer {GOOD_KEY}"}
@@ -136,9 +134,9 @@ def test_a_card_may_be_written_as_people_write_it(changes: dict[str, Any]) -> No
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        (b"", "parameter_invalid"),
-        (b"{", "parameter_invalid"),
-        (b"\xff\xfe", "parameter_invalid"),
+        (b"", "parameter_missing"),
+        (b"{", "json_malformed"),
+        (b"\xff\xfe", "json_malformed"),
         (b"[]", "parameter_invalid"),
         (b"{}", "parameter_missing"),
         (b'{"card":{}}', "parameter_missing"),
@@ -147,8 +145,8 @@ def test_a_card_may_be_written_as_people_write_it(changes: dict[str, Any]) -> No
         (b'{"card":{"4242424242424242":1,"number":"1","exp_month":1,"exp_year":1}}', "parameter_unknown"),
         (b'{"4242424242424242":1}', "parameter_unknown"),
         (b'{"card":"4242424242424242"}', "parameter_invalid"),
-        (b"9" * 5000, "parameter_invalid"),
-        (b'{"card":' + b"[" * 3000, "parameter_invalid"),
+        (b"9" * 5000, "json_malformed"),
+        (b'{"card":' + b"[" * 3000, "json_malformed"),
     ],
 )
 def test_a_body_that_is_no_token_request_is_refused_without_quoting_it(body: bytes, code: str) -> None:
@@ -159,21 +157,28 @@ def test_a_body_that_is_no_token_request_is_refused_without_quoting_it(body: byt
 
 
 @pytest.mark.parametrize(
-    "form",
+    ("form", "code"),
     [
-        b"card[number]=4242424242424242",
-        b"card[number]=4242424242424242&card[number]=4242424242424242&card[exp_month]=1&card[exp_year]=30",
-        b"card[4242424242424242]=1",
-        b"4242424242424242",
-        b"card[number]=%ff&card[exp_month]=1&card[exp_year]=30",
-        b"&".join(b"a%d=1" % number for number in range(50)),
-        b"",
+        (b"card[number]=4242424242424242", "parameter_missing"),
+        (
+            b"card[number]=4242424242424242&card[number]=4242424242424242&card[exp_month]=1&card[exp_year]=30",
+            "form_malformed",
+        ),
+        (b"card[number][4242424242424242]=1&card[exp_month]=1&card[exp_year]=30", "parameter_invalid"),
+        (b"card[4242424242424242]=1", "parameter_unknown"),
+        (b"card[x4242424242424242]=1", "parameter_unknown"),
+        (b"card[0]=4242424242424242", "parameter_invalid"),
+        (b"4242424242424242", "form_malformed"),
+        (b"card[number]=%ff&card[exp_month]=1&card[exp_year]=30", "form_malformed"),
+        (b"&".join(b"a%d=1" % number for number in range(50)), "parameter_unknown"),
+        (b"&".join(b"a%d=1" % number for number in range(600)), "form_malformed"),
+        (b"", "parameter_missing"),
     ],
 )
-def test_a_form_that_is_no_token_request_is_refused_without_quoting_it(form: bytes) -> None:
+def test_a_form_that_is_no_token_request_is_refused_without_quoting_it(form: bytes, code: str) -> None:
     answer = post(content=form, headers={"content-type": "application/x-www-form-urlencoded"})
 
-    assert answer.status == 400
+    assert (answer.status, answer.error["code"]) == (400, code)
     assert "4242" not in answer.text
 
 
@@ -184,7 +189,9 @@ def test_a_body_of_another_type_is_refused() -> None:
 def test_a_body_larger_than_the_limit_is_refused() -> None:
     body = json.dumps({"card": {**CARD, "number": "4" * BODY_BYTES_MAX}}).encode()
 
-    assert post(content=body, headers={"content-type": "application/json"}).status == 413
+    answer = post(content=body, headers={"content-type": "application/json"})
+
+    assert (answer.status, answer.headers["connection"]) == (413, "close")
 
 
 @pytest.mark.parametrize(
@@ -205,6 +212,7 @@ def test_without_a_good_key_there_is_no_token_and_no_card_in_the_vault(authoriza
     answer = post(bench, json={"card": CARD}, headers={"authorization": authorization})
 
     assert (answer.status, answer.error["code"]) == (401, "api_key_invalid")
+    assert answer.headers["www-authenticate"] == "Bearer"
     assert asyncio.run(bench.store.transact(attempts.vault_is_empty))
 
 
@@ -215,7 +223,9 @@ def test_an_api_that_gives_no_answer_is_a_503_and_keeps_no_card() -> None:
 
     bench = Bench(registry=Away())
 
-    assert post(bench, json={"card": CARD}).status == 503
+    answer = post(bench, json={"card": CARD})
+
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
     assert asyncio.run(bench.store.transact(attempts.vault_is_empty))
 
 
@@ -246,7 +256,13 @@ def test_a_live_key_is_refused_a_time_of_its_own() -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/v1/tokens", 405), ("POST", f"/v1/{NUMBER}", 404), ("GET", "/", 404), ("GET", "/health", 200)],
+    [
+        ("GET", "/v1/tokens", 405),
+        ("POST", f"/v1/tokens/?{NUMBER}", 404),
+        ("POST", f"/v1/{NUMBER}", 404),
+        ("GET", "/", 404),
+        ("GET", "/health", 200),
+    ],
 )
 @in_one_thread
 async def test_other_paths_and_methods_are_refused_without_quoting_them(
@@ -256,7 +272,7 @@ async def test_other_paths_and_methods_are_refused_without_quoting_them(
         response = await client.request(method, path)
 
     assert response.status_code == status
-    assert NUMBER not in response.text
+    assert NUMBER not in response.text + str(response.headers)
 
 
 @in_one_thread

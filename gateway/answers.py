@@ -1,58 +1,50 @@
-"""Answers: JSON by msgspec, and every error through the one table of `gateway.errors`."""
+"""Answers of every listener: JSON by msgspec, and each error through the one table of `gateway.errors`.
+
+No answer quotes the request, and no log line the text of an error: either might hold a card number.
+"""
 
 import traceback
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import msgspec
 import structlog
-from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.errors import (
-    AuthenticationError,
-    BodyTooLargeError,
     GatewayError,
     InvalidRequestError,
     MethodNotAllowedError,
     NotFoundError,
-    UnavailableError,
     problem,
 )
 
-RETRY_AFTER_SECONDS = "1"
-_log = structlog.get_logger("gateway.api")
+Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
+
+_log = structlog.get_logger("gateway")
 
 
 def answered(content: Any, status: int = 200) -> Response:
+    """The content as JSON."""
     return Response(msgspec.json.encode(content), status, media_type="application/json")
 
 
 def refused(error: GatewayError) -> Response:
-    """A problem document with the error's status."""
-    headers = {}
-    if isinstance(error, AuthenticationError):
-        headers["www-authenticate"] = "Bearer"
-    if isinstance(error, UnavailableError):
-        headers["retry-after"] = RETRY_AFTER_SECONDS
-    if isinstance(error, BodyTooLargeError):
-        # What was not read would be taken for the next request.
-        headers["connection"] = "close"
+    """A problem document with the error's status and headers."""
     return Response(
-        msgspec.json.encode(problem(error)), error.STATUS, headers, media_type="application/problem+json"
+        msgspec.json.encode(problem(error)),
+        error.STATUS,
+        dict(error.HEADERS),
+        media_type="application/problem+json",
     )
 
 
-def add_error_handlers(application: FastAPI) -> None:
-    """Replace every answer that the framework would give by itself: its own may quote the request."""
-    application.add_exception_handler(GatewayError, _gateway_error)
-    application.add_exception_handler(HTTPException, _http_error)
-    application.add_exception_handler(RequestValidationError, _validation_error)
-    application.add_exception_handler(ClientDisconnect, _gone)
-    application.add_exception_handler(Exception, _gateway_error)
+def internal_error() -> GatewayError:
+    """What a caller learns of an error that nobody foresaw."""
+    return GatewayError("Something went wrong here. The request may be sent again.", code="internal_error")
 
 
 class LastResort:
@@ -77,10 +69,6 @@ class LastResort:
                 await refused(internal_error())(scope, receive, send)
 
 
-def internal_error() -> GatewayError:
-    return GatewayError("Something went wrong here. The request may be sent again.", code="internal_error")
-
-
 def _places(error: Exception) -> list[str]:
     return [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-5:]]
 
@@ -95,10 +83,15 @@ async def _http_error(_request: Request, error: Exception) -> Response:
     return refused(known.get(status) or InvalidRequestError("This cannot be read.", code="request_malformed"))
 
 
-async def _validation_error(_request: Request, _error: Exception) -> Response:
-    return refused(InvalidRequestError("A value is not as documented.", code="parameter_invalid"))
-
-
 async def _gone(_request: Request, _error: Exception) -> Response:
     """The caller hung up in the middle of its request: nobody hears this, and nothing has failed here."""
     return refused(InvalidRequestError("The request broke off.", code="request_malformed"))
+
+
+ERROR_HANDLERS: dict[int | type[Exception], Handler] = {
+    GatewayError: _gateway_error,
+    HTTPException: _http_error,
+    ClientDisconnect: _gone,
+    Exception: _gateway_error,
+}
+"""Replace every answer that the framework would give by itself: its own may quote the request."""

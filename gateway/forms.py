@@ -1,7 +1,7 @@
 """Form-encoded bodies and queries in Stripe's bracket form, read strictly into the tree that JSON would give.
 
 `a=1&risk_context[ip]=192.0.2.1&items[0][amount]=5` is `{"a": "1", "risk_context": {"ip": …}, "items": […]}`.
-Values stay text; `gateway.api.reading` converts them by the struct's types.
+Values stay text; whoever reads them converts them by the struct's types.
 """
 
 import re

@@ -1,0 +1,93 @@
+"""Decoding bodies, JSON or form-encoded, into strict structs, as every listener does it.
+
+Nothing that the caller sent is quoted in an error: only names of documented members, types and bounds.
+"""
+
+import re
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from gateway.errors import InvalidRequestError, UnsupportedMediaError
+from gateway.forms import parse_form
+
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+
+T = TypeVar("T")
+
+_PLACE = re.compile(r" - at `(?:key in )?\$(.*)`$")
+_FIELD = re.compile(r"missing required field `(\w+)`")
+
+
+class Decoded(NamedTuple):
+    """A body as a tree; the leaves of a form are all text."""
+
+    tree: Any
+    from_form: bool = False
+
+
+def decode_body(body: bytes, content_type: str | None) -> Decoded:
+    """The tree of a body, JSON where no type is given; an empty body is an empty object.
+
+    Raises `InvalidRequestError`, `UnsupportedMediaError`.
+    """
+    media = (content_type or JSON).partition(";")[0].strip().lower()
+    if media == FORM:
+        return Decoded(parse_form(body), from_form=True)
+    if not body:
+        return Decoded({})
+    if media != JSON:
+        raise UnsupportedMediaError()
+    try:
+        return Decoded(msgspec.json.decode(body))
+    except (ValueError, RecursionError):
+        raise _no_json() from None
+
+
+def decode_json(body: bytes, kind: type[T]) -> T:
+    """JSON as a value of `kind`; raises `InvalidRequestError`."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        raise _explained(str(error)) from None
+    except (ValueError, RecursionError):
+        raise _no_json() from None
+
+
+def convert(tree: Any, struct: type[T], *, strict: bool = True) -> T:
+    """The tree as a struct; raises `InvalidRequestError`. Where not `strict`, text may be a number."""
+    try:
+        return msgspec.convert(tree, struct, strict=strict)
+    except msgspec.ValidationError as error:
+        raise _explained(str(error)) from None
+    except (ValueError, RecursionError):
+        raise InvalidRequestError("A value is not as documented.", code="parameter_invalid") from None
+
+
+def _no_json() -> InvalidRequestError:
+    return InvalidRequestError("The body is not valid JSON in UTF-8.", code="json_malformed")
+
+
+def _explained(text: str) -> InvalidRequestError:
+    """A decoder's complaint as an error that names the member and quotes nothing of the request."""
+    place = _PLACE.search(text)
+    param = _bracketed(place[1]) if place else ""
+    if missing := _FIELD.search(text):
+        param = f"{param}[{missing[1]}]" if param else missing[1]
+        return InvalidRequestError("A required member is missing.", code="parameter_missing", param=param)
+    if "unknown field" in text:
+        message = "There is a member that is not documented."
+        return InvalidRequestError(message, code="parameter_unknown", param=param or None)
+    if text.startswith("Expected"):
+        message = text.partition(" - at")[0] + "."
+    else:
+        message = "This value is not one of those documented."
+    return InvalidRequestError(message, code="parameter_invalid", param=param or None)
+
+
+def _bracketed(place: str) -> str:
+    """`.items[0].amount` → `items[0][amount]`; `[...]` stands for a name that the caller chose."""
+    names = re.findall(r"\.(\w+)|\[([^\]]*)\]", place)
+    parts = [member or index for member, index in names]
+    return parts[0] + "".join(f"[{part}]" for part in parts[1:]) if parts else ""
