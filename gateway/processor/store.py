@@ -4,15 +4,14 @@ WAL and `synchronous=FULL`: what `transact` has returned survives a power loss.
 """
 
 import sqlite3
-from asyncio import Future, get_running_loop
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, TypeVar
 
 from events.crash import crash_point, declare
 from events.log.sqlite_file import make_folder_durably, sync_folder
 from gateway.errors import StoreUnavailableError
+from gateway.group_commit import GroupCommit
 from gateway.scheduling import Scheduling
 
 T = TypeVar("T")
@@ -73,11 +72,6 @@ SCHEMA = (
 """One entry per version of the schema; `PRAGMA user_version` counts those applied."""
 
 
-class _Waiting(NamedTuple):
-    work: Work[Any]
-    told: "Future[Any]"
-
-
 class Store:
     """Runs transactions in the order asked; those that wait while a sync runs share the next one."""
 
@@ -85,9 +79,9 @@ class Store:
         self, path: Path | Literal[":memory:"], scheduling: Scheduling, *, synchronous: str = "FULL"
     ) -> None:
         self._database = _open(path, synchronous)
-        self._scheduling = scheduling
-        self._waiting: list[_Waiting] = []
-        self._draining = False
+        self._transactions: GroupCommit[sqlite3.Connection] = GroupCommit(
+            scheduling, "processor store", self._commit
+        )
 
     async def transact(self, work: Work[T]) -> T:
         """Run `work` in a transaction of its own; durable when this returns.
@@ -95,43 +89,22 @@ class Store:
         What `work` raises is raised here, and its changes are undone. Raises `StoreUnavailableError` where
         nothing could be written.
         """
-        told: Future[T] = get_running_loop().create_future()
-        self._waiting.append(_Waiting(work, told))
-        if not self._draining:
-            self._draining = True
-            self._scheduling.spawn(self._drain(), "processor store")
-        return await told
+        return await self._transactions.run(work)
 
     def close(self) -> None:
         self._database.close()
 
-    async def _drain(self) -> None:
-        try:
-            while self._waiting:
-                together, self._waiting = self._waiting, []
-                try:
-                    results = await self._scheduling.run_blocking(
-                        "processor store", partial(self._commit, together)
-                    )
-                except Exception as error:
-                    results = [error] * len(together)
-                for waiting, result in zip(together, results, strict=True):
-                    _tell(waiting.told, result)
-        finally:
-            self._draining = False
-
-    def _commit(self, together: list[_Waiting]) -> list[Any]:
+    def _commit(self, works: list[Work[Any]]) -> list[Any]:
         database = self._database
         try:
             database.execute("BEGIN IMMEDIATE")
-            results = [_attempt(database, waiting.work) for waiting in together]
+            results = [_attempt(database, work) for work in works]
             crash_point("processor.store.committing")
             database.execute("COMMIT")
         except sqlite3.Error as error:
             if database.in_transaction:
                 database.execute("ROLLBACK")
-            unavailable = StoreUnavailableError(f"The processor cannot write: {type(error).__name__}.")
-            return [unavailable] * len(together)
+            raise StoreUnavailableError(f"The processor cannot write: {type(error).__name__}.") from None
         crash_point("processor.store.committed")
         return results
 
@@ -148,15 +121,6 @@ def _attempt(database: sqlite3.Connection, work: Work[Any]) -> Any:
         result = error
     database.execute("RELEASE one")
     return result
-
-
-def _tell(told: "Future[Any]", result: Any) -> None:
-    if told.cancelled():
-        return
-    if isinstance(result, Exception):
-        told.set_exception(result)
-    else:
-        told.set_result(result)
 
 
 def _open(path: Path | Literal[":memory:"], synchronous: str) -> sqlite3.Connection:

@@ -1,15 +1,14 @@
 """Reading and writing: one writer whose commits are shared by all who wait (group commit)."""
 
-import asyncio
 from collections.abc import Callable
-from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from events.crash import crash_point, declare
 from gateway.errors import StoreUnavailableError
+from gateway.group_commit import GroupCommit
 from gateway.scheduling import Scheduling
 
 declare(
@@ -20,13 +19,6 @@ declare(
 )
 
 T = TypeVar("T")
-GROUP_MAX = 256
-"""Works in one commit: bounds how long the first waits for the last (each costs well under a millisecond)."""
-
-
-class _Waiting(NamedTuple):
-    work: Callable[[Connection], Any]
-    told: "asyncio.Future[Any]"
 
 
 class Store:
@@ -37,42 +29,22 @@ class Store:
         self._reader = engine.execution_options(weir_reads=True)
         self._writer = engine.execution_options(weir_writes=True)
         self._scheduling = scheduling
-        self._waiting: list[_Waiting] = []
-        self._flushing = False
+        self._writes: GroupCommit[Connection] = GroupCommit(scheduling, "store-writes", self._commit)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run a read; each of its statements sees what was committed by then."""
         return await self._scheduling.run_blocking("store-reads", lambda: self._read(work))
 
     async def write(self, work: Callable[[Connection], T]) -> T:
-        """Run a work in a transaction shared with others; it alone is undone if it raises.
+        """Run `work` in a transaction shared with others; it alone is undone if it raises.
 
-        The work must touch nothing but its connection. Raises what the work raises, or
+        It must touch nothing but its connection. Raises what `work` raises, or
         `StoreUnavailableError`; then nothing of it is kept.
         """
-        told: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(work, told))
-        if not self._flushing:
-            self._flushing = True
-            self._scheduling.spawn(self._flush(), "store-flush")
-        return await told
+        return await self._writes.run(work)
 
     def close(self) -> None:
         self._engine.dispose()
-
-    async def _flush(self) -> None:
-        try:
-            while self._waiting:
-                group, self._waiting = self._waiting[:GROUP_MAX], self._waiting[GROUP_MAX:]
-                try:
-                    results = await self._scheduling.run_blocking(
-                        "store-writes", partial(self._commit, [waiting.work for waiting in group])
-                    )
-                except Exception as error:
-                    results = [error] * len(group)
-                _tell(group, results)
-        finally:
-            self._flushing = False
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         with self._reader.connect() as connection:
@@ -101,13 +73,3 @@ def _run(connection: Connection, work: Callable[[Connection], Any]) -> Any:
         raise
     except Exception as error:
         return error
-
-
-def _tell(group: list[_Waiting], results: list[Any]) -> None:
-    for waiting, result in zip(group, results, strict=True):
-        if waiting.told.done():
-            continue
-        if isinstance(result, Exception):
-            waiting.told.set_exception(result)
-        else:
-            waiting.told.set_result(result)

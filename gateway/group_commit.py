@@ -1,0 +1,68 @@
+"""Group commit: works that come while a commit runs wait, and share the next one and its sync."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from gateway.scheduling import Scheduling
+
+C = TypeVar("C")
+T = TypeVar("T")
+
+GROUP_MAX = 256
+"""Works in one commit: bounds how long the first waits for the last (each costs well under a millisecond)."""
+
+
+class _Waiting(NamedTuple):
+    work: Callable[[Any], Any]
+    done: "asyncio.Future[Any]"
+
+
+class GroupCommit(Generic[C]):
+    """Runs works in the order asked, in groups, on a lane of their own.
+
+    `commit` gets the works of one group, makes what they did durable together, and returns for each work its
+    result or what it raised; where it raises itself, all of them have failed.
+    """
+
+    def __init__(
+        self, scheduling: Scheduling, lane: str, commit: Callable[[list[Callable[[C], Any]]], list[Any]]
+    ) -> None:
+        self._scheduling = scheduling
+        self._lane = lane
+        self._commit = commit
+        self._waiting: list[_Waiting] = []
+        self._draining = False
+
+    async def run(self, work: Callable[[C], T]) -> T:
+        """The work's result, when its group is committed; raises what the work or the commit raises."""
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(work, done))
+        if not self._draining:
+            self._draining = True
+            self._scheduling.spawn(self._drain(), self._lane)
+        return await done
+
+    async def _drain(self) -> None:
+        try:
+            while self._waiting:
+                group, self._waiting = self._waiting[:GROUP_MAX], self._waiting[GROUP_MAX:]
+                works = [waiting.work for waiting in group]
+                try:
+                    results = await self._scheduling.run_blocking(self._lane, partial(self._commit, works))
+                except Exception as error:
+                    results = [error] * len(group)
+                _resolve(group, results)
+        finally:
+            self._draining = False
+
+
+def _resolve(group: list[_Waiting], results: list[Any]) -> None:
+    for waiting, result in zip(group, results, strict=True):
+        if waiting.done.done():
+            continue  # who asked was canceled meanwhile
+        if isinstance(result, Exception):
+            waiting.done.set_exception(result)
+        else:
+            waiting.done.set_result(result)
