@@ -16,6 +16,7 @@ from typing import Any
 import httpx2
 
 from bench.record import Figure, figure, record
+from dashboards.seconds import percentile
 from operations.platform import Platform, running
 from operations.settings import settle
 
@@ -65,10 +66,10 @@ async def _paid(platform: Platform, home: Path) -> dict[str, float]:
         syncs = await syncing
     times = [milliseconds for milliseconds, _ in answers]
     return {
-        "p50": _quantile(times, 0.50),
-        "p99": _quantile(times, 0.99),
-        "sync_p50": _quantile(syncs, 0.50),
-        "sync_p99": _quantile(syncs, 0.99),
+        "p50": percentile(times, 0.50),
+        "p99": percentile(times, 0.99),
+        "sync_p50": percentile(syncs, 0.50),
+        "sync_p99": percentile(syncs, 0.99),
         "fallbacks": sum(bool(body["not_assessed"]) for _, body in answers) / len(answers),
     }
 
@@ -139,11 +140,6 @@ def _sync_times_ms(folder: Path, seconds: float) -> list[float]:
             times.append((time.perf_counter() - started) * 1000)
             time.sleep(0.05)
     return times
-
-
-def _quantile(values: list[float], share: float) -> float:
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The live page's web application: one page, its stream of server-sent events, its static files."""
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -54,6 +55,7 @@ class Fragments:
         )
 
     def page(self) -> str:
+        """The whole page, as first loaded."""
         return self._render("live.html")
 
     def messages(self) -> list[tuple[str, str]]:
@@ -66,6 +68,7 @@ class Fragments:
 
     @property
     def changes(self) -> int:
+        """Grows with every event that was taken in."""
         return self._view.changes
 
     def _render(self, name: str) -> str:
@@ -123,7 +126,10 @@ def application(fragments: Fragments, streams: Streams) -> FastAPI:
 
 
 async def stream_messages(fragments: Fragments, streams: Streams) -> AsyncIterator[str]:
-    """All fragments whenever something has changed, until the program stops or the reader is gone."""
+    """All fragments whenever something has changed, until the reader is gone or the program stops.
+
+    The last message of a program that stops is `ended`, so that the page need not look for it any more.
+    """
     streams.open += 1
     shown, told = -1, 0.0
     try:
@@ -132,7 +138,11 @@ async def stream_messages(fragments: Fragments, streams: Streams) -> AsyncIterat
                 shown, told = fragments.changes, time.monotonic()
                 for name, data in fragments.messages():
                     yield message(name, data)
-            await asyncio.sleep(REFRESH_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(streams.stopping.wait(), REFRESH_SECONDS)
+        for name, data in fragments.messages():
+            yield message(name, data)
+        yield message("ended", "the platform was stopped")
     finally:
         streams.open -= 1
 

@@ -5,7 +5,9 @@ is what the log shows: the time from seeing a question to seeing its answer.
 """
 
 from collections import Counter, OrderedDict, deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import singledispatchmethod
 from typing import TypeVar
 
@@ -29,6 +31,10 @@ SCORES_MAX = 20_000
 LABELED_MAX = 4_000
 CURVE_POINTS_MAX = 400
 REASONS_MAX = 3
+LABELS_OF_EACH_KIND_MIN = 10
+"""Fewer known frauds, or fewer known genuine payments, say nothing of how well fraud is found."""
+LESSON = timedelta(hours=1)
+"""The learner learns at full hours of event time (`models.learning.Schedule.cut_us`)."""
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -64,9 +70,42 @@ class Learning:
 
     labels: int = 0
     versions: dict[str, int] = field(default_factory=dict)
-    reported: Counter[str] = field(default_factory=Counter)
+    counted: Counter[str] = field(default_factory=Counter)
+    """Labels by kind, also those that matured without a report."""
+    latest_at: datetime | None = None
+    known_frauds: int = 0
+    known_genuine: int = 0
     average_precision: float | None = None
     curve: list[CurvePoint] = field(default_factory=list)
+
+    @property
+    def reported(self) -> int:
+        """Labels that someone reported."""
+        return self.counted.total() - self.counted["matured"]
+
+    @property
+    def reported_learned(self) -> int:
+        """How many of these are learned, at least: a snapshot counts matured labels too."""
+        return min(self.reported, max(0, self.labels - self.counted["matured"]))
+
+    @property
+    def next_lesson(self) -> datetime | None:
+        """The full hour from which on the next label brings a lesson; None before the first label."""
+        if self.latest_at is None:
+            return None
+        return self.latest_at.replace(minute=0, second=0, microsecond=0) + LESSON
+
+    @property
+    def enough_known(self) -> bool:
+        """Whether enough is known for an average precision to mean anything."""
+        return min(self.known_frauds, self.known_genuine) >= LABELS_OF_EACH_KIND_MIN
+
+    def judge(self, labeled: Collection[tuple[float, bool]]) -> None:
+        """Measure how well fraud is found among payments whose truth is known, and put it on the curve."""
+        self.known_frauds = sum(fraud for _, fraud in labeled)
+        self.known_genuine = len(labeled) - self.known_frauds
+        self.average_precision = average_precision(labeled) if self.enough_known else None
+        self.mark()
 
     def mark(self) -> None:
         """Put where learning stands on the curve; the latest point of as many labels gives way to it."""
@@ -104,11 +143,11 @@ class LiveView:
         """Bring what is costly up to date; call before showing."""
         if self._stale_precision:
             self._stale_precision = False
-            self.learning.average_precision = average_precision(self._labeled.values())
-            self.learning.mark()
+            self.learning.judge(self._labeled.values())
 
     @property
     def decided(self) -> int:
+        """All decisions seen so far."""
         return self.outcomes.total()
 
     @singledispatchmethod
@@ -144,7 +183,8 @@ class LiveView:
 
     @_take.register
     def _(self, event: LabelReported) -> None:
-        self.learning.reported[event.kind] += 1
+        self.learning.counted[event.kind] += 1
+        self.learning.latest_at = max(self.learning.latest_at or event.occurred_at, event.occurred_at)
         score = self._scores.get(event.payment_id)
         if event.fraud is not None and score is not None:
             _keep(self._labeled, event.payment_id, (score, event.fraud), LABELED_MAX)

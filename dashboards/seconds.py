@@ -1,6 +1,8 @@
 """Rates and latencies by second, over the last minutes."""
 
+import math
 from collections import Counter, deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 SECONDS_KEPT = 120
@@ -45,7 +47,7 @@ class Seconds:
 
     def latency_ms(self, share: float) -> float | None:
         """A percentile of the latest latencies; None without any."""
-        return percentile(list(self._latencies_ms), share)
+        return percentile(self._latencies_ms, share) if self._latencies_ms else None
 
     def series(self, now_seconds: float) -> dict[str, list[float | None]]:
         """One value a second, oldest first: decisions by outcome, and latency percentiles."""
@@ -60,8 +62,8 @@ class Seconds:
                 outcome: [float(second.outcomes[outcome]) for second in window]
                 for outcome in ("allow", "review", "block")
             },
-            "p50": [_rounded(percentile(second.latencies_ms, 0.5)) for second in window],
-            "p95": [_rounded(percentile(second.latencies_ms, 0.95)) for second in window],
+            "p50": [_rounded(second.latencies_ms, 0.5) for second in window],
+            "p95": [_rounded(second.latencies_ms, 0.95) for second in window],
         }
 
     def _second(self, number: int) -> Second:
@@ -70,17 +72,15 @@ class Seconds:
         return self._seconds[-1]
 
 
-def percentile(values: list[float], share: float) -> float | None:
-    """The nearest-rank percentile.
+def percentile(values: Collection[float], share: float) -> float:
+    """The nearest-rank percentile of at least one value.
 
-    >>> percentile([1.0, 2.0, 3.0, 4.0], 0.5), percentile([], 0.5)
-    (2.0, None)
+    >>> percentile([1.0, 2.0, 3.0, 4.0], 0.5)
+    2.0
     """
-    if not values:
-        return None
-    rank = max(1, -(-len(values) * share // 1))
-    return sorted(values)[int(rank) - 1]
+    rank = max(1, math.ceil(len(values) * share))
+    return sorted(values)[rank - 1]
 
 
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 1)
+def _rounded(values: Collection[float], share: float) -> float | None:
+    return round(percentile(values, share), 1) if values else None

@@ -30,9 +30,11 @@ class Tail:
         self._thread = threading.Thread(target=self._follow, name="tail", daemon=True)
 
     def start(self) -> None:
+        """Begin to follow."""
         self._thread.start()
 
     def stop(self) -> None:
+        """Stop following; waits a few seconds for the thread."""
         self._stop.set()
         self._thread.join(timeout=3.0)
 

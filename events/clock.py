@@ -39,6 +39,7 @@ class FollowingClock:
         self._latest: datetime | None = None
 
     def follow(self, moment: datetime) -> None:
+        """Move on to a request's time, if it is the latest so far."""
         if self._latest is None or moment > self._latest:
             self._latest = moment
 
@@ -57,6 +58,7 @@ class VirtualClock:
         self._elapsed_seconds = 0.0
 
     def advance(self, seconds: float) -> None:
+        """Let time pass, business and monotonic alike."""
         self._elapsed_seconds += seconds
         self._now += timedelta(seconds=seconds)
 

@@ -71,6 +71,7 @@ def examine(wanted: Settings) -> list[Finding]:
 
 
 def python_version(version: tuple[int, ...]) -> Iterator[Finding]:
+    """Whether this Python is one that Weir runs on."""
     text = ".".join(str(part) for part in version)
     if version in PYTHONS:
         yield Finding("python", "ok", text)
@@ -81,6 +82,7 @@ def python_version(version: tuple[int, ...]) -> Iterator[Finding]:
 
 
 def disk(home: Path, free_bytes: int) -> Iterator[Finding]:
+    """Whether there is room where the home is."""
     text = f"{free_bytes / 1e9:.1f} GB free for {home}"
     if free_bytes < FREE_BYTES_MIN:
         yield Finding("disk", "wrong", text, "Free some space, or give another --home: the log needs room.")
@@ -91,6 +93,7 @@ def disk(home: Path, free_bytes: int) -> Iterator[Finding]:
 
 
 def ports(wanted: Settings, *, running: bool) -> Iterator[Finding]:
+    """Whether the ports that people see can be opened."""
     if wanted.port == 0:
         yield Finding("ports", "ok", "free ones are picked at each start")
         return
@@ -107,6 +110,7 @@ def ports(wanted: Settings, *, running: bool) -> Iterator[Finding]:
 
 
 def keys(folder: Path) -> Iterator[Finding]:
+    """Whether keys and certificates have the right modes and are still valid."""
     if not folder.exists():
         yield Finding("keys", "ok", f"{folder} is made at the first start")
         return
@@ -119,6 +123,7 @@ def keys(folder: Path) -> Iterator[Finding]:
 
 
 def log(wanted: Settings) -> Iterator[Finding]:
+    """Whether the log can be opened, and what its acknowledgements survive."""
     if wanted.needs_broker:
         yield Finding("log", "ok", "a local Kafka broker is started with Weir")
         return
@@ -135,11 +140,13 @@ def log(wanted: Settings) -> Iterator[Finding]:
 
 
 def databases(home: Path) -> Iterator[Finding]:
+    """Whether this build knows the schema of each database."""
     for schema in schemas(home):
         yield _database(schema)
 
 
 def kafka_tools(*, needed: bool) -> Iterator[Finding]:
+    """Whether a local broker could be started."""
     missing = [program for program in ("java", "mvn") if shutil.which(program) is None]
     if not missing:
         yield Finding("kafka", "ok", "Java and Maven are there for a local broker")
@@ -149,6 +156,7 @@ def kafka_tools(*, needed: bool) -> Iterator[Finding]:
 
 
 def browser() -> Iterator[Finding]:
+    """Whether the pages can be tested."""
     if any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")):
         yield Finding("browser", "ok", "Chromium is there for the tests of the pages")
     else:

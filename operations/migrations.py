@@ -22,6 +22,7 @@ class Schema:
 
     @property
     def newest(self) -> str:
+        """The version that this build writes."""
         return self.known[-1]
 
     def found(self) -> str:

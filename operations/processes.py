@@ -59,10 +59,12 @@ class LogFile:
         self._file = RotatingFileHandler(path, maxBytes=LOG_BYTES_MAX, backupCount=LOG_FILES_KEPT)
 
     def write(self, line: str) -> None:
+        """Append one line, whole to the file and cut short to the tail."""
         self.tail.append(line[:500])
         self._file.emit(logging.makeLogRecord({"msg": "%s", "args": (line,)}))
 
     def close(self) -> None:
+        """Close the file."""
         self._file.close()
 
 

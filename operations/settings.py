@@ -33,6 +33,7 @@ class Settings:
 
     @property
     def needs_broker(self) -> bool:
+        """Whether a local broker is started beside the platform."""
         return self.log == LOCAL_BROKER
 
 

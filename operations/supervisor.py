@@ -29,7 +29,8 @@ class Patience:
     longest_pause_seconds: float = 5.0
 
     def pause_seconds(self, deaths: int) -> float:
-        """
+        """How long to wait after so many deaths in a row: twice as long each time, up to the longest.
+
         >>> [Patience().pause_seconds(deaths) for deaths in (1, 2, 3, 9)]
         [0.2, 0.4, 0.8, 5.0]
         """
@@ -70,11 +71,13 @@ class Supervised:
             await self._start_again(status, len(deaths))
 
     async def stop(self) -> None:
+        """Stop it for good: `keep` then returns."""
         self._stopping = True
         if self.running is not None and not await self.running.stop():
             self._report(f"{self.program.name} did not stop when asked and was killed")
 
     def close(self) -> None:
+        """Close its log file."""
         self._log.close()
 
     async def _death(self) -> int:
@@ -139,6 +142,7 @@ class Supervisor:
 
     @property
     def programs(self) -> dict[str, Supervised]:
+        """All programs started so far, by name."""
         return {each.program.name: each for stage in self._stages for each in stage}
 
     async def stop(self) -> None:

@@ -52,10 +52,12 @@ class Tally:
 
     @property
     def payments(self) -> int:
+        """Payments that were sent, of all scenarios."""
         return sum(counts["payments"] for counts in self.by_scenario.values())
 
     @property
     def frauds(self) -> int:
+        """Those of them that were fraud."""
         return sum(counts["payments"] for name, counts in self.by_scenario.items() if name != HONEST)
 
     @property
@@ -70,6 +72,7 @@ class Tally:
 
     @property
     def fallback_share(self) -> float:
+        """The share of decisions that a fallback made, 0 to 1."""
         decided = self.decisions.total()
         return self.fallbacks / decided if decided else 0.0
 
@@ -79,7 +82,7 @@ class Tally:
 
     def confirm_ms(self, share: float) -> float | None:
         """A percentile of the time from a confirm to its answer, as the shopper's side sees it."""
-        return percentile(list(self._confirm_ms), share)
+        return percentile(self._confirm_ms, share) if self._confirm_ms else None
 
     def faults(self) -> Iterator[str]:
         """Why this run does not count as good, each in a sentence."""

@@ -6,15 +6,22 @@ const pause = document.getElementById("pause");
 const charts = new Map();
 let latest = JSON.parse(document.getElementById("first-series").textContent);
 
+const WORDS = { ended: "ended: Weir was stopped. Load the page again once it runs." };
+
 const paused = () => pause.getAttribute("aria-pressed") === "true";
 
 function showState(state) {
   connection.dataset.state = state;
-  connection.textContent = paused() && state === "live" ? "paused" : state;
+  connection.textContent = paused() && state === "live" ? "paused" : WORDS[state] ?? state;
 }
 
 document.body.addEventListener("htmx:sseOpen", () => showState("live"));
 document.body.addEventListener("htmx:sseError", () => showState("reconnecting"));
+document.body.addEventListener("htmx:sseClose", (event) => {
+  if (event.detail.type !== "message") return;
+  showState("ended");
+  pause.hidden = true;
+});
 document.body.addEventListener("htmx:sseBeforeMessage", (event) => {
   // After a break that the browser mended by itself there is no other sign than the next message.
   if (connection.dataset.state !== "live") showState("live");
@@ -47,25 +54,42 @@ function axes(xAxis, yAxis) {
   };
 }
 
-const seconds = (series) => ({ type: "category", data: series.ago.map((ago) => `${ago} s`), boundaryGap: false });
+const LABEL_EVERY_SECONDS = 30;
+
+function seconds(series) {
+  const round = (place) => series.ago[place] % LABEL_EVERY_SECONDS === 0;
+  const words = series.ago.map((ago) => (ago === 0 ? "now" : `${-ago} s ago`));
+  const quiet = { color: color("quiet") };
+  return { type: "category", data: words, axisLabel: { ...quiet, interval: round }, axisTick: { interval: round } };
+}
+
+function barsOf(series, names) {
+  return names.map(([key, label]) => ({
+    name: label,
+    type: "bar",
+    data: series[key],
+    stack: "all",
+    barCategoryGap: "15%",
+    itemStyle: { color: color(key) },
+  }));
+}
 
 function linesOf(series, names) {
-  return names.map(([key, label, shade, stack]) => ({
+  return names.map(([key, label, shade]) => ({
     name: label,
     type: "line",
     data: series[key],
     showSymbol: false,
     connectNulls: true,
-    stack,
-    areaStyle: stack ? { opacity: 0.35 } : undefined,
     lineStyle: { width: 1.5, color: color(shade) },
     itemStyle: { color: color(shade) },
   }));
 }
 
 function optionOfRates(series) {
-  const names = [["allow", "allow", "allow", "all"], ["review", "review", "review", "all"], ["block", "block", "block", "all"]];
-  return { ...axes(seconds(series)), series: linesOf(series, names) };
+  // What is rare stands at the bottom, where its height can be read off.
+  const names = [["block", "blocked"], ["review", "held for review"], ["allow", "allowed"]];
+  return { ...axes(seconds(series), { minInterval: 1 }), series: barsOf(series, names) };
 }
 
 function optionOfLatency(series) {
@@ -75,9 +99,11 @@ function optionOfLatency(series) {
 
 function optionOfLearning(series) {
   const curve = series.curve.filter(([, precision]) => precision !== null);
+  const empty = { text: "too few labels yet", left: "center", top: "middle", textStyle: { color: color("quiet"), fontSize: 13, fontWeight: "normal" } };
   return {
-    ...axes({ type: "value", min: 0 }, { max: 1 }),
+    ...axes({ type: "value", min: 0, minInterval: 1 }, { max: 1 }),
     legend: { show: false },
+    title: curve.length ? undefined : empty,
     series: [{ type: "line", data: curve, showSymbol: curve.length < 3, lineStyle: { color: color("accent") }, itemStyle: { color: color("accent") } }],
   };
 }
@@ -96,10 +122,10 @@ function draw(series) {
   drawOne("rates", optionOfRates(series),
     `Decisions in the last whole second: ${series.allow[before]} allowed, ${series.review[before]} held, ${series.block[before]} blocked`);
   drawOne("latency", optionOfLatency(series),
-    `Latency from request to decision: median ${last(series.p50) ?? "unknown"} ms, p95 ${last(series.p95) ?? "unknown"} ms`);
+    `Decision, from request to reply: median ${last(series.p50) ?? "unknown"} ms, p95 ${last(series.p95) ?? "unknown"} ms`);
   const point = series.curve.at(-1);
   drawOne("learning", optionOfLearning(series),
-    point ? `Average precision ${point[1] ?? "unknown"} after ${point[0]} labels` : "Nothing learned yet");
+    point ? `Average precision ${point[1] ?? "unknown, too few labels"} after ${point[0]} labels` : "Nothing learned yet");
 }
 
 draw(latest);

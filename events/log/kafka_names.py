@@ -16,7 +16,9 @@ class TopicNames:
     prefix: str = ""
 
     def on_cluster(self, topic: str) -> str:
+        """The name on the cluster of a declared topic."""
         return f"{self.prefix}.{topic}" if self.prefix else topic
 
     def declared(self, name: str) -> str:
+        """The declared topic of a name on the cluster."""
         return name.removeprefix(f"{self.prefix}.") if self.prefix else name

@@ -35,7 +35,9 @@ class Sender(Protocol):
         """The records' positions; raises `LogUnavailableError` at `deadline` (monotonic seconds)."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give the connections back; what is not acknowledged by then is given up."""
+        ...
 
 
 class ConfluentSender:

@@ -41,6 +41,7 @@ class Record(msgspec.Struct, frozen=True):
 
     @property
     def position(self) -> Position:
+        """Where the record stands."""
         return Position(self.topic, self.partition, self.offset)
 
 
@@ -55,7 +56,9 @@ class Reader(Protocol):
         """
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give back what the reader holds; it reads no more."""
+        ...
 
 
 class Log(Protocol):
@@ -88,4 +91,6 @@ class Log(Protocol):
         """In words, what an acknowledgement of `append` survives, and a warning where it is weak."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give back what the log holds, after the appends under way; its readers are closed apart."""
+        ...

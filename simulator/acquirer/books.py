@@ -106,6 +106,7 @@ class Books:
         return renewed
 
     def put_account(self, account: Account) -> None:
+        """Write an account, new or changed."""
         self._database.execute("REPLACE INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?)", _account_row(account))
 
     def history(self, fingerprint: str, at: datetime) -> History:
@@ -120,6 +121,7 @@ class Books:
         return History(held_minor, hour, day, declines, self._usual_minor(fingerprint))
 
     def find(self, key: Key) -> Authorization | None:
+        """The authorization under this key; None where there is none."""
         row = self._database.execute(
             "SELECT * FROM authorizations"
             " WHERE acquirer = ? AND reference = ? AND stan = ? AND transmitted_at = ?",
@@ -128,6 +130,7 @@ class Books:
         return None if row is None else _authorization(row)
 
     def put(self, authorization: Authorization) -> None:
+        """Write an authorization, new or changed."""
         one = authorization
         self._database.execute(
             "REPLACE INTO authorizations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -168,6 +171,7 @@ class Books:
         ]
 
     def close(self) -> None:
+        """Close the database."""
         self._database.close()
 
     def _count(self, fingerprint: str, which: str, at: datetime, span: timedelta) -> int:

@@ -53,6 +53,7 @@ SPECIFICATION = _specification()
 
 
 def encode(fields: Fields) -> bytes:
+    """The bytes of a message, as the other side expects them."""
     return bytes(iso8583.encode(dict(fields), SPECIFICATION)[0])
 
 

@@ -45,10 +45,12 @@ class Broker:
 
     @property
     def bootstrap(self) -> str:
+        """Where clients connect, `HOST:PORT`."""
         return f"127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int | None:
+        """The process, while it runs."""
         return self._process.pid if self._process else None
 
     def start(self) -> None:

@@ -33,6 +33,7 @@ class Ended:
 
     @property
     def money_moved(self) -> bool:
+        """Whether the money is taken, or held to be taken."""
         return self.status in ("succeeded", "requires_capture")
 
 

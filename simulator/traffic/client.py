@@ -83,9 +83,11 @@ class Client:
         return datetime.fromtimestamp(max(found), UTC) if found else None
 
     async def capture(self, step: Purchase, payment: str) -> Answer:
+        """Take the money that a purchase authorized."""
         return await self._post(f"/v1/payment_intents/{payment}/capture", {}, step.merchant, step.at)
 
     async def sign_in(self, step: SignIn) -> Answer:
+        """Report a shopper's sign-in, or one that failed."""
         body = {
             "type": "sign_in" if step.succeeded else "sign_in_failed",
             "customer": step.customer,
@@ -96,12 +98,14 @@ class Client:
         return await self._post("/v1/account_events", body, step.merchant, step.at)
 
     async def report(self, step: Report) -> Answer:
+        """Report what a payment turned out to be."""
         body: dict[str, Any] = {"payment_intent": step.payment, "kind": step.kind, "source": step.source}
         if step.fraud is not None:
             body["fraud"] = step.fraud
         return await self._post("/v1/labels", body, step.merchant, step.at)
 
     async def close_review(self, step: Verdict) -> Answer:
+        """Approve or reject a payment held for review."""
         verb = "approve" if step.approve else "reject"
         return await self._post(f"/v1/reviews/{step.review}/{verb}", {}, step.merchant, step.at)
 

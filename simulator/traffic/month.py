@@ -24,6 +24,7 @@ class Month:
 
     @property
     def purchases(self) -> int:
+        """How many of the steps are purchases."""
         return sum(isinstance(step, Purchase) for step in self.steps)
 
 

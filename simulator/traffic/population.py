@@ -94,6 +94,7 @@ class Person:
 
     @property
     def email(self) -> str:
+        """The address at which this shopper signs in."""
         return f"{self.name}@example.com"
 
 

@@ -44,6 +44,7 @@ class Purchase:
 
     @property
     def currency(self) -> str:
+        """What the merchant sells in."""
         return MERCHANTS[self.merchant].currency
 
 
