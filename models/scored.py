@@ -3,8 +3,9 @@
 Learning never recomputes a feature: it learns from the row that was scored.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from itertools import takewhile
+from typing import NamedTuple, Protocol, TypeVar
 from zlib import crc32
 
 import msgspec
@@ -16,6 +17,8 @@ from models.features import Row
 from models.labels import Standing
 from models.slots import NUMERIC, Matrix
 from models.windows import DAY_US
+
+T = TypeVar("T")
 
 
 class Scored(NamedTuple):
@@ -66,7 +69,18 @@ class ScoredStore(Protocol):
         ...
 
     def silent(self, until_us: int, limit: int) -> list[tuple[str, int]]:
-        """(payment, time) of payments up to that time without a label in force, oldest first."""
+        """(payment, time) of captured payments up to that time without a label or a report, oldest first.
+
+        A payment whose money never moved says nothing by being silent.
+        """
+        ...
+
+    def note_captured(self, payments: Iterable[tuple[str, int]]) -> None:
+        """(payment, time): their money moved, be they scored before or after."""
+        ...
+
+    def note_reported(self, payment_ids: Iterable[str]) -> None:
+        """Labels of these scored payments have come or are on their way: they are silent no more."""
         ...
 
 
@@ -79,6 +93,7 @@ class _Entry(msgspec.Struct, array_like=True, gc=False):
     occurred_at_us: int
     row: bytes
     standing: Standing | None = None
+    reported: bool = False
 
 
 _encode_row = msgspec.msgpack.Encoder().encode
@@ -94,14 +109,17 @@ class MemoryStore:
     def __init__(self, keep_days: float | None = None) -> None:
         self._entries: dict[str, _Entry] = {}
         self._history: dict[str, tuple[Standing, bytes]] = {}
+        self._captured: dict[str, int] = {}
         self._keep_us = None if keep_days is None else int(keep_days * DAY_US)
 
     def remember(self, scored: Sequence[Scored]) -> None:
         """Keep rows."""
         for payment_id, occurred_at_us, row in scored:
-            entry = self._entries.get(payment_id)
-            standing = None if entry is None else entry.standing
-            self._entries[payment_id] = _Entry(occurred_at_us, _encode_row(row), standing)
+            fresh = _Entry(occurred_at_us, _encode_row(row))
+            before = self._entries.get(payment_id)
+            if before is not None:
+                fresh.standing, fresh.reported = before.standing, before.reported
+            self._entries[payment_id] = fresh
         if self._keep_us is not None and scored:
             self._forget(scored[-1].occurred_at_us - self._keep_us)
 
@@ -135,19 +153,34 @@ class MemoryStore:
         return np.frombuffer(packed).reshape(len(chosen), len(NUMERIC)), frauds
 
     def silent(self, until_us: int, limit: int) -> list[tuple[str, int]]:
-        """Payments without a label in force."""
+        """Captured payments without a label or a report."""
         waiting = sorted(
             (entry.occurred_at_us, payment_id)
             for payment_id, entry in self._entries.items()
-            if entry.standing is None and entry.occurred_at_us <= until_us
+            if entry.standing is None and not entry.reported and payment_id in self._captured
+            if entry.occurred_at_us <= until_us
         )
         return [(payment_id, occurred_at_us) for occurred_at_us, payment_id in waiting[:limit]]
 
+    def note_captured(self, payments: Iterable[tuple[str, int]]) -> None:
+        """Their money moved."""
+        for payment_id, occurred_at_us in payments:
+            self._captured.setdefault(payment_id, occurred_at_us)
+
+    def note_reported(self, payment_ids: Iterable[str]) -> None:
+        """Labels of these payments have come or are on their way."""
+        for payment_id in payment_ids:
+            entry = self._entries.get(payment_id)
+            if entry is not None:
+                entry.reported = True
+
     def _forget(self, before_us: int) -> None:
-        old = []
-        for payment_id, entry in self._entries.items():
-            if entry.occurred_at_us >= before_us:
-                break
-            old.append(payment_id)
-        for payment_id in old:
+        for payment_id in _older(self._entries, before_us, lambda entry: entry.occurred_at_us):
             del self._entries[payment_id]
+        for payment_id in _older(self._captured, before_us, lambda occurred_at_us: occurred_at_us):
+            del self._captured[payment_id]
+
+
+def _older(kept: dict[str, T], before_us: int, time_of: Callable[[T], int]) -> list[str]:
+    """The first payments up to one that is not so old: they were put there in about their order."""
+    return [payment_id for payment_id, _ in takewhile(lambda one: time_of(one[1]) < before_us, kept.items())]

@@ -84,7 +84,7 @@ class LearningStep:
     def _note_label(self, label: Label) -> None:
         self._reach(label.arrived_at_us)
         if label.fraud is not None:
-            self._store.note_told([label.payment_id])
+            self._store.note_reported([label.payment_id])
         self._publish_models(self._learner.note_label(label))
 
     def _reach(self, at_us: int) -> None:
@@ -95,7 +95,7 @@ class LearningStep:
             return
         self._looked_us = self._now_us
         labels = self._learner.matured(self._now_us)
-        self._store.note_told(label.payment_id for label in labels)
+        self._store.note_reported(label.payment_id for label in labels)
         self._publish([_reported(label) for label in labels])
 
     def _publish_models(self, snapshots: Iterable[ModelSnapshot]) -> None:

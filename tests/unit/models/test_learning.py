@@ -155,6 +155,7 @@ def test_a_label_with_a_time_before_the_last_cut_is_learned_with_the_next() -> N
 
 def test_payments_that_nobody_reported_mature_after_the_horizon() -> None:
     learner = learner_of(3, horizon_days=1.0)
+    learner.store.note_captured([(f"pi_{n}", START_US + n * HOUR_US) for n in range(3)])
     learner.note_label(label(1, True, START_US + 2 * HOUR_US))
     learner.cut(START_US + 3 * HOUR_US)
     matured = learner.matured(START_US + DAY_US + 2 * HOUR_US)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.errors import StateCorruptError, StateFormatError, StateMismatchError
+from pipelines.errors import StateMismatchError
 from pipelines.state_store import UNDO_VERSIONS, StateStore
 
 
@@ -66,37 +66,6 @@ def test_what_is_kept_for_rewinding_is_bounded_and_older_versions_are_refused(tm
     assert kept == UNDO_VERSIONS
     store.rewind(50)
     assert dict(store.rows())["always"] == b"50"
-
-
-def test_a_state_of_another_format_is_refused_with_both_numbers(tmp_path: Path) -> None:
-    path = tmp_path / "state.sqlite"
-    filled(path, 1).close()
-    with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE about SET value = 99 WHERE name = 'format'")
-    connection.close()
-
-    with pytest.raises(StateFormatError, match="has format 99, this build reads 1"):
-        StateStore(path)
-
-
-@pytest.mark.parametrize("place", [0, 4096, 8192])
-def test_a_damaged_file_is_refused_by_name(tmp_path: Path, place: int) -> None:
-    path = tmp_path / "state.sqlite"
-    filled(path, 60).close()
-    content = bytearray(path.read_bytes())
-    content[place : place + 2000] = b"\xff" * 2000
-    path.write_bytes(content)
-
-    with pytest.raises(StateCorruptError, match=r"state\.sqlite is damaged"):
-        StateStore(path)
-
-
-def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "state.sqlite"
-    path.write_bytes(b"not a database at all" * 100)
-
-    with pytest.raises(StateCorruptError):
-        StateStore(path)
 
 
 rows = st.dictionaries(st.sampled_from("abcde"), st.one_of(st.none(), st.binary(max_size=3)), max_size=5)

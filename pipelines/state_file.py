@@ -1,0 +1,106 @@
+"""A flow's own SQLite file: made or opened, checked, synced with every commit, its damage named.
+
+Used by one thread of one process.
+"""
+
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import StateCorruptError, StateFormatError
+
+ABOUT = "CREATE TABLE about (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+
+Parameters = Sequence[Any]
+
+
+class StateFile:
+    """Statements on the file; what SQLite says of a damaged one becomes `StateCorruptError`.
+
+    Other trouble of SQLite's (a full disk, a lock) comes through as it is: the flow stops, and starts again.
+    """
+
+    def __init__(self, path: Path, *, schema: str, format: int, otherwise: str) -> None:
+        """`schema` makes the tables of a new file; `otherwise` says what happens once the file is deleted.
+
+        Raises `StateFormatError` and `StateCorruptError`.
+        """
+        self.path = path
+        self.ways_out = f"Restore the whole folder {path.parent} from one backup, or delete it: {otherwise}"
+        self._tables = {"about", *re.findall(r"CREATE TABLE (\w+)", schema)}
+        with self.reported():
+            fresh = not path.exists() or path.stat().st_size == 0
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            if fresh:
+                self._connection.executescript(f"BEGIN; {ABOUT} {schema}")
+                self._connection.execute("INSERT INTO about VALUES ('format', ?)", (format,))
+                self._connection.execute("COMMIT")
+            self._check(format)
+
+    def rows(self, statement: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
+        """Every row that a statement gives."""
+        with self.reported():
+            return self._connection.execute(statement, parameters).fetchall()
+
+    def iterate(self, statement: str) -> Iterator[Any]:
+        """The rows one by one, for those who do not want all of them at once."""
+        with self.reported():
+            yield from self._connection.execute(statement)
+
+    def change(self, statement: str, parameters: Parameters = ()) -> None:
+        """One statement of the open transaction, which begins with the first."""
+        with self.reported():
+            self._begin()
+            self._connection.execute(statement, parameters)
+
+    def change_many(self, statement: str, parameters: Iterable[Parameters]) -> None:
+        """The same statement for each of the parameters."""
+        with self.reported():
+            self._begin()
+            self._connection.executemany(statement, parameters)
+
+    def commit(self) -> None:
+        """Make the open transaction durable."""
+        with self.reported():
+            self._begin()
+            self._connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """What was not committed is gone."""
+        self._connection.close()
+
+    @contextmanager
+    def reported(self) -> Iterator[None]:
+        """Turn what SQLite says of a damaged file into the folder's own error."""
+        try:
+            yield
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            raise StateCorruptError(f"{self.path} is damaged ({error}). {self.ways_out}") from error
+
+    def _begin(self) -> None:
+        if not self._connection.in_transaction:
+            self._connection.execute("BEGIN IMMEDIATE")
+
+    def _check(self, format: int) -> None:
+        present = {row[0] for row in self._connection.execute("SELECT name FROM sqlite_master")}
+        if not self._tables <= present:
+            raise StateCorruptError(
+                f"{self.path} is a database, but not the one that this flow keeps there. {self.ways_out}"
+            )
+        found = self._connection.execute("SELECT value FROM about WHERE name = 'format'").fetchone()
+        if found is None or found[0] != format:
+            raise StateFormatError(
+                f"{self.path} has format {found[0] if found else 'unknown'}, this build reads {format}. "
+                f"Run the build that wrote it. {self.ways_out}"
+            )
+        verdict = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict)
