@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -51,6 +52,13 @@ def functions(path: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
+
+
+def imported(path: Path) -> set[str]:
+    """The modules from which a file imports, without the names that it takes from them."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return plain | {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
 
 
 def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
@@ -185,3 +193,17 @@ def test_every_module_is_imported_or_run_by_something() -> None:
             unused.append(dotted)
 
     assert unused == []
+
+
+@pytest.mark.parametrize("folder", ["models", "simulator"])
+def test_every_module_of_events_that_a_closed_folder_does_not_use_is_forbidden_to_it(folder: str) -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (forbidden,) = (
+        set(contract["forbidden_modules"])
+        for contract in contracts
+        if contract.get("source_modules") == [folder]
+    )
+    modules = {f"events.{path.stem}" for path in (ROOT / "events").glob("[a-z]*.py")} | {"events.log"}
+    used = {module for path in python_files(folder) for module in imported(path)} & modules
+
+    assert modules - forbidden == used | {"events.errors"}
