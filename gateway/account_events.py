@@ -22,7 +22,7 @@ from gateway.store.writer import Store
 declare({"gateway.account_event.kept": "a sign-in is durable in the outbox, its caller has not heard"})
 
 PAST_MAX = timedelta(days=30)
-"""How late a sign-in may be told: the longest window that counts them."""
+"""How late a sign-in may be reported: the longest window that counts them."""
 
 
 class SignIn(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +59,7 @@ class AccountEvents:
         at = body.occurred_at or now
         if not now - PAST_MAX <= at <= now + FUTURE_MAX:
             raise InvalidRequestError(
-                "A sign-in is told within thirty days of it, and not before it.",
+                "A sign-in is reported within thirty days of it, and not before it.",
                 code="time_out_of_range",
                 param="occurred_at",
             )

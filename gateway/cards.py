@@ -5,14 +5,12 @@ from: for every other number funding stays `unknown` and the country None, never
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 from stdnum import luhn
 from stdnum.exceptions import ValidationError
 
+from events.vocabulary import Funding
 from gateway.processor_port import TestRisk
-
-Funding = Literal["credit", "debit", "prepaid", "unknown"]
 
 NUMBER_DIGITS_MIN, NUMBER_DIGITS_MAX = 12, 19
 """ISO/IEC 7812."""

@@ -78,7 +78,7 @@ def erase_person(
     keys: Keys = None,
     live: Live = False,
 ) -> None:
-    """Forget a person: delete keys and mappings; log, lake and engine forget at once."""
+    """Forget a person: delete keys and mappings, so that nothing in log or engine leads to them."""
     if (customer is None) == (payment is None):
         raise typer.BadParameter("give --customer or --payment")
 
@@ -93,11 +93,11 @@ def _run(home: Path, keys: Path | None, work: Callable[[Any], Iterable[Any]]) ->
     """Do it and print what comes of it; a refusal is one line and exit status 1."""
     import msgspec
 
+    from gateway.backoffice import Backoffice
     from gateway.errors import GatewayError
-    from gateway.office import Office
 
     try:
-        for answer in work(Office(home, keys or home.with_name(home.name + "-keys"))):
+        for answer in work(Backoffice(home, keys or home.with_name(home.name + "-keys"))):
             typer.echo(msgspec.json.encode(answer).decode())
     except GatewayError as error:
         typer.echo(error.message, err=True)

@@ -61,7 +61,7 @@ class Debts:
     async def _paid(self, attempt: Attempt) -> bool:
         try:
             crash_point("gateway.debt.owed")
-            answer = await self._told(attempt)
+            answer = await self._ask(attempt)
             crash_point("gateway.debt.told")
             if not _settles(attempt, answer):
                 # Only an operator can help: the two sides disagree on what was authorized.
@@ -74,7 +74,7 @@ class Debts:
         self._relay.nudge()
         return True
 
-    async def _told(self, attempt: Attempt) -> ProcessorAnswer:
+    async def _ask(self, attempt: Attempt) -> ProcessorAnswer:
         at = moment(attempt.ended_us or attempt.moment_us)
         if attempt.phase == "voiding":
             return await self._processor.reverse(attempt.id, ReversalRequest(occurred_at=at))

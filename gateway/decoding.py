@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from gateway.errors import InvalidRequestError, UnsupportedMediaError
+from gateway.expected import members_expected, value_expected
 from gateway.forms import parse_form
 
 JSON = "application/json"
@@ -16,7 +17,7 @@ FORM = "application/x-www-form-urlencoded"
 
 T = TypeVar("T")
 
-_PLACE = re.compile(r" - at `(?:key in )?\$(.*)`$")
+_PLACE = re.compile(r" - at (?:`key` in )?`\$(.*)`$")
 _FIELD = re.compile(r"missing required field `(\w+)`")
 
 
@@ -50,7 +51,7 @@ def decode_json(body: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
-        raise _explained(str(error)) from None
+        raise _explained(str(error), kind) from None
     except (ValueError, RecursionError):
         raise _no_json() from None
 
@@ -60,7 +61,7 @@ def convert(tree: Any, struct: type[T], *, strict: bool = True) -> T:
     try:
         return msgspec.convert(tree, struct, strict=strict)
     except msgspec.ValidationError as error:
-        raise _explained(str(error)) from None
+        raise _explained(str(error), struct) from None
     except (ValueError, RecursionError):
         raise InvalidRequestError("A value is not as documented.", code="parameter_invalid") from None
 
@@ -69,20 +70,18 @@ def _no_json() -> InvalidRequestError:
     return InvalidRequestError("The body is not valid JSON in UTF-8.", code="json_malformed")
 
 
-def _explained(text: str) -> InvalidRequestError:
+def _explained(text: str, kind: Any) -> InvalidRequestError:
     """A decoder's complaint as an error that names the member and quotes nothing of the request."""
-    place = _PLACE.search(text)
-    param = _bracketed(place[1]) if place else ""
+    found = _PLACE.search(text)
+    place = found[1] if found else ""
+    param = _bracketed(place)
     if missing := _FIELD.search(text):
         param = f"{param}[{missing[1]}]" if param else missing[1]
         return InvalidRequestError("A required member is missing.", code="parameter_missing", param=param)
     if "unknown field" in text:
-        message = "There is a member that is not documented."
+        message = f"There is a member that is not documented. {members_expected(kind, place)}"
         return InvalidRequestError(message, code="parameter_unknown", param=param or None)
-    if text.startswith("Expected"):
-        message = text.partition(" - at")[0] + "."
-    else:
-        message = "This value is not one of those documented."
+    message = value_expected(kind, place, text)
     return InvalidRequestError(message, code="parameter_invalid", param=param or None)
 
 

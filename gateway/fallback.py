@@ -7,7 +7,8 @@ looks odd, because a hold can be lifted and a capture can't be undone here.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from events.types import CardFacts, Outcome, RiskContext
+from events.types import CardFacts, RiskContext
+from events.vocabulary import Outcome
 
 
 class FallbackRule(NamedTuple):

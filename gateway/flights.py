@@ -13,14 +13,14 @@ from events.clock import Clock
 from events.crash import crash_point, declare
 from events.moments import moment
 from events.types import DecisionMade
+from gateway.attempt_ends import AttemptEnds
 from gateway.auth import Merchant
 from gateway.errors import ProcessorUnavailableError
 from gateway.fallback import fallback
 from gateway.intents import Attempt, Intent
-from gateway.outcomes import Verdict, fallen_back, judged
+from gateway.outcomes import RiskVerdict, fallen_back, judged
 from gateway.processor_port import AuthorizationRequest, Processor, ProcessorAnswer, ReversalRequest
 from gateway.scheduling import RETRY_SECONDS, RETRY_SECONDS_MAX, Scheduling, persistently
-from gateway.settlement import Settlement
 
 declare(
     {
@@ -64,13 +64,13 @@ class Flights:
     def __init__(
         self,
         *,
-        settlement: Settlement,
+        ends: AttemptEnds,
         processor: Processor,
         scheduling: Scheduling,
         clock: Clock,
         deadline_seconds: float,
     ) -> None:
-        self._settlement = settlement
+        self._ends = ends
         self._processor = processor
         self._scheduling = scheduling
         self._clock = clock
@@ -94,14 +94,14 @@ class Flights:
 
     async def _fly(self, flight: Flight) -> None:
         try:
-            verdict = await self._settled(flight)
+            verdict = await self._ended(flight)
             if not verdict.assessed and flight.decision.done():
                 late = flight.decision.result()
-                await persistently(self._scheduling, lambda: self._settlement.act_late(late))
+                await persistently(self._scheduling, lambda: self._ends.act_late(late))
         finally:
             flight.ended.set()
 
-    async def _settled(self, flight: Flight) -> Verdict:
+    async def _ended(self, flight: Flight) -> RiskVerdict:
         attempt = flight.attempt
         try:
             verdict = await self._verdict(flight)
@@ -111,8 +111,8 @@ class Flights:
             else:
                 answer = await self._authorization(flight)
             crash_point("gateway.flight.answered")
-            settle = self._settlement.settle
-            intent = await persistently(self._scheduling, lambda: settle(attempt, verdict, answer))
+            end = self._ends.end
+            intent = await persistently(self._scheduling, lambda: end(attempt, verdict, answer))
             crash_point("gateway.flight.settled")
             flight.settled.set_result(intent)
         finally:
@@ -121,7 +121,7 @@ class Flights:
                 flight.settled.cancel()
         return verdict
 
-    async def _verdict(self, flight: Flight) -> Verdict:
+    async def _verdict(self, flight: Flight) -> RiskVerdict:
         attempt = flight.attempt
         seconds = RECOVERY_DEADLINE_SECONDS if flight.recovered else self._deadline_seconds
         await asyncio.wait({flight.decision}, timeout=seconds)

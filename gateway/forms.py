@@ -50,7 +50,7 @@ def _put(tree: dict[str, Any], path: list[str], value: str) -> None:
         if not isinstance(tree, dict):
             raise _malformed()
     if path[-1] in tree:
-        raise _malformed()
+        raise _malformed("A member stands twice in the form.")
     tree[path[-1]] = value
 
 
@@ -64,5 +64,5 @@ def _with_lists(branch: Any) -> Any:
     return members
 
 
-def _malformed() -> InvalidRequestError:
-    return InvalidRequestError("The form is malformed.", code="form_malformed")
+def _malformed(message: str = "The form is malformed.") -> InvalidRequestError:
+    return InvalidRequestError(message, code="form_malformed")

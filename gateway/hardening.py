@@ -1,7 +1,7 @@
 """What both gateway processes do so that their memory ends up in no file.
 
-The processor's holds card numbers; the API's holds a number that a caller sent it against all advice, until
-the interpreter happens to use that memory again.
+The processor's holds card numbers; the API's may hold one that a caller sent there by mistake, until the
+interpreter happens to use that memory again.
 
 Linux only: elsewhere the core limit alone is set.
 """

@@ -1,7 +1,6 @@
 """A payment intent and what may become of it: pure functions, every legal step in one table.
 
 Step \\ from            requires_payment_method  requires_confirmation  processing  requires_capture
-attach                 requires_confirmation    requires_confirmation
 confirm                processing               processing
 block, decline                                                         requires_payment_method
 hold                                                                   requires_capture
@@ -29,14 +28,10 @@ Status = Literal[
     "succeeded",
     "canceled",
 ]
-Step = Literal["attach", "confirm", "block", "decline", "hold", "succeed", "capture", "cancel"]
+Step = Literal["confirm", "block", "decline", "hold", "succeed", "capture", "cancel"]
 CaptureMethod = Literal["automatic", "manual"]
 
 LEGAL: Mapping[Step, Mapping[Status, Status]] = {
-    "attach": {
-        "requires_payment_method": "requires_confirmation",
-        "requires_confirmation": "requires_confirmation",
-    },
     "confirm": {"requires_payment_method": "processing", "requires_confirmation": "processing"},
     "block": {"processing": "requires_payment_method"},
     "decline": {"processing": "requires_payment_method"},
@@ -59,7 +54,7 @@ gateway drives them on until it is done, across restarts."""
 UNFINISHED: tuple[Phase, ...] = ("assessing", "capturing", "voiding")
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class PaymentOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """How risk and network answered, in Stripe's words."""
 
     type: Literal["authorized", "manual_review", "issuer_declined", "blocked", "invalid"]
@@ -99,7 +94,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     customer: str | None = None
     metadata: dict[str, str] = {}
     sealed_context: bytes | None = None
-    outcome: Outcome | None = None
+    outcome: PaymentOutcome | None = None
     last_error: PaymentError | None = None
     review_id: str | None = None
     cancellation_reason: str | None = None
@@ -148,10 +143,6 @@ def stepped(intent: Intent, step: Step) -> Intent:
     return msgspec.structs.replace(intent, status=after)
 
 
-def attached(intent: Intent, token: str) -> Intent:
-    return msgspec.structs.replace(stepped(intent, "attach"), token=token)
-
-
 def confirmed(intent: Intent) -> Intent:
     """A new attempt begins: what the last one left is gone."""
     return msgspec.structs.replace(
@@ -164,13 +155,13 @@ def confirmed(intent: Intent) -> Intent:
 
 
 def refused(
-    intent: Intent, step: Literal["block", "decline"], outcome: Outcome, error: PaymentError
+    intent: Intent, step: Literal["block", "decline"], outcome: PaymentOutcome, error: PaymentError
 ) -> Intent:
     """Blocked by Weir or declined by the issuer: another payment method may be tried."""
     return msgspec.structs.replace(stepped(intent, step), token=None, outcome=outcome, last_error=error)
 
 
-def held(intent: Intent, outcome: Outcome, review_id: str | None) -> Intent:
+def held(intent: Intent, outcome: PaymentOutcome, review_id: str | None) -> Intent:
     """Authorized; the capture waits for the merchant, or for a review."""
     return msgspec.structs.replace(
         stepped(intent, "hold"),
@@ -180,7 +171,7 @@ def held(intent: Intent, outcome: Outcome, review_id: str | None) -> Intent:
     )
 
 
-def succeeded(intent: Intent, outcome: Outcome) -> Intent:
+def succeeded(intent: Intent, outcome: PaymentOutcome) -> Intent:
     """Authorized under automatic capture: the whole amount is taken."""
     return msgspec.structs.replace(
         stepped(intent, "succeed"), outcome=outcome, amount_received_minor=intent.amount_minor
@@ -201,6 +192,7 @@ def captured(intent: Intent, amount_minor: int | None) -> Intent:
 
 
 def canceled(intent: Intent, reason: str | None, at_us: int) -> Intent:
+    """Given up before the end, by whoever; what was authorized is released."""
     after = stepped(intent, "cancel")
     return msgspec.structs.replace(
         after, cancellation_reason=reason, canceled_us=at_us, amount_capturable_minor=0

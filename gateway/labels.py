@@ -7,7 +7,8 @@ from sqlalchemy import Connection, insert, select
 
 from events.crash import crash_point, declare
 from events.moments import microseconds, moment
-from events.types import LabelKind, LabelReported
+from events.types import LabelReported
+from events.vocabulary import LabelKind
 from gateway.auth import Caller, Keys
 from gateway.errors import InvalidRequestError
 from gateway.facts import Facts

@@ -34,8 +34,8 @@ declare(
 BATCH_MAX = 512
 POLL_SECONDS = 0.5
 """How often the relay looks unasked: other programs (`weir api-keys`, …) put rows in and can't nudge."""
-RETRY_SECONDS = 0.5
-
+RELAY_RETRY_SECONDS = 0.5
+"""Between two tries to send or to forget while the log or the store is away."""
 
 GATHER_SECONDS = 0.05
 """How long sent rows wait to be deleted together: a crash meanwhile sends them again."""
@@ -81,7 +81,7 @@ class Relay:
                 await self.drain()
             except (LogUnavailableError, UnavailableError) as error:
                 self._logger.warning("events wait in the outbox", error=type(error).__name__)
-                await self._scheduling.sleep(RETRY_SECONDS)
+                await self._scheduling.sleep(RELAY_RETRY_SECONDS)
                 continue
             await self._nudge_or_poll()
 
@@ -118,7 +118,7 @@ class Relay:
             try:
                 await self._store.write(partial(_delete, numbers))
             except UnavailableError:
-                await self._scheduling.sleep(RETRY_SECONDS)
+                await self._scheduling.sleep(RELAY_RETRY_SECONDS)
                 continue
             crash_point("gateway.outbox.after_forget")
             del self._forgetting[: len(numbers)]

@@ -1,16 +1,15 @@
-"""From a decision and the network's answer to what merchant and payer are told: pure."""
+"""From a decision and the network's answer to what merchant and payer may read: pure."""
 
 from typing import Literal, NamedTuple
 
 from events.types import DecisionMade
-from events.types import Outcome as RiskOutcome
+from events.vocabulary import Outcome as RiskOutcome
 from gateway.fallback import FallbackDecision
-from gateway.intents import Outcome, PaymentError
+from gateway.intents import PaymentError, PaymentOutcome
 from gateway.processor_port import TestRisk
+from models.costs import ELEVATED_SCORE, HIGHEST_SCORE
 
 RiskLevel = Literal["normal", "elevated", "highest", "not_assessed"]
-ELEVATED_FROM = 65
-HIGHEST_FROM = 75
 
 SHOWN_AS_GENERIC = frozenset({"fraudulent", "lost_card", "stolen_card"})
 """What a payer is not told: a thief would learn that the card is reported."""
@@ -35,7 +34,7 @@ _TEST_OUTCOMES: dict[TestRisk, tuple[RiskOutcome, RiskLevel, int]] = {
 }
 
 
-class Verdict(NamedTuple):
+class RiskVerdict(NamedTuple):
     """The decision in force for an attempt, whoever made it."""
 
     outcome: RiskOutcome
@@ -47,7 +46,7 @@ class Verdict(NamedTuple):
     decision_id: str | None
 
 
-def judged(decision: DecisionMade, test_risk: TestRisk | None) -> Verdict:
+def judged(decision: DecisionMade, test_risk: TestRisk | None) -> RiskVerdict:
     """The engine's decision; a documented test card has its own outcome, whatever the engine says."""
     outcome, level, score = decision.outcome, risk_level(decision.risk_score), decision.risk_score
     reason: str | None = None
@@ -56,26 +55,26 @@ def judged(decision: DecisionMade, test_risk: TestRisk | None) -> Verdict:
     if outcome != "allow":
         by_rule = bool(decision.rules) and test_risk is None
         reason = "rule" if by_rule else "highest_risk_level" if outcome == "block" else "elevated_risk_level"
-    told = decision.reasons[0].text if decision.reasons else "Nothing unusual."
-    return Verdict(outcome, level, score, reason, told, True, decision.id)
+    message = decision.reasons[0].text if decision.reasons else "Nothing unusual."
+    return RiskVerdict(outcome, level, score, reason, message, True, decision.id)
 
 
-def fallen_back(decision: FallbackDecision, test_risk: TestRisk | None) -> Verdict:
+def fallen_back(decision: FallbackDecision, test_risk: TestRisk | None) -> RiskVerdict:
     """The fallback's decision, marked as not assessed."""
     outcome = _TEST_OUTCOMES[test_risk][0] if test_risk else decision.outcome
-    told = "; ".join(("The risk decision came too late", *decision.reasons)) + "."
+    message = "; ".join(("The risk decision came too late", *decision.reasons)) + "."
     reason = None if outcome == "allow" else "rule"
-    return Verdict(outcome, "not_assessed", None, reason, told, False, None)
+    return RiskVerdict(outcome, "not_assessed", None, reason, message, False, None)
 
 
 def risk_level(score: int) -> RiskLevel:
-    if score >= HIGHEST_FROM:
+    if score >= HIGHEST_SCORE:
         return "highest"
-    return "elevated" if score >= ELEVATED_FROM else "normal"
+    return "elevated" if score >= ELEVATED_SCORE else "normal"
 
 
-def blocked_outcome(verdict: Verdict, *, after_approval: bool = False) -> Outcome:
-    return Outcome(
+def blocked_outcome(verdict: RiskVerdict, *, after_approval: bool = False) -> PaymentOutcome:
+    return PaymentOutcome(
         type="blocked",
         network_status="reversed_after_approval" if after_approval else "not_sent_to_network",
         reason=verdict.reason,
@@ -85,8 +84,8 @@ def blocked_outcome(verdict: Verdict, *, after_approval: bool = False) -> Outcom
     )
 
 
-def authorized_outcome(verdict: Verdict) -> Outcome:
-    return Outcome(
+def authorized_outcome(verdict: RiskVerdict) -> PaymentOutcome:
+    return PaymentOutcome(
         type="manual_review" if verdict.outcome == "review" else "authorized",
         network_status="approved_by_network",
         reason=verdict.reason,
@@ -96,9 +95,9 @@ def authorized_outcome(verdict: Verdict) -> Outcome:
     )
 
 
-def declined_outcome(verdict: Verdict, decline_code: str, *, reversed_: bool = False) -> Outcome:
+def declined_outcome(verdict: RiskVerdict, decline_code: str, *, reversed_: bool = False) -> PaymentOutcome:
     """`seller_message` names the issuer's own word, which the payer is not told."""
-    return Outcome(
+    return PaymentOutcome(
         type="issuer_declined",
         network_status="reversed_after_approval" if reversed_ else "declined_by_network",
         reason=None,

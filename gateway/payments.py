@@ -1,7 +1,8 @@
 """The payment service: create, confirm, capture, cancel, retrieve and list payment intents.
 
-Three syncs lie on the path of a confirm: the intent with its outgoing events (here), the processor's attempt
-before the authorization leaves (there), and the final state before the answer (`gateway.settlement`).
+Four syncs lie on the path of a confirm: the intent with its outgoing events (here), the processor's attempt
+before the authorization leaves and its outcome before it is said (there), and the final state before the
+answer (`gateway.attempt_ends`).
 """
 
 import asyncio

@@ -21,6 +21,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from events.types import Mode
+from events.vocabulary import Funding
 
 AnswerStatus = Literal["approved", "declined", "captured", "reversed", "unknown"]
 """`unknown`: never heard of this attempt, or its end is still being found out: ask, or authorize, again."""
@@ -59,7 +60,7 @@ class ReversalRequest(msgspec.Struct, frozen=True, kw_only=True):
 class ProcessorAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Where an attempt stands.
 
-    `decline_code` is one of `domain.md`'s words (`insufficient_funds`, `lost_card`, …) or `processing_error`.
+    `decline_code` is one of `gateway.processor.declines` (`insufficient_funds`, …) or `processing_error`.
     `captured_minor` is what was captured so far. Nothing here holds card data.
     """
 
@@ -119,7 +120,7 @@ class TokenRegistration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     bin: str
     last4: str
     brand: str
-    funding: Literal["credit", "debit", "prepaid", "unknown"] = "unknown"
+    funding: Funding = "unknown"
     issuer_country: str | None = None
     exp_month: int
     exp_year: int

@@ -4,13 +4,13 @@ import structlog
 from sqlalchemy import Connection
 
 from events.types import DecisionMade
+from gateway.attempt_ends import AttemptEnds
 from gateway.auth import Merchant, load_merchant
 from gateway.debts import Debts
 from gateway.errors import GatewayError
 from gateway.flights import Flight, Flights
 from gateway.intents import Attempt, Intent
 from gateway.scheduling import Scheduling
-from gateway.settlement import Settlement
 from gateway.store.intent_rows import load_attempt, load_intent, unfinished_attempts
 from gateway.store.writer import Store
 
@@ -26,13 +26,13 @@ class Recovery:
         *,
         store: Store,
         flights: Flights,
-        settlement: Settlement,
+        ends: AttemptEnds,
         debts: Debts,
         scheduling: Scheduling,
     ) -> None:
         self._store = store
         self._flights = flights
-        self._settlement = settlement
+        self._ends = ends
         self._debts = debts
         self._scheduling = scheduling
         self._log = structlog.get_logger("gateway.recovery")
@@ -63,7 +63,7 @@ class Recovery:
                 self._log.warning("a decision names an unknown attempt", payment=decision.payment_id)
                 return
             if attempt.phase != "assessing":
-                await self._settlement.act_late(decision)
+                await self._ends.act_late(decision)
                 return
             flight = await self._resume(attempt)
         flight.offer(decision)

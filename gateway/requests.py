@@ -8,13 +8,25 @@ from msgspec import Meta
 
 from events.errors import MoneyError
 from events.money import AMOUNT_MINOR_MAX, exponent
+from events.vocabulary import ReportedKind
 from gateway.errors import InvalidRequestError
 
 Text = Annotated[str, Meta(min_length=1, max_length=255)]
-Country = Annotated[str, Meta(pattern="^[A-Za-z]{2}$")]
+Country = Annotated[str, Meta(pattern="^[A-Za-z]{2}$", description="a country in two letters (ISO 3166)")]
 AmountMinor = Annotated[int, Meta(gt=0, le=AMOUNT_MINOR_MAX)]
-Currency = Annotated[str, Meta(pattern="^[A-Za-z]{3}$")]
-Identifier = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_]{1,64}$")]
+Currency = Annotated[str, Meta(pattern="^[A-Za-z]{3}$", description="a currency in three letters (ISO 4217)")]
+Identifier = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_]{1,64}$",
+        description="an identifier as it was given to you: 1 to 64 letters, digits and underscores",
+    ),
+]
+IpAddress = Annotated[str, Meta(max_length=45)]
+Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$", description="an email address")]
+Source = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,64}$", description="1 to 64 letters, digits and any of _ . : -")
+]
 Moment = Annotated[datetime, Meta(tz=True)]
 MetadataKey = Annotated[str, Meta(min_length=1, max_length=40)]
 MetadataValue = Annotated[str, Meta(max_length=500)]
@@ -49,9 +61,9 @@ class Item(Body, frozen=True, kw_only=True):
 class RiskContextInput(Body, frozen=True, kw_only=True):
     """What the merchant knows of the shopper."""
 
-    ip: Annotated[str, Meta(max_length=45)] | None = None
+    ip: IpAddress | None = None
     device_id: Text | None = None
-    email: Annotated[str, Meta(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
+    email: Email | None = None
     user_agent: Annotated[str, Meta(max_length=1000)] | None = None
     billing_address: Address | None = None
     shipping_address: Address | None = None
@@ -101,9 +113,9 @@ class AccountEvent(Body, frozen=True, kw_only=True):
 
     type: Literal["sign_in", "sign_in_failed"]
     customer: Text | None = None
-    ip: Annotated[str, Meta(max_length=45)] | None = None
+    ip: IpAddress | None = None
     device_id: Text | None = None
-    email: Annotated[str, Meta(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
+    email: Email | None = None
     user_agent: Annotated[str, Meta(max_length=1000)] | None = None
     occurred_at: Moment | None = None
 
@@ -112,10 +124,8 @@ class ReportLabel(Body, frozen=True, kw_only=True):
     """`POST /v1/labels`; `matured` is the platform's own and is not accepted."""
 
     payment_intent: Identifier
-    kind: Literal[
-        "fraud_dispute", "other_dispute", "early_fraud_warning", "analyst_verdict", "confirmed_genuine"
-    ]
-    source: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
+    kind: ReportedKind
+    source: Source
     reported_at: Moment | None = None
     fraud: bool | None = None
 

@@ -28,7 +28,7 @@ class Shopper(NamedTuple):
 def known_shopper(
     context: RiskContextInput, *, merchant_id: str, customer: str | None, geography: Geography
 ) -> Shopper:
-    """Read a context; raises `InvalidRequestError` for an IP address that is none."""
+    """Read a context; raises `InvalidRequestError` for a text that is no IP address."""
     address = _address(context.ip)
     entities = {
         "ip": str(address) if address else None,

@@ -1,4 +1,4 @@
-"""Who may speak to whom: three own authorities, each program's certificates, and the TLS contexts.
+"""Who may speak to whom: three authorities of its own, the programs' certificates, and the TLS contexts.
 
 Each link has its own authority, so that a certificate of one link opens no door of another:
 
@@ -80,11 +80,6 @@ def client_context(keys: Path, program: Program, link: Link) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.load_cert_chain(_identity_file(keys, program, link))
     return context
-
-
-def public_client_context(keys: Path) -> ssl.SSLContext:
-    """For a merchant's client of the token listener: trusts the public authority, shows no certificate."""
-    return ssl.create_default_context(cafile=str(keys / PUBLIC_AUTHORITY_FILE))
 
 
 def certificate_problems(keys: Path, now: datetime) -> list[str]:

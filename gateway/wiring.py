@@ -6,6 +6,7 @@ from typing import NamedTuple
 from events.clock import Clock
 from events.log.port import Log
 from gateway.account_events import AccountEvents
+from gateway.attempt_ends import AttemptEnds
 from gateway.auth import Keys
 from gateway.business_time import BusinessTime
 from gateway.debts import Debts
@@ -22,7 +23,6 @@ from gateway.processor_port import Processor
 from gateway.recovery import Recovery
 from gateway.reviews import Reviews
 from gateway.scheduling import Scheduling
-from gateway.settlement import Settlement
 from gateway.store.writer import Store
 from gateway.tokens import Tokens
 
@@ -55,17 +55,15 @@ class Gateway:
         self._debts = debts = Debts(
             store=store, facts=facts, relay=relay, processor=around.processor, scheduling=scheduling
         )
-        settlement = Settlement(store=store, facts=facts, relay=relay, debts=debts)
+        ends = AttemptEnds(store=store, facts=facts, relay=relay, debts=debts)
         self._flights = flights = Flights(
-            settlement=settlement,
+            ends=ends,
             processor=around.processor,
             scheduling=scheduling,
             clock=clock,
             deadline_seconds=around.deadline_seconds,
         )
-        self.recovery = Recovery(
-            store=store, flights=flights, settlement=settlement, debts=debts, scheduling=scheduling
-        )
+        self.recovery = Recovery(store=store, flights=flights, ends=ends, debts=debts, scheduling=scheduling)
         self._tail = DecisionTail(
             log=around.log,
             store=store,

@@ -9,8 +9,8 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from gateway.auth import Merchant, key_digest
+from gateway.backoffice import Backoffice
 from gateway.key_files import make_private_folder, write_secret
-from gateway.office import Office
 from gateway.store.tables import api_keys, merchants
 from simulator.traffic.population import MERCHANTS
 
@@ -23,7 +23,7 @@ DEMO = tuple(
 
 def first_key(home: Path, keys: Path) -> str:
     """The test key of a merchant made at the first start; the same one later."""
-    return _ensured(Office(home, keys), keys / "operations" / "test-key", FIRST)[0]
+    return _ensured(Backoffice(home, keys), keys / "operations" / "test-key", FIRST)[0]
 
 
 def demo_keys_file(keys: Path) -> Path:
@@ -33,10 +33,10 @@ def demo_keys_file(keys: Path) -> Path:
 
 def ensure_demo_keys(home: Path, keys: Path) -> None:
     """Make the merchants of the simulated month and their test keys, where they are missing."""
-    _ensured(Office(home, keys), demo_keys_file(keys), DEMO)
+    _ensured(Backoffice(home, keys), demo_keys_file(keys), DEMO)
 
 
-def _ensured(office: Office, file: Path, wanted: Sequence[Merchant]) -> list[str]:
+def _ensured(office: Backoffice, file: Path, wanted: Sequence[Merchant]) -> list[str]:
     """The keys in the file; new ones where it is missing or this store does not know them."""
     kept = file.read_text().split() if file.exists() else []
     known = office.write(lambda connection: _known(connection, office.keyring.api_keys, kept))
@@ -48,7 +48,7 @@ def _ensured(office: Office, file: Path, wanted: Sequence[Merchant]) -> list[str
     return made
 
 
-def _new_key(office: Office, merchant: Merchant) -> str:
+def _new_key(office: Backoffice, merchant: Merchant) -> str:
     if not office.write(lambda connection: _exists(connection, merchant)):
         office.add_merchant(merchant)
     return office.add_key(merchant.id, "test")["secret"]

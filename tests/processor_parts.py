@@ -13,7 +13,7 @@ from events.clock import VirtualClock
 from gateway.errors import AuthenticationError
 from gateway.processor import attempts
 from gateway.processor.card_input import CardInput, check
-from gateway.processor.composition import Processor, assemble
+from gateway.processor.composition import ProcessorParts, assemble
 from gateway.processor.errors import AcquirerSilentError, AcquirerUnreachableError
 from gateway.processor.message_format import decode, encode
 from gateway.processor.store import Store
@@ -100,7 +100,7 @@ class Bench:
         self.line = line(Network(self.books, self.clock, b"issuers"))
         self.registry = registry or Registry()
         self.store = store or Store(path, self.scheduling)
-        self.processor: Processor = assemble(
+        self.processor: ProcessorParts = assemble(
             store=self.store,
             network=self.line,
             registry=self.registry,

@@ -21,7 +21,7 @@ from gateway.listening import Listener, bind, serve_until
 from gateway.processor import attempts
 from gateway.processor.acquirer_link import AcquirerLink
 from gateway.processor.api_registry import ApiRegistry
-from gateway.processor.composition import Processor, assemble
+from gateway.processor.composition import ProcessorParts, assemble
 from gateway.processor.internal_app import internal_app
 from gateway.processor.public_app import PublicListener
 from gateway.processor.rotation import rotate
@@ -88,7 +88,9 @@ async def _run(settings: Settings) -> None:
     store.close()
 
 
-async def _serve(settings: Settings, processor: Processor, clock: SystemClock, stop: asyncio.Event) -> None:
+async def _serve(
+    settings: Settings, processor: ProcessorParts, clock: SystemClock, stop: asyncio.Event
+) -> None:
     public = PublicListener(tokens=processor.tokens, time=BusinessTime(clock))
     listeners = [
         Listener(

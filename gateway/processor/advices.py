@@ -1,4 +1,4 @@
-"""Captures and reversals are told to the acquirer until it answers, across time-outs and restarts."""
+"""Captures and reversals are sent to the acquirer until it answers, across time-outs and restarts."""
 
 from functools import partial
 
@@ -30,7 +30,7 @@ Key = tuple[str, AdviceKind]
 
 
 class Advices:
-    """Tells advices. `tell` and `deliver` must be called by whoever has the attempt's turn."""
+    """Sends advices. `send` and `deliver` must be called by whoever has the attempt's turn."""
 
     def __init__(
         self, *, store: Store, network: AcquirerNetwork, turns: Turns, clock: Clock, scheduling: Scheduling
@@ -49,7 +49,7 @@ class Advices:
             self.watch(attempt_id, kind)
 
     def watch(self, attempt_id: str, kind: AdviceKind) -> None:
-        """The advice is durable and will be told at the next `repeat_due`."""
+        """The advice is durable and will be sent at the next `repeat_due`."""
         self._due.setdefault((attempt_id, kind), (self._clock.monotonic(), FIRST_REPEAT_SECONDS))
 
     @property
@@ -58,59 +58,62 @@ class Advices:
         return len(self._due)
 
     async def repeat_due(self) -> None:
-        """Tell once each advice whose time has come and whose attempt nobody else works on."""
+        """Send once each advice whose time has come and whose attempt nobody else works on."""
         now = self._clock.monotonic()
         for key in [key for key, (due, _) in self._due.items() if due <= now]:
             if not self._turns.busy(key[0]):
                 await self._turns.take(key[0], partial(self.deliver, *key))
 
     async def deliver(self, attempt_id: str, kind: AdviceKind) -> Advice:
-        """Tell the acquirer once more, if it has not answered; the advice as it stands then."""
-        attempt, told = await self._store.transact(
+        """Send it once more, if the acquirer has not answered; the advice as it stands then."""
+        attempt, advice = await self._store.transact(
             lambda db: transitions.count_transmission(db, attempt_id, kind)
         )
-        return await self.tell(attempt, told)
+        return await self.send(attempt, advice)
 
-    async def tell(self, attempt: Attempt, told: Advice) -> Advice:
-        """Tell an advice that is durable and counted; it stays `waiting` until the acquirer answers."""
-        key = (told.attempt_id, told.kind)
-        if told.state == "waiting":
+    async def send(self, attempt: Attempt, advice: Advice) -> Advice:
+        """Send an advice that is durable and counted; it stays `waiting` until the acquirer answers."""
+        key = (advice.attempt_id, advice.kind)
+        if advice.state == "waiting":
             self._postpone(key)
-            told = await self._tell(attempt, told)
-        if told.state != "waiting":
+            advice = await self._exchange(attempt, advice)
+        if advice.state != "waiting":
             self._due.pop(key, None)
-        return told
+        return advice
 
-    async def _tell(self, attempt: Attempt, told: Advice) -> Advice:
-        question = messages.advice(attempt, told)
+    async def _exchange(self, attempt: Attempt, advice: Advice) -> Advice:
+        question = messages.advice_message(attempt, advice)
         try:
             fields = messages.read_answer(question, await self._network.exchange(question))
         except (AcquirerError, MisfitAnswerError) as error:
             self._log.warning(
-                "advice not answered", kind=told.kind, reference=attempt.reference, error=type(error).__name__
+                "advice not answered",
+                kind=advice.kind,
+                reference=attempt.reference,
+                error=type(error).__name__,
             )
-            return told
+            return advice
         crash_point("processor.advice.answered")
         if fields["39"] in TEMPORARY:
-            return told
-        return await self._settle(attempt, told, fields["39"])
+            return advice
+        return await self._take_answer(attempt, advice, fields["39"])
 
-    async def _settle(self, attempt: Attempt, told: Advice, response: str) -> Advice:
+    async def _take_answer(self, attempt: Attempt, advice: Advice, response: str) -> Advice:
         """Record the answer.
 
         Nobody waits for the disk where the acquirer accepted: after a power loss the advice still waits,
-        is told again, and gets the same answer.
+        is sent again, and gets the same answer.
         """
         accepted = response == messages.ACCEPTED
         answered = msgspec.structs.replace(
-            told, state="accepted" if accepted else "refused", response=response
+            advice, state="accepted" if accepted else "refused", response=response
         )
         if accepted:
             self._scheduling.spawn(self._record(attempt, answered), "advice answered")
             return answered
-        self._log.error("advice refused", kind=told.kind, reference=attempt.reference, response=response)
+        self._log.error("advice refused", kind=advice.kind, reference=attempt.reference, response=response)
         await self._record(attempt, answered)
-        if told.kind == "capture":
+        if advice.kind == "capture":
             self.watch(attempt.attempt_id, "reversal")
         return answered
 

@@ -79,7 +79,7 @@ def insert(database: sqlite3.Connection, attempt: Attempt) -> None:
     )
 
 
-def settle(database: sqlite3.Connection, attempt: Attempt) -> Attempt:
+def update(database: sqlite3.Connection, attempt: Attempt) -> Attempt:
     """Record where the attempt stands now."""
     database.execute(
         "UPDATE attempts SET status = ?, decline_code = ?, approval_code = ?, captured_minor = ?"

@@ -89,12 +89,12 @@ class CardProcessor:
             return await self._known(begun.attempt)
         crash_point("processor.attempt.committed")
         try:
-            settled = await self._send(begun.attempt, begun.card, request.occurred_at)
+            after = await self._send(begun.attempt, begun.card, request.occurred_at)
         except (AcquirerSilentError, MisfitAnswerError):
             return _answer(request.attempt_id, await self._reverse_later(begun.attempt))
-        await self._store.transact(lambda db: attempts.settle(db, settled))
+        await self._store.transact(lambda db: attempts.update(db, after))
         crash_point("processor.outcome.committed")
-        return _answer(request.attempt_id, settled)
+        return _answer(request.attempt_id, after)
 
     async def _known(self, attempt: Attempt) -> ProcessorAnswer:
         """A repeated question. One still `sending` here was left so by a failed write: it is in doubt."""
@@ -121,13 +121,13 @@ class CardProcessor:
         return msgspec.structs.replace(attempt, status="approved", approval_code=fields.get("38"))
 
     async def _capture(self, attempt_id: str, request: CaptureRequest) -> ProcessorAnswer:
-        attempt, told = await self._store.transact(
+        attempt, advice = await self._store.transact(
             lambda db: transitions.begin_capture(db, attempt_id, request)
         )
-        if attempt is None or told is None:
+        if attempt is None or advice is None:
             return _answer(attempt_id, attempt)
         crash_point("processor.capture.committed")
-        return _after_capture(attempt, await self._advices.tell(attempt, told))
+        return _after_capture(attempt, await self._advices.send(attempt, advice))
 
     async def _reverse(self, attempt_id: str, request: ReversalRequest) -> ProcessorAnswer:
         attempt, capturing = await self._store.transact(lambda db: transitions.find_or_bury(db, attempt_id))
@@ -147,26 +147,26 @@ class CardProcessor:
 
     async def _reverse_later(self, attempt: Attempt) -> Attempt:
         """Reversed for good; the acquirer hears of it in a moment, and until it answers."""
-        settled, _ = await self._store.transact(lambda db: transitions.begin_reversal(db, attempt))
+        after, _ = await self._store.transact(lambda db: transitions.begin_reversal(db, attempt))
         crash_point("processor.reversal.committed")
         self._advices.watch(attempt.attempt_id, "reversal")
-        return settled
+        return after
 
     async def _reverse_now(self, attempt: Attempt, moment: datetime) -> Attempt:
         """Reversed for good; the acquirer is told at once, and again later if it does not answer."""
-        settled, told = await self._store.transact(lambda db: transitions.begin_reversal(db, attempt, moment))
+        after, advice = await self._store.transact(lambda db: transitions.begin_reversal(db, attempt, moment))
         crash_point("processor.reversal.committed")
-        await self._advices.tell(settled, told)
-        return settled
+        await self._advices.send(after, advice)
+        return after
 
 
-def _after_capture(attempt: Attempt, told: Advice) -> ProcessorAnswer:
-    """Where the attempt stands after its capture was told; raises while the acquirer has not answered."""
-    if told.state == "waiting":
+def _after_capture(attempt: Attempt, advice: Advice) -> ProcessorAnswer:
+    """Where the attempt stands after its capture was sent; raises while the acquirer has not answered."""
+    if advice.state == "waiting":
         raise ProcessorUnavailableError("The acquirer has not confirmed yet. Ask again.")
-    if told.state == "refused":
+    if advice.state == "refused":
         return _answer(attempt.attempt_id, msgspec.structs.replace(attempt, status="reversed"))
-    captured = msgspec.structs.replace(attempt, status="captured", captured_minor=told.amount_minor)
+    captured = msgspec.structs.replace(attempt, status="captured", captured_minor=advice.amount_minor)
     return _answer(attempt.attempt_id, captured)
 
 

@@ -21,7 +21,7 @@ HOUSEKEEPING_EVERY_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
-class Processor:
+class ProcessorParts:
     """One processor: `cards` is the port that the API calls, `tokens` what the public listener calls."""
 
     cards: CardProcessor
@@ -51,7 +51,7 @@ def assemble(
     clock: Clock,
     scheduling: Scheduling,
     entropy: Entropy,
-) -> Processor:
+) -> ProcessorParts:
     """Wire the parts; nothing opens and nothing runs yet. Call `cards.recover()` before the first request."""
     turns = Turns(scheduling)
     security_codes = SecurityCodes(clock)
@@ -65,4 +65,4 @@ def assemble(
         security_codes=security_codes,
     )
     tokens = Tokens(store=store, registry=registry, keys=keys, security_codes=security_codes, entropy=entropy)
-    return Processor(cards, tokens, advices, security_codes, store)
+    return ProcessorParts(cards, tokens, advices, security_codes, store)

@@ -70,19 +70,19 @@ def authorization_request(
     return encode(fields)
 
 
-def advice(attempt: Attempt, told: Advice) -> bytes:
+def advice_message(attempt: Attempt, advice: Advice) -> bytes:
     """A capture or reversal, in the form that its number of transmissions asks for.
 
     The card number is not in it: the acquirer finds the authorization by its reference, and the number need
     not leave the vault again.
     """
     fields = {
-        "t": message_type(told),
+        "t": message_type(advice),
         "3": _PURCHASE,
         "25": _ELECTRONIC_COMMERCE,
-        **_who_and_what(attempt, told.amount_minor),
-        "7": told.transmitted_at,
-        "11": f"{told.stan:06}",
+        **_who_and_what(attempt, advice.amount_minor),
+        "7": advice.transmitted_at,
+        "11": f"{advice.stan:06}",
         "90": original_data(attempt),
     }
     if attempt.approval_code is not None:
@@ -90,12 +90,12 @@ def advice(attempt: Attempt, told: Advice) -> bytes:
     return encode(fields)
 
 
-def message_type(told: Advice) -> str:
+def message_type(advice: Advice) -> str:
     """The first transmission as it was meant (0220, 0400, 0420); then the advice; from then on its repeat."""
-    repeat_type = {"0220": "0221", "0400": "0421", "0420": "0421"}[told.first_type]
-    if told.transmissions <= 1:
-        return told.first_type
-    if told.first_type == "0400" and told.transmissions == 2:
+    repeat_type = {"0220": "0221", "0400": "0421", "0420": "0421"}[advice.first_type]
+    if advice.transmissions <= 1:
+        return advice.first_type
+    if advice.first_type == "0400" and advice.transmissions == 2:
         return "0420"
     return repeat_type
 

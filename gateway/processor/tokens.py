@@ -1,4 +1,4 @@
-"""A card comes in, a token goes out: registered with the API, sealed in the vault, and then told."""
+"""A card comes in, a token goes out: registered with the API, sealed in the vault, then given out."""
 
 from datetime import datetime
 from typing import Any

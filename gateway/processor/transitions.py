@@ -45,9 +45,9 @@ def begin(database: sqlite3.Connection, request: AuthorizationRequest) -> Begun:
 def begin_capture(
     database: sqlite3.Connection, attempt_id: str, request: CaptureRequest
 ) -> tuple[Attempt | None, Advice | None]:
-    """The attempt, and the advice to tell now where there is something to capture.
+    """The attempt, and the advice to send now where there is something to capture.
 
-    One that waits already is told once more, with its own amount.
+    One that waits already is sent once more, with its own amount.
     """
     attempt = attempts.find(database, attempt_id)
     if attempt is None or attempt.status != "approved":
@@ -60,7 +60,7 @@ def begin_capture(
             code="amount_too_large",
             param="amount_minor",
         )
-    told = Advice(
+    advice = Advice(
         attempt_id=attempt_id,
         kind="capture",
         first_type="0220",
@@ -69,8 +69,8 @@ def begin_capture(
         transmitted_at=messages.transmitted_at(request.occurred_at),
         transmissions=1,
     )
-    attempts.insert_advice(database, told)
-    return attempt, told
+    attempts.insert_advice(database, advice)
+    return attempt, advice
 
 
 def begin_reversal(
@@ -78,11 +78,11 @@ def begin_reversal(
 ) -> tuple[Attempt, Advice]:
     """The attempt reversed for good, and what the acquirer must hear of it.
 
-    With a `moment` someone waits, and a 0400 is told at once; without, a 0420 is told when its turn comes,
+    With a `moment` someone waits, and a 0400 is sent at once; without, a 0420 is sent when its turn comes,
     under the time of the authorization.
     """
-    settled = attempts.settle(database, msgspec.structs.replace(attempt, status="reversed"))
-    told = Advice(
+    after = attempts.update(database, msgspec.structs.replace(attempt, status="reversed"))
+    advice = Advice(
         attempt_id=attempt.attempt_id,
         kind="reversal",
         first_type="0420" if moment is None else "0400",
@@ -91,8 +91,8 @@ def begin_reversal(
         transmitted_at=attempt.transmitted_at if moment is None else messages.transmitted_at(moment),
         transmissions=0 if moment is None else 1,
     )
-    attempts.insert_advice(database, told)
-    return settled, told
+    attempts.insert_advice(database, advice)
+    return after, advice
 
 
 def find_or_bury(database: sqlite3.Connection, attempt_id: str) -> tuple[Attempt, bool]:
@@ -120,24 +120,24 @@ def find_or_bury(database: sqlite3.Connection, attempt_id: str) -> tuple[Attempt
 def count_transmission(
     database: sqlite3.Connection, attempt_id: str, kind: AdviceKind
 ) -> tuple[Attempt, Advice]:
-    """The advice as it is told now, one more time if it still waits."""
+    """The advice as it is sent now, one more time if it still waits."""
     attempt = attempts.find(database, attempt_id)
-    told = attempts.find_advice(database, attempt_id, kind)
-    if attempt is None or told is None:
+    advice = attempts.find_advice(database, attempt_id, kind)
+    if attempt is None or advice is None:
         raise LookupError("there is no such advice")
-    if told.state == "waiting":
-        told = msgspec.structs.replace(told, transmissions=told.transmissions + 1)
-        attempts.update_advice(database, told)
-    return attempt, told
+    if advice.state == "waiting":
+        advice = msgspec.structs.replace(advice, transmissions=advice.transmissions + 1)
+        attempts.update_advice(database, advice)
+    return attempt, advice
 
 
-def record_answer(database: sqlite3.Connection, attempt: Attempt, told: Advice) -> None:
+def record_answer(database: sqlite3.Connection, attempt: Attempt, advice: Advice) -> None:
     """The acquirer's answer to an advice; a refused capture leaves an authorization that is given back."""
-    attempts.update_advice(database, told)
-    if told.kind == "reversal":
+    attempts.update_advice(database, advice)
+    if advice.kind == "reversal":
         return
-    if told.state == "accepted":
-        captured = msgspec.structs.replace(attempt, status="captured", captured_minor=told.amount_minor)
-        attempts.settle(database, captured)
+    if advice.state == "accepted":
+        captured = msgspec.structs.replace(attempt, status="captured", captured_minor=advice.amount_minor)
+        attempts.update(database, captured)
     else:
         begin_reversal(database, attempt)

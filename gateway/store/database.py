@@ -24,7 +24,7 @@ def open_engine(url: str, *, synchronous: str = "FULL") -> Engine:
     if engine.dialect.name == "sqlite":
         make_folder_durably(Path(engine.url.database or "").absolute().parent)
         event.listen(engine, "connect", partial(_make_durable, synchronous))
-        event.listen(engine, "begin", _begin_as_told)
+        event.listen(engine, "begin", _begin_as_asked)
     migrate(engine)
     return engine
 
@@ -48,14 +48,14 @@ def _alembic(connection: Connection) -> Config:
 
 
 def _make_durable(synchronous: str, connection: Any, _record: object) -> None:
-    # The driver's own transactions begin late and in the wrong mode; `_begin_as_told` begins them.
+    # The driver's own transactions begin late and in the wrong mode; `_begin_as_asked` begins them.
     connection.isolation_level = None
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute(f"PRAGMA synchronous={synchronous}")
     connection.execute("PRAGMA foreign_keys=ON")
 
 
-def _begin_as_told(connection: Connection) -> None:
+def _begin_as_asked(connection: Connection) -> None:
     options = connection.get_execution_options()
     if not options.get("weir_reads"):
         connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("weir_writes") else "BEGIN")

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, insert, 
 
 from events.types import CardFacts, Mode, RiskContext
 from gateway.errors import ConflictError, NotFoundError
-from gateway.intents import UNFINISHED, Attempt, Intent, Outcome, PaymentError
+from gateway.intents import UNFINISHED, Attempt, Intent, PaymentError, PaymentOutcome
 from gateway.store.tables import attempts, intents
 
 _encode = msgspec.json.encode
@@ -103,7 +103,7 @@ def _intent(row: Row[Any]) -> Intent:
     return Intent(
         **members,
         metadata=msgspec.json.decode(metadata),
-        outcome=msgspec.json.decode(outcome, type=Outcome) if outcome else None,
+        outcome=msgspec.json.decode(outcome, type=PaymentOutcome) if outcome else None,
         last_error=msgspec.json.decode(error, type=PaymentError) if error else None,
     )
 

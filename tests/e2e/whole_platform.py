@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from gateway.auth import Merchant
-from gateway.office import Office
+from gateway.backoffice import Backoffice
 from gateway.tls import ensure_certificates
 from operations import addresses, processes, settings
 from operations.processes import LogFile, Program
@@ -161,7 +161,7 @@ def fatal(program: Program, chronicle: Chronicle) -> Program:
 
 def _merchants_key(wanted: Settings) -> str:
     """The test key of the platform's one merchant."""
-    office = Office(wanted.home, wanted.keys)
+    office = Backoffice(wanted.home, wanted.keys)
     office.add_merchant(Merchant(id="acct_tried", name="Tried and Tested", category="5942", country="DE"))
     return office.add_key("acct_tried", "test")["secret"]
 

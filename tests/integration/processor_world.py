@@ -24,7 +24,7 @@ from starlette.routing import Route
 
 from gateway.listening import Listener, bind
 from gateway.processor_port import TokenRegistered, TokenRegistration
-from gateway.tls import client_context, ensure_certificates, public_client_context, server_context
+from gateway.tls import client_context, ensure_certificates, server_context
 
 ROOT = Path(__file__).parents[2]
 GOOD_KEY = "sk_test_" + "0" * 48
@@ -134,7 +134,8 @@ class World:
     def shopper(self) -> httpx2.Client:
         """A client of the public listener, with a good key."""
         headers = {"authorization": f"Bearer {GOOD_KEY}"}
-        return client(f"https://127.0.0.1:{self.port}", public_client_context(self.keys), headers)
+        trusting = ssl.create_default_context(cafile=str(self.keys / "ca.pem"))
+        return client(f"https://127.0.0.1:{self.port}", trusting, headers)
 
     def api(self) -> httpx2.Client:
         """A client of the internal listener, with the API's certificate."""

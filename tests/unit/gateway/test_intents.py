@@ -10,7 +10,7 @@ from gateway.errors import InvalidRequestError, UnexpectedStateError
 from gateway.intents import (
     LEGAL,
     Intent,
-    Outcome,
+    PaymentOutcome,
     Status,
     Step,
     canceled,
@@ -21,7 +21,7 @@ from gateway.intents import (
     succeeded,
 )
 
-APPROVED = Outcome(type="authorized", network_status="approved_by_network")
+APPROVED = PaymentOutcome(type="authorized", network_status="approved_by_network")
 
 
 def intent(status: Status = "processing", **members: object) -> Intent:
@@ -58,7 +58,9 @@ def test_nothing_leads_out_of_the_ends(status: Status) -> None:
 def test_every_status_is_reached_by_some_step_or_at_creation() -> None:
     reached = {after for steps in LEGAL.values() for after in steps.values()}
 
-    assert reached | {"requires_payment_method"} == set(get_args(Status))
+    created = {"requires_payment_method", "requires_confirmation"}
+
+    assert reached | created == set(get_args(Status))
 
 
 def test_a_new_attempt_forgets_what_the_last_one_left() -> None:

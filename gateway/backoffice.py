@@ -20,7 +20,7 @@ T = TypeVar("T")
 ACTOR = "command-line"
 
 
-class Office:
+class Backoffice:
     """What an operator may do; each call is one durable transaction, audited where it is privileged."""
 
     def __init__(self, home: Path, keys: Path) -> None:

@@ -17,7 +17,7 @@ from gateway.intents import Attempt, Intent
 from gateway.outbox import Relay
 from gateway.outcomes import (
     BLOCKED_ERROR,
-    Verdict,
+    RiskVerdict,
     authorized_outcome,
     blocked_outcome,
     declined_outcome,
@@ -32,7 +32,7 @@ from gateway.store.writer import Store
 _replace = msgspec.structs.replace
 
 
-class Settlement:
+class AttemptEnds:
     """Ends attempts, once each."""
 
     def __init__(self, *, store: Store, facts: Facts, relay: Relay, debts: Debts) -> None:
@@ -41,10 +41,10 @@ class Settlement:
         self._relay = relay
         self._debts = debts
 
-    async def settle(self, attempt: Attempt, verdict: Verdict, answer: ProcessorAnswer | None) -> Intent:
+    async def end(self, attempt: Attempt, verdict: RiskVerdict, answer: ProcessorAnswer | None) -> Intent:
         """Commit the attempt's end; where it has one already, that one stands."""
         intent, after = await self._store.write(
-            lambda connection: self._settled(connection, attempt, verdict, answer)
+            lambda connection: self._ended(connection, attempt, verdict, answer)
         )
         self._relay.nudge()
         self._debts.drive(after)
@@ -57,8 +57,8 @@ class Settlement:
         if after is not None:
             self._debts.drive(after)
 
-    def _settled(
-        self, connection: Connection, attempt: Attempt, verdict: Verdict, answer: ProcessorAnswer | None
+    def _ended(
+        self, connection: Connection, attempt: Attempt, verdict: RiskVerdict, answer: ProcessorAnswer | None
     ) -> tuple[Intent, Attempt]:
         intent = load_intent(connection, attempt.payment_id)
         stored = load_attempt(connection, attempt.payment_id, attempt.number)
@@ -80,7 +80,7 @@ class Settlement:
         connection: Connection,
         intent: Intent,
         attempt: Attempt,
-        verdict: Verdict,
+        verdict: RiskVerdict,
         answer: ProcessorAnswer | None,
     ) -> tuple[Intent, Attempt]:
         approved_before = answer is not None and answer.approval_code is not None
@@ -101,7 +101,7 @@ class Settlement:
         connection: Connection,
         intent: Intent,
         attempt: Attempt,
-        verdict: Verdict,
+        verdict: RiskVerdict,
         answer: ProcessorAnswer | None,
     ) -> tuple[Intent, Attempt]:
         code = (answer.decline_code if answer else None) or "processing_error"
@@ -124,7 +124,7 @@ class Settlement:
         connection: Connection,
         intent: Intent,
         attempt: Attempt,
-        verdict: Verdict,
+        verdict: RiskVerdict,
         answer: ProcessorAnswer,
     ) -> tuple[Intent, Attempt]:
         outcome = authorized_outcome(verdict)
@@ -180,7 +180,7 @@ class Settlement:
         connection: Connection,
         intent: Intent,
         attempt: Attempt,
-        verdict: Verdict,
+        verdict: RiskVerdict,
         decision: DecisionMade,
     ) -> tuple[Intent, Attempt]:
         """Block: void what is not captured, mark what is. Review: hold what is not captured."""
@@ -199,7 +199,7 @@ class Settlement:
         connection: Connection,
         intent: Intent,
         attempt: Attempt,
-        verdict: Verdict,
+        verdict: RiskVerdict,
         decision: DecisionMade,
     ) -> tuple[Intent, Attempt]:
         at_us = max(attempt.moment_us, microseconds(decision.occurred_at))
