@@ -1,13 +1,16 @@
 """`weir topics` and `weir dead-letters`: what flows, and what could not be read."""
 
+import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from events.dead_letters import read_dead_letters, replay
 from events.errors import EventsError
+from events.options import HOME, GivenLog, Home
 from events.topics import TOPICS, Topic
 from events.types import DeadLetter
 
@@ -18,24 +21,25 @@ app = typer.Typer()
 dead_letters = typer.Typer(no_args_is_help=True, help="Records that could not be read: list or replay them.")
 app.add_typer(dead_letters, name="dead-letters")
 
-LogUrl = Annotated[
-    str, typer.Option("--log", help="sqlite:///ABSOLUTE/PATH or kafka://HOST:PORT[,HOST:PORT][/PREFIX].")
-]
 OneTopic = Annotated[str | None, typer.Option("--topic", help="Only records of this topic.")]
 
 
 @app.command()
 def topics(
+    home: Annotated[
+        Path | None, typer.Option(help="Home of `weir up`: also show how far its log reaches.")
+    ] = None,
     log: Annotated[
-        str | None, typer.Option(help="Also show how far each partition of this log reaches.")
+        str | None,
+        typer.Option(help="The same of this log: sqlite, sqlite:///PATH, kafka or kafka://HOST:PORT."),
     ] = None,
 ) -> None:
     """Show the declared topics: key, partitions, retention, meaning."""
-    if log is None:
+    if home is None and log is None:
         for topic in TOPICS.values():
             typer.echo(_declaration(topic))
         return
-    with _opened(log) as opened:
+    with _opened(log, home or HOME) as opened:
         typer.echo(opened.durability)
         for topic in TOPICS.values():
             typer.echo(_declaration(topic))
@@ -44,43 +48,57 @@ def topics(
 
 
 @dead_letters.command("list")
-def list_dead_letters(log: LogUrl, topic: OneTopic = None) -> None:
+def list_dead_letters(home: Home = HOME, log: GivenLog = None, topic: OneTopic = None) -> None:
     """Show each dead letter: its number, where its record stands, its size and why it was refused."""
-    with _opened(log) as opened:
-        for position, letter in read_dead_letters(opened):
-            if topic in {None, letter.topic}:
-                typer.echo(_line(position, letter))
+    with _opened(log, home) as opened:
+        lines = [_line(position, letter) for position, letter in _letters(opened, topic)]
+        typer.echo("\n".join(lines) or "No dead letters.")
 
 
 @dead_letters.command("replay")
 def replay_dead_letters(
-    log: LogUrl,
     numbers: Annotated[list[int] | None, typer.Argument(help="Which, as `list` numbers them.")] = None,
+    home: Home = HOME,
+    log: GivenLog = None,
     topic: OneTopic = None,
     everything: Annotated[bool, typer.Option("--all", help="All of them, or all of --topic.")] = False,
 ) -> None:
     """Append the refused records to their topics again, for a build that can read them."""
     if not numbers and not everything:
         raise typer.BadParameter("name the numbers to replay, or --all")
-    with _opened(log) as opened:
-        for position, letter in list(read_dead_letters(opened)):
-            chosen = everything or position.offset in (numbers or [])
-            if chosen and topic in {None, letter.topic}:
-                again = replay(opened, letter)
-                typer.echo(f"{position.offset}: replayed to {again.topic}/{again.partition}/{again.offset}")
+    with _opened(log, home) as opened:
+        letters = {position.offset: letter for position, letter in _letters(opened, topic)}
+        if unknown := sorted(set(numbers or ()) - set(letters)):
+            _refuse(f"no dead letter has number {', '.join(map(str, unknown))}: see `weir dead-letters list`")
+        chosen = sorted(letters if everything else set(numbers or ()))
+        for number in chosen:
+            again = replay(opened, letters[number])
+            typer.echo(f"{number}: replayed to {again.topic}/{again.partition}/{again.offset}")
+        if not chosen:
+            typer.echo("No dead letters.")
 
 
 @contextmanager
-def _opened(url: str) -> Iterator["Log"]:
+def _opened(log: str | None, home: Path) -> Iterator["Log"]:
     """The log, if it is there; what is wrong with it is told in one line, with exit status 1."""
     from events.log import open_log
+    from events.log.finding import find_log
 
     try:
+        url = find_log(log, home, os.environ.get("KAFKA_BOOTSTRAP_SERVERS", ""))
         with closing(open_log(url, create=False)) as opened:
             yield opened
     except EventsError as error:
-        typer.echo(f"weir: {error}", err=True)
-        raise typer.Exit(1) from None
+        _refuse(str(error))
+
+
+def _refuse(why: str) -> NoReturn:
+    typer.echo(f"weir: {why}", err=True)
+    raise typer.Exit(1) from None
+
+
+def _letters(log: "Log", topic: str | None) -> list[tuple["Position", DeadLetter]]:
+    return [found for found in read_dead_letters(log) if topic in {None, found[1].topic}]
 
 
 def _declaration(topic: Topic) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from events.options import HOME
 from operations.settings import (
     DEFAULT_DEADLINE_MS,
     DEFAULT_HORIZON_DAYS,
@@ -41,7 +42,6 @@ HorizonDays = Annotated[
     ),
 ]
 DeadlineMs = Annotated[int, typer.Option(min=1, help="How long a confirm waits for its decision.")]
-HOME = Path(".weir/home")
 
 
 @app.command()

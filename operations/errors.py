@@ -3,7 +3,6 @@
 OperationsError
 ├── HomeInUseError        another supervisor runs on this home
 ├── AddressInUseError     a port is taken
-├── LogUrlError           `--log` is neither sqlite nor kafka
 ├── ProgramFailedError    a program did not become ready, or kept dying; carries the tail of its log
 └── TrafficError          the demo's traffic could not start or broke off
 """
@@ -19,10 +18,6 @@ class HomeInUseError(OperationsError):
 
 class AddressInUseError(OperationsError):
     """A port that was asked for is taken."""
-
-
-class LogUrlError(OperationsError):
-    """The log's URL cannot be read."""
 
 
 class ProgramFailedError(OperationsError):

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from events.log.finding import remember_log
 from gateway.tls import ensure_certificates
 from operations import addresses, merchants, settings
 from operations.settings import Settings
@@ -39,6 +40,7 @@ async def running(wanted: Settings, report: Report) -> AsyncIterator[Platform]:
         supervisor = Supervisor(wanted.home / "logs", report)
         try:
             log = await _log(wanted, supervisor, report)
+            remember_log(wanted.home, log)
             test_key = await asyncio.to_thread(_prepared, wanted)
             report("Starting the acquirer network, the risk flow, the learner and the page")
             await supervisor.start(settings.world(wanted, ports, log))

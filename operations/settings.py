@@ -4,8 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from events.log.finding import LOCAL_BROKER, log_url
 from operations.addresses import Ports
-from operations.errors import LogUrlError
 from operations.processes import Program
 
 DEFAULT_PORT = 8400
@@ -15,8 +15,6 @@ DEMO_DEADLINE_MS = 2_000
 """In a demo traffic and platform share a few cores: decisions may take longer than production would wait."""
 DEMO_HORIZON_DAYS = 7.0
 """Else no payment of a demo's month would mature, and the model would know little but fraud."""
-LOCAL_BROKER = "kafka"
-"""`--log kafka` without an address: a broker of `simulator/kafka` is started beside the platform."""
 
 
 @dataclass(frozen=True)
@@ -46,31 +44,11 @@ def settle(
     deadline_ms: int,
     horizon_days: float = DEFAULT_HORIZON_DAYS,
 ) -> Settings:
-    """Absolute paths and a full log URL; raises `LogUrlError`."""
+    """Absolute paths and a full log URL; raises `LogUnusableError`."""
     home = home.absolute()
     keys = keys.absolute() if keys else home.with_name(home.name + "-keys")
     servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "")
     return Settings(home, keys, host, port, log_url(log, home, servers), deadline_ms, horizon_days)
-
-
-def log_url(log: str, home: Path, bootstrap_servers: str = "") -> str:
-    """The log's URL of a `--log` value; raises `LogUrlError`.
-
-    >>> log_url("sqlite", Path("/var/weir"))
-    'sqlite:////var/weir/log.sqlite'
-    >>> log_url("kafka:broker:9092", Path("/var/weir"))
-    'kafka://broker:9092'
-    >>> log_url("kafka", Path("/var/weir"))
-    'kafka'
-    """
-    scheme, _, place = log.partition(":")
-    if scheme == "sqlite":
-        path = Path("/" + place.lstrip("/") if place.startswith("/") else place).absolute()
-        return f"sqlite:///{path if place else home / 'log.sqlite'}"
-    if scheme == "kafka":
-        servers = place.removeprefix("//") or bootstrap_servers
-        return f"kafka://{servers}" if servers else LOCAL_BROKER
-    raise LogUrlError(f"--log {log!r}: give sqlite, sqlite:///PATH, kafka, or kafka://HOST:PORT")
 
 
 def world(settings: Settings, ports: Ports, log: str) -> list[Program]:

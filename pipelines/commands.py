@@ -1,10 +1,13 @@
 """`weir replay` and `weir explain`."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from events.options import HOME, GivenLog, Home
 
 app = typer.Typer()
 
@@ -86,10 +89,8 @@ def replay(
 @app.command()
 def explain(
     payment: Annotated[str, typer.Argument(help="Id of the payment, pi_…")],
-    home: Annotated[Path, typer.Option(help="Home of `weir up` or `weir demo`.")] = Path(".weir/home"),
-    log: Annotated[
-        str | None, typer.Option(help="Log to read instead: sqlite:///ABSOLUTE/PATH or kafka://HOST:PORT.")
-    ] = None,
+    home: Home = HOME,
+    log: GivenLog = None,
     attempt: Annotated[
         int | None, typer.Option(min=1, help="Which confirm of the payment.", show_default="the latest")
     ] = None,
@@ -99,12 +100,13 @@ def explain(
 
     from events.errors import EventsError
     from events.log import open_log
+    from events.log.finding import find_log
     from models.errors import ModelsError
     from pipelines.errors import PipelinesError
     from pipelines.explain import explain_payment
 
-    url = log or f"sqlite:///{(home / 'log.sqlite').absolute()}"
     try:
+        url = find_log(log, home, os.environ.get("KAFKA_BOOTSTRAP_SERVERS", ""))
         with closing(open_log(url, create=False)) as opened:
             typer.echo(explain_payment(opened, payment, attempt))
     except (EventsError, ModelsError, PipelinesError) as error:

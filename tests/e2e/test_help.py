@@ -2,10 +2,15 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 
+import click
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from tests.e2e.platforms import weir
+from weir import app
 
 COMMANDS = ("up", "demo", "doctor", "replay", "explain", "topics")
 HEAVY = (
@@ -29,13 +34,26 @@ def test_help_lists_every_command_with_what_it_does() -> None:
         assert f" {command} " in shown.stdout
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself(command: str) -> None:
-    shown = weir(command, "--help", seconds_max=60)
+def every_command(command: click.Command, *words: str) -> Iterator[tuple[str, ...]]:
+    """The words of every command and of every group of commands, at every level."""
+    yield words
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from every_command(inner, *words, name)
 
-    assert shown.returncode == 0
-    assert "Usage: " in shown.stdout
-    assert "--help" in shown.stdout
+
+@pytest.mark.parametrize("words", list(every_command(typer.main.get_command(app))), ids=" ".join)
+def test_every_command_at_every_level_explains_itself(words: tuple[str, ...]) -> None:
+    shown = CliRunner().invoke(app, [*words, "--help"])
+
+    assert shown.exception is None
+    assert "Usage: " in shown.output
+    assert "--help" in shown.output
+
+
+def test_commands_within_commands_are_among_those_tried() -> None:
+    tried = set(every_command(typer.main.get_command(app)))
+
+    assert {("up",), ("dead-letters",), ("dead-letters", "list"), ("merchants", "create")} <= tried
 
 
 def test_help_imports_nothing_that_is_slow() -> None:

@@ -128,6 +128,34 @@ def test_replaying_asks_which_and_can_take_all_of_a_topic(log: Log, sqlite_url: 
     assert (sum(log.ends("payments")), sum(log.ends("labels"))) == (4, 1)
 
 
+def test_no_dead_letters_are_said_to_be_none(log: Log, sqlite_url: str) -> None:
+    for words in (["list"], ["replay", "--all"]):
+        told = CliRunner().invoke(app, ["dead-letters", *words, "--log", sqlite_url])
+
+        assert (told.exit_code, told.output) == (0, "No dead letters.\n")
+
+
+def test_a_number_that_no_dead_letter_has_is_refused_and_nothing_is_replayed(
+    log: Log, sqlite_url: str
+) -> None:
+    bury(log, refused(log, b"poison"))
+
+    told = CliRunner().invoke(app, ["dead-letters", "replay", "0", "5", "--log", sqlite_url])
+
+    assert told.exit_code == 1
+    assert "no dead letter has number 5" in told.output
+    assert sum(log.ends("payments")) == 1
+
+
+def test_the_log_of_a_home_is_found_without_its_url(tmp_path: Path) -> None:
+    with closing(open_log(f"sqlite:///{tmp_path}/log.sqlite")):
+        listed = CliRunner().invoke(app, ["dead-letters", "list", "--home", str(tmp_path)])
+        reaching = CliRunner().invoke(app, ["topics", "--home", str(tmp_path)])
+
+    assert listed.output == "No dead letters.\n"
+    assert "0: 0–0" in reaching.output
+
+
 def test_the_topics_are_listed_with_how_far_a_log_reaches(log: Log, sqlite_url: str) -> None:
     log.append([Outgoing("audit", b"someone", b"value") for _ in range(12)])
 

@@ -6,30 +6,7 @@ from pathlib import Path
 import pytest
 
 from operations import addresses, settings
-from operations.errors import AddressInUseError, LogUrlError
-
-HOME = Path("/var/weir/home")
-
-
-@pytest.mark.parametrize(
-    ("given", "servers", "url"),
-    [
-        ("sqlite", "", "sqlite:////var/weir/home/log.sqlite"),
-        ("sqlite:///tmp/a.sqlite", "", "sqlite:////tmp/a.sqlite"),
-        ("sqlite:////tmp/a.sqlite", "", "sqlite:////tmp/a.sqlite"),
-        ("kafka", "", "kafka"),
-        ("kafka", "b:9092", "kafka://b:9092"),
-        ("kafka://a:1,b:2", "c:3", "kafka://a:1,b:2"),
-    ],
-)
-def test_the_logs_url_follows_from_what_is_given(given: str, servers: str, url: str) -> None:
-    assert settings.log_url(given, HOME, servers) == url
-
-
-@pytest.mark.parametrize("given", ["", "redis://x", "log.sqlite"])
-def test_another_kind_of_log_is_refused_with_what_is_possible(given: str) -> None:
-    with pytest.raises(LogUrlError, match="give sqlite"):
-        settings.log_url(given, HOME)
+from operations.errors import AddressInUseError
 
 
 def test_keys_are_apart_from_the_home_unless_said_otherwise(tmp_path: Path) -> None:
