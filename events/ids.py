@@ -9,7 +9,7 @@ def uuid7(now: datetime, entropy: bytes) -> str:
 
     >>> from datetime import UTC
     >>> uuid7(datetime(2026, 1, 1, tzinfo=UTC), bytes(10))
-    '019b7685-0800-7000-8000-000000000000'
+    '019b76da-a800-7000-8000-000000000000'
     """
     milliseconds = int(now.timestamp() * 1000)
     value = (milliseconds << 80) | int.from_bytes(entropy[:10], "big")

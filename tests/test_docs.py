@@ -1,5 +1,6 @@
 """The documents tell the truth: what they name exists, and the container file fits the code."""
 
+import doctest
 import importlib
 import re
 import tomllib
@@ -20,6 +21,14 @@ PROGRAMS = (
     "pipelines.risk",
     "simulator.acquirer.__main__",
     "events.log.kafka",
+)
+WITH_EXAMPLES = sorted(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for folder in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"][
+        "root_packages"
+    ]
+    for path in (ROOT / folder).rglob("*.py")
+    if ">>>" in path.read_text()
 )
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
 README = (ROOT / "README.md").read_text()
@@ -117,6 +126,14 @@ def test_the_readme_names_the_two_commands_first() -> None:
     commands = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
 
     assert [command.strip() for command in commands[:2]] == ["make demo", "make test"]
+
+
+@pytest.mark.parametrize("module", WITH_EXAMPLES)
+def test_every_example_in_the_code_gives_what_it_says(module: str) -> None:
+    ran = doctest.testmod(importlib.import_module(module))
+
+    assert ran.attempted > 0
+    assert ran.failed == 0
 
 
 def test_crash_points_say_what_is_durable() -> None:
