@@ -141,6 +141,71 @@ def test_a_bad_form_is_refused(tmp_path: Path, name: str) -> None:
     served(tmp_path, story)
 
 
+MESSAGES: dict[str, tuple[dict[str, Any], str]] = {
+    "a top member": (
+        {MARK: 1},
+        "There is a member that is not documented. Documented here: amount, currency, capture_method, "
+        "payment_method, customer, metadata, risk_context (docs/api.md).",
+    ),
+    "an inner member": (
+        {"risk_context": {"items": [{"quantity": 1, MARK: 1}]}},
+        "There is a member that is not documented. Documented here: description, quantity, amount "
+        "(docs/api.md).",
+    ),
+    "a word": ({"capture_method": MARK}, "Expected one of: automatic, manual."),
+    "null for a word": ({"capture_method": None}, "Expected one of: automatic, manual."),
+    "an empty identifier": (
+        {"payment_method": ""},
+        "Expected an identifier as it was given to you: 1 to 64 letters, digits and underscores.",
+    ),
+    "a currency": ({"currency": "euro"}, "Expected a currency in three letters (ISO 4217)."),
+    "nothing": ({"amount": 0}, "Expected a whole number of at least 1."),
+    "too much": ({"amount": 10**12 + 1}, "Expected a whole number of at most 1000000000000."),
+    "a fraction": ({"amount": 12.5}, "Expected a whole number, got a fraction."),
+    "a list": ({"risk_context": []}, "Expected an object or null, got a list."),
+    "no text": ({"customer": ""}, "Expected text with at least 1 character."),
+    "a long name": ({"metadata": {"x" * 41: ""}}, "Expected text with at most 40 characters."),
+    "many entries": (
+        {"risk_context": {"items": [{}] * 101}},
+        "Expected a list with at most 100 entries.",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_a_refusal_says_in_words_what_was_expected(tmp_path: Path, name: str) -> None:
+    members, message = MESSAGES[name]
+
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        answer = await http.post(INTENTS, content=as_json(**members))
+
+        assert answer.json()["error"]["message"] == message
+
+    served(tmp_path, story)
+
+
+@pytest.mark.parametrize("time", ["yesterday", "2026-01-05T10:00:00"])
+def test_a_time_that_is_none_is_refused_with_an_example(tmp_path: Path, time: str) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        label = {"payment_intent": "pi_1", "kind": "fraud_dispute", "source": "bank", "reported_at": time}
+        answer = await http.post("/v1/labels", json=label)
+
+        expected = "Expected a time with its zone, such as 2026-01-05T10:00:00Z."
+        assert answer.json()["error"]["message"] == expected
+
+    served(tmp_path, story)
+
+
+def test_a_member_that_stands_twice_in_a_form_is_refused_in_these_words(tmp_path: Path) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        answer = await http.post(INTENTS, content=b"amount=1&currency=eur&amount=2", headers=headers)
+
+        assert answer.json()["error"]["message"] == "A member stands twice in the form."
+
+    served(tmp_path, story)
+
+
 def test_a_huge_body_is_refused_declared_or_not(tmp_path: Path) -> None:
     async def story(http: httpx2.AsyncClient, world: World) -> None:
         read = 0

@@ -1,0 +1,87 @@
+"""What a decoder's complaint means, in words: what was expected at a place, and nothing of what was sent."""
+
+import re
+from functools import cache
+from typing import Any
+
+from msgspec import inspect
+
+REFERENCE = "docs/api.md"
+
+_KINDS = {
+    "int": "a whole number",
+    "float": "a fraction",
+    "str": "text",
+    "bool": "true or false",
+    "object": "an object",
+    "array": "a list",
+    "null": "null",
+    "datetime": "a time",
+}
+_UNITS = {
+    "str": ("character", "characters"),
+    "array": ("entry", "entries"),
+    "object": ("member", "members"),
+}
+_WRONG_KIND = re.compile(r"Expected `([\w |]+)`, got `(\w+)`")
+_BOUND = re.compile(r"Expected `(\w+)` (of length )?(>=|<=) (-?\d+)")
+_TIME = "a time with its zone, such as 2026-01-05T10:00:00Z"
+
+
+def members_expected(kind: Any, place: str) -> str:
+    """The documented members of the struct at `place` (`.risk_context.items[0]`) of `kind`."""
+    found = _at(kind, place)
+    if not isinstance(found, inspect.StructType):
+        return f"See {REFERENCE}."
+    names = ", ".join(field.encode_name for field in found.fields)
+    return f"Documented here: {names or 'none'} ({REFERENCE})."
+
+
+def value_expected(kind: Any, place: str, complaint: str) -> str:
+    """The complaint about the value at `place`, in words."""
+    found = _at(kind, place)
+    if isinstance(found, inspect.LiteralType):
+        return f"Expected one of: {', '.join(str(value) for value in found.values)}."
+    if said := _WRONG_KIND.match(complaint):
+        return f"Expected {_kinds(said[1])}, got {_kinds(said[2])}."
+    if said := _BOUND.match(complaint):
+        unit = f" {_UNITS[said[1]][said[4] != '1']}" if said[2] else ""
+        side = "at least" if said[3] == ">=" else "at most"
+        joint = " with" if said[2] else " of"
+        return f"Expected {_kinds(said[1])}{joint} {side} {said[4]}{unit}."
+    if isinstance(found, inspect.DateTimeType):
+        return f"Expected {_TIME}."
+    schema = found.extra_json_schema if isinstance(found, inspect.Metadata) else None
+    return f"Expected {schema['description']}." if schema else "This value is not as documented."
+
+
+def _kinds(names: str) -> str:
+    return " or ".join(_KINDS.get(name, "another type") for name in names.split(" | "))
+
+
+@cache
+def _described(kind: Any) -> inspect.Type:
+    return inspect.type_info(kind)
+
+
+def _at(kind: Any, place: str) -> Any:
+    """The documented type at a place, None where there is none."""
+    found: Any = _plain(_described(kind))
+    for member, index in re.findall(r"\.(\w+)|\[([^\]]*)\]", place):
+        found = _plain(_within(found, member, index))
+    return found
+
+
+def _within(outer: Any, member: str, index: str) -> Any:
+    if isinstance(outer, inspect.StructType):
+        return next((field.type for field in outer.fields if field.encode_name == member), None)
+    if isinstance(outer, inspect.ListType) and index:
+        return outer.item_type
+    return outer.value_type if isinstance(outer, inspect.DictType) and index else None
+
+
+def _plain(found: Any) -> Any:
+    """The one type of an optional member."""
+    if isinstance(found, inspect.UnionType):
+        return next(one for one in found.types if not isinstance(one, inspect.NoneType))
+    return found
