@@ -193,7 +193,7 @@ def test_a_poll_gives_at_most_its_limit_and_starves_no_partition(log: Log) -> No
 
 
 @pytest.mark.parametrize("offset", [2, 1000, -1])
-def test_a_position_that_is_not_in_the_log_is_said_to_be_lost(log: Log, offset: int) -> None:
+def test_a_position_that_is_not_in_the_log_is_reported_as_lost(log: Log, offset: int) -> None:
     log.append([Outgoing("payments", b"card", b"value", partition=0)])
     reader = log.reader({TopicPartition("payments", 0): offset})
 

@@ -119,7 +119,7 @@ def test_a_broker_ends_when_the_process_it_serves_has_ended(
     assert program.wait(SECONDS_MAX) == 0
 
 
-def test_where_java_and_maven_are_missing_it_is_said_what_to_install(
+def test_missing_java_and_maven_are_named_with_how_to_install_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))

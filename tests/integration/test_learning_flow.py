@@ -37,7 +37,7 @@ def start(program: str, home: Path, crash_at: str = "") -> FlowProcess:
     return FlowProcess(program, *arguments, errors=home / "errors.log", crash_at=crash_at)
 
 
-def labelled(event: LabelReported) -> Outgoing:
+def labeled(event: LabelReported) -> Outgoing:
     return Outgoing("labels", event.payment_id.encode(), encode(event))
 
 
@@ -61,9 +61,9 @@ def test_a_label_changes_the_scores_of_a_running_scorer(tmp_path: Path, log: Log
         assert learning.wait_until_ready()
         log.append([asked(assessment(number)) for number in range(60)])
         wait_for(lambda: counted(log, "decisions") == 60)
-        log.append([labelled(label(number, fraud=dice.random() < 0.5)) for number in range(50)])
+        log.append([labeled(label(number, fraud=dice.random() < 0.5)) for number in range(50)])
         # A label two hours later passes the boundary at which the others are learned.
-        log.append([labelled(label(55, occurred_at=START + timedelta(days=1, hours=2)))])
+        log.append([labeled(label(55, occurred_at=START + timedelta(days=1, hours=2)))])
         wait_for(lambda: counted(log, "models") >= 2)
 
         numbers = itertools.count(60)
@@ -91,7 +91,7 @@ def test_captured_payments_that_nobody_reports_become_genuine_and_blocked_ones_d
         log.append([asked(assessment(number)) for number in range(10)])
         wait_for(lambda: counted(log, "decisions") == 10)
         log.append([captured(number) for number in range(5)])
-        log.append([labelled(label(4))])
+        log.append([labeled(label(4))])
 
         log.append([captured(99, days=31)])
 

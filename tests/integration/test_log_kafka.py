@@ -97,7 +97,7 @@ def eventually_appended(log: Log, value: str) -> None:
 
 @pytest.mark.kafka
 @BOTH
-def test_a_broker_that_died_is_said_in_bounded_time_and_loses_nothing(
+def test_a_broker_that_died_is_reported_within_the_deadline_and_loses_nothing(
     broker: Broker, running: str, scheme: str
 ) -> None:
     open_log(f"{scheme}://{running}", append_seconds_max=PATIENT_SECONDS).close()
@@ -123,7 +123,9 @@ def test_a_broker_that_died_is_said_in_bounded_time_and_loses_nothing(
 
 @pytest.mark.kafka
 @BOTH
-def test_a_broker_that_hangs_is_said_in_bounded_time(broker: Broker, running: str, scheme: str) -> None:
+def test_a_broker_that_hangs_is_reported_within_the_deadline(
+    broker: Broker, running: str, scheme: str
+) -> None:
     open_log(f"{scheme}://{running}", append_seconds_max=PATIENT_SECONDS).close()
     with closing(open_log(f"{scheme}://{running}", append_seconds_max=BRIEF_SECONDS)) as log:
         eventually_appended(log, "first")
@@ -208,7 +210,7 @@ def test_a_single_broker_syncs_before_it_acknowledges(broker: Broker, running: s
 
 
 @pytest.mark.kafka
-def test_no_broker_is_said_in_bounded_time() -> None:
+def test_a_missing_broker_is_reported_within_the_deadline() -> None:
     begun = time.monotonic()
 
     with pytest.raises(LogUnavailableError, match="no Kafka broker can be reached"):
@@ -218,7 +220,7 @@ def test_no_broker_is_said_in_bounded_time() -> None:
 
 
 @pytest.mark.kafka
-def test_a_log_that_must_not_be_made_is_said_to_be_missing(kafka_url: str) -> None:
+def test_a_log_that_must_not_be_made_is_reported_as_missing(kafka_url: str) -> None:
     with pytest.raises(LogUnavailableError, match="has no topic"):
         open_log(kafka_url, append_seconds_max=PATIENT_SECONDS, create=False)
 

@@ -55,7 +55,7 @@ def on_a_small_disk(folder: Path, *command: str) -> subprocess.CompletedProcess[
     )
 
 
-def test_a_full_disk_is_said_in_bounded_time_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_within_the_deadline_and_leaves_nothing_half_written(tmp_path: Path) -> None:
     ended = on_a_small_disk(tmp_path, sys.executable, "-m", "tests.full_disk_process", str(tmp_path))
 
     assert ended.returncode == 0, ended.stderr
@@ -95,7 +95,7 @@ def test_opening_a_log_on_a_full_disk_is_refused_and_works_once_there_is_room(tm
     assert reached == "[0]"
 
 
-def test_a_lock_held_too_long_by_another_process_is_said_in_bounded_time(sqlite_url: str) -> None:
+def test_a_lock_held_too_long_by_another_process_is_reported_within_the_deadline(sqlite_url: str) -> None:
     with closing(open_log(sqlite_url, append_seconds_max=0.5)) as log:
         with held_lock(path_of(sqlite_url)):
             begun = time.monotonic()
@@ -167,7 +167,7 @@ def test_a_log_with_other_partitions_than_declared_is_refused(sqlite_url: str) -
         open_log(sqlite_url)
 
 
-def test_a_place_where_no_file_can_be_made_is_said_to_be_out_of_reach(tmp_path: Path) -> None:
+def test_a_place_where_no_file_can_be_made_is_reported_as_out_of_reach(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("a file where a folder should be")
 
     with pytest.raises(LogUnavailableError, match="cannot be reached"):

@@ -85,7 +85,7 @@ def test_a_capture_is_synced_before_its_advice_leaves(full: Recorded, tmp_path: 
 
 
 @pytest.mark.parametrize("synchronous", ["OFF", "NORMAL"])
-def test_the_same_look_finds_a_store_that_syncs_too_little(tmp_path: Path, synchronous: str) -> None:
+def test_counting_syncs_finds_a_store_that_syncs_too_little(tmp_path: Path, synchronous: str) -> None:
     weak = recorded(tmp_path, synchronous)
     moments = weak.beginning("left 0100")
 

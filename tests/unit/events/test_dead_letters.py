@@ -80,7 +80,7 @@ def test_a_dead_letter_is_bounded_however_large_its_record() -> None:
     assert len(encode(letter)) < 2 * RECORD_BYTES_KEPT_MAX
 
 
-def test_dead_letters_are_read_back_oldest_first_past_what_is_none(log: Log) -> None:
+def test_dead_letters_are_read_back_oldest_first_past_other_records(log: Log) -> None:
     for number in range(3):
         bury(log, refused(log, b"poison"), reason=f"reason {number}")
         log.append([Outgoing("dead-letters", b"payments", b"poison itself")])

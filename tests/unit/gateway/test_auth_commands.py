@@ -55,7 +55,7 @@ def test_a_key_is_revoked_once(shell: Shell) -> None:
     assert "no such key" in said
 
 
-def test_what_is_not_there_is_said_in_one_line(shell: Shell) -> None:
+def test_what_is_not_there_is_reported_in_one_line(shell: Shell) -> None:
     for words in (
         ("api-keys", "create", "nobody"),
         ("erase-person", "--merchant", "m_1", "--customer", "nobody"),

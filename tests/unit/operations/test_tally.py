@@ -57,7 +57,7 @@ def test_a_good_run_has_no_faults() -> None:
     assert list(told(payment(), LABEL, END).faults()) == []
 
 
-def test_more_than_one_fallback_in_a_hundred_is_a_fault_and_one_is_none() -> None:
+def test_more_than_one_fallback_in_a_hundred_is_a_fault_and_one_is_not() -> None:
     good = [payment()] * 99
     late = payment(assessed=False)
 

@@ -146,7 +146,7 @@ def test_a_rule_that_came_later_or_was_removed_before_plays_no_part(world: World
     assert found.gaps == ()
 
 
-def test_a_champion_that_compaction_took_is_said_to_be_gone(world: World) -> None:
+def test_a_champion_that_compaction_took_is_reported_as_gone(world: World) -> None:
     world.ask(20)
     world.forget("models", derived_id("champion", "1", START))
 
@@ -156,7 +156,7 @@ def test_a_champion_that_compaction_took_is_said_to_be_gone(world: World) -> Non
     assert "not scored again" in text
 
 
-def test_a_control_that_compaction_took_is_said_to_be_gone(world: World) -> None:
+def test_a_control_that_compaction_took_is_reported_as_gone(world: World) -> None:
     world.control("blocked_devices", "list", 1, {"entries": [{"value": "d0"}]})
     world.ask(20)
     world.forget("controls", derived_id("blocked_devices", "1", START))
@@ -184,7 +184,7 @@ def test_the_latest_attempt_is_explained_unless_another_is_asked_for(world: Worl
     assert evidence_of(world.log, "pi_twice", 1).assessment.occurred_at_us % 60_000_000 == 20_000_000
 
 
-def test_a_payment_without_a_decision_is_told_so(world: World) -> None:
+def test_a_payment_without_a_decision_cannot_be_explained(world: World) -> None:
     with pytest.raises(NotInLogError, match="no decision on payment pi_none"):
         explain_payment(world.log, "pi_none")
 
