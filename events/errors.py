@@ -8,7 +8,7 @@ EventsError
     ├── LogUnavailableError   retryable: the broker is away, the disk is full, a lock was held too long
     ├── UnknownTopicError     permanent: the topic is not declared in `events.topics`
     ├── PositionLostError     permanent: the position asked for is no longer (or not yet) in the log
-    ├── LogUnusableError      permanent: the log is damaged, is none of these topics, or is too weak
+    ├── LogUnusableError      permanent: the log is damaged, holds other topics, or is too weak
     └── RecordTooLargeError   permanent: the record is larger than the log takes
 """
 
@@ -46,7 +46,7 @@ class PositionLostError(LogError):
 
 
 class LogUnusableError(LogError):
-    """The log is damaged, is none of these topics, or is set up so that its promises cannot hold."""
+    """The log is damaged, holds other topics, or is set up so that its promises cannot hold."""
 
 
 class RecordTooLargeError(LogError):

@@ -80,7 +80,7 @@ BODIES = {
     "an empty customer": (as_json(customer=""), "parameter_invalid", "customer"),
     "a long customer": (as_json(customer="x" * 300), "parameter_invalid", "customer"),
     "an unknown card": (as_json(payment_method="tok_none"), "resource_missing", "payment_method"),
-    "a token that is none": (as_json(payment_method=MARK + "!"), "parameter_invalid", "payment_method"),
+    "a malformed token": (as_json(payment_method=MARK + "!"), "parameter_invalid", "payment_method"),
     "much metadata": (
         as_json(metadata={str(n): "x" for n in range(51)}),
         "parameter_invalid",

@@ -148,7 +148,7 @@ CASES = {
     "a wrong key of a card": Case(
         TOKENS, card(), 401, "api_key_invalid", {"authorization": f"Bearer sk_test_{'0' * 48}"}
     ),
-    "a time that is none": Case(INTENTS, order(), 400, "parameter_invalid", {"weir-test-time": "yesterday"}),
+    "a malformed time": Case(INTENTS, order(), 400, "parameter_invalid", {"weir-test-time": "yesterday"}),
     "no such payment": Case(f"{INTENTS}/pi_none/confirm", b"{}", 404, "resource_missing"),
     "no such token": Case(INTENTS, order(payment_method="tok_none"), 404, "resource_missing"),
     "no such review": Case("/v1/reviews/prv_none/approve", b"{}", 404, "resource_missing"),
