@@ -1,5 +1,6 @@
 """Shoppers' sign-ins and failures at a merchant: the only way in for them."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
@@ -33,29 +34,20 @@ class SignIn(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: datetime
 
 
+@dataclass(frozen=True, kw_only=True)
 class AccountEvents:
     """Takes sign-ins in."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        facts: Facts,
-        keys: Keys,
-        relay: Relay,
-        personal: PersonalData,
-        geography: Geography,
-    ) -> None:
-        self._store = store
-        self._facts = facts
-        self._keys = keys
-        self._relay = relay
-        self._personal = personal
-        self._geography = geography
+    store: Store
+    facts: Facts
+    keys: Keys
+    relay: Relay
+    personal: PersonalData
+    geography: Geography
 
     async def record(self, caller: Caller, body: AccountEvent) -> SignIn:
         """Raises `InvalidRequestError` for absurd times and for a sign-in of nobody from nowhere."""
-        now = self._keys.at(caller)
+        now = self.keys.at(caller)
         at = body.occurred_at or now
         if not now - PAST_MAX <= at <= now + FUTURE_MAX:
             raise InvalidRequestError(
@@ -67,29 +59,29 @@ class AccountEvents:
             raise InvalidRequestError(
                 "Give a customer, an IP or a device.", code="parameter_missing", param="customer"
             )
-        event_id = await self._store.write(lambda c: self._kept(c, caller, body, at))
+        event_id = await self.store.write(lambda c: self._kept(c, caller, body, at))
         crash_point("gateway.account_event.kept")
-        self._relay.nudge()
+        self.relay.nudge()
         return SignIn(id=event_id, type=body.type, occurred_at=at)
 
     def _kept(self, connection: Connection, caller: Caller, body: AccountEvent, at: datetime) -> str:
-        event_id = self._facts.event_id(at)
+        event_id = self.facts.event_id(at)
         given = RiskContextInput(
             ip=body.ip, device_id=body.device_id, email=body.email, user_agent=body.user_agent
         )
         shopper = known_shopper(
-            given, merchant_id=caller.merchant_id, customer=body.customer, geography=self._geography
+            given, merchant_id=caller.merchant_id, customer=body.customer, geography=self.geography
         )
         subject = subject_of(
             connection,
-            self._personal,
+            self.personal,
             mode=caller.mode,
             merchant_id=caller.merchant_id,
             customer=body.customer,
             payment_id=event_id,
         )
         context = risk_context(
-            connection, self._personal, shopper, mode=caller.mode, subject=subject, at_us=microseconds(at)
+            connection, self.personal, shopper, mode=caller.mode, subject=subject, at_us=microseconds(at)
         )
         event = SignInAttempted(
             id=event_id,
@@ -104,5 +96,5 @@ class AccountEvents:
             subject=subject,
             sealed=context.sealed,
         )
-        self._facts.record(connection, "accounts", context.customer or caller.merchant_id, event)
+        self.facts.record(connection, "accounts", context.customer or caller.merchant_id, event)
         return event_id

@@ -5,6 +5,8 @@ intent already shows the end, because a capture of what was authorized, and a vo
 can be late but not refused.
 """
 
+from dataclasses import dataclass
+
 import msgspec
 from sqlalchemy import Connection
 
@@ -32,30 +34,30 @@ from gateway.store.writer import Store
 _replace = msgspec.structs.replace
 
 
+@dataclass(frozen=True, kw_only=True)
 class AttemptEnds:
     """Ends attempts, once each."""
 
-    def __init__(self, *, store: Store, facts: Facts, relay: Relay, debts: Debts) -> None:
-        self._store = store
-        self._facts = facts
-        self._relay = relay
-        self._debts = debts
+    store: Store
+    facts: Facts
+    relay: Relay
+    debts: Debts
 
     async def end(self, attempt: Attempt, verdict: RiskVerdict, answer: ProcessorAnswer | None) -> Intent:
         """Commit the attempt's end; where it has one already, that one stands."""
-        intent, after = await self._store.write(
+        intent, after = await self.store.write(
             lambda connection: self._ended(connection, attempt, verdict, answer)
         )
-        self._relay.nudge()
-        self._debts.drive(after)
+        self.relay.nudge()
+        self.debts.drive(after)
         return intent
 
     async def act_late(self, decision: DecisionMade) -> None:
         """Let a decision act that came after a fallback's; a second time it changes nothing."""
-        after = await self._store.write(lambda connection: self._late(connection, decision))
-        self._relay.nudge()
+        after = await self.store.write(lambda connection: self._late(connection, decision))
+        self.relay.nudge()
         if after is not None:
-            self._debts.drive(after)
+            self.debts.drive(after)
 
     def _ended(
         self, connection: Connection, attempt: Attempt, verdict: RiskVerdict, answer: ProcessorAnswer | None
@@ -86,7 +88,7 @@ class AttemptEnds:
         approved_before = answer is not None and answer.approval_code is not None
         outcome = blocked_outcome(verdict, after_approval=approved_before)
         intent = intents.refused(intent, "block", outcome, BLOCKED_ERROR)
-        intent = self._facts.payment(
+        intent = self.facts.payment(
             connection,
             intent,
             moment(attempt.moment_us),
@@ -108,7 +110,7 @@ class AttemptEnds:
         reversed_ = answer is not None and answer.status == "reversed"
         outcome = declined_outcome(verdict, code, reversed_=reversed_)
         intent = intents.refused(intent, "decline", outcome, payment_error(code))
-        intent = self._facts.payment(
+        intent = self.facts.payment(
             connection,
             intent,
             moment(attempt.moment_us),
@@ -143,7 +145,7 @@ class AttemptEnds:
             attempt = _replace(
                 attempt, phase="capturing", capture_minor=intent.amount_minor, ended_us=attempt.moment_us
             )
-        intent = self._facts.payment(
+        intent = self.facts.payment(
             connection,
             intent,
             moment(attempt.moment_us),
@@ -158,7 +160,7 @@ class AttemptEnds:
         return intent, attempt
 
     def _review(self, connection: Connection, intent: Intent, attempt: Attempt, reason: str | None) -> str:
-        review_id = self._facts.new_id("prv")
+        review_id = self.facts.new_id("prv")
         open_review(connection, review_id, intent, reason=reason or "rule", opened_us=attempt.moment_us)
         return review_id
 

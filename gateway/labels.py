@@ -1,5 +1,6 @@
 """Labels: what payments turned out to be, as merchants and analysts report it. The only way in for them."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
@@ -44,14 +45,14 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
     ordinal: int
 
 
+@dataclass(frozen=True, kw_only=True)
 class Labels:
     """Keeps labels and tells the learners of them."""
 
-    def __init__(self, *, store: Store, facts: Facts, keys: Keys, relay: Relay) -> None:
-        self._store = store
-        self._facts = facts
-        self._keys = keys
-        self._relay = relay
+    store: Store
+    facts: Facts
+    keys: Keys
+    relay: Relay
 
     async def report(self, caller: Caller, body: ReportLabel) -> Label:
         """Keep a label. The same again gives the same answer and no second event.
@@ -61,10 +62,10 @@ class Labels:
         `NotFoundError` for a payment that is not this merchant's.
         """
         fraud = verdict_of(body)
-        now = self._keys.at(caller)
-        label = await self._store.write(lambda c: self._kept(c, caller, body, fraud, now))
+        now = self.keys.at(caller)
+        label = await self.store.write(lambda c: self._kept(c, caller, body, fraud, now))
         crash_point("gateway.label.kept")
-        self._relay.nudge()
+        self.relay.nudge()
         return label
 
     def _kept(
@@ -79,7 +80,7 @@ class Labels:
         if latest is not None and latest.fraud == fraud and again:
             return latest
         label = Label(
-            id=self._facts.new_id("lbl"),
+            id=self.facts.new_id("lbl"),
             payment_id=intent.id,
             kind=body.kind,
             source=body.source,
@@ -90,7 +91,7 @@ class Labels:
         connection.execute(insert(labels), msgspec.structs.asdict(label))
         at = moment(reported_us)
         event = LabelReported(
-            id=self._facts.event_id(at),
+            id=self.facts.event_id(at),
             occurred_at=at,
             payment_id=intent.id,
             kind=label.kind,
@@ -98,7 +99,7 @@ class Labels:
             fraud=fraud,
             mode=intent.mode,
         )
-        self._facts.record(connection, "labels", intent.id, event)
+        self.facts.record(connection, "labels", intent.id, event)
         return label
 
 

@@ -6,6 +6,7 @@ answer (`gateway.attempt_ends`).
 """
 
 import asyncio
+from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -61,82 +62,71 @@ ANSWER_SECONDS_MAX = 20.0
 _replace = msgspec.structs.replace
 
 
+@dataclass(frozen=True, kw_only=True)
 class Payments:
     """What a merchant may do with payment intents."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        facts: Facts,
-        personal: PersonalData,
-        geography: Geography,
-        keys: Keys,
-        relay: Relay,
-        flights: Flights,
-        debts: Debts,
-    ) -> None:
-        self._store = store
-        self._facts = facts
-        self._personal = personal
-        self._geography = geography
-        self._keys = keys
-        self._relay = relay
-        self._flights = flights
-        self._debts = debts
+    store: Store
+    facts: Facts
+    personal: PersonalData
+    geography: Geography
+    keys: Keys
+    relay: Relay
+    flights: Flights
+    debts: Debts
 
     async def create(self, caller: Caller, body: CreateIntent) -> Intent:
         currency = known_currency(body.currency)
         if body.risk_context:
             known_shopper(
-                body.risk_context, merchant_id=caller.merchant_id, customer=None, geography=self._geography
+                body.risk_context, merchant_id=caller.merchant_id, customer=None, geography=self.geography
             )
-        at = self._keys.at(caller)
-        intent = await self._store.write(lambda c: self._created(c, caller, body, currency, at))
+        at = self.keys.at(caller)
+        intent = await self.store.write(lambda c: self._created(c, caller, body, currency, at))
         crash_point("gateway.intent.created")
-        self._relay.nudge()
+        self.relay.nudge()
         return intent
 
     async def confirm(self, caller: Caller, payment_id: str, body: ConfirmIntent) -> Intent:
         """The intent after its attempt; `processing` where the network has not answered yet."""
-        at = self._keys.at(caller)
-        intent, attempt, merchant = await self._store.write(
+        at = self.keys.at(caller)
+        intent, attempt, merchant = await self.store.write(
             lambda c: self._confirmed(c, caller, payment_id, body, at)
         )
         crash_point("gateway.intent.confirmed")
-        self._relay.nudge()
-        flight = self._flights.start(intent, attempt, merchant)
+        self.relay.nudge()
+        flight = self.flights.start(intent, attempt, merchant)
         await asyncio.wait({flight.settled}, timeout=ANSWER_SECONDS_MAX)
         if flight.settled.done() and not flight.settled.cancelled():
             return flight.settled.result()
         return intent
 
     async def capture(self, caller: Caller, payment_id: str, body: CaptureIntent) -> Intent:
-        at = self._keys.at(caller)
-        intent, attempt = await self._store.write(
+        at = self.keys.at(caller)
+        intent, attempt = await self.store.write(
             lambda c: self._captured(c, caller, payment_id, body.amount_to_capture, at)
         )
         crash_point("gateway.intent.captured")
-        self._debts.drive(attempt)
+        self.debts.drive(attempt)
         return intent
 
     async def cancel(self, caller: Caller, payment_id: str, body: CancelIntent) -> Intent:
-        at = self._keys.at(caller)
-        intent, attempt = await self._store.write(
+        at = self.keys.at(caller)
+        intent, attempt = await self.store.write(
             lambda c: self._canceled(c, caller, payment_id, body.cancellation_reason, at)
         )
         crash_point("gateway.intent.canceled")
-        self._relay.nudge()
+        self.relay.nudge()
         if attempt is not None:
-            self._debts.drive(attempt)
+            self.debts.drive(attempt)
         return intent
 
     async def retrieve(self, caller: Caller, payment_id: str) -> Intent:
-        return await self._store.read(lambda c: self._load(c, caller, payment_id))
+        return await self.store.read(lambda c: self._load(c, caller, payment_id))
 
     async def list(self, caller: Caller, query: ListIntents) -> tuple[list[Intent], bool]:
         """A page, newest first, and whether there is more."""
-        page = await self._store.read(
+        page = await self.store.read(
             lambda c: list_intents(
                 c,
                 merchant_id=caller.merchant_id,
@@ -153,12 +143,12 @@ class Payments:
     def _created(
         self, connection: Connection, caller: Caller, body: CreateIntent, currency: str, at: datetime
     ) -> Intent:
-        payment_id = self._facts.new_id("pi")
+        payment_id = self.facts.new_id("pi")
         if body.payment_method is not None:
             load_card(connection, body.payment_method, merchant_id=caller.merchant_id, mode=caller.mode)
         subject = subject_of(
             connection,
-            self._personal,
+            self.personal,
             mode=caller.mode,
             merchant_id=caller.merchant_id,
             customer=body.customer,
@@ -178,9 +168,9 @@ class Payments:
             token=body.payment_method,
             customer=body.customer,
             metadata=body.metadata,
-            sealed_context=self._personal.seal(connection, subject, fields, microseconds(at)),
+            sealed_context=self.personal.seal(connection, subject, fields, microseconds(at)),
         )
-        intent = self._facts.payment(connection, intent, at, PaymentCreated)
+        intent = self.facts.payment(connection, intent, at, PaymentCreated)
         insert_intent(connection, intent)
         return intent
 
@@ -197,7 +187,7 @@ class Payments:
         card = load_card(connection, token, merchant_id=caller.merchant_id, mode=caller.mode)
         context = risk_context(
             connection,
-            self._personal,
+            self.personal,
             self._shopper(connection, intent, body),
             mode=intent.mode,
             subject=intent.subject,
@@ -224,12 +214,12 @@ class Payments:
         self, connection: Connection, intent: Intent, attempt: Attempt, merchant: Merchant, at: datetime
     ) -> Intent:
         # First the question, which is waited for; the life-cycle event may stand behind it.
-        self._facts.record(
+        self.facts.record(
             connection,
             "assessments",
             attempt.card.surrogate,
             AssessmentRequested(
-                id=self._facts.event_id(at),
+                id=self.facts.event_id(at),
                 occurred_at=at,
                 payment_id=intent.id,
                 attempt=attempt.number,
@@ -243,22 +233,22 @@ class Payments:
                 context=attempt.context,
             ),
         )
-        return self._facts.payment(
+        return self.facts.payment(
             connection, intent, at, PaymentConfirmed, attempt=attempt.number, card=attempt.card
         )
 
     def _shopper(self, connection: Connection, intent: Intent, body: ConfirmIntent) -> Shopper:
         given = body.risk_context
         if given is None:
-            given = restored(self._personal.unseal(connection, intent.subject, intent.sealed_context))
+            given = restored(self.personal.unseal(connection, intent.subject, intent.sealed_context))
         return known_shopper(
-            given, merchant_id=intent.merchant_id, customer=intent.customer, geography=self._geography
+            given, merchant_id=intent.merchant_id, customer=intent.customer, geography=self.geography
         )
 
     def _with_country(self, card: CardFacts) -> CardFacts:
         if card.issuer_country is not None:
             return card
-        return _replace(card, issuer_country=self._geography.card_country(card.bin))
+        return _replace(card, issuer_country=self.geography.card_country(card.bin))
 
     def _captured(
         self,
@@ -284,7 +274,7 @@ class Payments:
         close_review(connection, intent.review_id, "canceled", microseconds(at))
         if before.status == "requires_capture":
             return self.owe(connection, intent, "voiding", at)
-        intent = self._facts.payment(connection, intent, at, PaymentCanceled, reason=reason or "unspecified")
+        intent = self.facts.payment(connection, intent, at, PaymentCanceled, reason=reason or "unspecified")
         return save_intent(connection, intent), None
 
     def owe(

@@ -1,5 +1,7 @@
 """Nothing stays in the middle: every unfinished attempt is driven on, at start and for as long as it runs."""
 
+from dataclasses import dataclass
+
 import structlog
 from sqlalchemy import Connection
 
@@ -17,25 +19,18 @@ from gateway.store.writer import Store
 SWEEP_SECONDS = 5.0
 """How often unfinished attempts are looked for that nobody drives: none should be found after the first."""
 
+_log = structlog.get_logger("gateway")
 
+
+@dataclass(frozen=True, kw_only=True)
 class Recovery:
     """Drives on what a crash, or an error nobody foresaw, left behind."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        flights: Flights,
-        ends: AttemptEnds,
-        debts: Debts,
-        scheduling: Scheduling,
-    ) -> None:
-        self._store = store
-        self._flights = flights
-        self._ends = ends
-        self._debts = debts
-        self._scheduling = scheduling
-        self._log = structlog.get_logger("gateway.recovery")
+    store: Store
+    flights: Flights
+    ends: AttemptEnds
+    debts: Debts
+    scheduling: Scheduling
 
     async def run(self) -> None:
         """Sweep until canceled."""
@@ -43,37 +38,37 @@ class Recovery:
             try:
                 await self.sweep()
             except GatewayError as error:
-                self._log.warning("the sweep is put off", error=type(error).__name__)
-            await self._scheduling.sleep(SWEEP_SECONDS)
+                _log.warning("the sweep is put off", error=type(error).__name__)
+            await self.scheduling.sleep(SWEEP_SECONDS)
 
     async def sweep(self) -> None:
         """Start what every unfinished attempt still needs; what is under way is left alone."""
-        for attempt in await self._store.read(unfinished_attempts):
+        for attempt in await self.store.read(unfinished_attempts):
             if attempt.phase == "assessing":
                 await self._resume(attempt)
             else:
-                self._debts.drive(attempt)
+                self.debts.drive(attempt)
 
     async def deal(self, decision: DecisionMade) -> None:
         """Hand a decision to what waits for it, and return when it has had its effect."""
-        flight = self._flights.find(decision.payment_id, decision.attempt)
+        flight = self.flights.find(decision.payment_id, decision.attempt)
         if flight is None:
-            attempt = await self._store.read(lambda c: load_attempt(c, decision.payment_id, decision.attempt))
+            attempt = await self.store.read(lambda c: load_attempt(c, decision.payment_id, decision.attempt))
             if attempt is None:
-                self._log.warning("a decision names an unknown attempt", payment=decision.payment_id)
+                _log.warning("a decision names an unknown attempt", payment=decision.payment_id)
                 return
             if attempt.phase != "assessing":
-                await self._ends.act_late(decision)
+                await self.ends.act_late(decision)
                 return
             flight = await self._resume(attempt)
         flight.offer(decision)
         await flight.ended.wait()
 
     async def _resume(self, attempt: Attempt) -> Flight:
-        flight = self._flights.find(attempt.payment_id, attempt.number)
+        flight = self.flights.find(attempt.payment_id, attempt.number)
         if flight is None:
-            intent, merchant = await self._store.read(lambda c: _parties(c, attempt))
-            flight = self._flights.start(intent, attempt, merchant, recovered=True)
+            intent, merchant = await self.store.read(lambda c: _parties(c, attempt))
+            flight = self.flights.start(intent, attempt, merchant, recovered=True)
         return flight
 
 

@@ -1,5 +1,6 @@
 """Reviews: a person approves, which lifts the hold, or rejects, which voids. Both are audited."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -23,21 +24,19 @@ from gateway.store.writer import Store
 declare({"gateway.review.closed": "a review's end is durable, its caller has not heard"})
 
 
+@dataclass(frozen=True, kw_only=True)
 class Reviews:
     """What an analyst may do with a held payment."""
 
-    def __init__(
-        self, *, store: Store, facts: Facts, keys: Keys, relay: Relay, debts: Debts, payments: Payments
-    ) -> None:
-        self._store = store
-        self._facts = facts
-        self._keys = keys
-        self._relay = relay
-        self._debts = debts
-        self._payments = payments
+    store: Store
+    facts: Facts
+    keys: Keys
+    relay: Relay
+    debts: Debts
+    payments: Payments
 
     async def retrieve(self, caller: Caller, review_id: str) -> Review:
-        return await self._store.read(lambda c: self._load(c, caller, review_id))
+        return await self.store.read(lambda c: self._load(c, caller, review_id))
 
     async def approve(self, caller: Caller, review_id: str) -> Review:
         """Automatic capture captures now; manual capture waits for the merchant. Again: the same answer."""
@@ -48,14 +47,14 @@ class Reviews:
         return await self._close(caller, review_id, approved=False)
 
     async def _close(self, caller: Caller, review_id: str, *, approved: bool) -> Review:
-        at = self._keys.at(caller)
-        review, attempt = await self._store.write(
+        at = self.keys.at(caller)
+        review, attempt = await self.store.write(
             lambda c: self._closed(c, caller, review_id, at, approved=approved)
         )
         crash_point("gateway.review.closed")
-        self._relay.nudge()
+        self.relay.nudge()
         if attempt is not None:
-            self._debts.drive(attempt)
+            self.debts.drive(attempt)
         return review
 
     def _closed(
@@ -68,8 +67,8 @@ class Reviews:
                 raise InvalidRequestError("This review is closed.", code="review_closed")
             return review, None
         close_review(connection, review_id, reason, microseconds(at))
-        self._facts.audit(connection, at, actor=caller.key_id, action=f"review.{reason}", resource=review_id)
-        intent = self._facts.payment(
+        self.facts.audit(connection, at, actor=caller.key_id, action=f"review.{reason}", resource=review_id)
+        intent = self.facts.payment(
             connection,
             load_intent(connection, review.payment_id),
             at,
@@ -86,9 +85,9 @@ class Reviews:
     ) -> Attempt | None:
         if not approved:
             intent = intents.canceled(intent, "fraudulent", microseconds(at))
-            return self._payments.owe(connection, intent, "voiding", at)[1]
+            return self.payments.owe(connection, intent, "voiding", at)[1]
         if intent.capture_method == "automatic":
-            return self._payments.owe(connection, intents.captured(intent, None), "capturing", at)[1]
+            return self.payments.owe(connection, intents.captured(intent, None), "capturing", at)[1]
         save_intent(connection, intent)
         return None
 

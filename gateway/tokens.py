@@ -1,5 +1,6 @@
 """Tokens as the API keeps them: facts of a card without its number, bound to a merchant and a mode."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, insert, select
@@ -24,19 +25,19 @@ class KnownCard(NamedTuple):
     test_risk: TestRisk | None
 
 
+@dataclass(frozen=True, kw_only=True)
 class Tokens:
     """The API side of the processor's port: a `TokenRegistry`."""
 
-    def __init__(self, *, store: Store, keys: Keys, personal: PersonalData) -> None:
-        self._store = store
-        self._keys = keys
-        self._personal = personal
+    store: Store
+    keys: Keys
+    personal: PersonalData
 
     async def register(self, registration: TokenRegistration) -> TokenRegistered:
         """Bind the token to the merchant of its key, durably; raises `AuthenticationError`."""
-        caller = await self._keys.authenticate(registration.api_key)
-        at_us = microseconds(self._keys.at(caller))
-        await self._store.write(
+        caller = await self.keys.authenticate(registration.api_key)
+        at_us = microseconds(self.keys.at(caller))
+        await self.store.write(
             lambda connection: self._keep(connection, registration, caller.merchant_id, caller.mode, at_us)
         )
         return TokenRegistered(merchant_id=caller.merchant_id, mode=caller.mode)
@@ -46,13 +47,13 @@ class Tokens:
     ) -> None:
         if connection.execute(select(tokens.c.id).where(tokens.c.id == card.token)).first():
             return
-        stand_in = self._personal.surrogates(connection, mode, {"card": card.fingerprint})["card"]
+        stand_in = self.personal.surrogates(connection, mode, {"card": card.fingerprint})["card"]
         row = {
             "id": card.token,
             "merchant_id": merchant_id,
             "mode": mode,
             "surrogate": stand_in,
-            "surrogate_digest": self._personal.digest(mode, "card", card.fingerprint),
+            "surrogate_digest": self.personal.digest(mode, "card", card.fingerprint),
             "bin": card.bin,
             "last4": card.last4,
             "brand": card.brand,

@@ -46,17 +46,21 @@ class Gateway:
     """The API process without its listeners."""
 
     def __init__(self, around: Surroundings) -> None:
-        store, scheduling, clock = around.store, around.scheduling, around.clock
+        store, scheduling, clock, geography = around.store, around.scheduling, around.clock, around.geography
         self._around = around
-        self._facts = facts = Facts(around.entropy)
+        facts = Facts(around.entropy)
         self.relay = relay = Relay(store, around.log, scheduling)
-        secret = around.keyring.api_keys
-        self.keys = Keys(store=store, secret=secret, time=BusinessTime(clock))
-        self._debts = debts = Debts(
+        self.keys = keys = Keys(store=store, secret=around.keyring.api_keys, time=BusinessTime(clock))
+        personal = PersonalData(
+            entities_secret=around.keyring.entities,
+            wrapping_key=around.keyring.subjects,
+            entropy=around.entropy,
+        )
+        debts = Debts(
             store=store, facts=facts, relay=relay, processor=around.processor, scheduling=scheduling
         )
         ends = AttemptEnds(store=store, facts=facts, relay=relay, debts=debts)
-        self._flights = flights = Flights(
+        flights = Flights(
             ends=ends,
             processor=around.processor,
             scheduling=scheduling,
@@ -73,33 +77,23 @@ class Gateway:
             clock=clock,
             deal=self.recovery.deal,
         )
-        self._offer()
-
-    def _offer(self) -> None:
-        """Make the services that callers see."""
-        store, facts, keys, relay = self._around.store, self._facts, self.keys, self.relay
-        geography, debts = self._around.geography, self._debts
-        keyring = self._around.keyring
-        personal = PersonalData(
-            entities_secret=keyring.entities, wrapping_key=keyring.subjects, entropy=self._around.entropy
-        )
         self.tokens = Tokens(store=store, keys=keys, personal=personal)
         self.labels = Labels(store=store, facts=facts, keys=keys, relay=relay)
         self.account_events = AccountEvents(
             store=store, facts=facts, keys=keys, relay=relay, personal=personal, geography=geography
         )
-        self.payments = Payments(
+        self.payments = payments = Payments(
             store=store,
             facts=facts,
             personal=personal,
             geography=geography,
             keys=keys,
             relay=relay,
-            flights=self._flights,
+            flights=flights,
             debts=debts,
         )
         self.reviews = Reviews(
-            store=store, facts=facts, keys=keys, relay=relay, debts=debts, payments=self.payments
+            store=store, facts=facts, keys=keys, relay=relay, debts=debts, payments=payments
         )
 
     async def start(self) -> None:

@@ -1,5 +1,6 @@
 """The public TLS listener: it alone takes card numbers."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from starlette.requests import Request
@@ -17,12 +18,12 @@ from gateway.processor.tokens import Tokens
 BODY_BYTES_MAX = 8 * 1024
 
 
+@dataclass(frozen=True, kw_only=True)
 class PublicListener:
     """Routes of the public listener."""
 
-    def __init__(self, *, tokens: Tokens, time: BusinessTime) -> None:
-        self._tokens = tokens
-        self._time = time
+    tokens: Tokens
+    time: BusinessTime
 
     def app(self) -> LastResort:
         """The ASGI application."""
@@ -38,11 +39,11 @@ class PublicListener:
         now = self._now(request, api_key)
         body = await read_body(request, BODY_BYTES_MAX)
         card = check(read_card(body, request.headers.get("content-type")), now)
-        return answered(await self._tokens.create(api_key, card, now))
+        return answered(await self.tokens.create(api_key, card, now))
 
     async def _health(self, request: Request) -> Response:  # noqa: ARG002  # Starlette's shape
         return answered({"status": "ok"})
 
     def _now(self, request: Request, api_key: str) -> datetime:
         mode = mode_of(api_key)
-        return self._time.taken_from(carried_time(request), mode) or self._time.now(mode)
+        return self.time.taken_from(carried_time(request), mode) or self.time.now(mode)
