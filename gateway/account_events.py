@@ -27,7 +27,7 @@ PAST_MAX = timedelta(days=30)
 
 
 class SignIn(msgspec.Struct, frozen=True, kw_only=True):
-    """A sign-in as the API tells it back."""
+    """A sign-in as the API answers it."""
 
     id: str
     type: str

@@ -39,6 +39,7 @@ class Backoffice:
             self._engine.dispose()
 
     def add_merchant(self, merchant: Merchant) -> None:
+        """Create a merchant; raises `InvalidRequestError` where the id is taken."""
         self.write(lambda c: create_merchant(c, self.facts, merchant, at=_now(), actor=ACTOR))
 
     def add_key(self, merchant_id: str, mode: Mode) -> dict[str, str]:
@@ -58,9 +59,11 @@ class Backoffice:
         return {"id": key.id, "secret": key.secret}
 
     def keys(self, merchant_id: str | None = None) -> list[ApiKey]:
+        """All keys, or one merchant's, oldest first; never their text."""
         return self.write(lambda c: list_keys(c, merchant_id))
 
     def revoke(self, key_id: str) -> None:
+        """Revoke a key; raises `NotFoundError` where none is in force."""
         self.write(lambda c: revoke_key(c, self.facts, key_id, at=_now(), actor=ACTOR))
 
     def erase(self, mode: Mode, merchant_id: str, customer: str | None, payment_id: str | None) -> None:

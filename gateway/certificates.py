@@ -12,7 +12,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 AUTHORITY_LIFETIME = timedelta(days=3650)
 CERTIFICATE_LIFETIME = timedelta(days=397)
-"""The longest that browsers take from a server."""
+"""The longest lifetime that browsers accept of a server."""
 
 CLOCK_TOLERANCE = timedelta(hours=1)
 """Certificates begin this much in the past, for peers whose clock is slow."""
@@ -31,6 +31,7 @@ class Identity:
 
 
 def certificate_pem(certificate: x509.Certificate) -> bytes:
+    """The certificate alone, as others may have it."""
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
@@ -43,7 +44,7 @@ def identity_from_pem(text: bytes) -> Identity:
 
 
 def make_authority(name: str, now: datetime) -> Identity:
-    """A new certificate authority that signs ends only, never another authority."""
+    """A new certificate authority that signs programs only, never another authority."""
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = (
         _builder(name, name, key.public_key(), now, AUTHORITY_LIFETIME)
@@ -76,6 +77,7 @@ def issue(authority: Identity, name: str, hosts: tuple[str, ...], now: datetime)
 
 
 def signed_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
+    """Whether the authority issued the certificate."""
     try:
         certificate.verify_directly_issued_by(authority)
     except (ValueError, TypeError, InvalidSignature):

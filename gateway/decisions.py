@@ -50,14 +50,17 @@ class Progress:
         self._open: dict[TopicPartition, set[int]] = {partition: set() for partition in start}
 
     def begun(self, record: Record) -> None:
+        """The record is read and under way."""
         partition = TopicPartition(record.topic, record.partition)
         self._read[partition] = record.offset + 1
         self._open[partition].add(record.offset)
 
     def dealt(self, record: Record) -> None:
+        """The record has had its effect."""
         self._open[TopicPartition(record.topic, record.partition)].discard(record.offset)
 
     def reached(self) -> dict[TopicPartition, int]:
+        """Where each partition would be read on after a crash now."""
         return {partition: min(self._open[partition], default=read) for partition, read in self._read.items()}
 
 

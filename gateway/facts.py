@@ -22,12 +22,15 @@ class Facts:
         self._entropy = entropy
 
     def event_id(self, at: datetime) -> str:
+        """A new id of an event; ids sort by business time."""
         return uuid7(at, self._entropy(10))
 
     def new_id(self, prefix: str) -> str:
+        """A new id of a resource, such as `pi_…`."""
         return prefixed(prefix, self._entropy(16))
 
     def record(self, connection: Connection, topic: str, key: str, event: Event) -> None:
+        """Any event on a topic; `key` decides its partition."""
         enqueue(connection, topic, key, event)
 
     def payment(

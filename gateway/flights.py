@@ -79,6 +79,7 @@ class Flights:
         self._log = structlog.get_logger("gateway.flights")
 
     def find(self, payment_id: str, number: int) -> Flight | None:
+        """The attempt's flight, None where it is not under way."""
         return self._flying.get((payment_id, number))
 
     def start(

@@ -31,6 +31,7 @@ class CountryRanges:
         self._firsts = [one.first for one in self._ranges]
 
     def country(self, number: int) -> str | None:
+        """The country of the range that holds the number, None where none does."""
         place = bisect_right(self._firsts, number) - 1
         if place < 0 or number > self._ranges[place].last:
             return None
@@ -45,12 +46,14 @@ class Geography:
         self._bins = _read_bins(bins or SHIPPED / "bins.csv")
 
     def ip_country(self, address: IPv4Address | IPv6Address) -> str | None:
+        """The country of an address; one that maps IPv4 into IPv6 counts as IPv4."""
         if isinstance(address, IPv6Address) and address.ipv4_mapped:
             address = address.ipv4_mapped
         table = self._v4 if isinstance(address, IPv4Address) else self._v6
         return table.country(int(address))
 
     def card_country(self, bin_: str) -> str | None:
+        """The country of a card by its first six digits."""
         return self._bins.country(int(bin_[:6])) if bin_[:6].isdecimal() else None
 
 

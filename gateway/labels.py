@@ -47,7 +47,7 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Labels:
-    """Keeps labels and tells the learners of them."""
+    """Keeps labels, and puts them on the log for those who learn."""
 
     store: Store
     facts: Facts

@@ -38,10 +38,12 @@ class Connection(HttpToolsProtocol):
             self._refuse(HeadTooLargeError(HEAD_BYTES_MAX))
 
     def on_message_begin(self) -> None:
+        """A new head begins, and is counted from zero."""
         self._in_head, self._head_bytes = True, 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
+        """Refuse a head that came in one piece and is too large."""
         self._in_head = False
         names_and_values = sum(len(name) + len(value) for name, value in self.headers)
         if len(self.url) + names_and_values > HEAD_BYTES_MAX:
@@ -104,10 +106,12 @@ class Listener(uvicorn.Server):
 
     @property
     def port(self) -> int:
+        """The port that is bound, also where any free one was asked for."""
         return int(self._bound.getsockname()[1])
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone: they are the program's."""
         yield
 
 

@@ -33,7 +33,7 @@ declare(
 
 BATCH_MAX = 512
 POLL_SECONDS = 0.5
-"""How often the relay looks unasked: other programs (`weir api-keys`, …) put rows in and can't nudge."""
+"""How often the relay looks unasked: other programs (`weir api-keys`, …) put rows in and cannot nudge."""
 RELAY_RETRY_SECONDS = 0.5
 """Between two tries to send or to forget while the log or the store is away."""
 

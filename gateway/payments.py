@@ -76,6 +76,7 @@ class Payments:
     debts: Debts
 
     async def create(self, caller: Caller, body: CreateIntent) -> Intent:
+        """A new intent; raises `InvalidRequestError`, and `NotFoundError` for an unknown payment method."""
         currency = known_currency(body.currency)
         if body.risk_context:
             known_shopper(
@@ -102,6 +103,7 @@ class Payments:
         return intent
 
     async def capture(self, caller: Caller, payment_id: str, body: CaptureIntent) -> Intent:
+        """Take all or part of what was authorized; raises `InvalidRequestError` where that cannot be."""
         at = self.keys.at(caller)
         intent, attempt = await self.store.write(
             lambda c: self._captured(c, caller, payment_id, body.amount_to_capture, at)
@@ -111,6 +113,7 @@ class Payments:
         return intent
 
     async def cancel(self, caller: Caller, payment_id: str, body: CancelIntent) -> Intent:
+        """Give the intent up and void what was authorized; raises `UnexpectedStateError`."""
         at = self.keys.at(caller)
         intent, attempt = await self.store.write(
             lambda c: self._canceled(c, caller, payment_id, body.cancellation_reason, at)
@@ -122,6 +125,7 @@ class Payments:
         return intent
 
     async def retrieve(self, caller: Caller, payment_id: str) -> Intent:
+        """The caller's intent; raises `NotFoundError`."""
         return await self.store.read(lambda c: self._load(c, caller, payment_id))
 
     async def list(self, caller: Caller, query: ListIntents) -> tuple[list[Intent], bool]:

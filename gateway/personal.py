@@ -32,7 +32,7 @@ PREFIXES = {"card": "card", "device": "dev", "ip": "ip", "email": "email", "cust
 
 
 class PersonalData:
-    """Seals, opens, stands in, and forgets. Methods take the connection of a read or a work."""
+    """Seals, opens, stands in, and forgets. Methods take the connection that the store gives its works."""
 
     def __init__(self, *, entities_secret: bytes, wrapping_key: bytes, entropy: Entropy) -> None:
         self._secret = entities_secret

@@ -1,4 +1,4 @@
-"""The API key that a request presents: what has not a key's shape goes no further than this.
+"""The API key that a request presents: what does not have a key's shape goes no further.
 
 A caller may put anything into that header, a card number too.
 """

@@ -54,6 +54,7 @@ def review_json(review: Review) -> dict[str, Any]:
 
 
 def label_json(label: Label) -> dict[str, Any]:
+    """A label; its time is the one that was reported, or when it came."""
     return {
         "id": label.id,
         "object": "label",
@@ -66,6 +67,7 @@ def label_json(label: Label) -> dict[str, Any]:
 
 
 def sign_in_json(sign_in: SignIn) -> dict[str, Any]:
+    """A sign-in or a failure to sign in."""
     return {
         "id": sign_in.id,
         "object": "account_event",
@@ -75,4 +77,5 @@ def sign_in_json(sign_in: SignIn) -> dict[str, Any]:
 
 
 def list_json(items: list[dict[str, Any]], url: str, *, has_more: bool) -> dict[str, Any]:
+    """A page of resources, and whether more follow."""
     return {"object": "list", "data": items, "has_more": has_more, "url": url}

@@ -40,6 +40,7 @@ class HttpProcessor:
         return await self._ask("GET", f"{_AUTHORIZATIONS}/{attempt_id}", None)
 
     async def close(self) -> None:
+        """Close the connections to the processor."""
         await self._client.aclose()
 
     async def _ask(self, method: str, path: str, body: msgspec.Struct | None) -> ProcessorAnswer:

@@ -105,7 +105,7 @@ class CancelIntent(Body, frozen=True, kw_only=True):
 
 
 class CloseReview(Body, frozen=True, kw_only=True):
-    """`POST /v1/reviews/{id}/approve` and `…/reject`: nothing to say."""
+    """`POST /v1/reviews/{id}/approve` and `…/reject`: no members."""
 
 
 class AccountEvent(Body, frozen=True, kw_only=True):

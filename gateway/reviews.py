@@ -36,14 +36,18 @@ class Reviews:
     payments: Payments
 
     async def retrieve(self, caller: Caller, review_id: str) -> Review:
+        """The caller's review; raises `NotFoundError`."""
         return await self.store.read(lambda c: self._load(c, caller, review_id))
 
     async def approve(self, caller: Caller, review_id: str) -> Review:
-        """Automatic capture captures now; manual capture waits for the merchant. Again: the same answer."""
+        """Lift the hold: automatic capture captures now, manual capture waits for the merchant.
+
+        A second approval gets the same answer.
+        """
         return await self._close(caller, review_id, approved=True)
 
     async def reject(self, caller: Caller, review_id: str) -> Review:
-        """The authorization is voided and the intent canceled. Again: the same answer."""
+        """Void the authorization and cancel the intent; a second rejection gets the same answer."""
         return await self._close(caller, review_id, approved=False)
 
     async def _close(self, caller: Caller, review_id: str, *, approved: bool) -> Review:

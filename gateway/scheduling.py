@@ -40,7 +40,7 @@ class Scheduling(Protocol):
 
 
 class _Tasks:
-    """Keeps tasks alive and tells of those that fail unheard."""
+    """Keeps tasks alive and logs those that fail while nobody waits for them."""
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[Any]] = set()
@@ -103,7 +103,7 @@ class InlineScheduling(_Tasks):
 
 
 async def persistently(scheduling: Scheduling, work: Callable[[], Awaitable[T]]) -> T:
-    """Repeat an idempotent work until what it needs is there again."""
+    """Repeat `work`, which is idempotent, until what it needs is there again."""
     wait_seconds = RETRY_SECONDS
     while True:
         try:

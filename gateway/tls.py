@@ -1,4 +1,4 @@
-"""Who may speak to whom: three authorities of its own, the programs' certificates, and the TLS contexts.
+"""Who may speak to whom: three authorities of Weir's own, the programs' certificates, and the TLS contexts.
 
 Each link has its own authority, so that a certificate of one link opens no door of another:
 

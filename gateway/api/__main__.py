@@ -28,6 +28,7 @@ from gateway.wiring import Gateway, Surroundings
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
+    """The options of the command line."""
     parser = argparse.ArgumentParser(prog="python -m gateway.api", description=__doc__)
     parser.add_argument("--home", type=Path, required=True, help="where the operational store is kept")
     parser.add_argument("--keys", type=Path, required=True, help="where secrets and certificates are kept")
@@ -77,7 +78,7 @@ async def serve(options: argparse.Namespace) -> None:
 
 
 async def listen(gateway: Gateway, options: argparse.Namespace, stop: asyncio.Event) -> None:
-    """Open both listeners, say so, and close them when told to stop."""
+    """Open both listeners, say so, and close them when asked to stop."""
     public = Listener(make_application(gateway), bind(options.host, options.port))
     internal = Listener(
         make_internal_application(gateway),
@@ -93,6 +94,7 @@ async def listen(gateway: Gateway, options: argparse.Namespace, stop: asyncio.Ev
 
 
 def main(arguments: list[str]) -> None:
+    """Run the API until it is asked to stop."""
     options = parse(arguments)
     forbid_core_dumps()
     log_as_json()

@@ -58,11 +58,12 @@ def texts_in(tree: Any) -> Iterator[str]:
 
 
 def any_holds_card_number(texts: Iterable[str]) -> bool:
+    """Whether one of the texts holds a card number."""
     return any(holds_card_number(text) for text in texts)
 
 
 def _windows(run: str) -> Iterator[str]:
-    """Runs of whole neighbouring groups that have a card number's length."""
+    """Runs of whole neighboring groups that have a card number's length."""
     groups = re.findall(r"\d+", run)
     for first in range(len(groups)):
         digits = ""

@@ -36,4 +36,5 @@ class ApiRegistry:
             raise ApiUnavailableError("The API's answer is not as agreed.") from None
 
     async def close(self) -> None:
+        """Close the connections to the API."""
         await self._client.aclose()

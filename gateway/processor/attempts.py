@@ -64,6 +64,7 @@ def next_stan(database: sqlite3.Connection, largest: int) -> int:
 
 
 def find(database: sqlite3.Connection, attempt_id: str) -> Attempt | None:
+    """The attempt, None where it was never heard of."""
     row = database.execute(
         f"SELECT {_ATTEMPT_COLUMNS} FROM attempts WHERE attempt_id = ?",  # noqa: S608  # column names
         (attempt_id,),
@@ -72,6 +73,7 @@ def find(database: sqlite3.Connection, attempt_id: str) -> Attempt | None:
 
 
 def insert(database: sqlite3.Connection, attempt: Attempt) -> None:
+    """Keep a new attempt."""
     marks = ", ".join("?" * len(Attempt.__struct_fields__))
     database.execute(
         f"INSERT INTO attempts ({_ATTEMPT_COLUMNS}) VALUES ({marks})",  # noqa: S608  # column names
@@ -101,6 +103,7 @@ def in_doubt(database: sqlite3.Connection) -> list[str]:
 
 
 def find_advice(database: sqlite3.Connection, attempt_id: str, kind: AdviceKind) -> Advice | None:
+    """The advice of that kind about the attempt, None where there is none."""
     row = database.execute(
         f"SELECT {_ADVICE_COLUMNS} FROM advices WHERE attempt_id = ? AND kind = ?",  # noqa: S608  # column names
         (attempt_id, kind),
@@ -109,6 +112,7 @@ def find_advice(database: sqlite3.Connection, attempt_id: str, kind: AdviceKind)
 
 
 def insert_advice(database: sqlite3.Connection, advice: Advice) -> None:
+    """Keep a new advice."""
     marks = ", ".join("?" * len(Advice.__struct_fields__))
     database.execute(
         f"INSERT INTO advices ({_ADVICE_COLUMNS}) VALUES ({marks})",  # noqa: S608  # column names
@@ -117,6 +121,7 @@ def insert_advice(database: sqlite3.Connection, advice: Advice) -> None:
 
 
 def update_advice(database: sqlite3.Connection, advice: Advice) -> None:
+    """Record how often the advice was sent and what came back."""
     database.execute(
         "UPDATE advices SET transmissions = ?, state = ?, response = ? WHERE attempt_id = ? AND kind = ?",
         (advice.transmissions, advice.state, advice.response, advice.attempt_id, advice.kind),
@@ -124,10 +129,12 @@ def update_advice(database: sqlite3.Connection, advice: Advice) -> None:
 
 
 def waiting_advices(database: sqlite3.Connection) -> list[tuple[str, AdviceKind]]:
+    """Attempt and kind of every advice that the acquirer has not answered."""
     return list(database.execute("SELECT attempt_id, kind FROM advices WHERE state = 'waiting'"))
 
 
 def find_card(database: sqlite3.Connection, token: str) -> SealedCard | None:
+    """The sealed card of a token, None where the vault holds none."""
     row = database.execute(
         "SELECT token, key_version, wrapped_key, nonce, content FROM cards WHERE token = ?", (token,)
     ).fetchone()
@@ -135,8 +142,10 @@ def find_card(database: sqlite3.Connection, token: str) -> SealedCard | None:
 
 
 def insert_card(database: sqlite3.Connection, card: SealedCard) -> None:
+    """Keep a sealed card."""
     database.execute("INSERT INTO cards VALUES (?, ?, ?, ?, ?)", msgspec.structs.astuple(card))
 
 
 def vault_is_empty(database: sqlite3.Connection) -> bool:
+    """Whether no card is kept yet."""
     return database.execute("SELECT 1 FROM cards LIMIT 1").fetchone() is None

@@ -31,7 +31,7 @@ class ProcessorParts:
     store: Store
 
     async def keep_house(self, scheduling: Scheduling) -> None:
-        """Repeat what the acquirer has not answered, drop old security codes, for ever."""
+        """Repeat what the acquirer has not answered, drop old security codes, forever."""
         log = structlog.get_logger("processor")
         while True:
             try:

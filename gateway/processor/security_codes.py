@@ -24,6 +24,7 @@ class SecurityCodes:
         self._held: OrderedDict[str, tuple[float, bytearray]] = OrderedDict()
 
     def keep(self, token: str, code: str) -> None:
+        """Hold the code of a token until it is taken or its time is over."""
         self.drop_expired()
         while len(self._held) >= self._count_max:
             self._drop(next(iter(self._held)))

@@ -92,6 +92,7 @@ class Store:
         return await self._transactions.run(work)
 
     def close(self) -> None:
+        """Close the file; nothing may be waiting."""
         self._database.close()
 
     def _commit(self, works: list[Work[Any]]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Intents and attempts as rows. Functions take the connection of a read or of a work of the writer."""
+"""Intents and attempts as rows. Functions take the connection that the store gives its works."""
 
 from typing import Any
 
@@ -27,6 +27,7 @@ _UNFINISHED = select(attempts).where(attempts.c.phase.in_(UNFINISHED)).order_by(
 
 
 def insert_intent(connection: Connection, intent: Intent) -> None:
+    """Keep a new intent."""
     connection.execute(_INSERT_INTENT, _intent_row(intent))
 
 
@@ -63,14 +64,17 @@ def list_intents(
 
 
 def insert_attempt(connection: Connection, attempt: Attempt) -> None:
+    """Keep a new attempt."""
     connection.execute(_INSERT_ATTEMPT, _attempt_row(attempt))
 
 
 def save_attempt(connection: Connection, attempt: Attempt) -> None:
+    """Write a changed attempt."""
     connection.execute(_SAVE_ATTEMPT, {**_attempt_row(attempt), "the_id": attempt.id})
 
 
 def load_attempt(connection: Connection, payment_id: str, number: int) -> Attempt | None:
+    """The attempt of that number, None where there is none."""
     row = connection.execute(_ATTEMPT, {"the_payment": payment_id, "the_number": number}).one_or_none()
     return _attempt(row) if row else None
 

@@ -27,6 +27,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
 def open_review(
     connection: Connection, review_id: str, intent: Intent, *, reason: str, opened_us: int
 ) -> None:
+    """Keep a new review of the intent."""
     row = {
         "id": review_id,
         "payment_id": intent.id,
@@ -50,6 +51,7 @@ def load_review(connection: Connection, review_id: str, *, merchant_id: str, mod
 
 
 def is_open(connection: Connection, review_id: str | None) -> bool:
+    """Whether there is a review and nobody has closed it."""
     if review_id is None:
         return False
     query = select(reviews.c.id).where(reviews.c.id == review_id, reviews.c.closed_us.is_(None))

@@ -44,6 +44,7 @@ class Store:
         return await self._writes.run(work)
 
     def close(self) -> None:
+        """Close the connections; nothing may be waiting."""
         self._engine.dispose()
 
     def _read(self, work: Callable[[Connection], T]) -> T:
