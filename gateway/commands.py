@@ -1,10 +1,13 @@
 """Commands of the gateway: merchants, API keys, and forgetting a person. Each prints JSON lines."""
 
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from events.options import HOME
 
 app = typer.Typer(no_args_is_help=True)
 merchants_app = typer.Typer(no_args_is_help=True, help="Who sells.")
@@ -15,10 +18,12 @@ app.add_typer(keys_app, name="api-keys")
 Home = Annotated[Path, typer.Option(help="Where the operational store is kept.")]
 Keys = Annotated[
     Path | None,
-    typer.Option(help="Where keys and certificates are kept, apart from --home.", show_default="HOME-keys"),
+    typer.Option(
+        help="Where keys and certificates are kept, apart from --home.",
+        show_default="the folder that the home belongs to; of a new home HOME-keys",
+    ),
 ]
 Live = Annotated[bool, typer.Option("--live", help="Live mode; without it, test mode.")]
-HOME = Path(".weir/home")
 
 
 @merchants_app.command("create")
@@ -39,7 +44,7 @@ def merchants_create(
         office.add_merchant(merchant)
         yield merchant
 
-    _run(home, keys, work)
+    _run(home, keys, work, may_make=True)
 
 
 @keys_app.command("create")
@@ -89,15 +94,19 @@ def erase_person(
     _run(home, keys, work)
 
 
-def _run(home: Path, keys: Path | None, work: Callable[[Any], Iterable[Any]]) -> None:
+def _run(
+    home: Path, keys: Path | None, work: Callable[[Any], Iterable[Any]], *, may_make: bool = False
+) -> None:
     """Do it and print what comes of it; a refusal is one line and exit status 1."""
     import msgspec
 
     from gateway.backoffice import Backoffice
     from gateway.errors import GatewayError
+    from gateway.home_keys import found_keys, made_keys
 
     try:
-        for answer in work(Backoffice(home, keys or home.with_name(home.name + "-keys"))):
+        folder = made_keys(home, keys, datetime.now(UTC)) if may_make else found_keys(home, keys)
+        for answer in work(Backoffice(home, folder)):
             typer.echo(msgspec.json.encode(answer).decode())
     except GatewayError as error:
         typer.echo(error.message, err=True)

@@ -13,6 +13,7 @@ GatewayError
 │   ├── BodyTooLargeError             413
 │   ├── UnsupportedMediaError         415
 │   └── HeadTooLargeError             431
+├── HomeError                     a command's --home or --keys is not what it must be: nothing was done
 ├── TableError                    a file of ranges that is not one: the program does not start
 └── UnavailableError              retryable: something that Weir needs gives no answer now (503)
     ├── ProcessorUnavailableError     the processor did not answer in time
@@ -168,6 +169,13 @@ class HeadTooLargeError(RequestError):
 
     def __init__(self, limit_bytes: int) -> None:
         super().__init__(f"The headers are larger than {limit_bytes} bytes.", code="headers_too_large")
+
+
+class HomeError(GatewayError):
+    """A command's home is none, or its keys are elsewhere than it was told; the text says what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="home_unusable")
 
 
 class TableError(GatewayError):

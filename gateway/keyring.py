@@ -25,6 +25,11 @@ def open_keyring(keys: Path) -> Keyring:
         return Keyring(*(_secret(folder / f"{name}.key") for name in Keyring._fields))
 
 
+def is_complete(keys: Path) -> bool:
+    """Whether the directory holds a whole keyring; makes nothing."""
+    return all((keys / "api" / f"{name}.key").exists() for name in Keyring._fields)
+
+
 def _secret(path: Path) -> bytes:
     if not path.exists():
         write_secret(path, secrets.token_bytes(SECRET_BYTES))

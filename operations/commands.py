@@ -19,7 +19,10 @@ app = typer.Typer()
 Home = Annotated[Path, typer.Option(help="Where stores, state and logs are kept.")]
 Keys = Annotated[
     Path | None,
-    typer.Option(help="Where keys and certificates are kept, apart from --home.", show_default="HOME-keys"),
+    typer.Option(
+        help="Where keys and certificates are kept, apart from --home.",
+        show_default="the folder that the home belongs to; of a new home HOME-keys",
+    ),
 ]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[
@@ -103,6 +106,7 @@ def doctor(
     """Check the set-up, and say what to mend. Changes nothing; exit status 1 where something is wrong."""
     from operations import doctor, settings
 
-    raise typer.Exit(
-        doctor.run(settings.settle(home, keys, host, port, log, DEFAULT_DEADLINE_MS), as_json=as_json)
-    )
+    def wanted() -> settings.Settings:
+        return settings.settle(home, keys, host, port, log, DEFAULT_DEADLINE_MS)
+
+    raise typer.Exit(doctor.run(wanted, as_json=as_json))

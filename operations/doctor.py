@@ -26,6 +26,7 @@ from operations.errors import HomeInUseError
 from operations.migrations import Schema, schemas
 from operations.settings import Settings
 from operations.supervisor import sole_supervisor
+from operations.up import EXPECTED, complain
 
 PYTHONS = ((3, 11), (3, 12))
 FREE_BYTES_MIN = 200_000_000
@@ -44,9 +45,12 @@ class Finding:
     mend: str = ""
 
 
-def run(wanted: Settings, *, as_json: bool) -> int:
+def run(settle: Callable[[], Settings], *, as_json: bool) -> int:
     """Print the findings; exit status 1 where anything is wrong."""
-    findings = examine(wanted)
+    try:
+        findings = examine(settle())
+    except EXPECTED as error:
+        return complain("weir doctor", error)
     if as_json:
         sys.stdout.write(json.dumps([asdict(finding) for finding in findings], indent=2) + "\n")
     else:

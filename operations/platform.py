@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from events.log.finding import remember_log
-from gateway.tls import ensure_certificates
+from gateway.home_keys import made_keys
 from operations import addresses, merchants, settings
 from operations.settings import Settings
 from operations.supervisor import Supervisor, sole_supervisor
@@ -63,7 +63,7 @@ async def running(wanted: Settings, report: Report) -> AsyncIterator[Platform]:
 
 def _prepared(wanted: Settings) -> str:
     """Make what the programs expect to find: certificates, the store's tables, a first test key."""
-    ensure_certificates(wanted.keys, datetime.now(UTC), hosts=(wanted.host,))
+    made_keys(wanted.home, wanted.keys, datetime.now(UTC), hosts=(wanted.host,))
     return merchants.first_key(wanted.home, wanted.keys)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from events.log.finding import LOCAL_BROKER, log_url
+from gateway.home_keys import keys_of
 from operations.addresses import Ports
 from operations.processes import Program
 
@@ -44,11 +45,11 @@ def settle(
     deadline_ms: int,
     horizon_days: float = DEFAULT_HORIZON_DAYS,
 ) -> Settings:
-    """Absolute paths and a full log URL; raises `LogUnusableError`."""
+    """Absolute paths and a full log URL; raises `LogUnusableError`, `HomeError`."""
     home = home.absolute()
-    keys = keys.absolute() if keys else home.with_name(home.name + "-keys")
     servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "")
-    return Settings(home, keys, host, port, log_url(log, home, servers), deadline_ms, horizon_days)
+    url = log_url(log, home, servers)
+    return Settings(home, keys_of(home, keys), host, port, url, deadline_ms, horizon_days)
 
 
 def world(settings: Settings, ports: Ports, log: str) -> list[Program]:

@@ -123,8 +123,8 @@ def test_a_history_is_scored_row_by_row(clone: Path) -> None:
 
 @pytest.mark.xdist_group("readme")
 def test_a_payment_sent_to_the_running_platform_is_explained(clone: Path) -> None:
-    assert command_with("weir up") == "weir up --home .weir/home --keys .weir/keys --port 8000"
-    with up(clone / ".weir" / "home", "--keys", str(clone / ".weir" / "keys")) as running:
+    assert command_with("weir up") == "weir up --home .weir/home --port 8000"
+    with up(clone / ".weir" / "home") as running:
         payment = str(running.pay()["id"])
 
     printed = run(command_with("weir explain").replace("PAYMENT", payment), clone)

@@ -66,8 +66,54 @@ def test_what_is_not_there_is_reported_in_one_line(shell: Shell) -> None:
         assert (status, printed, len(said.splitlines())) == (1, [], 1), words
 
 
+def test_a_home_remembers_its_keys_and_needs_them_named_no_more(shell: Shell, tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["api-keys", "create", "m_1", "--home", str(tmp_path / "home")])
+
+    assert result.exit_code == 0
+    assert not (tmp_path / "home-keys").exists()
+
+
+def test_keys_of_another_folder_are_refused_with_the_one_that_belongs_to_the_home(
+    shell: Shell, tmp_path: Path
+) -> None:
+    places = ["--home", str(tmp_path / "home"), "--keys", str(tmp_path / "other")]
+    for words in (
+        ("api-keys", "create", "m_1"),
+        ("api-keys", "list"),
+        ("merchants", "create", "m_2", "--name", "Toys"),
+        ("erase-person", "--merchant", "m_1", "--customer", "somebody"),
+    ):
+        result = CliRunner().invoke(app, [*words, *places])
+
+        assert result.exit_code == 1
+        assert f"belongs to the keys folder {tmp_path / 'keys'}" in result.stderr
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("lost", ["keys", "keys-folder"])
+def test_a_home_whose_keys_are_gone_gets_no_new_ones(shell: Shell, tmp_path: Path, lost: str) -> None:
+    (tmp_path / "keys").rename(tmp_path / "away")
+    if lost == "keys-folder":
+        (tmp_path / "home" / "keys-folder").unlink()
+
+    status, printed, said = shell.run("api-keys", "create", "m_1")
+
+    assert (status, printed) == (1, [])
+    assert "restore them there" in said
+    assert not (tmp_path / "keys").exists()
+
+
+def test_only_commands_that_make_a_home_make_one(tmp_path: Path) -> None:
+    status, printed, said = Shell(tmp_path).run("api-keys", "create", "m_1")
+
+    assert (status, printed) == (1, [])
+    assert "no home of Weir yet" in said
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_secrets_are_files_that_only_their_owner_reads(shell: Shell, tmp_path: Path) -> None:
     secrets = list((tmp_path / "keys").rglob("*.key"))
 
     assert len(secrets) == 3
     assert {path.stat().st_mode & 0o777 for path in secrets} == {0o600}
+    assert (tmp_path / "keys").stat().st_mode & 0o777 == 0o700

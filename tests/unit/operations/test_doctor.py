@@ -7,8 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from events.log import open_log
+from gateway.commands import app
+from gateway.home_keys import made_keys
 from gateway.store.database import open_engine
 from gateway.tls import ensure_certificates
 from operations import doctor, settings
@@ -33,6 +36,30 @@ def test_before_the_first_start_nothing_is_wrong_and_nothing_is_made(wanted: Set
     assert [finding for finding in findings if finding.state == "wrong"] == []
     assert not wanted.home.exists()
     assert not wanted.keys.exists()
+
+
+def test_a_home_that_its_first_merchant_made_is_in_order(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    words = ["merchants", "create", "m_1", "--name", "Tea", "--home", str(home)]
+    assert CliRunner().invoke(app, words).exit_code == 0
+
+    settled = settings.settle(home, None, "127.0.0.1", 0, "sqlite", 250)
+
+    assert [finding for finding in doctor.examine(settled) if finding.state == "wrong"] == []
+
+
+def test_keys_that_are_not_the_homes_are_refused_in_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made_keys(tmp_path / "home", tmp_path / "keys", datetime.now(UTC))
+
+    status = doctor.run(
+        lambda: settings.settle(tmp_path / "home", tmp_path / "other", "127.0.0.1", 0, "sqlite", 250),
+        as_json=False,
+    )
+
+    assert status == 1
+    assert f"belongs to the keys folder {tmp_path / 'keys'}" in capsys.readouterr().err
 
 
 def test_every_finding_that_is_wrong_says_what_to_do(wanted: Settings, tmp_path: Path) -> None:
@@ -150,7 +177,7 @@ def test_java_and_maven_are_wrong_to_miss_only_where_kafka_is_wanted(
 def test_findings_are_printed_as_json_with_the_exit_status(
     wanted: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert doctor.run(wanted, as_json=True) == 0
+    assert doctor.run(lambda: wanted, as_json=True) == 0
 
     findings = json.loads(capsys.readouterr().out)
     assert {"check", "state", "finding", "mend"} == set(findings[0])
@@ -161,6 +188,6 @@ def test_findings_are_printed_as_a_table_for_people(
 ) -> None:
     wanted.keys.mkdir(mode=0o755)
 
-    assert doctor.run(wanted, as_json=False) == 1
+    assert doctor.run(lambda: wanted, as_json=False) == 1
 
     assert "wrong" in capsys.readouterr().out
