@@ -5,7 +5,8 @@ currency. No card number, security code, password or one-time code has a field h
 one. Cards appear as `CardFacts`; personal fields are sealed (`events.personal`); what is counted appears as a
 random surrogate.
 
-A new version of a type raises `schema_version` and adds an upcaster in `events.codec`.
+A new version of a type raises `schema_version` and adds an upcaster in `events.codec`. A member that may be
+missing is no new version: this build reads what lacks it, and an older one passes over it.
 """
 
 from datetime import datetime
@@ -13,10 +14,8 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 
-Outcome = Literal["allow", "review", "block"]
-LabelKind = Literal[
-    "fraud_dispute", "other_dispute", "early_fraud_warning", "analyst_verdict", "confirmed_genuine", "matured"
-]
+from events.vocabulary import ControlKind, Funding, LabelKind, LateEffect, ModelKind, Outcome, Reason, Ruling
+
 Mode = Literal["test", "live"]
 
 
@@ -37,7 +36,7 @@ class CardFacts(msgspec.Struct, frozen=True, kw_only=True):
     bin: str
     last4: str
     brand: str
-    funding: Literal["credit", "debit", "prepaid", "unknown"] = "unknown"
+    funding: Funding = "unknown"
     issuer_country: str | None = None
     expiry_year: int | None = None
     expiry_month: int | None = None
@@ -75,16 +74,6 @@ class AssessmentRequested(Event, frozen=True, kw_only=True, tag="assessment.requ
     currency: str
     card: CardFacts
     context: RiskContext
-
-
-class Reason(msgspec.Struct, frozen=True, kw_only=True):
-    """One reason in words: the feature or rule, its value, what is usual, and its share of the log-odds."""
-
-    feature: str
-    text: str
-    value: float | str | None = None
-    usual: float | None = None
-    contribution: float = 0.0
 
 
 class Versions(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,7 +136,10 @@ class PaymentConfirmed(PaymentEvent, frozen=True, kw_only=True, tag="payment.con
 
 
 class PaymentAuthorized(PaymentEvent, frozen=True, kw_only=True, tag="payment.authorized"):
-    """The issuer authorized; `held`: capture waits for a review; `assessed` False: a fallback decided."""
+    """The issuer authorized; `held`: capture waits for a review; `assessed` False: a fallback decided.
+
+    `ruling` is None, here and below, where the event was written before there were any.
+    """
 
     attempt: int
     authorization_id: str
@@ -155,6 +147,7 @@ class PaymentAuthorized(PaymentEvent, frozen=True, kw_only=True, tag="payment.au
     network_reference: str | None = None
     held: bool = False
     assessed: bool = True
+    ruling: Ruling | None = None
 
 
 class PaymentDeclined(PaymentEvent, frozen=True, kw_only=True, tag="payment.declined"):
@@ -163,6 +156,7 @@ class PaymentDeclined(PaymentEvent, frozen=True, kw_only=True, tag="payment.decl
     attempt: int
     reason: str
     card_surrogate: str
+    ruling: Ruling | None = None
 
 
 class PaymentBlocked(PaymentEvent, frozen=True, kw_only=True, tag="payment.blocked"):
@@ -170,6 +164,18 @@ class PaymentBlocked(PaymentEvent, frozen=True, kw_only=True, tag="payment.block
 
     attempt: int
     reason: str
+    ruling: Ruling | None = None
+
+
+class PaymentDecidedLate(PaymentEvent, frozen=True, kw_only=True, tag="payment.decided_late"):
+    """The engine's decision came after a fallback's and acted still.
+
+    It `held` the capture, `voided` the authorization, or `marked` a captured payment for a person.
+    """
+
+    attempt: int
+    ruling: Ruling
+    effect: LateEffect
 
 
 class PaymentReviewed(PaymentEvent, frozen=True, kw_only=True, tag="payment.reviewed"):
@@ -236,7 +242,7 @@ class ControlChanged(Event, frozen=True, kw_only=True, tag="control.changed"):
     """
 
     name: str
-    kind: Literal["rule", "list", "costs", "policy", "rates"]
+    kind: ControlKind
     version: int
     body: dict[str, Any] | None
 
@@ -248,7 +254,7 @@ class ModelPublished(Event, frozen=True, kw_only=True, tag="model.published"):
     """
 
     name: str
-    kind: Literal["online", "batch", "challenger", "anomaly"]
+    kind: ModelKind
     version: int
     learned_to: dict[str, int]
     labels: int
@@ -278,6 +284,7 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     PaymentAuthorized,
     PaymentDeclined,
     PaymentBlocked,
+    PaymentDecidedLate,
     PaymentReviewed,
     PaymentCaptured,
     PaymentCanceled,

@@ -11,7 +11,14 @@ import msgspec
 from sqlalchemy import Connection
 
 from events.moments import microseconds, moment
-from events.types import DecisionMade, PaymentAuthorized, PaymentBlocked, PaymentDeclined
+from events.types import (
+    DecisionMade,
+    PaymentAuthorized,
+    PaymentBlocked,
+    PaymentDecidedLate,
+    PaymentDeclined,
+)
+from events.vocabulary import LateEffect
 from gateway import intents
 from gateway.debts import Debts
 from gateway.facts import Facts
@@ -25,6 +32,7 @@ from gateway.outcomes import (
     declined_outcome,
     judged,
     payment_error,
+    ruling,
 )
 from gateway.processor_port import ProcessorAnswer
 from gateway.store.intent_rows import load_attempt, load_intent, save_attempt, save_intent
@@ -95,6 +103,7 @@ class AttemptEnds:
             PaymentBlocked,
             attempt=attempt.number,
             reason=verdict.reason or "rule",
+            ruling=ruling(verdict),
         )
         return intent, _replace(attempt, phase="blocked")
 
@@ -118,6 +127,7 @@ class AttemptEnds:
             attempt=attempt.number,
             reason=code,
             card_surrogate=attempt.card.surrogate,
+            ruling=ruling(verdict),
         )
         return intent, _replace(attempt, phase="declined")
 
@@ -156,6 +166,7 @@ class AttemptEnds:
             network_reference=answer.network_reference,
             held=review,
             assessed=verdict.assessed,
+            ruling=ruling(verdict),
         )
         return intent, attempt
 
@@ -172,29 +183,35 @@ class AttemptEnds:
         attempt = _replace(attempt, decision_id=decision.id)
         verdict = judged(decision, attempt.test_risk)
         if intent.attempts == attempt.number:
-            intent, attempt = self._late_act(connection, intent, attempt, verdict, decision)
+            at_us = max(attempt.moment_us, microseconds(decision.occurred_at))
+            intent, attempt, effect = self._late_act(connection, intent, attempt, verdict, at_us)
+            if effect is not None:
+                intent = self.facts.payment(
+                    connection,
+                    intent,
+                    moment(at_us),
+                    PaymentDecidedLate,
+                    attempt=attempt.number,
+                    ruling=ruling(verdict),
+                    effect=effect,
+                )
             save_intent(connection, intent)
         save_attempt(connection, attempt)
         return attempt
 
     def _late_act(
-        self,
-        connection: Connection,
-        intent: Intent,
-        attempt: Attempt,
-        verdict: RiskVerdict,
-        decision: DecisionMade,
-    ) -> tuple[Intent, Attempt]:
+        self, connection: Connection, intent: Intent, attempt: Attempt, verdict: RiskVerdict, at_us: int
+    ) -> tuple[Intent, Attempt, LateEffect | None]:
         """Block: void what is not captured, mark what is. Review: hold what is not captured."""
         if verdict.outcome == "block" and intent.status == "requires_capture":
-            return self._late_void(connection, intent, attempt, verdict, decision)
+            return *self._late_void(connection, intent, attempt, verdict, at_us), "voided"
         if verdict.outcome == "block" and intent.status == "succeeded":
-            return _replace(intent, late_block_after_capture=True), attempt
+            return _replace(intent, late_block_after_capture=True), attempt, "marked"
         if verdict.outcome == "review" and intent.status == "requires_capture" and not intent.review_id:
             review_id = self._review(connection, intent, attempt, verdict.reason)
             outcome = _replace(authorized_outcome(verdict), risk_level="not_assessed")
-            return _replace(intent, review_id=review_id, outcome=outcome), attempt
-        return intent, attempt
+            return _replace(intent, review_id=review_id, outcome=outcome), attempt, "held"
+        return intent, attempt, None
 
     def _late_void(
         self,
@@ -202,9 +219,8 @@ class AttemptEnds:
         intent: Intent,
         attempt: Attempt,
         verdict: RiskVerdict,
-        decision: DecisionMade,
+        at_us: int,
     ) -> tuple[Intent, Attempt]:
-        at_us = max(attempt.moment_us, microseconds(decision.occurred_at))
         close_review(connection, intent.review_id, "canceled", at_us)
         intent = intents.canceled(intent, "automatic", at_us)
         intent = _replace(intent, outcome=blocked_outcome(verdict, after_approval=True))

@@ -57,12 +57,25 @@ def _test_ranges() -> dict[str, tuple[Funding, str]]:
 _TEST_RANGES = _test_ranges()
 _TEST_PREFIX_DIGITS = (9, 8, 6)
 
-_TEST_RISKS: dict[str, TestRisk] = {
+TEST_CARD_RISKS: dict[str, TestRisk] = {
     "4100000000000019": "blocked",
     "4000000000004954": "highest",
     "4000000000009235": "elevated",
-}
-"""The documented test cards that ask for a risk decision, whatever the engine says."""
+    **dict.fromkeys((
+        "4242424242424242", "4000000000000002", "4000000000009995", "4000000000009987",
+        "4000000000009979", "4000000000000069", "4000000000000127", "4000000000000119",
+        "4000000000006975", "4000000000000341", "4000000000000101", "4000000000000036",
+        "4000000000003220", "4000008400001629", "4000008400001280", "4000000000003055",
+        "4000002760003184", "4000000000003238", "4000008260003178", "4000000000000259",
+        "4000000000002685", "4000000000001976", "4000000000005423", "4000000404000079",
+        "4000000000007726", "4000000000005126",
+    ), "normal"),
+}  # fmt: skip
+"""The documented test cards and the risk that each always has, whatever the engine says.
+
+Those without a risk of their own are `normal`: a merchant's tests use the same card again and again, which no
+rule against rapid attempts may hold against it.
+"""
 
 
 @dataclass(frozen=True)
@@ -129,4 +142,4 @@ def look_up(number: str) -> CardRange:
 
 def documented_risk(number: str) -> TestRisk | None:
     """What a documented test card asks of the risk decision."""
-    return _TEST_RISKS.get(number)
+    return TEST_CARD_RISKS.get(number)

@@ -4,6 +4,7 @@ from typing import Literal, NamedTuple
 
 from events.types import DecisionMade
 from events.vocabulary import Outcome as RiskOutcome
+from events.vocabulary import Ruling
 from gateway.fallback import FallbackDecision
 from gateway.intents import PaymentError, PaymentOutcome
 from gateway.processor_port import TestRisk
@@ -27,10 +28,21 @@ _MESSAGES = {
 }
 _DECLINED = "The card was declined."
 
-_TEST_OUTCOMES: dict[TestRisk, tuple[RiskOutcome, RiskLevel, int]] = {
-    "blocked": ("block", "highest", 100),
-    "highest": ("block", "highest", 90),
-    "elevated": ("review", "elevated", 70),
+
+class OutcomeOfTestCard(NamedTuple):
+    """What a documented test card gets in test mode, whatever rules, model and fallback say."""
+
+    outcome: RiskOutcome
+    level: RiskLevel
+    score: int
+    message: str
+
+
+TEST_OUTCOMES: dict[TestRisk, OutcomeOfTestCard] = {
+    "blocked": OutcomeOfTestCard("block", "highest", 100, "A test card that is always blocked."),
+    "highest": OutcomeOfTestCard("block", "highest", 90, "A test card that always has the highest risk."),
+    "elevated": OutcomeOfTestCard("review", "elevated", 70, "A test card that always has an elevated risk."),
+    "normal": OutcomeOfTestCard("allow", "normal", 10, "A test card that always has a normal risk."),
 }
 
 
@@ -44,36 +56,52 @@ class RiskVerdict(NamedTuple):
     message: str
     assessed: bool
     decision_id: str | None
+    by: Literal["engine", "test_card", "fallback"]
 
 
 def judged(decision: DecisionMade, test_risk: TestRisk | None) -> RiskVerdict:
     """The engine's decision; a documented test card has its own outcome, whatever the engine says."""
-    outcome, level, score = decision.outcome, risk_level(decision.risk_score), decision.risk_score
-    reason: str | None = None
     if test_risk is not None:
-        outcome, level, score = _TEST_OUTCOMES[test_risk]
-    if outcome != "allow":
-        by_rule = bool(decision.rules) and test_risk is None
-        reason = "rule" if by_rule else "highest_risk_level" if outcome == "block" else "elevated_risk_level"
+        outcome, level, score, message = TEST_OUTCOMES[test_risk]
+        reason = _reason(outcome, by_rule=False)
+        return RiskVerdict(outcome, level, score, reason, message, True, decision.id, "test_card")
+    outcome, score = decision.outcome, decision.risk_score
+    reason = _reason(outcome, by_rule=bool(decision.rules))
     message = decision.reasons[0].text if decision.reasons else "Nothing unusual."
-    return RiskVerdict(outcome, level, score, reason, message, True, decision.id)
+    return RiskVerdict(outcome, risk_level(score), score, reason, message, True, decision.id, "engine")
 
 
 def fallen_back(decision: FallbackDecision, test_risk: TestRisk | None) -> RiskVerdict:
-    """The fallback's decision, marked as not assessed."""
-    outcome = _TEST_OUTCOMES[test_risk][0] if test_risk else decision.outcome
+    """The fallback's decision, or a documented test card's, marked as not assessed."""
+    if test_risk is not None:
+        told = TEST_OUTCOMES[test_risk]
+        reason = _reason(told.outcome, by_rule=False)
+        return RiskVerdict(told.outcome, "not_assessed", None, reason, told.message, False, None, "test_card")
+    reason = _reason(decision.outcome, by_rule=True)
     message = "; ".join(("The risk decision came too late", *decision.reasons)) + "."
-    reason = None if outcome == "allow" else "rule"
-    return RiskVerdict(outcome, "not_assessed", None, reason, message, False, None)
+    return RiskVerdict(decision.outcome, "not_assessed", None, reason, message, False, None, "fallback")
+
+
+def _reason(outcome: RiskOutcome, *, by_rule: bool) -> str | None:
+    if outcome == "allow":
+        return None
+    return "rule" if by_rule else "highest_risk_level" if outcome == "block" else "elevated_risk_level"
+
+
+def ruling(verdict: RiskVerdict) -> Ruling:
+    """The verdict as the log keeps it."""
+    return Ruling(by=verdict.by, outcome=verdict.outcome, risk_score=verdict.score, text=verdict.message)
 
 
 def risk_level(score: int) -> RiskLevel:
+    """Stripe's word for a risk score."""
     if score >= HIGHEST_SCORE:
         return "highest"
     return "elevated" if score >= ELEVATED_SCORE else "normal"
 
 
 def blocked_outcome(verdict: RiskVerdict, *, after_approval: bool = False) -> PaymentOutcome:
+    """Of a payment that was blocked: before the network was asked, or reversed after its approval."""
     return PaymentOutcome(
         type="blocked",
         network_status="reversed_after_approval" if after_approval else "not_sent_to_network",
@@ -85,6 +113,7 @@ def blocked_outcome(verdict: RiskVerdict, *, after_approval: bool = False) -> Pa
 
 
 def authorized_outcome(verdict: RiskVerdict) -> PaymentOutcome:
+    """Of a payment that the network approved, held for review or not."""
     return PaymentOutcome(
         type="manual_review" if verdict.outcome == "review" else "authorized",
         network_status="approved_by_network",

@@ -26,7 +26,7 @@ from events.vocabulary import Funding
 AnswerStatus = Literal["approved", "declined", "captured", "reversed", "unknown"]
 """`unknown`: never heard of this attempt, or its end is still being found out: ask, or authorize, again."""
 
-TestRisk = Literal["blocked", "highest", "elevated"]
+TestRisk = Literal["blocked", "highest", "elevated", "normal"]
 """What a documented test card asks of the risk decision, whatever the engine says (test mode only)."""
 
 

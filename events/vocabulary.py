@@ -1,0 +1,48 @@
+"""Words with one meaning everywhere: the closed choices that events, models, flows and gateway share."""
+
+from typing import Literal
+
+import msgspec
+
+Outcome = Literal["allow", "review", "block"]
+"""What is done with a payment, and what a rule may ask for."""
+
+Funding = Literal["credit", "debit", "prepaid", "unknown"]
+"""Where a card's money comes from."""
+
+ReportedKind = Literal[
+    "fraud_dispute", "other_dispute", "early_fraud_warning", "analyst_verdict", "confirmed_genuine"
+]
+"""Labels that someone reports; `models.labels` says what each of them means."""
+
+LabelKind = Literal[ReportedKind, "matured"]
+"""`matured`: nobody reported the payment within its horizon."""
+
+ControlKind = Literal["rule", "list", "costs", "policy", "rates"]
+ModelKind = Literal["online", "batch", "challenger"]
+
+LateEffect = Literal["held", "voided", "marked"]
+"""What a decision that came late still did: see `events.types.PaymentDecidedLate`."""
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True):
+    """One reason in words: the feature or rule, its value, what is usual, and its share of the log-odds."""
+
+    feature: str
+    text: str
+    value: float | str | None = None
+    usual: float | None = None
+    contribution: float = 0.0
+
+
+class Ruling(msgspec.Struct, frozen=True, kw_only=True):
+    """What the gateway acted on for an attempt, on whose word, and what its merchant was told of it.
+
+    `test_card`: a documented test card has its own outcome, whatever the engine says. `risk_score` None: no
+    score was known in time.
+    """
+
+    by: Literal["engine", "test_card", "fallback"]
+    outcome: Outcome
+    risk_score: int | None
+    text: str
