@@ -62,6 +62,13 @@ def test_the_container_file_waits_for_a_broker_that_answers(compose: dict[str, A
     assert compose["services"]["weir"]["depends_on"]["kafka"]["condition"] == "service_healthy"
 
 
+def test_the_container_file_starts_what_the_platform_uses_and_no_more(compose: dict[str, Any]) -> None:
+    started = {name for name, service in compose["services"].items() if "profiles" not in service}
+    needed = set(compose["services"]["weir"]["depends_on"])
+
+    assert started == {"weir", *needed}
+
+
 def test_no_password_is_written_into_the_container_file(compose: dict[str, Any]) -> None:
     passwords = [
         value for value in compose["services"]["postgres"]["environment"].items() if "PASS" in value[0]
