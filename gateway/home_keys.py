@@ -1,6 +1,6 @@
 """Which keys belong to a home: it remembers their folder, so that no command takes, or makes, another's.
 
-A key that the API does not know, or a person who is not found, is all that tells of a wrong folder.
+Else a key that the API does not know, or a person who is not found, is all that tells of a wrong folder.
 """
 
 from datetime import datetime
