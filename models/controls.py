@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from events.moments import microseconds
+from events.vocabulary import ControlKind
 from models.builtin_rules import BUILTIN_COSTS, BUILTIN_POLICY, BUILTIN_RATES, BUILTIN_RULES
 from models.costs import Costs, Policy
 from models.errors import ControlError
@@ -16,15 +17,13 @@ from models.rates import Rates, RatesBody
 from models.rule_python import Entries, compile_predicates
 from models.rules import ACTIONS, Rule, rule_of
 
-Kind = Literal["rule", "list", "costs", "policy", "rates"]
-
 NEVER_US = 2**62
 """The expiry of an entry that has none."""
 
 LIST_ENTRIES_MAX = 50_000
 """A list travels as one record; larger ones are for the stores of a later stage."""
 
-SETTINGS: dict[str, tuple[Kind, dict[str, Any]]] = {
+SETTINGS: dict[str, tuple[ControlKind, dict[str, Any]]] = {
     "costs": ("costs", BUILTIN_COSTS),
     "decision": ("policy", BUILTIN_POLICY),
     "rates": ("rates", BUILTIN_RATES),
@@ -36,7 +35,7 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
     """One control as published; `body` None: removed. Version 0 is what the build ships."""
 
     name: str
-    kind: Kind
+    kind: ControlKind
     version: int
     body: dict[str, Any] | None
 
@@ -89,7 +88,7 @@ class Controls:
         """Every control, removed ones too: `Controls(controls.entries)` is equal to it."""
         return tuple(self._entries.values())
 
-    def changed(self, name: str, kind: Kind, version: int, body: dict[str, Any] | None) -> "Controls":
+    def changed(self, name: str, kind: ControlKind, version: int, body: dict[str, Any] | None) -> "Controls":
         """A new snapshot; itself where the version is not newer than the one it has.
 
         Raises `ControlError`; then this snapshot stays in force.
@@ -189,7 +188,7 @@ def _rates_of(name: str, body: Mapping[str, Any]) -> Rates:
     return Rates(msgspec.convert(body, RatesBody))
 
 
-_READERS: dict[Kind, Callable[[str, Mapping[str, Any]], Rule | Entries | Costs | Policy | Rates]] = {
+_READERS: dict[ControlKind, Callable[[str, Mapping[str, Any]], Rule | Entries | Costs | Policy | Rates]] = {
     "rule": rule_of,
     "list": _list_of,
     "costs": _costs_of,

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from models.observations import Outcome
+from events.vocabulary import Outcome
 
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 AmountMinor = Annotated[float, msgspec.Meta(ge=0.0, le=1e12)]

@@ -15,13 +15,14 @@ from math import ceil, floor, inf, nextafter
 
 import msgspec
 
+from events.vocabulary import Outcome
 from models import rule_nodes as nodes
 from models.bins import EDGES
 from models.controls import Controls
 from models.costs import log_odds, risk_score
 from models.decision import combined, model_outcome
 from models.features import CATALOGUE, POSITIONS, Feature, Row, Value
-from models.observations import Observation, Outcome
+from models.observations import Observation
 from models.rules import ENTITY_FIELDS, Rule
 from models.wording import present
 

@@ -24,10 +24,11 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from events.vocabulary import Outcome, Reason
 from models.controls import Controls
 from models.costs import least, risk_score
 from models.features import Row
-from models.observations import Observation, Outcome, Reason
+from models.observations import Observation
 from models.reasons import Contributions, reasons_of
 from models.rules import Rule
 

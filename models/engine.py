@@ -13,12 +13,12 @@ Equal facts give equal answers, bit for bit, however they are split into batches
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from models.anomaly import ColdStart
-from models.controls import Control, Controls, Kind
+from models.controls import Control, Controls
 from models.decision import decide
 from models.errors import StateRowError
 from models.features import FEATURES_VERSION, Row
@@ -32,19 +32,6 @@ Fact = Observation | SignIn | Decline | Label
 
 BATCH_MAX = 512
 """Payments scored at once: beyond it the cost per payment no longer falls, and memory grows."""
-
-
-class ControlChange(Protocol):
-    """What the engine reads of a changed control (`events.types.ControlChanged` has it)."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def kind(self) -> Kind: ...
-    @property
-    def version(self) -> int: ...
-    @property
-    def body(self) -> dict[str, Any] | None: ...
 
 
 class Engine:
@@ -102,13 +89,12 @@ class Engine:
         if self.scorer.use(snapshot):
             self._changed(f"model/{snapshot.name}", snapshot)
 
-    def change(self, control: ControlChange) -> None:
+    def change(self, control: Control) -> None:
         """Take a control in force, unless it is not newer. Raises `ControlError`: the one before stays."""
         changed = self.controls.changed(control.name, control.kind, control.version, control.body)
         if changed is not self.controls:
             self.controls = changed
-            row = Control(name=control.name, kind=control.kind, version=control.version, body=control.body)
-            self._changed(f"control/{control.name}", row)
+            self._changed(f"control/{control.name}", control)
 
     def changed_rows(self) -> dict[str, bytes | None]:
         """Rows changed since the last call, by `kind/key`; None removes one."""

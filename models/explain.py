@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from events.vocabulary import Outcome, Reason
 from models.anomaly import blended, cold_share
 from models.controls import Controls
 from models.costs import log_odds
@@ -16,7 +17,7 @@ from models.counterfactuals import Turn, smallest_turn
 from models.decision import combined, model_outcome
 from models.errors import ExplainError
 from models.features import FEATURES_VERSION, Row
-from models.observations import Assessment, Observation, Outcome, Reason
+from models.observations import Assessment, Observation
 from models.online import BinnedLogisticRegression, linear_values, sigmoid
 from models.reasons import EVERYTHING_ELSE, reason_of
 from models.scorer import BASE_LOGIT, contributions_of

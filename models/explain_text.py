@@ -1,10 +1,11 @@
 """An explanation as text for a terminal."""
 
 from events.moments import moment
+from events.vocabulary import Reason
 from models.counterfactuals import Change
 from models.explain import Explanation
 from models.features import BY_NAME, POSITIONS, Row
-from models.observations import Observation, Reason
+from models.observations import Observation
 from models.wording import duration, in_words, money, number
 
 CONTRIBUTIONS_SHOWN = 12

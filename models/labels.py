@@ -17,9 +17,10 @@ from enum import Enum
 
 import msgspec
 
+from events.vocabulary import LabelKind
 from models.observations import Label
 
-RANKS = {
+RANKS: dict[LabelKind, int] = {
     "matured": 0,
     "early_fraud_warning": 1,
     "fraud_dispute": 2,

@@ -12,12 +12,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from events.vocabulary import ModelKind
 from models.averaging import AveragedChampion
 from models.boosting import Boosting, fit
 from models.challenger import NAME as CHALLENGER
@@ -34,7 +34,6 @@ from models.windows import DAY_US, HOUR_US
 WAITING_MAX = 10_000
 Flags = npt.NDArray[np.bool_]
 Fit = Callable[[Matrix, Flags], Boosting]
-SnapshotKind = Literal["online", "batch", "challenger", "anomaly"]
 
 
 @dataclass(frozen=True)
@@ -255,7 +254,7 @@ def _rounded_up(moment_us: int, step_us: int) -> int:
 
 
 def _snapshot(
-    name: str, kind: SnapshotKind, version: int, in_force_from_us: int, labels: int, state: bytes
+    name: str, kind: ModelKind, version: int, in_force_from_us: int, labels: int, state: bytes
 ) -> ModelSnapshot:
     return ModelSnapshot(
         name=name,

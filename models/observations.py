@@ -4,11 +4,9 @@ Times are integer microseconds since 1970-01-01 UTC. Entities are surrogates (or
 What is missing is None and stays missing.
 """
 
-from typing import Literal
-
 import msgspec
 
-Outcome = Literal["allow", "review", "block"]
+from events.vocabulary import LabelKind, ModelKind, Outcome, Reason
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,19 +60,9 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
 
     payment_id: str
     arrived_at_us: int
-    kind: str
+    kind: LabelKind
     source: str
     fraud: bool | None
-
-
-class Reason(msgspec.Struct, frozen=True, kw_only=True):
-    """One reason in words: feature or rule, its value, what is usual, and its share of the log-odds."""
-
-    feature: str
-    text: str
-    value: float | str | None = None
-    usual: float | None = None
-    contribution: float = 0.0
 
 
 class Assessment(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,7 +95,7 @@ class ModelSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """A model as published by the learner: in force from an event time that labels alone decide."""
 
     name: str
-    kind: Literal["online", "batch", "challenger", "anomaly"]
+    kind: ModelKind
     version: int
     in_force_from_us: int
     labels: int

@@ -5,9 +5,10 @@ The contributions of all reasons together are the log-odds of the decision's pro
 
 from collections.abc import Sequence
 
+from events.vocabulary import Outcome, Reason
 from models.costs import log_odds
 from models.features import BY_NAME, POSITIONS, Row
-from models.observations import Observation, Outcome, Reason
+from models.observations import Observation
 from models.rules import Rule
 from models.wording import in_words, usual_value
 

@@ -2,18 +2,17 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Literal
 
 import msgspec
 
+from events.vocabulary import Outcome
 from models import rule_nodes as nodes
 from models.errors import RuleError
 from models.features import CATALOGUE
 from models.rule_sql import duckdb_sql
 from models.rule_syntax import parse_predicate
 
-Action = Literal["allow", "review", "block"]
-ACTIONS: tuple[Action, ...] = ("allow", "block", "review")
+ACTIONS: tuple[Outcome, ...] = ("allow", "block", "review")
 """In the order of precedence: allow skips the others, block skips review."""
 
 ENTITY_FIELDS = ("card", "device", "ip", "email", "customer", "merchant")
@@ -30,7 +29,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One rule: when it fires (SQL), what it asks for, and why, in words for who reads a decision."""
 
     name: str
-    action: Action
+    action: Outcome
     when: str
     words: str
     predicate: nodes.Predicate
@@ -72,7 +71,7 @@ def predicate_of(when: str) -> nodes.Predicate:
     return parse_predicate(when, NAMES)
 
 
-def _action(text: str) -> Action:
+def _action(text: str) -> Outcome:
     for action in ACTIONS:
         if text == action:
             return action

@@ -62,10 +62,8 @@ class Scorer:
                 self.champion = BinnedLogisticRegression.decode(snapshot.state)
             elif snapshot.kind == "batch":
                 self.boosting = BoostingScorer(Boosting.decode(snapshot.state))
-            elif snapshot.kind == "challenger":
-                self.challenger = Challenger.decode(snapshot.state)
             else:
-                self.cold = ColdStart.decode(snapshot.state)
+                self.challenger = Challenger.decode(snapshot.state)
         except (msgspec.DecodeError, ValueError, IndexError):
             raise StateRowError("model") from None
         self.snapshots[snapshot.name] = snapshot

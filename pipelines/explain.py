@@ -93,9 +93,7 @@ def _controls(log: Log, decision: DecisionMade, gaps: list[str]) -> Controls:
     found = {control.name: control for control in builtin_controls()}
     for changed in events_of(log, "controls", ControlChanged):
         if changed.version <= wanted.get(changed.name, -1):
-            found[changed.name] = Control(
-                name=changed.name, kind=changed.kind, version=changed.version, body=changed.body
-            )
+            found[changed.name] = observe.control(changed)
     for name, version in wanted.items():
         if name not in found or found[name].version != version:
             gaps.append(f"version {version} of the control {name} is no longer in the log")

@@ -12,6 +12,7 @@ from events.codec import encode
 from events.log.port import Outgoing
 from events.moments import microseconds, moment
 from events.types import DecisionMade, LabelReported, ModelPublished, PaymentCaptured
+from events.vocabulary import ModelKind
 from models.features import FEATURES_VERSION
 from models.learning import Learner
 from models.observations import Label, ModelSnapshot
@@ -22,7 +23,7 @@ from pipelines.delivery import Batch
 from pipelines.learning_store import LearningStore
 from pipelines.refusals import dead_letter
 
-VERSIONS_KEPT = {"online": 240, "batch": 24, "challenger": 2, "anomaly": 2}
+VERSIONS_KEPT: dict[ModelKind, int] = {"online": 240, "batch": 24, "challenger": 2}
 """Snapshots of a kind that stay in the compacted topic: the online ones for ten days of hourly cuts, so that
 decisions of that time can be made again; a challenger decides nothing, so only its newest matter."""
 

@@ -6,8 +6,6 @@ Cards, devices, addresses and people are surrogates already; sealed fields stay 
 import hashlib
 from datetime import datetime
 
-import msgspec
-
 from events.errors import MoneyError
 from events.ids import uuid7
 from events.log.port import Position
@@ -15,16 +13,16 @@ from events.moments import microseconds
 from events.money import AMOUNT_MINOR_MAX, exponent
 from events.types import (
     AssessmentRequested,
+    ControlChanged,
     DecisionMade,
     LabelReported,
     ModelPublished,
     PaymentDeclined,
-    Reason,
     SignInAttempted,
     Versions,
 )
+from models.controls import Control
 from models.observations import Assessment, Decline, Label, ModelSnapshot, Observation, SignIn
-from models.observations import Reason as ModelReason
 from pipelines.errors import UnusableEventError
 
 
@@ -106,6 +104,10 @@ def snapshot(event: ModelPublished) -> ModelSnapshot:
     )
 
 
+def control(event: ControlChanged) -> Control:
+    return Control(name=event.name, kind=event.kind, version=event.version, body=event.body)
+
+
 def decision(
     event: AssessmentRequested, assessment: Assessment, position: Position, assessed_at: datetime
 ) -> DecisionMade:
@@ -122,7 +124,7 @@ def decision(
         outcome=assessment.outcome,
         probability=assessment.probability,
         risk_score=assessment.risk_score,
-        reasons=[Reason(**msgspec.structs.asdict(reason)) for reason in assessment.reasons],
+        reasons=assessment.reasons,
         rules=assessment.rules,
         costs_minor=assessment.costs_minor,
         features=assessment.features,
@@ -147,7 +149,7 @@ def assessment(event: DecisionMade) -> Assessment:
         probability=event.probability,
         risk_score=event.risk_score,
         outcome=event.outcome,
-        reasons=[ModelReason(**msgspec.structs.asdict(reason)) for reason in event.reasons],
+        reasons=event.reasons,
         rules=event.rules,
         costs_minor=event.costs_minor,
         features=event.features,

@@ -1,16 +1,15 @@
 """Facts of a replay as events: what a file says of the past, in the form in which the gateway says it."""
 
-from typing import Literal, cast, get_args
+from typing import cast, get_args
 
 from events.codec import encode
 from events.log.port import Outgoing
 from events.moments import moment
-from events.types import AssessmentRequested, CardFacts, LabelKind, LabelReported, RiskContext
+from events.types import AssessmentRequested, CardFacts, LabelReported, RiskContext
+from events.vocabulary import Funding
 from models.observations import Label, Observation
 from pipelines import observe
 from pipelines.errors import ReplayError
-
-Funding = Literal["credit", "debit", "prepaid", "unknown"]
 
 
 def outgoing(fact: Observation | Label) -> Outgoing:
@@ -61,7 +60,7 @@ def _label(fact: Label) -> LabelReported:
         id=observe.derived_id(f"replay-{fact.kind}", fact.payment_id, at),
         occurred_at=at,
         payment_id=fact.payment_id,
-        kind=cast(LabelKind, fact.kind),
+        kind=fact.kind,
         source=fact.source,
         fraud=fact.fraud,
         mode="test",

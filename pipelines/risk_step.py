@@ -22,6 +22,7 @@ from events.types import (
     PaymentDeclined,
     SignInAttempted,
 )
+from models.controls import Control
 from models.engine import Fact
 from models.errors import ControlError, StateRowError
 from models.observations import Assessment, ModelSnapshot
@@ -41,7 +42,7 @@ class RiskEngine(Protocol):
 
     def assess(self, batch: Sequence[Fact]) -> list[Assessment]: ...
     def use(self, snapshot: ModelSnapshot) -> None: ...
-    def change(self, control: ControlChanged) -> None: ...
+    def change(self, control: Control) -> None: ...
     def changed_rows(self) -> Mapping[str, bytes | None]: ...
     def load(self, rows: Iterable[tuple[str, bytes]]) -> None: ...
 
@@ -131,7 +132,7 @@ class RiskStep:
         if isinstance(event, ModelPublished):
             self._engine.use(observe.snapshot(event))
         else:
-            self._engine.change(event)
+            self._engine.change(observe.control(event))
 
     def _assess(self, facts: "_Facts", assessed_at: datetime, answers: Answers) -> None:
         assessments = self._engine.assess(facts.told)

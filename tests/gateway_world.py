@@ -21,9 +21,9 @@ from events.types import (
     Mode,
     Outcome,
     PaymentEvent,
-    Reason,
     Versions,
 )
+from events.vocabulary import Reason
 from gateway.auth import Caller, Merchant, create_key, create_merchant
 from gateway.errors import ProcessorUnavailableError
 from gateway.facts import Facts

@@ -13,10 +13,10 @@ from events.types import (
     ModelPublished,
     Outcome,
     PaymentAuthorized,
-    Reason,
     RiskContext,
     Versions,
 )
+from events.vocabulary import Reason
 
 START = datetime(2026, 1, 5, 10, tzinfo=UTC)
 DEVICE, ADDRESS, EMAIL = "surrogate-device", "surrogate-address", "surrogate-email"

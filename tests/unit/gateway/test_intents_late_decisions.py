@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from events.log.port import Record
-from events.types import Outcome
+from events.vocabulary import Outcome
 from gateway.intents import Intent
 from gateway.requests import CaptureIntent, ConfirmIntent, CreateIntent, ListIntents, RiskContextInput
 from gateway.store.tables import positions

@@ -2,12 +2,11 @@
 
 import random
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import msgspec
 import pytest
 
-from events.types import ControlChanged
+from models.controls import Control
 from models.engine import Engine, Fact
 from models.errors import ControlError, StateRowError
 from models.features import CATALOGUE, POSITIONS
@@ -16,8 +15,6 @@ from models.observations import Assessment, Decline, ModelSnapshot, SignIn
 from models.scored import MemoryStore, Scored
 from models.windows import DAY_US, HOUR_US, MINUTE_US
 from tests.unit.models.sample_payments import START_US, days, label, payment
-
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def busy(count: int, seed: int = 5) -> list[Fact]:
@@ -222,7 +219,7 @@ def test_a_snapshot_that_cannot_be_read_leaves_the_one_before(snapshots: list[Mo
 def test_a_changed_rule_decides_from_the_next_payment_on_and_is_kept() -> None:
     engine = Engine()
     body = {"action": "block", "when": "amount_reference_minor >= 1", "words": "everything"}
-    change = ControlChanged(id="0", occurred_at=NOW, name="all", kind="rule", version=3, body=body)
+    change = Control(name="all", kind="rule", version=3, body=body)
     before = engine.assess([payment(1)])[0]
     engine.change(change)
     after = engine.assess([payment(2, START_US + 1)])[0]
@@ -237,7 +234,7 @@ def test_a_changed_rule_decides_from_the_next_payment_on_and_is_kept() -> None:
 def test_a_rule_that_cannot_be_read_leaves_the_one_before() -> None:
     engine = Engine()
     body = {"action": "allow"}
-    broken = ControlChanged(id="0", occurred_at=NOW, name="x", kind="rule", version=1, body=body)
+    broken = Control(name="x", kind="rule", version=1, body=body)
 
     with pytest.raises(ControlError):
         engine.change(broken)

@@ -4,11 +4,12 @@ import math
 
 import pytest
 
+from events.vocabulary import Reason
 from models.controls import Controls
 from models.costs import log_odds
 from models.decision import decide
 from models.features import BY_NAME, CATALOGUE, POSITIONS, Row, Value
-from models.observations import Observation, Reason
+from models.observations import Observation
 from models.reasons import EVERYTHING_ELSE, REASONS_MAX, Contributions
 from models.wording import in_words
 
@@ -129,20 +130,30 @@ def test_that_nothing_bad_happened_is_no_reason_for_fraud() -> None:
         (
             "card_count_1h",
             {"card_count_1h": 4.0, "card_payments_per_day": 4.8},
-            "4 payments of the card in the last hour; usually 0.2",
+            "4 payments with this card in the last hour; usually less than one",
         ),
-        ("card_count_1d", {"card_count_1d": 1.0}, "1 payment of the card in the last 24 hours"),
+        (
+            "card_count_1h",
+            {"card_count_1h": 0.0, "card_payments_per_day": 0.2},
+            "no payment with this card in the last hour",
+        ),
+        (
+            "card_count_1d",
+            {"card_count_1d": 9.0, "card_payments_per_day": 2.0},
+            "9 payments with this card in the last 24 hours; usually 2",
+        ),
+        ("card_count_1d", {"card_count_1d": 1.0}, "1 payment with this card in the last 24 hours"),
         (
             "device_count_1h",
             {"device_count_1h": 6.0, "device_count_30d": 60.0},
-            "6 payments of the device in the last hour; usually 0.0833",
+            "6 payments from this device in the last hour; usually less than one",
         ),
-        ("device_count_30d", {"device_count_30d": 6.0}, "6 payments of the device in the last 30 days"),
-        ("device_cards_1h", {"device_cards_1h": 5.0}, "5 distinct cards of the device in the last hour"),
+        ("device_count_30d", {"device_count_30d": 6.0}, "6 payments from this device in the last 30 days"),
+        ("device_cards_1h", {"device_cards_1h": 5.0}, "5 distinct cards on this device in the last hour"),
         (
             "card_new_merchants_1h",
             {"card_new_merchants_1h": 0.0},
-            "no merchants new to the card in the last hour",
+            "no merchant new to this card in the last hour",
         ),
         (
             "amount_reference_minor",
@@ -160,13 +171,31 @@ def test_that_nothing_bad_happened_is_no_reason_for_fraud() -> None:
             "amount 1 deviation below the merchant's own mean",
         ),
         ("card_amount_to_mean", {"card_amount_to_mean": 8.0}, "amount over the card's own mean: 8 times"),
-        ("card_gap_days", {"card_gap_days": 0.002}, "time since the card's last payment: 3 minutes"),
+        ("card_gap_days", {"card_gap_days": 0.002}, "the card's last payment was 3 minutes before"),
         ("card_gap_days", {"card_gap_days": None}, "time since the card's last payment: unknown"),
         ("card_gap_days", {"card_gap_days": math.nan}, "time since the card's last payment: unknown"),
         ("card_merchant_seen", {"card_merchant_seen": 0.0}, "the card never paid at this merchant before"),
         ("card_device_seen", {"card_device_seen": 0.0}, "the card was never used from this device before"),
         ("ip_country_differs", {"ip_country_differs": 1.0}, "the IP's country is not the card's"),
-        ("ip_country", {"ip_country": "DE"}, "country of the IP address: DE"),
+        (
+            "merchant_gap_days",
+            {"merchant_gap_days": 0.0},
+            "the merchant's last payment was less than a second before",
+        ),
+        ("card_age_days", {"card_age_days": 3.0}, "the card was first seen 3 days before"),
+        (
+            "device_fraud_gap_days",
+            {"device_fraud_gap_days": 0.5},
+            "a fraud of the device last became known 12 hours before",
+        ),
+        (
+            "merchant_fraud_run",
+            {"merchant_fraud_run": 1.0},
+            "1 fraud in a row among the merchant's latest labelled payments",
+        ),
+        ("ip_country", {"ip_country": "DE"}, "the IP address is in DE"),
+        ("merchant_country", {"merchant_country": "NL"}, "the merchant is in NL"),
+        ("card_funding", {"card_funding": "prepaid"}, "a prepaid card"),
         ("hour", {"hour": 3.0}, "paid in the hour from 03:00 UTC"),
         (
             "card_amount_sum_1d_minor",

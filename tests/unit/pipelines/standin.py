@@ -6,7 +6,8 @@ from typing import Any
 
 from events.codec import encode
 from events.log.port import Outgoing
-from events.types import AssessmentRequested, CardFacts, ControlChanged, LabelReported, RiskContext
+from events.types import AssessmentRequested, CardFacts, LabelReported, RiskContext
+from models.controls import Control
 from models.engine import Fact
 from models.observations import Assessment, ModelSnapshot, Observation
 from pipelines.observe import derived_id
@@ -67,7 +68,7 @@ class CountingEngine:
     def use(self, snapshot: ModelSnapshot) -> None:
         self._count("models")
 
-    def change(self, control: ControlChanged) -> None:
+    def change(self, control: Control) -> None:
         self._count("controls")
 
     def changed_rows(self) -> dict[str, bytes | None]:
