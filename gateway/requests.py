@@ -137,6 +137,14 @@ class ListIntents(Body, frozen=True, kw_only=True):
     starting_after: Identifier | None = None
 
 
+class ListReviews(Body, frozen=True, kw_only=True):
+    """`GET /v1/reviews`; `open` true: only those that wait for a person; false: only those that do not."""
+
+    limit: Annotated[int, Meta(ge=1, le=100)] = 10
+    starting_after: Identifier | None = None
+    open: bool | None = None
+
+
 def known_currency(code: str) -> str:
     """The code in capitals; raises `InvalidRequestError`."""
     currency = code.upper()

@@ -17,8 +17,9 @@ from gateway.facts import Facts
 from gateway.intents import Attempt, Intent
 from gateway.outbox import Relay
 from gateway.payments import Payments
+from gateway.requests import ListReviews
 from gateway.store.intent_rows import load_intent, save_intent
-from gateway.store.review_rows import Review, close_review, load_review
+from gateway.store.review_rows import Review, close_review, list_reviews, load_review
 from gateway.store.writer import Store
 
 declare({"gateway.review.closed": "a review's end is durable, its caller has not heard"})
@@ -38,6 +39,20 @@ class Reviews:
     async def retrieve(self, caller: Caller, review_id: str) -> Review:
         """The caller's review; raises `NotFoundError`."""
         return await self.store.read(lambda c: self._load(c, caller, review_id))
+
+    async def list(self, caller: Caller, query: ListReviews) -> tuple[list[Review], bool]:
+        """A page, newest first, and whether there is more."""
+        page = await self.store.read(
+            lambda c: list_reviews(
+                c,
+                merchant_id=caller.merchant_id,
+                mode=caller.mode,
+                limit=query.limit + 1,
+                starting_after=query.starting_after,
+                is_open=query.open,
+            )
+        )
+        return page[: query.limit], len(page) > query.limit
 
     async def approve(self, caller: Caller, review_id: str) -> Review:
         """Lift the hold: automatic capture captures now, manual capture waits for the merchant.

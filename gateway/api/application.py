@@ -24,11 +24,13 @@ from gateway.requests import (
     ConfirmIntent,
     CreateIntent,
     ListIntents,
+    ListReviews,
     ReportLabel,
 )
 from gateway.wiring import Gateway
 
 INTENTS = "/v1/payment_intents"
+REVIEWS = "/v1/reviews"
 BODY_BYTES_MAX = 64 * 1024
 
 Answer = Awaitable[dict[str, Any]]
@@ -104,17 +106,24 @@ def _add_intents(application: FastAPI, gateway: Gateway) -> None:
 def _add_reviews(application: FastAPI, gateway: Gateway) -> None:
     reviews = gateway.reviews
 
-    @application.get("/v1/reviews/{review_id}")
+    @application.get(REVIEWS)
+    async def list_page(request: Request) -> Response:
+        refuse_card_numbers(request, await read_body(request, BODY_BYTES_MAX))
+        caller = await _caller(gateway, request)
+        page, has_more = await reviews.list(caller, read_query(request, ListReviews))
+        return answered(list_json([review_json(review) for review in page], REVIEWS, has_more=has_more))
+
+    @application.get(REVIEWS + "/{review_id}")
     async def retrieve(request: Request, review_id: str) -> Response:
         refuse_card_numbers(request, await read_body(request, BODY_BYTES_MAX))
         return answered(review_json(await reviews.retrieve(await _caller(gateway, request), review_id)))
 
-    @application.post("/v1/reviews/{review_id}/approve")
+    @application.post(REVIEWS + "/{review_id}/approve")
     async def approve(request: Request, review_id: str) -> Response:
         caller, _ = await _asked(gateway, request, CloseReview)
         return answered(review_json(await reviews.approve(caller, review_id)))
 
-    @application.post("/v1/reviews/{review_id}/reject")
+    @application.post(REVIEWS + "/{review_id}/reject")
     async def reject(request: Request, review_id: str) -> Response:
         caller, _ = await _asked(gateway, request, CloseReview)
         return answered(review_json(await reviews.reject(caller, review_id)))

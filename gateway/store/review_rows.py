@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, tuple_, update
 
 from events.types import Mode
 from gateway.errors import NotFoundError
@@ -48,6 +48,29 @@ def load_review(connection: Connection, review_id: str, *, merchant_id: str, mod
     if row is None:
         raise NotFoundError("There is no such review.")
     return _review(row)
+
+
+def list_reviews(
+    connection: Connection,
+    *,
+    merchant_id: str,
+    mode: Mode,
+    limit: int,
+    starting_after: str | None,
+    is_open: bool | None,
+) -> list[Review]:
+    """Newest first, at most `limit`, after the review named by the cursor; raises `NotFoundError`.
+
+    `is_open` None: open and closed ones.
+    """
+    query = select(reviews).where(reviews.c.merchant_id == merchant_id, reviews.c.mode == mode)
+    if is_open is not None:
+        query = query.where(reviews.c.closed_us.is_(None) if is_open else reviews.c.closed_us.is_not(None))
+    if starting_after is not None:
+        cursor = load_review(connection, starting_after, merchant_id=merchant_id, mode=mode)
+        query = query.where(tuple_(reviews.c.opened_us, reviews.c.id) < (cursor.opened_us, cursor.id))
+    newest = query.order_by(reviews.c.opened_us.desc(), reviews.c.id.desc()).limit(limit)
+    return [_review(row) for row in connection.execute(newest)]
 
 
 def is_open(connection: Connection, review_id: str | None) -> bool:

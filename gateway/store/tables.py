@@ -128,6 +128,7 @@ reviews = Table(
     Column("opened_us", BigInteger, nullable=False),
     Column("closed_us", BigInteger),
     Column("closed_reason", String(32)),
+    Index("ix_reviews_newest", "merchant_id", "mode", "opened_us", "id"),
 )
 
 labels = Table(

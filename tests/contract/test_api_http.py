@@ -152,6 +152,51 @@ def test_a_review_is_approved_over_http(tmp_path: Path) -> None:
     served(tmp_path, story)
 
 
+def test_the_queue_of_reviews_is_read_page_by_page_and_only_where_open(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        client.world.risk.outcome = "review"
+        held = [(await client.confirmed()).json() for _ in range(3)]
+        await client.post(f"/v1/reviews/{held[0]['review']}/approve")
+
+        first = (await client.get("/v1/reviews?limit=2")).json()
+        last = first["data"][-1]["id"]
+        rest = (await client.get(f"/v1/reviews?limit=2&starting_after={last}")).json()
+        waiting = (await client.get("/v1/reviews?open=true")).json()
+        closed = (await client.get("/v1/reviews?open=false")).json()
+
+        assert (first["object"], first["url"]) == ("list", "/v1/reviews")
+        assert (len(first["data"]), first["has_more"], rest["has_more"]) == (2, True, False)
+        everything = first["data"] + rest["data"]
+        assert [review["id"] for review in everything] == sorted(
+            (intent["review"] for intent in held), reverse=True
+        )
+        assert {review["id"] for review in waiting["data"]} == {intent["review"] for intent in held[1:]}
+        assert [review["closed_reason"] for review in closed["data"]] == ["approved"]
+        assert waiting["data"][0] == (await client.get(f"/v1/reviews/{waiting['data'][0]['id']}")).json()
+
+    served(tmp_path, story)
+
+
+def test_another_modes_reviews_are_not_in_the_queue_nor_a_place_in_it(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        client.world.risk.outcome = "review"
+        review = (await client.confirmed()).json()["review"]
+        client.headers = {"authorization": f"Bearer {client.world.keys['live']}"}
+
+        assert (await client.get("/v1/reviews")).json()["data"] == []
+        assert (await client.get(f"/v1/reviews?starting_after={review}")).status_code == 404
+
+    served(tmp_path, story)
+
+
+@pytest.mark.parametrize("query", ["open=maybe", "open=", "limit=0", "state=open", "starting_after=x-y"])
+def test_a_wrong_question_to_the_queue_is_refused(tmp_path: Path, query: str) -> None:
+    async def story(client: Client) -> None:
+        assert (await client.get(f"/v1/reviews?{query}")).status_code == 400
+
+    served(tmp_path, story)
+
+
 def test_another_merchants_payment_does_not_exist(tmp_path: Path) -> None:
     async def story(client: Client) -> None:
         intent = (await client.confirmed()).json()
