@@ -1,4 +1,4 @@
-"""`weir explain PAYMENT`: gathers what the log still holds of a decision for `models.explain`.
+"""`weir explain PAYMENT`: what was done with a payment, and what the log holds of the engine's decision.
 
 The log is only read, from its start to its present end. What it no longer holds (a model snapshot or a
 control that compaction replaced) is said in the explanation, never guessed.
@@ -22,16 +22,28 @@ from models.online import BinnedLogisticRegression
 from models.scorer import CHAMPION
 from pipelines import observe
 from pipelines.errors import NotInLogError, UnusableEventError
+from pipelines.payment_end import payment_end
 
 E = TypeVar("E", bound=Event)
 
 
 def explain_payment(log: Log, payment_id: str, attempt: int | None = None) -> str:
-    """The explanation of a payment's decision (its latest attempt's, unless told) as text.
+    """What was done with a payment (its latest attempt, unless told) and why, then what the engine thought.
 
-    Raises `NotInLogError` where no such decision is in the log, `ExplainError` where it cannot be explained.
+    Raises `NotInLogError` where nothing of it is in the log, `ExplainError` where it cannot be explained.
     """
-    return render(explain(evidence_of(log, payment_id, attempt)))
+    end = payment_end(log, payment_id, attempt)
+    if end is None:
+        return render(explain(evidence_of(log, payment_id, attempt)))
+    done = [
+        f"What was done with payment {payment_id}, attempt {end.attempt}:",
+        *(f"  {x}" for x in end.lines),
+    ]
+    try:
+        thought = render(explain(evidence_of(log, payment_id, end.attempt)))
+    except NotInLogError:
+        thought = "  nothing that is in the log (yet)"
+    return "\n".join([*done, "", "What the engine thought:", thought])
 
 
 def evidence_of(log: Log, payment_id: str, attempt: int | None = None) -> Evidence:

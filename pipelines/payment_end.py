@@ -1,0 +1,93 @@
+"""What the gateway did with a payment, and on whose word, in words: read from the payment's own events."""
+
+from typing import NamedTuple
+
+from events.log.port import Log
+from events.log.reading import events_until_end
+from events.money import Money
+from events.types import (
+    PaymentAuthorized,
+    PaymentBlocked,
+    PaymentCanceled,
+    PaymentCaptured,
+    PaymentConfirmed,
+    PaymentDecidedLate,
+    PaymentDeclined,
+    PaymentEvent,
+    PaymentReviewed,
+)
+from events.vocabulary import LateEffect, Ruling
+
+End = PaymentAuthorized | PaymentBlocked | PaymentDeclined
+
+_WORD = {
+    "engine": "as the engine decided",
+    "test_card": "by its test card, whatever the engine decides",
+    "fallback": "by the fallback, since the engine's decision was late",
+}
+_LATE: dict[LateEffect, str] = {
+    "held": "held the capture for a review",
+    "voided": "voided the authorization",
+    "marked": "came after the capture: no money moved, the payment is marked for a person to refund",
+}
+
+
+class PaymentEnd(NamedTuple):
+    """One attempt of a payment, and what was done with it, a line each."""
+
+    attempt: int
+    lines: list[str]
+
+
+def payment_end(log: Log, payment_id: str, attempt: int | None = None) -> PaymentEnd | None:
+    """What was done with an attempt (the latest, unless told); None where the log tells nothing of it."""
+    events = _life(log, payment_id)
+    confirmed = [event.attempt for event in events if isinstance(event, PaymentConfirmed)]
+    wanted = max(confirmed, default=None) if attempt is None else attempt
+    if wanted is None or wanted not in confirmed:
+        return None
+    ends = [event for event in events if isinstance(event, End) and event.attempt == wanted]
+    lines = [line for event in ends for line in _ended(event)]
+    late = [event for event in events if isinstance(event, PaymentDecidedLate) and event.attempt == wanted]
+    lines += [
+        f"later the engine decided {event.ruling.outcome}, which {_LATE[event.effect]}" for event in late
+    ]
+    if any(isinstance(event, PaymentAuthorized) for event in ends):
+        lines += [line for event in events for line in _after(event)]
+    return PaymentEnd(wanted, lines or ["confirmed, and not at its end yet"])
+
+
+def _life(log: Log, payment_id: str) -> list[PaymentEvent]:
+    """The payment's events in their order, each once."""
+    found = {
+        event.sequence: event
+        for _, event in events_until_end(log, "payments", payment_id)
+        if isinstance(event, PaymentEvent) and event.payment_id == payment_id
+    }
+    return [found[number] for number in sorted(found)]
+
+
+def _ended(event: End) -> list[str]:
+    if isinstance(event, PaymentBlocked):
+        done = "blocked"
+    elif isinstance(event, PaymentDeclined):
+        done = f"declined by the issuer or on the way to it: {event.reason}"
+    else:
+        done = "authorized, with the capture held for a review" if event.held else "authorized"
+    return [done, *_ruled(event.ruling)]
+
+
+def _ruled(ruling: Ruling | None) -> list[str]:
+    if ruling is None:
+        return []
+    score = "no risk score in time" if ruling.risk_score is None else f"risk score {ruling.risk_score}"
+    return [f"{ruling.outcome}, {_WORD[ruling.by]} ({score}): {ruling.text}"]
+
+
+def _after(event: PaymentEvent) -> list[str]:
+    """What came after an authorization, of which a payment has one."""
+    if isinstance(event, PaymentReviewed):
+        return [f"review {event.verdict}"]
+    if isinstance(event, PaymentCaptured):
+        return [f"captured: {Money(event.amount_minor, event.currency)}"]
+    return [f"canceled: {event.reason}"] if isinstance(event, PaymentCanceled) else []

@@ -1,0 +1,148 @@
+"""`weir explain` says first what was done with a payment and on whose word, whatever the engine thought."""
+
+from typing import Any
+
+import pytest
+
+from events.codec import encode
+from events.log.port import Outgoing, TopicPartition
+from events.types import (
+    PaymentAuthorized,
+    PaymentBlocked,
+    PaymentCanceled,
+    PaymentCaptured,
+    PaymentConfirmed,
+    PaymentDecidedLate,
+    PaymentDeclined,
+    PaymentEvent,
+)
+from events.vocabulary import LateEffect, Ruling
+from models.engine import Engine
+from pipelines.delivery import delivered
+from pipelines.errors import NotInLogError
+from pipelines.explain import explain_payment
+from pipelines.observe import derived_id
+from pipelines.risk_step import RiskStep
+from tests.unit.pipelines.memory_log import MemoryLog
+from tests.unit.pipelines.standin import START, asked, assessment
+
+PAYMENT = "pi_1"
+TEST_CARD = Ruling(
+    by="test_card", outcome="block", risk_score=100, text="A test card that is always blocked."
+)
+FALLBACK = Ruling(by="fallback", outcome="allow", risk_score=None, text="The risk decision came too late.")
+LATE_BLOCK = Ruling(by="engine", outcome="block", risk_score=90, text="A stolen device.")
+
+
+class Life:
+    """A log with one payment's life on it."""
+
+    def __init__(self) -> None:
+        self.log = MemoryLog()
+        self.events = 0
+
+    def told(self, kind: type[PaymentEvent], **members: Any) -> None:
+        self.events += 1
+        event = kind(
+            id=derived_id(PAYMENT, str(self.events), START),
+            occurred_at=START,
+            payment_id=PAYMENT,
+            sequence=self.events,
+            mode="test",
+            merchant_id="m_1",
+            amount_minor=1250,
+            currency="EUR",
+            **members,
+        )
+        self.log.append([Outgoing("payments", PAYMENT.encode(), encode(event), 0)] * 2)
+
+    def confirmed(self, attempt: int = 1, *, decided: bool = True) -> None:
+        event = assessment(1, payment_id=PAYMENT, attempt=attempt)
+        if decided:
+            outgoing = asked(event)
+            place = self.log.append([outgoing])[0]
+            record = self.log.kept[TopicPartition(place.topic, place.partition)][place.offset]
+            for key, decision in RiskStep(Engine()).handle([delivered(record)], START).decisions:
+                self.log.append([Outgoing("decisions", key, encode(decision), place.partition)])
+        self.told(PaymentConfirmed, attempt=attempt, card=event.card)
+
+    def explained(self, attempt: int | None = None) -> str:
+        return explain_payment(self.log, PAYMENT, attempt)
+
+
+@pytest.fixture
+def life() -> Life:
+    return Life()
+
+
+def test_a_blocked_test_card_is_said_to_be_blocked_before_what_the_engine_thought(life: Life) -> None:
+    life.confirmed()
+    life.told(PaymentBlocked, attempt=1, reason="highest_risk_level", ruling=TEST_CARD)
+
+    done, _, thought = life.explained().partition("What the engine thought:")
+
+    assert done.splitlines() == [
+        "What was done with payment pi_1, attempt 1:",
+        "  blocked",
+        "  block, by its test card, whatever the engine decides (risk score 100): "
+        "A test card that is always blocked.",
+        "",
+    ]
+    assert "payment pi_1: allow" in thought
+
+
+@pytest.mark.parametrize(
+    ("effect", "words"),
+    [("held", "held the capture"), ("voided", "voided the authorization"), ("marked", "no money moved")],
+)
+def test_a_fallback_and_what_the_late_decision_did_are_told(
+    life: Life, effect: LateEffect, words: str
+) -> None:
+    life.confirmed()
+    life.told(PaymentAuthorized, attempt=1, authorization_id="a", assessed=False, ruling=FALLBACK)
+    life.told(PaymentDecidedLate, attempt=1, ruling=LATE_BLOCK, effect=effect)
+
+    text = life.explained()
+
+    assert "  allow, by the fallback, since the engine's decision was late (no risk score in time)" in text
+    assert "  later the engine decided block, which" in text
+    assert words in text
+
+
+def test_a_payment_whose_decision_never_came_is_still_told_of(life: Life) -> None:
+    life.confirmed(decided=False)
+    life.told(PaymentAuthorized, attempt=1, authorization_id="a", assessed=False, ruling=FALLBACK)
+
+    text = life.explained()
+
+    assert "by the fallback" in text
+    assert text.endswith("What the engine thought:\n  nothing that is in the log (yet)")
+
+
+def test_the_way_to_the_end_is_told_once_and_in_order(life: Life) -> None:
+    life.confirmed()
+    life.told(PaymentAuthorized, attempt=1, authorization_id="a", held=True)
+    life.told(PaymentCaptured, authorization_id="a")
+    life.told(PaymentCanceled, reason="duplicate")
+
+    assert life.explained().splitlines()[1:4] == [
+        "  authorized, with the capture held for a review",
+        "  captured: 12.50 EUR",
+        "  canceled: duplicate",
+    ]
+
+
+def test_each_attempt_is_told_by_its_own_end(life: Life) -> None:
+    life.confirmed(1)
+    life.told(PaymentDeclined, attempt=1, reason="insufficient_funds", card_surrogate="c")
+    life.confirmed(2, decided=False)
+
+    assert "insufficient_funds" in life.explained(1)
+    assert "attempt 2:\n  confirmed, and not at its end yet" in life.explained()
+
+
+def test_an_attempt_that_never_was_is_told_so(life: Life) -> None:
+    life.confirmed()
+
+    with pytest.raises(NotInLogError, match="attempt 7"):
+        life.explained(7)
