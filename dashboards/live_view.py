@@ -6,7 +6,7 @@ is what the log shows: the time from seeing a question to seeing its answer.
 
 from collections import Counter, OrderedDict, deque
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import singledispatchmethod
 from typing import TypeVar
@@ -21,9 +21,12 @@ from events.types import (
     LabelReported,
     ModelPublished,
     PaymentAuthorized,
+    PaymentBlocked,
     PaymentCaptured,
+    PaymentDecidedLate,
     PaymentDeclined,
 )
+from events.vocabulary import Ruling
 
 ROWS_MAX = 25
 WAITING_MAX = 5_000
@@ -42,18 +45,19 @@ V = TypeVar("V")
 
 @dataclass(frozen=True)
 class Row:
-    """One decided payment, in words a merchant may read."""
+    """One decided attempt: what was done with it, in words a merchant may read."""
 
     payment: str
+    attempt: int
     time: str
     amount: str
     merchant_category: str
     card: str
     country: str
-    outcome: str
-    risk_score: int
-    reasons: tuple[str, ...]
-    latency_ms: float | None
+    outcome: str = ""
+    risk_score: int | None = None
+    reasons: tuple[str, ...] = ()
+    latency_ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,7 @@ class LiveView:
         self.seconds = Seconds()
         self.learning = Learning()
         self._waiting: OrderedDict[tuple[str, int], tuple[AssessmentRequested, float]] = OrderedDict()
+        self._rulings: OrderedDict[tuple[str, int], Ruling] = OrderedDict()
         self._scores: OrderedDict[str, float] = OrderedDict()
         self._labeled: OrderedDict[str, tuple[float, bool]] = OrderedDict()
         self._now = 0.0
@@ -160,22 +165,34 @@ class LiveView:
 
     @_take.register
     def _(self, event: DecisionMade) -> None:
-        question = self._waiting.pop((event.payment_id, event.attempt), None)
+        attempt = (event.payment_id, event.attempt)
+        question = self._waiting.pop(attempt, None)
         self.outcomes[event.outcome] += 1
         _keep(self._scores, event.payment_id, event.probability, SCORES_MAX)
         latency_ms = (self._now - question[1]) * 1000 if question else None
         self.seconds.decided(self._now, event.outcome, latency_ms)
-        if question:
+        if question and self._place(attempt) is None:
             self.rows.appendleft(row(question[0], event, latency_ms))
+            self._show(attempt)
 
     @_take.register
     def _(self, event: PaymentAuthorized) -> None:
         self.payments["authorized"] += 1
         self.payments["fallback"] += not event.assessed
+        self._rule(event, event.ruling)
 
     @_take.register
-    def _(self, event: PaymentDeclined) -> None:  # noqa: ARG002  # dispatch is by type
+    def _(self, event: PaymentDeclined) -> None:
         self.payments["declined"] += 1
+        self._rule(event, event.ruling)
+
+    @_take.register
+    def _(self, event: PaymentBlocked) -> None:
+        self._rule(event, event.ruling)
+
+    @_take.register
+    def _(self, event: PaymentDecidedLate) -> None:
+        self._rule(event, event.ruling)
 
     @_take.register
     def _(self, event: PaymentCaptured) -> None:  # noqa: ARG002  # dispatch is by type
@@ -198,21 +215,57 @@ class LiveView:
             self._stale_precision = True
             self.refresh()
 
+    def _rule(
+        self,
+        event: PaymentAuthorized | PaymentDeclined | PaymentBlocked | PaymentDecidedLate,
+        ruling: Ruling | None,
+    ) -> None:
+        """Show what was done where that is not what the engine said in time."""
+        attempt = (event.payment_id, event.attempt)
+        if ruling is None or (ruling.by == "engine" and not isinstance(event, PaymentDecidedLate)):
+            return
+        _keep(self._rulings, attempt, ruling, WAITING_MAX)
+        if attempt in self._waiting and self._place(attempt) is None:
+            self.rows.appendleft(asked(self._waiting[attempt][0]))
+        self._show(attempt)
+
+    def _show(self, attempt: tuple[str, int]) -> None:
+        ruling, place = self._rulings.get(attempt), self._place(attempt)
+        if ruling is not None and place is not None:
+            self.rows[place] = replace(
+                self.rows[place],
+                outcome=ruling.outcome,
+                risk_score=ruling.risk_score,
+                reasons=(ruling.text,),
+            )
+
+    def _place(self, attempt: tuple[str, int]) -> int | None:
+        places = (place for place, row in enumerate(self.rows) if (row.payment, row.attempt) == attempt)
+        return next(places, None)
+
 
 def row(question: AssessmentRequested, decision: DecisionMade, latency_ms: float | None) -> Row:
-    """The line of one payment."""
+    """The line of one attempt as the engine decided it."""
+    return replace(
+        asked(question),
+        outcome=decision.outcome,
+        risk_score=decision.risk_score,
+        reasons=tuple(reason.text for reason in decision.reasons[:REASONS_MAX]),
+        latency_ms=latency_ms,
+    )
+
+
+def asked(question: AssessmentRequested) -> Row:
+    """The line of one attempt of which no decision is known."""
     card = question.card
     return Row(
         payment=question.payment_id,
+        attempt=question.attempt,
         time=question.occurred_at.strftime("%d %b %H:%M:%S"),
         amount=str(Money(question.amount_minor, question.currency)),
         merchant_category=question.merchant_category or "",
         card=f"{card.brand} ··{card.last4}",
         country=card.issuer_country or "",
-        outcome=decision.outcome,
-        risk_score=decision.risk_score,
-        reasons=tuple(reason.text for reason in decision.reasons[:REASONS_MAX]),
-        latency_ms=latency_ms,
     )
 
 

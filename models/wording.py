@@ -18,6 +18,19 @@ _SINGULAR = {
     "items": "item",
     "frauds": "fraud",
 }
+_BY_WHOM = (
+    ("the card of the card", "this card"),
+    ("payments of the card", "payments with this card"),
+    ("payments of the device", "payments from this device"),
+    ("payments of the IP address", "payments from this IP address"),
+    ("payments of the customer", "payments by this customer"),
+    ("payments of the merchant", "payments at this merchant"),
+    ("cards of the device", "cards on this device"),
+    ("cards of the IP address", "cards from this IP address"),
+    ("declines of the", "declines for this"),
+    ("sign-ins of the device", "sign-ins from this device"),
+    ("sign-ins of the IP address", "sign-ins from this IP address"),
+)
 _NEGATED = (
     (" paid ", " never paid "),
     (" was used ", " was never used "),
@@ -73,6 +86,8 @@ def in_words(name: str, row: Row, observation: Observation | None, reference: st
     usual = usual_value(name, row)
     if usual is None or not present(value):
         return text
+    if feature.kind == "count" and usual < 1:
+        return text if value == 0 else f"{text}; usually less than one"
     return f"{text}; usually {_usual(feature, usual, reference)}"
 
 
@@ -80,7 +95,7 @@ def _sentence(feature: Feature, value: Value, observation: Observation | None, r
     if value is None or not present(value):
         return f"{feature.meaning}: unknown"
     if isinstance(value, str):
-        return f"{feature.meaning}: {value}"
+        return _category(feature, value)
     if feature.name == "amount_reference_minor" and observation is not None:
         return f"amount {money(observation.amount_minor, observation.currency)}"
     if feature.kind == "money":
@@ -96,7 +111,7 @@ def _number(feature: Feature, value: float) -> str:
         case "flag":
             return meaning if value else _negated(meaning)
         case "days":
-            return f"{meaning}: {duration(value)}"
+            return _ago(meaning, value)
         case "risk":
             return f"{meaning}: {100 * value:.3g} %"
         case "z":
@@ -112,13 +127,32 @@ def _number(feature: Feature, value: float) -> str:
 
 
 def _counted(feature: Feature, value: float) -> str:
-    words = feature.meaning.replace("the card of the card", "the card")
-    if value == 1:
-        for plural, singular in _SINGULAR.items():
-            if plural in words:
-                words = words.replace(plural, singular, 1)
-                break
+    words = feature.meaning
+    for plain, better in _BY_WHOM:
+        words = words.replace(plain, better)
+    if value in (0, 1):
+        # What is counted comes first; "frauds among the latest payments" stay payments.
+        found = [plural for plural in _SINGULAR if plural in words]
+        if found:
+            counted = min(found, key=words.index)
+            words = words.replace(counted, _SINGULAR[counted], 1)
     return f"{number(value) if value else 'no'} {words}"
+
+
+def _category(feature: Feature, value: str) -> str:
+    """A text value: "country of the IP address" → "the IP address is in DE"."""
+    if feature.meaning.startswith("country of "):
+        return f"{feature.meaning.removeprefix('country of ')} is in {value}"
+    if feature.name == "card_funding":
+        return f"a {value} card"
+    return f"{feature.meaning}: {value}"
+
+
+def _ago(meaning: str, days: float) -> str:
+    """A span: "time since the card was first seen" → "the card was first seen 2 days before"."""
+    what = meaning.removeprefix("time since ").replace(" was last learned of", " last became known")
+    verb = "" if " was " in what or " became " in what else " was"
+    return f"{what}{verb} {duration(days)} before"
 
 
 def _negated(meaning: str) -> str:
@@ -169,10 +203,12 @@ def money(amount_minor: int, currency: str) -> str:
 def duration(days: float) -> str:
     """A time span in its natural unit.
 
-    >>> duration(0.002), duration(0.5), duration(3.0)
-    ('3 minutes', '12 hours', '3 days')
+    >>> duration(0.0), duration(0.002), duration(0.5), duration(3.0)
+    ('less than a second', '3 minutes', '12 hours', '3 days')
     """
     seconds = days * 86_400
+    if 0 <= seconds < 1:
+        return "less than a second"
     for limit, unit_seconds, unit in ((120, 1, "seconds"), (7_200, 60, "minutes"), (172_800, 3_600, "hours")):
         if seconds < limit:
             return f"{seconds / unit_seconds:.0f} {unit}"

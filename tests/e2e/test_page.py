@@ -16,7 +16,7 @@ from events.codec import encode
 from events.log import open_log
 from events.log.port import Outgoing
 from events.types import AssessmentRequested, DecisionMade, Event, LabelReported, ModelPublished
-from operations.addresses import free_port
+from operations.addresses import choose
 from tests.e2e.programs import started
 from tests.unit.dashboards.flowing import EMAIL, answer, label, published, question
 
@@ -29,6 +29,8 @@ TOPICS: dict[type[Event], str] = {
     ModelPublished: "models",
 }
 PATIENCE_MS = 60_000
+LONGER_THAN_A_BROWSER_WAITS_MS = 8_000
+"""Chromium asks again for a lost stream after three seconds."""
 LOST_SERVER = re.compile(r"net::ERR|^\[object Event\]$")
 """What the browser, and htmx, write when the server goes away: the end of every test."""
 
@@ -104,12 +106,13 @@ def test_a_payment_appears_by_itself_with_score_outcome_and_reasons(told: Told, 
 def test_the_figures_and_charts_follow_decisions_labels_and_snapshots(told: Told, page: Page) -> None:
     with page_of(told) as address:
         page.goto(address)
-        for number in range(6):
-            told.tell(question(number), answer(number, probability=number / 10))
-        told.tell(label(5, True), label(1, False), published(3, 42))
+        for number in range(20):
+            told.tell(question(number), answer(number, probability=number / 20))
+        expect(page.locator("tbody tr")).to_have_count(20, timeout=PATIENCE_MS)
+        told.tell(*(label(number, number >= 10) for number in range(20)), published(3, 42))
 
         tiles = page.locator("#tiles")
-        expect(tiles).to_contain_text("42", timeout=PATIENCE_MS)
+        expect(tiles).to_contain_text("of 10 known fraud, 10 genuine", timeout=PATIENCE_MS)
         expect(tiles).to_contain_text("champion v3")
         expect(tiles.locator("div", has_text="Average precision").locator("dd").first).to_have_text("1.000")
         expect(page.locator("#learning")).to_have_attribute(
@@ -139,9 +142,23 @@ def test_a_pause_holds_the_page_still_until_it_is_lifted_by_keyboard(told: Told,
         expect(page.locator("tbody tr")).to_have_count(2, timeout=PATIENCE_MS)
 
 
+@contextmanager
+def killed_at_the_end(told: Told, port: int) -> Iterator[str]:
+    """The page's program, which dies without a word."""
+    words = ("-m", "dashboards.live", "--log", told.url, "--port", str(port))
+    process = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def test_a_page_that_lost_its_server_says_so_and_comes_back_by_itself(told: Told, page: Page) -> None:
-    port = free_port("127.0.0.1")
-    with page_of(told, port) as address:
+    port = choose("127.0.0.1", 0).page
+    with killed_at_the_end(told, port) as address:
         page.goto(address)
         expect(page.locator("#connection")).to_have_text("live", timeout=PATIENCE_MS)
     expect(page.locator("#connection")).to_have_text("reconnecting", timeout=PATIENCE_MS)
@@ -150,6 +167,55 @@ def test_a_page_that_lost_its_server_says_so_and_comes_back_by_itself(told: Told
         expect(page.locator("#connection")).to_have_text("live", timeout=PATIENCE_MS)
         told.tell(question(1), answer(1))
         expect(page.locator("tbody tr")).to_have_count(1, timeout=PATIENCE_MS)
+
+
+def test_a_page_whose_platform_was_stopped_says_that_it_ended_and_looks_for_it_no_more(
+    told: Told, page: Page
+) -> None:
+    port = choose("127.0.0.1", 0).page
+    errors: list[str] = []
+    page.on("console", lambda message: message.type == "error" and errors.append(message.text))
+    with page_of(told, port) as address:
+        page.goto(address)
+        expect(page.locator("#connection")).to_have_text("live", timeout=PATIENCE_MS)
+        told.tell(question(1), answer(1))
+    expect(page.locator("#connection")).to_contain_text("ended", timeout=PATIENCE_MS)
+    expect(page.locator("#pause")).to_be_hidden()
+    expect(page.locator("tbody tr")).to_have_count(1)
+
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_timeout(LONGER_THAN_A_BROWSER_WAITS_MS)
+
+    assert asked == []
+    assert errors == []
+
+
+def test_from_too_few_labels_no_average_precision_is_shown(told: Told, page: Page) -> None:
+    with page_of(told) as address:
+        page.goto(address)
+        told.tell(question(1), answer(1, probability=0.9), question(2), answer(2))
+        expect(page.locator("tbody tr")).to_have_count(2, timeout=PATIENCE_MS)
+        told.tell(label(1, True), label(2, False), published(1, 2))
+
+        tile = page.locator("#tiles div", has_text="Average precision").locator("dd")
+        expect(tile.last).to_have_text("too few labels: 1 known fraud, 1 genuine", timeout=PATIENCE_MS)
+        expect(tile.first).to_have_text("–")
+        expect(page.locator("#learning")).to_have_attribute(
+            "aria-label", "Average precision unknown, too few labels after 2 labels", timeout=PATIENCE_MS
+        )
+
+
+def test_the_tiles_stand_in_whole_rows_at_any_width(told: Told, page: Page) -> None:
+    with page_of(told) as address:
+        page.goto(address)
+        for width, columns in ((390, 2), (800, 2), (1280, 5)):
+            page.set_viewport_size({"width": width, "height": 800})
+            places = page.locator("#tiles .tiles > div").evaluate_all(
+                "tiles => tiles.map(tile => Math.round(tile.getBoundingClientRect().left))"
+            )
+            assert len(places) % columns == 0
+            assert len(set(places)) == columns
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -80,7 +80,7 @@ def test_more_streams_than_the_program_can_hold_are_refused(client: TestClient, 
     assert client.get("/stream").status_code == 503
 
 
-def test_a_stream_brings_tiles_payments_and_series_and_ends_when_the_program_stops(
+def test_a_stream_brings_tiles_payments_and_series_and_says_that_it_ended_when_the_program_stops(
     view: LiveView, tail: Tail, streams: Streams
 ) -> None:
     view.take(question(1), 1.0)
@@ -96,8 +96,10 @@ def test_a_stream_brings_tiles_payments_and_series_and_ends_when_the_program_sto
                 streams.stopping.set()
         return heard
 
-    tiles, payments, series = asyncio.run(asyncio.wait_for(scene(), 30))
+    tiles, payments, series, *latest, ended = asyncio.run(asyncio.wait_for(scene(), 30))
     assert tiles.startswith("event: tiles\ndata: ")
     assert "pi_000001" in payments
     assert json.loads(series.partition("data: ")[2])["curve"] == [[7, None]]
+    assert latest == [tiles, payments, series]
+    assert ended.startswith("event: ended\ndata: ")
     assert streams.open == 0

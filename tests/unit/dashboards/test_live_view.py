@@ -1,5 +1,7 @@
 """What the live page knows after events, and that it stays small and impersonal."""
 
+from datetime import timedelta
+
 import pytest
 
 from dashboards import live_view
@@ -7,11 +9,13 @@ from dashboards.live_view import LiveView
 from dashboards.tail import take_all
 from events.codec import encode
 from events.log.port import Record
+from models.learning import Schedule
 from tests.unit.dashboards.flowing import (
     ADDRESS,
     DEVICE,
     EMAIL,
     SEALED,
+    START,
     answer,
     authorized,
     label,
@@ -62,45 +66,76 @@ def test_no_surrogate_and_no_sealed_field_reaches_the_rows(view: LiveView) -> No
         assert hidden not in shown
 
 
+def know(view: LiveView, frauds: int, genuine: int) -> None:
+    """Decide and label payments, all frauds above all genuine ones."""
+    for number in range(frauds + genuine):
+        view.take(answer(number, probability=0.9 if number < frauds else 0.1), 1.0)
+        view.take(label(number, number < frauds), 2.0)
+
+
 def test_average_precision_is_that_of_payments_whose_label_is_known(view: LiveView) -> None:
-    for number, probability in enumerate((0.9, 0.8, 0.7)):
-        view.take(answer(number, probability=probability), 1.0)
-    view.take(label(0, True), 2.0)
-    view.take(label(1, False), 2.0)
-    view.take(label(2, True), 2.0)
-    view.take(label(2, None, "other_dispute"), 2.0)
-    view.take(label(77, True), 2.0)
+    know(view, frauds=live_view.LABELS_OF_EACH_KIND_MIN - 1, genuine=live_view.LABELS_OF_EACH_KIND_MIN)
+    view.take(answer(100, probability=0.01), 1.0)
+    view.take(label(100, True), 2.0)
+    view.take(label(100, None, "other_dispute"), 2.0)
+    view.take(label(777, True), 2.0)
 
     view.refresh()
 
-    assert view.learning.average_precision == pytest.approx((1 + 2 / 3) / 2)
-    assert view.learning.reported.total() == 5
+    least = live_view.LABELS_OF_EACH_KIND_MIN
+    assert view.learning.average_precision == pytest.approx((least - 1 + least / (2 * least)) / least)
+
+
+@pytest.mark.parametrize("few", [{"frauds": 1, "genuine": 50}, {"frauds": 50, "genuine": 1}])
+def test_from_too_few_labels_no_average_precision_is_told(view: LiveView, few: dict[str, int]) -> None:
+    know(view, **few)
+
+    view.refresh()
+
+    assert view.learning.average_precision is None
+    assert (view.learning.known_frauds, view.learning.known_genuine) == (few["frauds"], few["genuine"])
 
 
 def test_a_later_label_of_the_same_payment_replaces_the_earlier(view: LiveView) -> None:
     view.take(answer(0, probability=0.9), 1.0)
-    view.take(answer(1, probability=0.2), 1.0)
     view.take(label(0, False, "matured"), 2.0)
-    view.take(label(1, True), 2.0)
     view.take(label(0, True), 3.0)
 
     view.refresh()
 
-    assert view.learning.average_precision == pytest.approx(1.0)
+    assert (view.learning.known_frauds, view.learning.known_genuine) == (1, 0)
 
 
 def test_each_snapshot_of_the_champion_is_a_point_of_the_learning_curve(view: LiveView) -> None:
-    view.take(answer(0, probability=0.9), 1.0)
-    view.take(label(0, True), 2.0)
     view.take(published(1, 10), 3.0)
     view.take(published(1, 10, kind="batch"), 3.0)
+    know(view, frauds=10, genuine=10)
     view.take(published(2, 25), 4.0)
 
     assert [(point.labels, point.average_precision) for point in view.learning.curve] == [
-        (10, 1.0),
+        (10, None),
         (25, 1.0),
     ]
     assert view.learning.labels == 25
+
+
+def test_matured_labels_are_not_counted_as_reported(view: LiveView) -> None:
+    view.take(label(1, False, "matured"), 1.0)
+    view.take(label(2, True), 1.0)
+    view.take(label(3, True), 1.0)
+    view.take(published(1, 2), 2.0)
+
+    assert view.learning.reported == 2
+    assert view.learning.reported_learned == 1
+
+
+def test_the_next_lesson_comes_at_the_full_hour_after_the_latest_label(view: LiveView) -> None:
+    assert view.learning.next_lesson is None
+
+    view.take(label(2, True), 1.0)
+
+    assert view.learning.next_lesson == START + timedelta(days=3, hours=1)
+    assert timedelta(microseconds=Schedule().cut_us) == live_view.LESSON
 
 
 def test_authorizations_that_no_model_decided_are_counted_as_fallbacks(view: LiveView) -> None:

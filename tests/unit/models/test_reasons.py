@@ -6,10 +6,10 @@ import pytest
 
 from events.vocabulary import Reason
 from models.controls import Controls
-from models.costs import log_odds
 from models.decision import decide
 from models.features import BY_NAME, CATALOGUE, POSITIONS, Row, Value
 from models.observations import Observation
+from models.odds import log_odds
 from models.reasons import EVERYTHING_ELSE, REASONS_MAX, Contributions
 from models.wording import in_words
 
@@ -191,7 +191,7 @@ def test_that_nothing_bad_happened_is_no_reason_for_fraud() -> None:
         (
             "merchant_fraud_run",
             {"merchant_fraud_run": 1.0},
-            "1 fraud in a row among the merchant's latest labelled payments",
+            "1 fraud in a row among the merchant's latest labeled payments",
         ),
         ("ip_country", {"ip_country": "DE"}, "the IP address is in DE"),
         ("merchant_country", {"merchant_country": "NL"}, "the merchant is in NL"),

@@ -1,0 +1,70 @@
+"""The live page shows what was done with a payment, also where that is not what the engine said in time."""
+
+import msgspec
+import pytest
+
+from dashboards.live_view import LiveView
+from events.types import PaymentAuthorized, PaymentBlocked, PaymentDecidedLate
+from events.vocabulary import Ruling
+from tests.unit.dashboards.flowing import answer, authorized, question
+
+TEST_CARD = Ruling(by="test_card", outcome="block", risk_score=100, text="A test card.")
+FALLBACK = Ruling(by="fallback", outcome="allow", risk_score=None, text="Too late.")
+ENGINE = Ruling(by="engine", outcome="block", risk_score=90, text="A stolen device.")
+
+
+@pytest.fixture
+def view() -> LiveView:
+    return LiveView()
+
+
+def life(kind: type[PaymentBlocked | PaymentDecidedLate], ruling: Ruling, **members: str) -> PaymentBlocked:
+    """A later event of the payment that `authorized` is of."""
+    base = msgspec.structs.asdict(authorized(1))
+    shared = {name: base[name] for name in kind.__struct_fields__ if name in base}
+    return kind(**{**shared, "id": f"later-{kind.__name__}", "ruling": ruling, **members})  # type: ignore[return-value]  # or the other
+
+
+def fell_back() -> PaymentAuthorized:
+    return msgspec.structs.replace(authorized(1, assessed=False), ruling=FALLBACK)
+
+
+@pytest.mark.parametrize("decided_first", [True, False])
+def test_a_test_cards_outcome_stands_in_its_row_whatever_comes_first(
+    view: LiveView, decided_first: bool
+) -> None:
+    blocked = life(PaymentBlocked, TEST_CARD, reason="highest_risk_level")
+    view.take(question(1), 1.0)
+    for event in (answer(1), blocked) if decided_first else (blocked, answer(1)):
+        view.take(event, 1.0)
+
+    [row] = view.rows
+    assert (row.outcome, row.risk_score, row.reasons) == ("block", 100, ("A test card.",))
+
+
+def test_a_fallback_has_its_row_before_the_engine_says_anything_and_one_row_after(view: LiveView) -> None:
+    view.take(question(1), 1.0)
+    view.take(fell_back(), 1.2)
+    [before] = view.rows
+    view.take(answer(1, "review"), 2.0)
+
+    assert (before.outcome, before.risk_score, before.reasons) == ("allow", None, ("Too late.",))
+    assert list(view.rows) == [before]
+
+
+def test_a_late_decision_that_acted_replaces_the_fallback(view: LiveView) -> None:
+    view.take(question(1), 1.0)
+    view.take(fell_back(), 1.2)
+    view.take(answer(1, "block"), 2.0)
+    view.take(life(PaymentDecidedLate, ENGINE, effect="voided"), 2.0)
+
+    [row] = view.rows
+    assert (row.outcome, row.risk_score, row.reasons) == ("block", 90, ("A stolen device.",))
+
+
+def test_the_engines_own_reasons_stay_where_it_ruled(view: LiveView) -> None:
+    view.take(question(1), 1.0)
+    view.take(answer(1, "block", reason="9 payments in 10 minutes"), 1.0)
+    view.take(life(PaymentBlocked, ENGINE, reason="rule"), 1.0)
+
+    assert view.rows[0].reasons == ("9 payments in 10 minutes",)
