@@ -1,4 +1,4 @@
-"""`weir replay` and `weir explain`."""
+"""`weir replay`, `weir explain` and `weir rules`."""
 
 import os
 import sys
@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from events.options import HOME, GivenLog, Home
+from pipelines import rule_commands
 
 app = typer.Typer()
+app.add_typer(rule_commands.app, name="rules")
 
 
 Words = Annotated[
@@ -37,6 +39,10 @@ Currency = Annotated[str | None, typer.Option(help="Currency of rows that name n
 EvaluateFrom = Annotated[str | None, typer.Option(help="Day from which figures count.")]
 EngineChoice = Annotated[str, typer.Option(help="direct: a loop; flow: through the log and Bytewax.")]
 Out = Annotated[Path | None, typer.Option(help="Parquet file for one row per transaction.")]
+Rules = Annotated[
+    list[Path] | None,
+    typer.Option("--rules", help="JSON of rules and other controls to try (docs/rules.md); may come again."),
+]
 Rejected = Annotated[Path | None, typer.Option(help="CSV for broken rows.", show_default="FILE.rejected.csv")]
 
 
@@ -52,11 +58,12 @@ def replay(
     engine: EngineChoice = "direct",
     out: Out = None,
     rejected: Rejected = None,
+    rules: Rules = None,
 ) -> None:
     """Replay historical transactions through the engine, and report how good and how fast it was."""
     from rich.console import Console
 
-    from pipelines.errors import ReplayError
+    from pipelines.errors import ControlFileError, ReplayError
     from pipelines.replay_command import ReplayOptions
     from pipelines.replay_command import replay as run
 
@@ -78,10 +85,11 @@ def replay(
                 engine=engine,
                 out=out,
                 rejected=rejected,
+                rules=rules or (),
             ),
             Console(),
         )
-    except ReplayError as error:
+    except (ReplayError, ControlFileError) as error:
         typer.echo(f"replay: {error}", err=True)
         sys.exit(2)
 

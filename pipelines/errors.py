@@ -10,6 +10,7 @@ PipelinesError
 ├── UnusableEventError         an event was decoded but says what cannot be: goes to the dead letters
 ├── ReplayError                a file cannot be replayed: permanent, the text says what to mend
 │   └── MappingError           it is not said, or not so, which column is which
+├── ControlFileError           a file of rules or other controls is not one: permanent, says what to mend
 └── NotInLogError              what a command asks for is not in the log (any more)
 """
 
@@ -60,3 +61,7 @@ class ReplayError(PipelinesError):
 
 class MappingError(ReplayError):
     """The mapping of a file's columns to fields does not hold."""
+
+
+class ControlFileError(PipelinesError):
+    """A control cannot be published; the text says where it is wrong and what to mend."""

@@ -20,6 +20,7 @@ from events.codec import decode
 from events.log import open_log
 from events.log.port import Log, Position, Record, TopicPartition
 from events.types import DecisionMade
+from models.controls import Controls
 from models.engine import Engine
 from models.learning import Learner, Schedule
 from models.observations import Assessment
@@ -33,7 +34,7 @@ from pipelines.replay import Cost, Progress
 from pipelines.replay_facts import outgoing
 from pipelines.replay_source import Outcomes, ReplaySource, Segment
 from pipelines.risk_step import RiskStep
-from pipelines.source import Told
+from pipelines.source import BatchOrder
 
 PATIENCE_SECONDS = 600.0
 """A flow that has not moved for so long is stuck. A refit of a large history takes tens of seconds."""
@@ -52,6 +53,7 @@ class FlowRun:
     source: ReplaySource
     schedule: Schedule
     log_url: str | None = None
+    controls: Controls = field(default_factory=Controls.builtin)
     cost: Cost = field(default_factory=Cost)
 
     def run(self, progress: Progress) -> Outcomes:
@@ -65,14 +67,14 @@ class FlowRun:
                     self.source.take(assessments)
                     self.cost.payments += len(assessments)
                     progress(len(assessments))
-        self.cost.wall = time.monotonic() - started
+        self.cost.wall_seconds = time.monotonic() - started
         return self.source.outcomes
 
     def _flows(self, log: Log, home: Path) -> "_Flows":
         memory_days = self.source.label_lag_us // DAY_US + 1
         store = LearningStore(home / "learning.sqlite", keep_days=memory_days)
         step = LearningStep(Learner(store, self.schedule), store, matures=False)
-        return _Flows(log, home, lambda: RiskStep(Engine(memory_days=memory_days)), store, step)
+        return _Flows(log, home, lambda: RiskStep(Engine(self.controls, memory_days)), store, step)
 
 
 class _Flows:
@@ -88,9 +90,9 @@ class _Flows:
             (TopicPartition("decisions", number), end) for number, end in enumerate(log.ends("decisions"))
         ]
         self._answers = log.reader(dict(places))
-        self._risk_script: Queue[Told] = Queue()
-        self._learning_script: Queue[Told] = Queue()
-        self._learning_told = 0
+        self._risk_script: Queue[BatchOrder] = Queue()
+        self._learning_script: Queue[BatchOrder] = Queue()
+        self._learning_asked = 0
         self._learning_through = 0
         self._moved = threading.Condition()
         self._failure: BaseException | None = None
@@ -113,15 +115,15 @@ class _Flows:
 
     def assess(self, segment: Segment) -> list[Assessment]:
         """A segment through both flows; the answers to its payments, in order."""
-        self._teach(Told([], segment.start_us))
-        self._until(lambda: self._learning_through >= self._learning_told)
+        self._teach(BatchOrder([], segment.start_us))
+        self._until(lambda: self._learning_through >= self._learning_asked)
         models = self._new_models()
         positions = self._log.append([outgoing(fact) for fact in segment.facts])
-        self._risk_script.put(Told(models + runs_of(positions)))
+        self._risk_script.put(BatchOrder(models + runs_of(positions)))
         asked = [position for position in positions if position.topic == "assessments"]
         answers = self._answered(asked)
         order = [records.position for records, _ in answers]
-        self._teach(Told(runs_of(order) + runs_of([p for p in positions if p.topic == "labels"])))
+        self._teach(BatchOrder(runs_of(order) + runs_of([p for p in positions if p.topic == "labels"])))
         return [observe.assessment(decision) for _, decision in answers]
 
     def close(self) -> None:
@@ -131,9 +133,9 @@ class _Flows:
         self._answers.close()
         self._store.close()
 
-    def _teach(self, told: Told) -> None:
-        self._learning_told += 1
-        self._learning_script.put(told)
+    def _teach(self, order: BatchOrder) -> None:
+        self._learning_asked += 1
+        self._learning_script.put(order)
 
     def _new_models(self) -> list[Run]:
         """What the learner published since the last call."""

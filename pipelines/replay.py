@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from models.boosting import Boosting, fit
+from models.controls import Controls
 from models.engine import Engine
 from models.learning import Flags, Learner, Schedule
 from models.observations import Label
@@ -27,16 +28,16 @@ Progress = Callable[[int], None]
 class Cost:
     """CPU-seconds of this process by what they were spent on, and wall seconds of the whole run."""
 
-    scoring: float = 0.0
-    learning: float = 0.0
-    refits: float = 0.0
-    wall: float = 0.0
+    scoring_seconds: float = 0.0
+    learning_seconds: float = 0.0
+    refits_seconds: float = 0.0
+    wall_seconds: float = 0.0
     payments: int = 0
 
     @property
     def payments_per_second(self) -> float:
         """Payments per wall second."""
-        return self.payments / self.wall if self.wall else 0.0
+        return self.payments / self.wall_seconds if self.wall_seconds else 0.0
 
 
 @dataclass
@@ -45,12 +46,13 @@ class DirectRun:
 
     source: ReplaySource
     schedule: Schedule
+    controls: Controls = field(default_factory=Controls.builtin)
     cost: Cost = field(default_factory=Cost)
 
     def run(self, progress: Progress) -> Outcomes:
         """Assess every payment; the answers stand in the order of the source's frame."""
         memory_days = self.source.label_lag_us // DAY_US + 1
-        engine = Engine(memory_days=memory_days, track_changes=False)
+        engine = Engine(self.controls, memory_days, track_changes=False)
         learner = Learner(MemoryStore(keep_days=memory_days), self.schedule, fit=self._timed_fit)
         started = time.monotonic()
         for segment in self.source.segments():
@@ -63,24 +65,24 @@ class DirectRun:
             for fact in segment.facts:
                 if isinstance(fact, Label):
                     learner.note_label(fact)
-            self.cost.scoring += scored - before
-            self.cost.learning += time.process_time() - scored
+            self.cost.scoring_seconds += scored - before
+            self.cost.learning_seconds += time.process_time() - scored
             self.cost.payments += len(assessments)
             progress(len(assessments))
-        self.cost.wall = time.monotonic() - started
+        self.cost.wall_seconds = time.monotonic() - started
         return self.source.outcomes
 
     def _learned(self, engine: Engine, learner: Learner, boundary_us: int) -> None:
         """Everything that the labels up to the boundary teach is in force before its segment is scored."""
-        before, refits = time.process_time(), self.cost.refits
+        before, refits = time.process_time(), self.cost.refits_seconds
         for snapshot in learner.cut(boundary_us):
             engine.use(snapshot)
-        self.cost.learning += time.process_time() - before - (self.cost.refits - refits)
+        self.cost.learning_seconds += time.process_time() - before - (self.cost.refits_seconds - refits)
 
     def _timed_fit(self, numbers: Matrix, frauds: Flags) -> Boosting:
         before = time.process_time()
         fitted = fit(numbers, frauds)
-        self.cost.refits += time.process_time() - before
+        self.cost.refits_seconds += time.process_time() - before
         return fitted
 
 

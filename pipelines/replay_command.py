@@ -15,8 +15,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from models.controls import Controls
 from models.learning import Schedule
 from models.windows import DAY_US
+from pipelines.control_files import checked, read_drafts
 from pipelines.durations import duration_us
 from pipelines.errors import ReplayError
 from pipelines.flow_replay import FlowRun
@@ -40,10 +42,12 @@ class ReplayOptions(msgspec.Struct, frozen=True, kw_only=True):
     engine: str = "direct"
     out: Path | None = None
     rejected: Path | None = None
+    rules: Sequence[Path] = ()
 
 
 def replay(options: ReplayOptions, console: Console) -> Report:
-    """Run the command; raises `ReplayError` with what to mend."""
+    """Run the command; raises `ReplayError` or `ControlFileError` with what to mend."""
+    controls = _controls(options.rules)
     mapping = _mapping(options)
     since = _evaluated_from(options, mapping)
     schedule = Schedule(horizon_days=duration_us(options.horizon) / DAY_US)
@@ -58,7 +62,8 @@ def replay(options: ReplayOptions, console: Console) -> Report:
     if not history.frame.height:
         raise ReplayError(f"no row of {options.file.name} can be used")
     source = ReplaySource(history.frame, settings)
-    outcomes, cost = _run(options.engine, source, schedule, history.frame.height, console)
+    run = _runner(options.engine, source, schedule, controls)
+    outcomes, cost = _run(run, history.frame.height, console)
     report = report_of(history.frame, outcomes, since)
     printed(console, report, outcomes, cost, options.engine)
     if options.out is not None:
@@ -72,6 +77,14 @@ def _mapping(options: ReplayOptions) -> Mapping:
     if options.currency is None:
         return mapping
     return msgspec.structs.replace(mapping, defaults={**mapping.defaults, "currency": options.currency})
+
+
+def _controls(files: Sequence[Path]) -> Controls:
+    """What the build ships, and on top what the files say."""
+    controls = Controls.builtin()
+    for file in files:
+        controls = checked(controls, read_drafts(file), str(file))
+    return controls
 
 
 def _evaluated_from(options: ReplayOptions, mapping: Mapping) -> datetime | None:
@@ -95,9 +108,7 @@ def _tell_broken(console: Console, history: History) -> None:
             console.print(f"           {count:,} × {reason}")
 
 
-def _run(
-    engine: str, source: ReplaySource, schedule: Schedule, total: int, console: Console
-) -> tuple[Outcomes, Cost]:
+def _run(run: DirectRun | FlowRun, total: int, console: Console) -> tuple[Outcomes, Cost]:
     columns = (
         TextColumn("replay"),
         BarColumn(),
@@ -115,13 +126,12 @@ def _run(
             speed = bar.tasks[0].finished_speed or bar.tasks[0].speed
             bar.update(task, speed=f"{speed:,.0f}/s" if speed else "")
 
-        run = _runner(engine, source, schedule)
         return run.run(progress), run.cost
 
 
-def _runner(engine: str, source: ReplaySource, schedule: Schedule) -> DirectRun | FlowRun:
+def _runner(engine: str, source: ReplaySource, schedule: Schedule, controls: Controls) -> DirectRun | FlowRun:
     if engine == "direct":
-        return DirectRun(source, schedule)
+        return DirectRun(source, schedule, controls=controls)
     if engine == "flow":
-        return FlowRun(source, schedule)
+        return FlowRun(source, schedule, controls=controls)
     raise ReplayError(f"no engine is called {engine!r}: choose direct or flow")

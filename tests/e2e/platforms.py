@@ -68,10 +68,10 @@ class Up:
         assert response.status_code == 200, response.text
         return str(response.json()["id"])
 
-    def pay(self) -> dict[str, Any]:
+    def pay(self, amount: int = 1999) -> dict[str, Any]:
         """Token, intent, confirm; the intent at the end."""
         token = self.token()
-        intent = self.call("POST", "/v1/payment_intents", {"amount": 1999, "currency": "eur"}).json()
+        intent = self.call("POST", "/v1/payment_intents", {"amount": amount, "currency": "eur"}).json()
         confirm = f"/v1/payment_intents/{intent['id']}/confirm"
         response = self.call("POST", confirm, {"payment_method": token})
         assert response.status_code == 200, response.text

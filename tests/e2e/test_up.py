@@ -1,5 +1,6 @@
 """`weir up`, as a newcomer uses it: takes a payment, survives deaths and restarts, says what is wrong."""
 
+import json
 import os
 import shlex
 import signal
@@ -108,6 +109,30 @@ def test_the_doctor_finds_a_running_platform_in_order(platform: Up) -> None:
 
     assert looked.returncode == 0, looked.stdout
     assert "Weir is running on this home" in looked.stdout
+
+
+def test_a_published_rule_decides_without_a_restart_and_is_explained(platform: Up, tmp_path: Path) -> None:
+    home = str(Path(platform.place("logs")).parent)
+    rule = {"action": "block", "when": "currency = 'EUR' AND amount_minor = 76543", "words": "a tried rule"}
+    (tmp_path / "rule.json").write_text(json.dumps({"name": "tried_rule", "body": rule}))
+    before = platform.programs()["pipelines.risk"]
+
+    published = weir("rules", "publish", str(tmp_path / "rule.json"), "--home", home, seconds_max=60)
+    assert published.returncode == 0, published.stderr
+
+    blocked: list[dict[str, Any]] = []
+
+    def is_blocked() -> bool:
+        blocked[:] = [platform.pay(76_543)]
+        return blocked[0]["outcome"]["type"] == "blocked"
+
+    until(is_blocked, blocked)
+    explained = weir("explain", blocked[0]["id"], "--home", home, seconds_max=120)
+    assert explained.returncode == 0, explained.stderr
+    assert "a tried rule" in explained.stdout
+    assert "tried_rule 1" in explained.stdout
+    assert platform.programs()["pipelines.risk"] == before
+    assert weir("rules", "remove", "tried_rule", "--home", home, seconds_max=60).returncode == 0
 
 
 def test_a_second_supervisor_on_the_same_home_is_refused_in_a_sentence(platform: Up) -> None:

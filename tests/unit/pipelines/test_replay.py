@@ -1,6 +1,7 @@
 """The direct replay: no peeking, and the same rows on every run."""
 
 import io
+import json
 import random
 from pathlib import Path
 
@@ -135,6 +136,17 @@ def test_the_command_prints_both_protocols_calibration_and_cost(tmp_path: Path) 
     for told in ("By week", "Calibration", "all ", "handbook ", "payments/s", "refits", "written"):
         assert told in text
     assert pl.read_parquet(tmp_path / "rows.parquet").height == pl.read_csv(path).height
+
+
+def test_rules_from_a_file_are_tried_on_the_history(tmp_path: Path) -> None:
+    path, rules, out = tmp_path / "sample.csv", tmp_path / "rules.json", tmp_path / "rows.parquet"
+    sample(2, per_day=10).write_csv(path)
+    rule = {"action": "block", "when": "currency = 'EUR' AND amount_minor > 0", "words": "everything"}
+    rules.write_text(json.dumps({"name": "everything", "body": rule}))
+
+    replay(ReplayOptions(file=path, map_words=MAP, currency="EUR", rules=[rules], out=out), console())
+
+    assert set(pl.read_parquet(out)["outcome"]) == {"block"}
 
 
 def test_a_file_with_no_row_that_can_be_used_is_refused(tmp_path: Path) -> None:

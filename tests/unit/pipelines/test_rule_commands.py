@@ -1,0 +1,152 @@
+"""`weir rules`: from a file into force, with errors that say where and what to mend."""
+
+import json
+import re
+import shlex
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from events.log import open_log
+from events.log.reading import events_until_end
+from events.types import AuditRecorded, ControlChanged
+from pipelines.commands import app
+from pipelines.control_log import in_force
+
+GUIDE = Path(__file__).parents[3] / "docs" / "rules.md"
+RULE = {"action": "review", "when": "card_count_1h >= 4", "words": "a busy card"}
+
+
+class Shell:
+    """The commands on the embedded log of one home."""
+
+    def __init__(self, folder: Path) -> None:
+        self.home = folder / "home"
+        self.file = folder / "controls.json"
+        self.home.mkdir()
+        self.url = f"sqlite:///{self.home}/log.sqlite"
+        open_log(self.url).close()
+
+    def run(self, *words: str) -> Result:
+        return CliRunner().invoke(app, ["rules", *words, "--home", str(self.home)])
+
+    def publish(self, *controls: dict[str, Any]) -> Result:
+        self.file.write_text(json.dumps(controls))
+        return self.run("publish", str(self.file))
+
+    def events(self, topic: str) -> list[Any]:
+        with closing(open_log(self.url, create=False)) as log:
+            return [event for _, event in events_until_end(log, topic)]
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+def test_the_guides_example_is_checked_published_listed_and_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    section = GUIDE.read_text().partition("## From a file into force")[2].partition("\n## ")[0]
+    (example,) = re.findall(r"```json\n(.*?)```", section, re.DOTALL)
+    (commands,) = re.findall(r"```bash\n(.*?)```", section, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    Path("controls.json").write_text(example)
+    Path(".weir/home").mkdir(parents=True)
+    open_log(f"sqlite:///{tmp_path}/.weir/home/log.sqlite").close()
+
+    printed = [
+        CliRunner().invoke(app, shlex.split(line)[1:], catch_exceptions=False)
+        for line in commands.splitlines()
+    ]
+
+    assert [result.exit_code for result in printed] == [0, 0, 0, 0]
+    checked, published, listed, removed = (result.output for result in printed)
+    assert "rule busy_card_abroad: good" in checked
+    assert "list blocked_devices: published as version 1" in published
+    assert re.search(r"blocked_device +1 +block +device IN @blocked_devices", listed)
+    assert "busy_card_abroad: removed as version 2" in removed
+
+
+def test_what_is_published_is_in_force_by_the_next_version_and_audited(shell: Shell) -> None:
+    shell.publish({"name": "busy", "body": RULE})
+    shell.publish({"name": "busy", "body": {**RULE, "action": "block"}})
+
+    changes = [event for event in shell.events("controls") if isinstance(event, ControlChanged)]
+    assert [(change.name, change.version) for change in changes] == [("busy", 1), ("busy", 2)]
+    with closing(open_log(shell.url, create=False)) as log:
+        controls = in_force(log)
+    assert controls.versions["busy"] == 2
+    assert [rule.action for rule in controls.rules if rule.name == "busy"] == ["block"]
+    audited = [event for event in shell.events("audit") if isinstance(event, AuditRecorded)]
+    assert [(event.action, event.resource) for event in audited] == [
+        ("control.publish", "rule busy version 1"),
+        ("control.publish", "rule busy version 2"),
+    ]
+
+
+def test_a_shipped_rule_is_removed_and_may_come_back(shell: Shell) -> None:
+    assert shell.run("remove", "rapid_attempts").exit_code == 0
+    assert "rapid_attempts " not in shell.run("list").output
+
+    shell.publish({"name": "rapid_attempts", "body": RULE})
+
+    assert re.search(r"rapid_attempts +2 +review", shell.run("list").output)
+
+
+def test_what_is_not_there_is_not_removed(shell: Shell) -> None:
+    result = shell.run("remove", "nobody")
+
+    assert result.exit_code == 1
+    assert "no control is called nobody" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "line 1, column 2: this is no JSON"),
+        ("[]", "holds no control"),
+        ('{"name": "a"}', "control 1 (a): Object missing required field `body`"),
+        ('{"name": "a", "kind": "wish", "body": {}}', "control 1 (a): Invalid enum value"),
+        ('{"name": "a", "body": {"action": "sing", "when": "weekend"}}', "rule a: no action is called"),
+        ('{"name": "a", "body": {"action": "block", "when": "carrd = 1"}}', "rule a: "),
+        ('{"name": "a", "kind": "policy", "body": {}}', "the policy of decisions is called decision"),
+        ('{"name": "decision", "kind": "rule", "body": {}}', "control of kind policy, not rule"),
+    ],
+)
+def test_a_file_that_is_wrong_is_refused_with_where_and_why(shell: Shell, content: str, said: str) -> None:
+    shell.file.write_text(content)
+
+    for result in (
+        CliRunner().invoke(app, ["rules", "check", str(shell.file)]),
+        shell.run("publish", str(shell.file)),
+    ):
+        assert result.exit_code == 1
+        assert said in result.stderr
+        assert str(shell.file) in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+    assert shell.events("controls") == []
+
+
+def test_one_wrong_control_keeps_the_whole_file_from_being_published(shell: Shell) -> None:
+    result = shell.publish(
+        {"name": "good", "body": RULE}, {"name": "bad", "body": {**RULE, "when": "no sql"}}
+    )
+
+    assert result.exit_code == 1
+    assert shell.events("controls") == []
+
+
+def test_publishing_needs_a_log_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "rule.json").write_text(json.dumps({"name": "busy", "body": RULE}))
+
+    result = CliRunner().invoke(
+        app, ["rules", "publish", str(tmp_path / "rule.json"), "--home", str(tmp_path / "none")]
+    )
+
+    assert result.exit_code == 1
+    assert "there is no log" in result.stderr
