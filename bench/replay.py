@@ -24,14 +24,14 @@ def main() -> None:
         return
     costs = [_run() for _ in range(RUNS)]
     note = f"the first {PAYMENTS:,} payments of {HANDBOOK}"
-    per = 1e6 / PAYMENTS
+    per, unit = 1e6 / PAYMENTS, "CPU-µs per payment"
     record(
         "replay",
         [
             figure("replay payments/s", [c.payments_per_second for c in costs], "payments/s", note=note),
-            figure("replay scoring", [c.scoring * per for c in costs], "CPU-µs per payment", note=note),
-            figure("replay learning", [c.learning * per for c in costs], "CPU-µs per payment", note=note),
-            figure("replay refits", [c.refits * per for c in costs], "CPU-µs per payment", note=note),
+            figure("replay scoring", [c.scoring_seconds * per for c in costs], unit, note=note),
+            figure("replay learning", [c.learning_seconds * per for c in costs], unit, note=note),
+            figure("replay refits", [c.refits_seconds * per for c in costs], unit, note=note),
         ],
     )
 

@@ -49,6 +49,11 @@ def outgoing(letter: DeadLetter) -> Outgoing:
     return Outgoing(TOPIC, letter.topic.encode(), encode(letter))
 
 
+def refusal(record: Record, reason: str, *, now: datetime) -> Outgoing:
+    """The dead letter of a record that was refused, ready to append."""
+    return outgoing(dead_letter_of(record, reason, now=now))
+
+
 def read_dead_letters(log: Log) -> Iterator[tuple[Position, DeadLetter]]:
     """All dead letters up to now, oldest first; any other record on their topic is passed over."""
     for record, event in events_until_end(log, TOPIC):

@@ -64,7 +64,7 @@ class ColdStart:
         self._trees = _new_trees()
         self._scores = Moments()
 
-    def assess(self, row: Row) -> tuple[float, float]:
+    def score_and_learn(self, row: Row) -> tuple[float, float]:
         """The detector's score (0–1, higher is more unusual) and by how much it raises the log-odds."""
         x = scaled(row)
         score = float(self._trees.score_one(x))

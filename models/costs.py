@@ -1,11 +1,11 @@
 """What each action is expected to cost, in the reference currency, and the risk score for people."""
 
-from math import log
 from typing import Annotated, Literal
 
 import msgspec
 
 from events.vocabulary import Outcome
+from models.odds import log_odds
 
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 AmountMinor = Annotated[float, msgspec.Meta(ge=0.0, le=1e12)]
@@ -74,16 +74,6 @@ def least(costs: dict[str, float]) -> Outcome:
     if costs["review"] < costs["allow"]:
         outcome = "review"
     return "block" if costs["block"] < costs[outcome] else outcome
-
-
-def log_odds(probability: float) -> float:
-    """The log-odds of a probability, which is first held within 1e-15 of 0 and 1.
-
-    >>> log_odds(0.5)
-    0.0
-    """
-    held = min(max(probability, 1e-15), 1.0 - 1e-15)
-    return log(held / (1.0 - held))
 
 
 _KNOTS = (

@@ -19,10 +19,11 @@ from events.vocabulary import Outcome
 from models import rule_nodes as nodes
 from models.bins import EDGES
 from models.controls import Controls
-from models.costs import log_odds, risk_score
+from models.costs import risk_score
 from models.decision import combined, model_outcome
 from models.features import CATALOGUE, POSITIONS, Feature, Row, Value
 from models.observations import Observation
+from models.odds import log_odds
 from models.rules import ENTITY_FIELDS, Rule
 from models.wording import present
 
@@ -199,7 +200,7 @@ def _cuts(feature: Feature, thresholds: dict[str, set[float]], row: Row) -> tupl
             return [], ruled
         ruled |= {threshold / ratio for threshold in thresholds.get(REFERENCE, set())}
         return [edge / ratio for edge in EDGES["money"]], ruled
-    return (list(EDGES[feature.kind]) if feature.modelled else []), ruled
+    return (list(EDGES[feature.kind]) if feature.modeled else []), ruled
 
 
 def _moves(feature: Feature, value: float, cuts: tuple[list[float], set[float]]) -> Iterator[Change]:

@@ -12,13 +12,13 @@ from typing import Literal
 from events.vocabulary import Outcome, Reason
 from models.anomaly import blended, cold_share
 from models.controls import Controls
-from models.costs import log_odds
 from models.counterfactuals import Turn, smallest_turn
 from models.decision import combined, model_outcome
 from models.errors import ExplainError
 from models.features import FEATURES_VERSION, Row
 from models.observations import Assessment, Observation
-from models.online import BinnedLogisticRegression, linear_values, sigmoid
+from models.odds import log_odds, sigmoid
+from models.online import BinnedLogisticRegression, linear_values
 from models.reasons import EVERYTHING_ELSE, reason_of
 from models.scorer import BASE_LOGIT, contributions_of
 from models.slots import numbers_of, slots_of

@@ -17,7 +17,7 @@ RELATIVE_DEVIATION_PRIOR = 0.5
 LOG_DEVIATION_PRIOR = 0.5
 """The same for the natural logarithm of amounts."""
 CLIP_DEVIATIONS = 3.0
-"""Own statistics are winsorised: an amount beyond this many deviations enters as that many."""
+"""Own statistics are winsorized: an amount beyond this many deviations enters as that many."""
 SEEN_MAX = 256
 """Most counterparties remembered per entity; the one not seen for longest is forgotten first."""
 GROUP_MAX = 64
@@ -40,7 +40,7 @@ def days_since(now_us: int, then_us: int | None) -> float | None:
 
 
 class Amounts(msgspec.Struct, array_like=True, gc=False):
-    """An entity's own amounts in the reference currency's minor units, winsorised."""
+    """An entity's own amounts in the reference currency's minor units, winsorized."""
 
     plain: Moments = msgspec.field(default_factory=Moments)
     logs: Moments = msgspec.field(default_factory=Moments)
@@ -51,30 +51,32 @@ class Amounts(msgspec.Struct, array_like=True, gc=False):
         """Mean amount; None without a history."""
         return self.plain.mean if self.plain.count else None
 
-    def z(self, amount: int | None) -> float | None:
+    def z(self, amount_minor: int | None) -> float | None:
         """Deviations from the mean; None without a history."""
         plain = self.plain
-        if amount is None or not plain.count:
+        if amount_minor is None or not plain.count:
             return None
-        return (amount - plain.mean) / plain.deviation(RELATIVE_DEVIATION_PRIOR * plain.mean + 1.0)
+        return (amount_minor - plain.mean) / plain.deviation(RELATIVE_DEVIATION_PRIOR * plain.mean + 1.0)
 
-    def features(self, amount: int | None) -> list[Value]:
+    def features(self, amount_minor: int | None) -> list[Value]:
         """z, z of the logarithm, ratio to the mean, ratio to the largest."""
         plain = self.plain
-        if amount is None or not plain.count:
+        if amount_minor is None or not plain.count:
             return [None, None, None, None]
         logs = self.logs
         return [
-            (amount - plain.mean) / plain.deviation(RELATIVE_DEVIATION_PRIOR * plain.mean + 1.0),
-            (log(amount + 1.0) - logs.mean) / logs.deviation(LOG_DEVIATION_PRIOR),
-            (amount + 1.0) / (plain.mean + 1.0),
-            (amount + 1.0) / (self.largest + 1.0),
+            (amount_minor - plain.mean) / plain.deviation(RELATIVE_DEVIATION_PRIOR * plain.mean + 1.0),
+            (log(amount_minor + 1.0) - logs.mean) / logs.deviation(LOG_DEVIATION_PRIOR),
+            (amount_minor + 1.0) / (plain.mean + 1.0),
+            (amount_minor + 1.0) / (self.largest + 1.0),
         ]
 
-    def add(self, amount: int) -> None:
-        """Take a payment in."""
+    def add(self, amount_minor: int | None) -> None:
+        """Take a payment in; an unknown amount changes nothing."""
+        if amount_minor is None:
+            return
         plain = self.plain
-        value = float(amount)
+        value = float(amount_minor)
         if plain.count:
             deviation = plain.deviation(RELATIVE_DEVIATION_PRIOR * plain.mean + 1.0)
             value = min(value, plain.mean + CLIP_DEVIATIONS * deviation)
@@ -92,9 +94,9 @@ class Trace(msgspec.Struct, array_like=True, gc=False):
     first_us: int | None = None
     last_us: int | None = None
 
-    def note(self, moment_us: int, amount: int) -> None:
-        """Take a payment in."""
-        self.payments.add(moment_us, amount)
+    def note(self, moment_us: int, amount_minor: int | None) -> None:
+        """Take a payment in; an unknown amount adds nothing to sums."""
+        self.payments.add(moment_us, amount_minor or 0)
         if self.first_us is None or moment_us < self.first_us:
             self.first_us = moment_us
         if self.last_us is None or moment_us > self.last_us:

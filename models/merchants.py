@@ -15,7 +15,7 @@ SHARE_WIDTHS = (30 * DAY_US, 7 * DAY_US, DAY_US)
 
 
 class FraudRun(msgspec.Struct, array_like=True, gc=False):
-    """The latest labelled payments of a merchant: is fraud running, since when, and is it the merchant's?
+    """The latest labeled payments of a merchant: is fraud running, since when, and is it the merchant's?
 
     Labels count in the order in which they arrive; `first_us` and `last_us` are the times at which the run's
     payments were made. `unexplained` grows by one with each fraud that the card's own behavior does not
@@ -30,7 +30,7 @@ class FraudRun(msgspec.Struct, array_like=True, gc=False):
     unexplained: float = 0.0
 
     def note(self, fraud: bool, paid_us: int, explained: bool) -> None:
-        """A payment of the merchant was labelled."""
+        """A payment of the merchant was labeled."""
         if fraud:
             if self.last_label_fraud is not True:
                 self.length, self.first_us, self.last_us = 0, paid_us, paid_us
@@ -65,14 +65,14 @@ class MerchantProfile(msgspec.Struct, array_like=True, gc=False):
     run: FraudRun = msgspec.field(default_factory=FraudRun)
     record: TrackRecord = msgspec.field(default_factory=TrackRecord)
 
-    def features(self, now_us: int, amount: int | None) -> list[Value]:
+    def features(self, now_us: int, amount_minor: int | None) -> list[Value]:
         """The merchant's part of the vector."""
         trace, record = self.trace, self.record
         _, h1, d1, d7, d30 = trace.counts(now_us)
         share_30d, share_7d, share_1d = record.shares(now_us, SHARE_WIDTHS)
         return [
             self.amounts.mean,
-            self.amounts.z(amount),
+            self.amounts.z(amount_minor),
             float(h1),
             float(d1),
             float(d7),
@@ -80,15 +80,13 @@ class MerchantProfile(msgspec.Struct, array_like=True, gc=False):
             *trace.gap_and_age(now_us),
             *hour_and_day(trace.declines, now_us),
             *self.run.features(now_us),
-            float(record.frauds),
-            days_since(now_us, record.last_fraud_us),
+            *record.features(now_us),
             share_1d,
             share_7d,
             share_30d,
         ]
 
-    def note_payment(self, now_us: int, amount: int | None) -> None:
+    def note_payment(self, now_us: int, amount_minor: int | None) -> None:
         """Take a payment in."""
-        self.trace.note(now_us, amount or 0)
-        if amount is not None:
-            self.amounts.add(amount)
+        self.trace.note(now_us, amount_minor)
+        self.amounts.add(amount_minor)

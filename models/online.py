@@ -6,7 +6,6 @@ engine needs: many rows at once, with the same bits as one by one, and a compact
 
 from array import array
 from collections.abc import Sequence
-from math import exp, log
 from typing import Any
 from zlib import crc32
 
@@ -15,6 +14,7 @@ import numpy as np
 from river import base
 
 from models.features import BY_NAME
+from models.odds import log_odds, sigmoid
 from models.slots import PLACES, SLOT_COUNT, Matrix, Slots, sequential_sums, slots_of_one
 
 BASE_RATE = 0.01
@@ -35,19 +35,6 @@ EXTRA_SLOTS = 4_096
 """Slots for names that the catalogue does not have: the estimator takes any dictionary, as River's do."""
 
 _linear_places = [PLACES[name] for name in LINEAR]
-
-
-def sigmoid(logit: float) -> float:
-    """1 / (1 + e^-x) without overflow."""
-    if logit >= 0:
-        return 1.0 / (1.0 + exp(-logit))
-    grown = exp(logit)
-    return grown / (1.0 + grown)
-
-
-def logit_of(probability: float) -> float:
-    """Log-odds of a probability between 0 and 1, both excluded."""
-    return log(probability / (1.0 - probability))
 
 
 class _State(msgspec.Struct, array_like=True):
@@ -73,7 +60,7 @@ class BinnedLogisticRegression(base.Classifier):  # type: ignore[misc]  # River 
     def __init__(self, learning_rate: float = LEARNING_RATE, base_rate: float = BASE_RATE) -> None:
         self.learning_rate = learning_rate
         self.base_rate = base_rate
-        self.intercept = logit_of(base_rate)
+        self.intercept = log_odds(base_rate)
         self.linear = [0.0] * len(LINEAR)
         self.weights = array("d", bytes(8 * (SLOT_COUNT + EXTRA_SLOTS)))
         self.learned = 0
@@ -163,7 +150,7 @@ def _sorted_out(x: dict[Any, Any]) -> tuple[dict[str, float | str], list[int]]:
         feature = BY_NAME.get(name)
         if feature is None or isinstance(value, str) != (feature.type == "text"):
             extra.append(SLOT_COUNT + crc32(f"{name}={_coarse(value)}".encode()) % EXTRA_SLOTS)
-        elif feature.modelled and value == value:
+        elif feature.modeled and value == value:
             known[name] = value if isinstance(value, str) else float(value)
     return known, sorted(extra)
 

@@ -13,7 +13,6 @@ from models.histories import (
     SEEN_MAX,
     Amounts,
     Trace,
-    days_since,
     hour_and_day,
     seen_within,
     touch,
@@ -37,7 +36,7 @@ class CardProfile(msgspec.Struct, array_like=True, gc=False):
     new_merchants: Window = msgspec.field(default_factory=Window)
     record: TrackRecord = msgspec.field(default_factory=TrackRecord)
 
-    def features(self, now_us: int, amount: int | None, seen: Observation) -> list[Value]:
+    def features(self, now_us: int, amount_minor: int | None, seen: Observation) -> list[Value]:
         """The card's part of the vector."""
         trace, record = self.trace, self.record
         m10, h1, d1, d7, d30 = trace.counts(now_us)
@@ -45,12 +44,12 @@ class CardProfile(msgspec.Struct, array_like=True, gc=False):
         usual = trace.usual_per_day(now_us, d30)
         mean = self.amounts.mean
         mean_1d = mean_7d = None
-        if mean is not None and amount is not None:
-            mean_1d = ((sum_1d + amount) / (d1 + 1) + 1.0) / (mean + 1.0)
-            mean_7d = ((trace.last_total(now_us, d7) + amount) / (d7 + 1) + 1.0) / (mean + 1.0)
+        if mean is not None and amount_minor is not None:
+            mean_1d = ((sum_1d + amount_minor) / (d1 + 1) + 1.0) / (mean + 1.0)
+            mean_7d = ((trace.last_total(now_us, d7) + amount_minor) / (d7 + 1) + 1.0) / (mean + 1.0)
         return [
             mean,
-            *self.amounts.features(amount),
+            *self.amounts.features(amount_minor),
             float(sum_1d),
             float(m10),
             float(h1),
@@ -67,15 +66,13 @@ class CardProfile(msgspec.Struct, array_like=True, gc=False):
             None if seen.ip_country is None else float(seen.ip_country in self.ip_countries),
             *hour_and_day(self.new_merchants, now_us),
             *hour_and_day(trace.declines, now_us),
-            float(record.frauds),
-            days_since(now_us, record.last_fraud_us),
+            *record.features(now_us),
         ]
 
-    def note_payment(self, now_us: int, amount: int | None, seen: Observation) -> None:
+    def note_payment(self, now_us: int, amount_minor: int | None, seen: Observation) -> None:
         """Take a payment in."""
-        self.trace.note(now_us, amount or 0)
-        if amount is not None:
-            self.amounts.add(amount)
+        self.trace.note(now_us, amount_minor)
+        self.amounts.add(amount_minor)
         if seen.merchant is not None:
             if seen.merchant not in self.merchants:
                 self.new_merchants.add(now_us)
@@ -97,13 +94,13 @@ class CustomerProfile(msgspec.Struct, array_like=True, gc=False):
     failed_sign_ins: Window = msgspec.field(default_factory=Window)
     record: TrackRecord = msgspec.field(default_factory=TrackRecord)
 
-    def features(self, now_us: int, amount: int | None, seen: Observation) -> list[Value]:
+    def features(self, now_us: int, amount_minor: int | None, seen: Observation) -> list[Value]:
         """The customer's part of the vector."""
         trace, record = self.trace, self.record
         _, h1, d1, d7, d30 = trace.counts(now_us)
         return [
             self.amounts.mean,
-            self.amounts.z(amount),
+            self.amounts.z(amount_minor),
             float(h1),
             float(d1),
             float(d7),
@@ -114,16 +111,14 @@ class CustomerProfile(msgspec.Struct, array_like=True, gc=False):
             None if seen.ip_country is None else float(seen.ip_country in self.ip_countries),
             *hour_and_day(trace.declines, now_us),
             *hour_and_day(self.failed_sign_ins, now_us),
-            float(record.frauds),
-            days_since(now_us, record.last_fraud_us),
+            *record.features(now_us),
             *record.shares(now_us, MONTH),
         ]
 
-    def note_payment(self, now_us: int, amount: int | None, seen: Observation) -> None:
+    def note_payment(self, now_us: int, amount_minor: int | None, seen: Observation) -> None:
         """Take a payment in."""
-        self.trace.note(now_us, amount or 0)
-        if amount is not None:
-            self.amounts.add(amount)
+        self.trace.note(now_us, amount_minor)
+        self.amounts.add(amount_minor)
         if seen.card is not None:
             touch(self.cards, seen.card, now_us, GROUP_MAX)
         if seen.device is not None:
@@ -154,13 +149,12 @@ class SharedProfile(msgspec.Struct, array_like=True, gc=False):
             *seen_within(self.cards, now_us, (HOUR_US, DAY_US, D7_US)),
             *hour_and_day(trace.declines, now_us),
             *hour_and_day(self.failed_sign_ins, now_us),
-            float(record.frauds),
-            days_since(now_us, record.last_fraud_us),
+            *record.features(now_us),
             *record.shares(now_us, MONTH),
         ]
 
-    def note_payment(self, now_us: int, amount: int | None, seen: Observation) -> None:
+    def note_payment(self, now_us: int, amount_minor: int | None, seen: Observation) -> None:
         """Take a payment in."""
-        self.trace.note(now_us, amount or 0)
+        self.trace.note(now_us, amount_minor)
         if seen.card is not None:
             touch(self.cards, seen.card, now_us, GROUP_MAX)

@@ -6,9 +6,9 @@ The contributions of all reasons together are the log-odds of the decision's pro
 from collections.abc import Sequence
 
 from events.vocabulary import Outcome, Reason
-from models.costs import log_odds
 from models.features import BY_NAME, POSITIONS, Row
 from models.observations import Observation
+from models.odds import log_odds
 from models.rules import Rule
 from models.wording import in_words, usual_value
 
@@ -45,7 +45,7 @@ def reasons_of(
     What spoke for an allow spoke for genuine, else for fraud. `reference` is the currency of amounts.
     """
     sign = -1.0 if outcome == "allow" else 1.0
-    told = [given for given in led(contributions) if sign < 0 or _happened(given[0], row)]
+    told = [given for given in by_leading_feature(contributions) if sign < 0 or _happened(given[0], row)]
     weighed = sorted(told, key=lambda given: -sign * given[1])
     chosen = [given for given in weighed[:REASONS_MAX] if sign * given[1] >= CONTRIBUTION_MIN]
     reasons = [Reason(feature=f"rule:{rule.name}", text=rule.words) for rule in rules]
@@ -55,10 +55,10 @@ def reasons_of(
     return reasons
 
 
-def led(contributions: Contributions) -> list[tuple[str, float]]:
+def by_leading_feature(contributions: Contributions) -> list[tuple[str, float]]:
     """Shares by feature; a cross counts for the one of its features that weighs most by itself.
 
-    >>> led([("a", 0.5), ("b", 0.1), (("a", "b"), 0.2)])
+    >>> by_leading_feature([("a", 0.5), ("b", 0.1), (("a", "b"), 0.2)])
     [('a', 0.7), ('b', 0.1)]
     """
     alone: dict[str, float] = {}

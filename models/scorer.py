@@ -12,12 +12,13 @@ from models.challenger import Challenger
 from models.errors import StateRowError
 from models.features import POSITIONS, Row
 from models.observations import ModelSnapshot
-from models.online import BASE_RATE, LINEAR, BinnedLogisticRegression, linear_values, logit_of, sigmoid
+from models.odds import log_odds, sigmoid
+from models.online import BASE_RATE, LINEAR, BinnedLogisticRegression, linear_values
 from models.slots import COLUMNS, PLACES, Matrix, Slots, numbers_of, slots_of
 
 LOGIT_POSITION = POSITIONS["boosting_logit"]
 LOGIT_PLACE = PLACES["boosting_logit"]
-BASE_LOGIT = logit_of(BASE_RATE)
+BASE_LOGIT = log_odds(BASE_RATE)
 CHAMPION, BOOSTING = "champion", "boosting"
 """Names under which the learner publishes, beside `models.challenger.NAME`."""
 
@@ -96,7 +97,7 @@ class Scorer:
         for row, logit in zip(rows, self.champion.logits(numbers, slots).tolist(), strict=True):
             unusual = None
             if share > 0.0:
-                _, unusual = self.cold.assess(row)
+                _, unusual = self.cold.score_and_learn(row)
                 logit = blended(logit, unusual, BASE_LOGIT, share)
             challengers = {} if self.challenger is None else {CHALLENGER: self.challenger.probability(row)}
             scores.append(Score(sigmoid(logit), unusual, challengers))

@@ -34,14 +34,14 @@ def visit(state: EngineState, seen: Observation, rates: Rates) -> Row:
     A payment that is told again with the same time is a duplicate: it gets a vector and is not counted again.
     """
     now_us = seen.occurred_at_us
-    amount = _reference_minor(seen, rates)
+    amount_minor = _reference_minor(seen, rates)
     customer = seen.customer or seen.email
-    row = _payment_features(seen, amount)
+    row = _payment_features(seen, amount_minor)
     cards, devices, ips = state.cards, state.devices, state.ips
     row += (
         _missing["card"]
         if seen.card is None
-        else cards.get(seen.card, _new_card).features(now_us, amount, seen)
+        else cards.get(seen.card, _new_card).features(now_us, amount_minor, seen)
     )
     row += (
         _missing["device"] if seen.device is None else devices.get(seen.device, _new_shared).features(now_us)
@@ -50,29 +50,29 @@ def visit(state: EngineState, seen: Observation, rates: Rates) -> Row:
     row += (
         _missing["customer"]
         if customer is None
-        else state.customers.get(customer, _new_customer).features(now_us, amount, seen)
+        else state.customers.get(customer, _new_customer).features(now_us, amount_minor, seen)
     )
     row += (
         _missing["merchant"]
         if seen.merchant is None
-        else state.merchants.get(seen.merchant, _new_merchant).features(now_us, amount)
+        else state.merchants.get(seen.merchant, _new_merchant).features(now_us, amount_minor)
     )
     row += _missing["model"]
-    _take_in(state, seen, amount, customer, _explained(row))
+    _take_in(state, seen, amount_minor, customer, _explained(row))
     return row
 
 
 def _reference_minor(seen: Observation, rates: Rates) -> int | None:
-    amount = rates.reference_minor(seen.amount_minor, seen.currency, seen.occurred_at_us)
-    return round(amount) if amount is not None and isfinite(amount) else None
+    converted = rates.reference_minor(seen.amount_minor, seen.currency, seen.occurred_at_us)
+    return round(converted) if converted is not None and isfinite(converted) else None
 
 
-def _payment_features(seen: Observation, amount: int | None) -> Row:
+def _payment_features(seen: Observation, amount_minor: int | None) -> Row:
     now_us = seen.occurred_at_us
     return [
         float(seen.amount_minor),
         seen.currency,
-        None if amount is None else float(amount),
+        None if amount_minor is None else float(amount_minor),
         float(now_us // HOUR_US % 24),
         # 1970-01-01 was a Thursday.
         1.0 if (now_us // DAY_US + 3) % 7 >= 5 else 0.0,
@@ -96,7 +96,7 @@ def _differs(one: str | None, other: str | None) -> float | None:
 
 
 def _take_in(
-    state: EngineState, seen: Observation, amount: int | None, customer: str | None, explained: bool
+    state: EngineState, seen: Observation, amount_minor: int | None, customer: str | None, explained: bool
 ) -> None:
     now_us = seen.occurred_at_us
     before = state.remembered(seen.payment_id)
@@ -106,15 +106,15 @@ def _take_in(
     standing = None if before is None else before.standing
     state.remember(seen.payment_id, Remembered(now_us, entities, explained, standing))
     if seen.card is not None:
-        state.opened("card", seen.card).note_payment(now_us, amount, seen)
+        state.opened("card", seen.card).note_payment(now_us, amount_minor, seen)
     if seen.device is not None:
-        state.opened("device", seen.device).note_payment(now_us, amount, seen)
+        state.opened("device", seen.device).note_payment(now_us, amount_minor, seen)
     if seen.ip is not None:
-        state.opened("ip", seen.ip).note_payment(now_us, amount, seen)
+        state.opened("ip", seen.ip).note_payment(now_us, amount_minor, seen)
     if customer is not None:
-        state.opened("customer", customer).note_payment(now_us, amount, seen)
+        state.opened("customer", customer).note_payment(now_us, amount_minor, seen)
     if seen.merchant is not None:
-        state.opened("merchant", seen.merchant).note_payment(now_us, amount)
+        state.opened("merchant", seen.merchant).note_payment(now_us, amount_minor)
 
 
 def _explained(row: Row) -> bool:

@@ -24,8 +24,8 @@ from events.log.port import Log
 from pipelines.delivery import Batch
 from pipelines.learning_step import LearningStep
 from pipelines.learning_store import LearningStore, Unsent
-from pipelines.risk_flow import told
-from pipelines.source import Feed, LogSource, Told
+from pipelines.root_cause import root_cause
+from pipelines.source import BatchOrder, Feed, LogSource
 
 declare(
     {
@@ -49,7 +49,7 @@ class LearningParts:
     store: LearningStore
     step: LearningStep
     start: Mapping[str, int] = field(default_factory=dict)
-    script: "Queue[Told] | None" = None
+    script: "Queue[BatchOrder] | None" = None
     handled: Callable[[int], None] = lambda _count: None
     idle_seconds: float | None = None
 
@@ -153,4 +153,4 @@ def run(parts: LearningParts, stop: threading.Event, ready: Callable[[], None]) 
     try:
         cli_main(learning_flow(parts, LogSource(feed)))
     except RuntimeError as error:
-        raise told(error) from error
+        raise root_cause(error) from error

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from events.codec import encode
+from events.dead_letters import refusal
 from events.log.port import Outgoing
 from events.moments import microseconds, moment
 from events.types import DecisionMade, LabelReported, ModelPublished, PaymentCaptured
@@ -21,7 +22,6 @@ from models.windows import HOUR_US
 from pipelines import observe
 from pipelines.delivery import Batch
 from pipelines.learning_store import LearningStore
-from pipelines.refusals import dead_letter
 
 VERSIONS_KEPT: dict[ModelKind, int] = {"online": 240, "batch": 24, "challenger": 2}
 """Snapshots of a kind that stay in the compacted topic: the online ones for ten days of hourly cuts, so that
@@ -65,7 +65,7 @@ class LearningStep:
                 scored = []
                 self._note_label(observe.label(event))
             elif reason is not None and record.topic == "decisions":
-                self._publish([dead_letter(record, reason, at)])
+                self._publish([refusal(record, reason, now=at)])
         self._take_in(scored)
         self._store.note_captured(captured)
         if batch.labels_until_us is not None:

@@ -77,8 +77,8 @@ def printed(console: Console, report: Report, outcomes: Outcomes, cost: Cost, en
         console.print(line)
     console.print(
         f"speed      {cost.payments_per_second:,.0f} payments/s with engine {engine}: {cost.payments:,} in "
-        f"{cost.wall:,.1f} s; CPU-seconds: scoring {cost.scoring:,.1f}, learning {cost.learning:,.1f}, "
-        f"refits {cost.refits:,.1f}"
+        f"{cost.wall_seconds:,.1f} s; CPU-seconds: scoring {cost.scoring_seconds:,.1f}, "
+        f"learning {cost.learning_seconds:,.1f}, refits {cost.refits_seconds:,.1f}"
     )
 
 

@@ -15,15 +15,14 @@ from bytewax.run import cli_main
 
 from events.clock import Clock
 from events.codec import encode
-from events.errors import EventsError
+from events.dead_letters import refusal
 from events.log.port import Log, Outgoing
 from pipelines.delivery import Batch
-from pipelines.errors import PipelinesError
 from pipelines.order import OrderJournal
-from pipelines.refusals import dead_letter
 from pipelines.risk_step import Answers, RiskStep
+from pipelines.root_cause import root_cause
 from pipelines.sink import Reply, ReplySink
-from pipelines.source import Feed, LogSource, Told
+from pipelines.source import BatchOrder, Feed, LogSource
 from pipelines.state_store import StateStore
 
 TOPICS = ("controls", "models", "accounts", "payments", "labels", "assessments")
@@ -48,7 +47,7 @@ class Parts:
     new_step: Callable[[], RiskStep]
     epoch_seconds: float = EPOCH_SECONDS
     start: Mapping[str, int] = field(default_factory=dict)
-    script: "Queue[Told] | None" = None
+    script: "Queue[BatchOrder] | None" = None
 
 
 class _Logic(StatefulBatchLogic[Batch, list[Reply], int]):
@@ -88,7 +87,7 @@ def replies_of(answers: Answers, now: datetime) -> list[Reply]:
         )
         for key, decision in answers.decisions
     ]
-    replies += [Reply(None, dead_letter(*refused, now)) for refused in answers.refused]
+    replies += [Reply(None, refusal(*refused, now=now)) for refused in answers.refused]
     return replies
 
 
@@ -128,7 +127,7 @@ def run(parts: Parts, stop: threading.Event, ready: Callable[[], None]) -> None:
             recovery_config=RecoveryConfig(recovery_folder(parts.home / "recovery")),
         )
     except RuntimeError as error:
-        raise told(error) from error
+        raise root_cause(error) from error
     finally:
         store.close()
         journal.close()
@@ -140,13 +139,3 @@ def recovery_folder(path: Path) -> Path:
         path.mkdir(parents=True, exist_ok=True)
         init_db_dir(path, 1)
     return path
-
-
-def told(error: BaseException) -> BaseException:
-    """What a part of the flow raised, out of the layers that Bytewax wraps around it."""
-    inner: BaseException | None = error
-    while inner is not None:
-        if isinstance(inner, PipelinesError | EventsError):
-            return inner
-        inner = inner.__cause__
-    return error

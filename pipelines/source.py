@@ -32,7 +32,7 @@ ONLY_PART = "0"
 """The one partition of a flow with one worker."""
 
 
-class Told(NamedTuple):
+class BatchOrder(NamedTuple):
     """One batch that someone else puts together: which records, in which order, and what is known by then."""
 
     runs: Sequence[Run]
@@ -52,7 +52,7 @@ class Feed:
     first: Sequence[str] = ()
     start: Mapping[str, int] = field(default_factory=dict)
     journal: OrderJournal | None = None
-    script: "Queue[Told] | None" = None
+    script: "Queue[BatchOrder] | None" = None
     idle_seconds: float | None = None
     part: str = ONLY_PART
     stop: Flag = field(default_factory=Flag)
@@ -113,7 +113,7 @@ class _Part(StatefulSourcePartition[tuple[str, Batch], dict[str, Any]]):
     def _phases(self) -> Generator[Batch | None, None, None]:
         """Batches, or None where there is nothing to read just now."""
         if self._journal is not None:
-            yield from self._again(Told(runs) for runs in self._journal.after(self._number))
+            yield from self._again(BatchOrder(runs) for runs in self._journal.after(self._number))
         if self._feed.script is not None:
             self._feed.ready()
             yield from self._again(_as_it_comes(self._feed.script))
@@ -124,17 +124,17 @@ class _Part(StatefulSourcePartition[tuple[str, Batch], dict[str, Any]]):
             while True:
                 yield self._noted(reader.poll(BATCH_RECORDS, 0.0))
 
-    def _again(self, batches: Iterable[Told | None]) -> Iterator[Batch | None]:
+    def _again(self, batches: Iterable[BatchOrder | None]) -> Iterator[Batch | None]:
         """Batches of exactly these records in exactly this order."""
         with closing(self._feed.log.reader(self._positions)) as reader:
             ahead = _ReadAhead(reader)
-            for told in batches:
-                if told is None:
+            for order in batches:
+                if order is None:
                     yield None
                     continue
-                records = [record for run in told.runs for record in ahead.take(run)]
+                records = [record for run in order.runs for record in ahead.take(run)]
                 self._advance(records)
-                yield Batch([delivered(record) for record in records], told.labels_until_us)
+                yield Batch([delivered(record) for record in records], order.labels_until_us)
 
     def _caught_up(self) -> Iterator[Batch | None]:
         """The topics that come first, up to where they end now."""
@@ -162,7 +162,7 @@ class _Part(StatefulSourcePartition[tuple[str, Batch], dict[str, Any]]):
             self._positions[TopicPartition(record.topic, record.partition)] = record.offset + 1
 
 
-def _as_it_comes(script: "Queue[Told]") -> Iterator[Told | None]:
+def _as_it_comes(script: "Queue[BatchOrder]") -> Iterator[BatchOrder | None]:
     while True:
         try:
             yield script.get_nowait()

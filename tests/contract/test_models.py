@@ -12,7 +12,8 @@ from sklearn.metrics import roc_auc_score
 from models.anomaly import ColdStart, blended, cold_share
 from models.challenger import Challenger, scaled_logistic
 from models.features import CATALOGUE, POSITIONS, Row
-from models.online import BinnedLogisticRegression, sigmoid
+from models.odds import sigmoid
+from models.online import BinnedLogisticRegression
 from models.slots import active_slots, numbers_of, slots_of
 
 
@@ -60,7 +61,7 @@ def learned_challenger() -> Challenger:
 def learned_cold_start() -> ColdStart:
     model = ColdStart()
     for x, _ in stream(700):
-        model.assess(row_of(x))
+        model.score_and_learn(row_of(x))
     return model
 
 
@@ -101,7 +102,7 @@ def test_its_state_goes_through_bytes_and_goes_on_with_the_same_bits(
 def told(model: Any, x: dict[str, float], y: bool) -> float:
     """A model's answer, and then its lesson."""
     if isinstance(model, ColdStart):
-        return model.assess(row_of(x))[0]
+        return model.score_and_learn(row_of(x))[0]
     if isinstance(model, Challenger):
         answer = model.probability(row_of(x))
         model.learn(row_of(x), y)
@@ -168,10 +169,10 @@ def test_a_step_back_undoes_a_step_nearly() -> None:
 
 def test_the_cold_start_finds_the_unusual_without_a_label() -> None:
     model = learned_cold_start()
-    usual = model.assess(
+    usual = model.score_and_learn(
         row_of({"amount_reference_minor": 3_000.0, "card_amount_z": 0.0, "card_count_1h": 0.0})
     )
-    unusual = model.assess(
+    unusual = model.score_and_learn(
         row_of({"amount_reference_minor": 3e6, "card_amount_z": 12.0, "card_count_1h": 60.0})
     )
 

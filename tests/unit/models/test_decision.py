@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.controls import Controls
-from models.costs import Costs, least, log_odds, risk_score
+from models.costs import Costs, least, risk_score
 from models.decision import Decision, decide
 from models.features import CATALOGUE, POSITIONS, Row
 from models.observations import Observation
+from models.odds import log_odds
 
 probabilities = st.floats(0.0, 1.0)
 

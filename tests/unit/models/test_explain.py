@@ -8,7 +8,6 @@ import msgspec
 import pytest
 
 from models.controls import Controls
-from models.costs import log_odds
 from models.counterfactuals import Turn, applied, candidates
 from models.decision import decide
 from models.engine import Engine
@@ -17,7 +16,8 @@ from models.explain import Evidence, Explanation, explain
 from models.explain_text import render
 from models.features import CATALOGUE, FEATURES_VERSION, POSITIONS, Row, Value
 from models.observations import Assessment, Observation
-from models.online import BinnedLogisticRegression, linear_values, sigmoid
+from models.odds import log_odds, sigmoid
+from models.online import BinnedLogisticRegression, linear_values
 from models.slots import numbers_of, slots_of
 
 NO_RULES = Controls.builtin().only([])

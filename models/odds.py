@@ -1,0 +1,21 @@
+"""Probabilities and their log-odds."""
+
+from math import exp, log
+
+
+def sigmoid(logit: float) -> float:
+    """1 / (1 + e^-x) without overflow."""
+    if logit >= 0:
+        return 1.0 / (1.0 + exp(-logit))
+    grown = exp(logit)
+    return grown / (1.0 + grown)
+
+
+def log_odds(probability: float) -> float:
+    """The log-odds of a probability, which is first held within 1e-15 of 0 and 1.
+
+    >>> log_odds(0.5)
+    0.0
+    """
+    held = min(max(probability, 1e-15), 1.0 - 1e-15)
+    return log(held / (1.0 - held))
