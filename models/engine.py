@@ -81,7 +81,7 @@ class Engine:
         note_decline(self.state, event)
 
     def note_label(self, event: Label) -> Effect | None:
-        """A payment was labelled; the effect on what was known of it, None where the payment is unknown."""
+        """A payment was labeled; the effect on what was known of it, None where the payment is unknown."""
         return note_label(self.state, event)
 
     def use(self, snapshot: ModelSnapshot) -> None:

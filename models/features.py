@@ -37,7 +37,7 @@ class Feature:
     """One value of the vector.
 
     `kind` chooses the bins; `usual` names the feature that holds the entity's usual value of this one;
-    `modelled` False: for rules and people only, never seen by a model.
+    `modeled` False: for rules and people only, never seen by a model.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Feature:
     window: str | None
     meaning: str
     usual: str | None = None
-    modelled: bool = True
+    modeled: bool = True
 
     @property
     def type(self) -> Literal["number", "boolean", "text"]:
@@ -59,12 +59,12 @@ class Feature:
 
 def _payment() -> Iterator[Feature]:
     def own(
-        name: str, kind: Kind, unit: str, meaning: str, usual: str | None = None, modelled: bool = True
+        name: str, kind: Kind, unit: str, meaning: str, usual: str | None = None, modeled: bool = True
     ) -> Feature:
-        return Feature(name, kind, unit, "payment", None, meaning, usual, modelled)
+        return Feature(name, kind, unit, "payment", None, meaning, usual, modeled)
 
-    yield own("amount_minor", "money", "minor units of `currency`", "amount as paid", modelled=False)
-    yield own("currency", "category", "ISO 4217", "currency of the payment", modelled=False)
+    yield own("amount_minor", "money", "minor units of `currency`", "amount as paid", modeled=False)
+    yield own("currency", "category", "ISO 4217", "currency of the payment", modeled=False)
     yield own(
         "amount_reference_minor",
         "money",
@@ -135,7 +135,7 @@ def _frauds(entity: Entity) -> Iterator[Feature]:
 def _fraud_shares(entity: Entity, windows: tuple[str, ...]) -> Iterator[Feature]:
     for window in windows:
         meaning = (
-            f"share of fraud among the {ENTITY_WORDS[entity]}'s payments labelled in the last "
+            f"share of fraud among the {ENTITY_WORDS[entity]}'s payments labeled in the last "
             f"{WINDOW_WORDS[window]}, smoothed"
         )
         yield Feature(f"{entity}_fraud_share_{window}", "risk", "share 0–1", entity, window, meaning)
@@ -164,18 +164,18 @@ def _card_amounts() -> Iterator[Feature]:
     def own(name: str, kind: Kind, unit: str, meaning: str) -> Feature:
         return Feature(f"card_{name}", kind, unit, "card", None, meaning, usual=mean)
 
-    yield Feature(mean, "money", MINOR, "card", None, "mean amount of the card, winsorised", modelled=False)
+    yield Feature(mean, "money", MINOR, "card", None, "mean amount of the card, winsorized", modeled=False)
     yield own("amount_z", "z", "deviations", "deviations of the amount from the card's own mean")
     yield own("amount_log_z", "z", "deviations", "deviations of the amount's logarithm from the card's own")
     yield own("amount_to_mean", "ratio", "ratio", "amount over the card's own mean")
-    yield own("amount_to_max", "ratio", "ratio", "amount over the card's largest so far, winsorised")
+    yield own("amount_to_max", "ratio", "ratio", "amount over the card's largest so far, winsorized")
     yield Feature("card_amount_sum_1d_minor", "money", MINOR, "card", "1d", "sum of the card's last 24 hours")
 
 
 def _card_ratios() -> Iterator[Feature]:
     rate = "card_payments_per_day"
     meaning = "the card's usual payments a day"
-    yield Feature(rate, "ratio", "payments a day", "card", None, meaning, modelled=False)
+    yield Feature(rate, "ratio", "payments a day", "card", None, meaning, modeled=False)
     for window in ("1d", "7d"):
         meaning = f"mean amount of {WINDOW_WORDS[window]}, this payment included, over the card's own mean"
         yield Feature(f"card_mean_{window}_to_mean", "ratio", "ratio", "card", window, meaning)
@@ -197,7 +197,7 @@ def _shared(entity: Entity) -> Iterator[Feature]:
 def _customer() -> Iterator[Feature]:
     mean = "customer_amount_mean_minor"
     yield Feature(
-        mean, "money", MINOR, "customer", None, "mean amount of the customer, winsorised", modelled=False
+        mean, "money", MINOR, "customer", None, "mean amount of the customer, winsorized", modeled=False
     )
     yield Feature(
         "customer_amount_z",
@@ -226,7 +226,7 @@ def _merchant() -> Iterator[Feature]:
         return Feature(f"merchant_{name}", kind, unit, "merchant", None, meaning, usual)
 
     yield Feature(
-        mean, "money", MINOR, "merchant", None, "mean amount of the merchant, winsorised", modelled=False
+        mean, "money", MINOR, "merchant", None, "mean amount of the merchant, winsorized", modeled=False
     )
     yield own("amount_z", "z", "deviations", "deviations of the amount from the merchant's mean", usual=mean)
     yield from _counts("merchant", ("1h", "1d", "7d"))
@@ -240,16 +240,16 @@ def _merchant() -> Iterator[Feature]:
     yield from _events("merchant", "declines", "declines", "declines", ("1h", "1d"))
     yield own("last_label_fraud", "flag", "", "the last label at the merchant was fraud")
     yield own(
-        "fraud_run", "count", "payments", "frauds in a row among the merchant's latest labelled payments"
+        "fraud_run", "count", "payments", "frauds in a row among the merchant's latest labeled payments"
     )
     yield own("run_first_days", "days", "days", "time since the first fraud of the run was paid")
     yield own("run_last_days", "days", "days", "time since the last fraud of the run was paid")
-    yield own("genuine_gap_days", "days", "days", "time since the last payment labelled genuine was paid")
+    yield own("genuine_gap_days", "days", "days", "time since the last payment labeled genuine was paid")
     yield own(
         "unexplained_frauds",
         "count",
         "payments",
-        "frauds that the card's own behaviour does not explain, halved with each genuine payment",
+        "frauds that the card's own behavior does not explain, halved with each genuine payment",
     )
     yield from _frauds("merchant")
     yield from _fraud_shares("merchant", ("1d", "7d", "30d"))

@@ -38,7 +38,7 @@ class Found(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """A payment with the label now in force. `numbers` holds its modelled numbers (float64, catalogue order)
+    """A payment with the label now in force. `numbers` holds its modeled numbers (float64, catalogue order)
     where the payment belongs to the boosting's history, None where it is thinned away.
     """
 

@@ -20,8 +20,8 @@ from models.features import BY_NAME, CATALOGUE, POSITIONS, Row
 Matrix = npt.NDArray[np.float64]
 Slots = npt.NDArray[np.int64]
 
-NUMERIC = tuple(f.name for f in CATALOGUE if f.modelled and f.kind != "category")
-CATEGORIES = tuple(f.name for f in CATALOGUE if f.modelled and f.kind == "category")
+NUMERIC = tuple(f.name for f in CATALOGUE if f.modeled and f.kind != "category")
+CATEGORIES = tuple(f.name for f in CATALOGUE if f.modeled and f.kind == "category")
 COLUMNS: tuple[tuple[str, ...], ...] = (*((n,) for n in NUMERIC), *((n,) for n in CATEGORIES), *CROSSES)
 """What each column of the slot matrix is made of."""
 
@@ -34,7 +34,7 @@ _texts = itemgetter(*(POSITIONS[name] for name in CATEGORIES))
 
 
 def numbers_of(rows: Sequence[Row]) -> Matrix:
-    """Rows × modelled numbers in catalogue order; NaN where missing."""
+    """Rows × modeled numbers in catalogue order; NaN where missing."""
     if not rows:
         return np.empty((0, len(NUMERIC)))
     # Packing is five times as fast as handing NumPy lists with None in them.

@@ -97,7 +97,7 @@ class _Past:
         if key(self.asked) is None:
             return {}
         mine = self.mine(key)
-        amounts = _winsorised([a for seen in mine if (a := self.in_reference(seen)) is not None])
+        amounts = _winsorized([a for seen in mine if (a := self.in_reference(seen)) is not None])
         count_1d, sums = self.count(mine, "1d"), {w: self.sum(mine, w) for w in ("1d", "7d")}
         values: Values = {
             **self.counted("card", mine, ("10m", "1h", "1d", "7d", "30d")),
@@ -147,7 +147,7 @@ class _Past:
         if customer_of(self.asked) is None:
             return {}
         mine = self.mine(customer_of)
-        amounts = _winsorised([a for seen in mine if (a := self.in_reference(seen)) is not None])
+        amounts = _winsorized([a for seen in mine if (a := self.in_reference(seen)) is not None])
         return {
             **self.counted("customer", mine, ("1h", "1d", "7d", "30d")),
             **self.distinct_cards("customer", mine, ("1d", "7d")),
@@ -166,7 +166,7 @@ class _Past:
         if key(self.asked) is None:
             return {}
         mine = self.mine(key)
-        amounts = _winsorised([a for seen in mine if (a := self.in_reference(seen)) is not None])
+        amounts = _winsorized([a for seen in mine if (a := self.in_reference(seen)) is not None])
         return {
             **self.counted("merchant", mine, ("1h", "1d", "7d")),
             **self.declined("merchant", key),
@@ -286,7 +286,7 @@ class _Past:
         }
 
 
-def _winsorised(amounts: list[int]) -> list[float]:
+def _winsorized(amounts: list[int]) -> list[float]:
     """Each amount held below three deviations above the mean of those before it."""
     held: list[float] = []
     for amount in amounts:

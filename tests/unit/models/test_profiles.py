@@ -175,7 +175,7 @@ def test_a_revoked_label_no_longer_counts() -> None:
 
 
 def run_of(labels: Sequence[bool], amounts: Sequence[int]) -> dict[str, Value]:
-    """One card's history of 50 euros each, then one payment of another card a day, labelled the next day."""
+    """One card's history of 50 euros each, then one payment of another card a day, labeled the next day."""
     state = EngineState()
     for n in range(10):
         for card in range(len(labels)):

@@ -46,7 +46,7 @@ def test_every_kind_of_number_has_bins() -> None:
     assert kinds <= set(COARSE)
 
 
-def test_every_cross_is_of_modelled_numbers() -> None:
+def test_every_cross_is_of_modeled_numbers() -> None:
     assert {name for names in CROSSES for name in names} <= set(NUMERIC)
 
 
