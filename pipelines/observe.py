@@ -67,6 +67,7 @@ def observation(event: AssessmentRequested) -> Observation:
 
 
 def sign_in(event: SignInAttempted) -> SignIn:
+    """A sign-in, or one that failed."""
     return SignIn(
         occurred_at_us=microseconds(event.occurred_at),
         succeeded=event.succeeded,
@@ -78,12 +79,14 @@ def sign_in(event: SignInAttempted) -> SignIn:
 
 
 def decline(event: PaymentDeclined) -> Decline:
+    """An issuer's no."""
     return Decline(
         payment_id=event.payment_id, occurred_at_us=microseconds(event.occurred_at), reason=event.reason
     )
 
 
 def label(event: LabelReported) -> Label:
+    """A label, reported or matured, with the time at which it arrived."""
     return Label(
         payment_id=event.payment_id,
         arrived_at_us=microseconds(event.occurred_at),
@@ -94,6 +97,7 @@ def label(event: LabelReported) -> Label:
 
 
 def snapshot(event: ModelPublished) -> ModelSnapshot:
+    """A published model; it is in force from the event's own time."""
     return ModelSnapshot(
         name=event.name,
         kind=event.kind,
@@ -105,6 +109,7 @@ def snapshot(event: ModelPublished) -> ModelSnapshot:
 
 
 def control(event: ControlChanged) -> Control:
+    """A control as published; whether its body can be read is the engine's to say."""
     return Control(name=event.name, kind=event.kind, version=event.version, body=event.body)
 
 
