@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from operations.addresses import free_port
+from operations.addresses import choose
 from tests.e2e.platforms import Up, is_alive, up, weir
 
 PROGRAMS = {
@@ -120,14 +120,17 @@ def test_a_published_rule_decides_without_a_restart_and_is_explained(platform: U
     published = weir("rules", "publish", str(tmp_path / "rule.json"), "--home", home, seconds_max=60)
     assert published.returncode == 0, published.stderr
 
-    blocked: list[dict[str, Any]] = []
+    refused: list[dict[str, Any]] = []
 
-    def is_blocked() -> bool:
-        blocked[:] = [platform.pay(76_543)]
-        return blocked[0]["outcome"]["type"] == "blocked"
+    def is_refused() -> bool:
+        response = platform.confirm(76_543)
+        refused[:] = [response.json()]
+        return response.status_code == 402
 
-    until(is_blocked, blocked)
-    explained = weir("explain", blocked[0]["id"], "--home", home, seconds_max=120)
+    until(is_refused, refused)
+    intent = refused[0]["error"]["payment_intent"]
+    assert intent["outcome"]["type"] == "blocked"
+    explained = weir("explain", intent["id"], "--home", home, seconds_max=120)
     assert explained.returncode == 0, explained.stderr
     assert "a tried rule" in explained.stdout
     assert "tried_rule 1" in explained.stdout
@@ -146,7 +149,7 @@ def test_a_second_supervisor_on_the_same_home_is_refused_in_a_sentence(platform:
 
 
 def test_a_taken_port_is_refused_in_a_sentence(tmp_path: Path) -> None:
-    port = free_port("127.0.0.1")
+    port = choose("127.0.0.1", 0).api
     with socket.create_server(("127.0.0.1", port)):
         refused = weir("up", "--home", str(tmp_path / "home"), "--port", str(port), seconds_max=60)
 
