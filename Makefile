@@ -47,11 +47,13 @@ system: ## programs beside Python that the tests use; installed through apt when
 
 .venv/.runtime-installed: requirements/runtime.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Weir needs Python 3.11 or 3.12; neither runs here." >&2; exit 1; }
-	test -x .venv/bin/python || $(PYTHON) -m venv .venv
-	$(PIP) install --require-hashes -r requirements/runtime.txt
-	$(PIP) install --no-deps --no-build-isolation --editable .
+	@echo "Setting up .venv with $(PYTHON): 0.9 GB of packages, two to five minutes the first time."
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@$(PIP) install --require-hashes -r requirements/runtime.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/.dev-installed: .venv/.runtime-installed requirements/dev.txt
-	$(PIP) install --require-hashes -r requirements/dev.txt
+	@echo "Adding what the tests and checks need."
+	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@touch $@
