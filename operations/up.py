@@ -78,7 +78,9 @@ def welcome(running: Platform, console: Console) -> None:
         "    -d 'card[number]=4242424242424242' -d 'card[exp_month]=12' -d 'card[exp_year]=2030' "
         "-d 'card[cvc]=123'",
         f"  curl {running.api}/v1/payment_intents {bearer} -d amount=1999 -d currency=eur",
-        f"  curl {running.api}/v1/payment_intents/INTENT/confirm {bearer} -d payment_method=TOKEN",
+        f"  curl {running.api}/v1/payment_intents/INTENT/confirm {bearer} -d payment_method=TOKEN \\",
+        "    -d 'risk_context[ip]=203.0.113.7' -d 'risk_context[device_id]=laptop' "
+        "-d 'risk_context[email]=jo@example.org'",
         "  weir topics        weir doctor        weir explain PAYMENT",
         sep="\n",
         soft_wrap=True,

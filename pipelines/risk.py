@@ -10,10 +10,9 @@ from events.clock import SystemClock
 from events.errors import EventsError
 from events.log import open_log
 from events.programs import announce
-from models.engine import Engine
 from pipelines.errors import PipelinesError
 from pipelines.risk_flow import Parts, run
-from pipelines.risk_step import RiskStep
+from pipelines.warming import WarmSteps
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -26,7 +25,8 @@ def main(arguments: list[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
     log = open_log(given.log)
     try:
-        parts = Parts(log, given.home / "risk", SystemClock(), lambda: RiskStep(Engine()))
+        clock = SystemClock()
+        parts = Parts(log, given.home / "risk", clock, WarmSteps(clock.now()))
         run(parts, stop, lambda: announce("pipelines.risk"))
     except (PipelinesError, EventsError) as error:
         sys.exit(f"pipelines.risk: {error}")

@@ -68,12 +68,16 @@ class Up:
         assert response.status_code == 200, response.text
         return str(response.json()["id"])
 
-    def pay(self, amount: int = 1999) -> dict[str, Any]:
-        """Token, intent, confirm; the intent at the end."""
+    def confirm(self, amount: int) -> httpx2.Response:
+        """Token, intent, confirm."""
         token = self.token()
         intent = self.call("POST", "/v1/payment_intents", {"amount": amount, "currency": "eur"}).json()
         confirm = f"/v1/payment_intents/{intent['id']}/confirm"
-        response = self.call("POST", confirm, {"payment_method": token})
+        return self.call("POST", confirm, {"payment_method": token})
+
+    def pay(self) -> dict[str, Any]:
+        """A payment that goes through; the intent at the end."""
+        response = self.confirm(1999)
         assert response.status_code == 200, response.text
         answer: dict[str, Any] = response.json()
         return answer
