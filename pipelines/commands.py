@@ -23,7 +23,7 @@ Map = Annotated[
         "--map",
         metavar="FIELD=COLUMN …",
         help="Which column is which: pairs such as id=TX_ID time=TX_TIME amount=TX_AMOUNT card=PAN_HASH, "
-        "one TOML file, or a shipped mapping (handbook).",
+        'a TOML file of lines such as id = "TX_ID", or a shipped mapping (handbook).',
     ),
 ]
 LabelDelay = Annotated[
@@ -38,7 +38,13 @@ Verdicts = Annotated[
 Currency = Annotated[str | None, typer.Option(help="Currency of rows that name none.")]
 EvaluateFrom = Annotated[str | None, typer.Option(help="Day from which figures count.")]
 EngineChoice = Annotated[str, typer.Option(help="direct: a loop; flow: through the log and Bytewax.")]
-Out = Annotated[Path | None, typer.Option(help="Parquet file for one row per transaction.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        help="File (.parquet or .csv) for one row per transaction: transaction_id, score, risk_score, "
+        "outcome, reasons."
+    ),
+]
 Rules = Annotated[
     list[Path] | None,
     typer.Option("--rules", help="JSON of rules and other controls to try (docs/rules.md); may come again."),

@@ -87,11 +87,18 @@ class DirectRun:
 
 
 def write_outcomes(frame: pl.DataFrame, outcomes: Outcomes, path: Path) -> None:
-    """One row per payment, in time order, with the transaction_id of the file."""
+    """One row per payment, in time order, with the transaction_id of the file.
+
+    CSV holds no lists: there the reasons are one text, parted by semicolons.
+    """
     answers = {
         "score": pl.Series(outcomes.scores, dtype=pl.Float64),
         "risk_score": pl.Series(outcomes.risk_scores, dtype=pl.Int32),
         "outcome": pl.Series(outcomes.outcomes, dtype=pl.String),
         "reasons": pl.Series(outcomes.reasons, dtype=pl.List(pl.String)),
     }
-    frame.select(transaction_id="original_id").with_columns(**answers).write_parquet(path)
+    rows = frame.select(transaction_id="original_id").with_columns(**answers)
+    if path.suffix.lower() == ".csv":
+        rows.with_columns(pl.col("reasons").list.join("; ")).write_csv(path)
+    else:
+        rows.write_parquet(path)

@@ -1,5 +1,6 @@
 """`weir replay`: read, run, print, write."""
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,9 +25,12 @@ from pipelines.errors import ReplayError
 from pipelines.flow_replay import FlowRun
 from pipelines.replay import Cost, DirectRun, write_outcomes
 from pipelines.replay_file import History, read_history
-from pipelines.replay_mapping import Mapping, mapping_of
+from pipelines.replay_mapping import DEFAULT_CURRENCY, Mapping, mapping_of
 from pipelines.replay_report import Report, printed, report_of
 from pipelines.replay_source import Outcomes, ReplaySettings, ReplaySource
+
+OUT_SUFFIXES = (".parquet", ".csv")
+LINE_SECONDS = 10.0
 
 
 class ReplayOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +51,8 @@ class ReplayOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 def replay(options: ReplayOptions, console: Console) -> Report:
     """Run the command; raises `ReplayError` or `ControlFileError` with what to mend."""
+    if options.out is not None and options.out.suffix.lower() not in OUT_SUFFIXES:
+        raise ReplayError(f"--out {options.out} must end in {' or '.join(OUT_SUFFIXES)}")
     controls = _controls(options.rules)
     mapping = _mapping(options)
     since = _evaluated_from(options, mapping)
@@ -58,6 +64,8 @@ def replay(options: ReplayOptions, console: Console) -> Report:
         verdicts=options.verdicts,
     )
     history = read_history(options.file, mapping, options.rejected or _beside(options.file))
+    if mapping.currency_is_assumed:
+        console.print(f"currency   no column and no --currency: amounts are taken as {DEFAULT_CURRENCY}")
     _tell_broken(console, history)
     if not history.frame.height:
         raise ReplayError(f"no row of {options.file.name} can be used")
@@ -65,7 +73,7 @@ def replay(options: ReplayOptions, console: Console) -> Report:
     run = _runner(options.engine, source, schedule, controls)
     outcomes, cost = _run(run, history.frame.height, console)
     report = report_of(history.frame, outcomes, since)
-    printed(console, report, outcomes, cost, options.engine)
+    printed(console, report, outcomes, cost, options.engine, labels_given="label" in mapping.columns)
     if options.out is not None:
         write_outcomes(history.frame, outcomes, options.out)
         console.print(f"written    {history.frame.height:,} rows to {options.out}")
@@ -109,6 +117,8 @@ def _tell_broken(console: Console, history: History) -> None:
 
 
 def _run(run: DirectRun | FlowRun, total: int, console: Console) -> tuple[Outcomes, Cost]:
+    if not console.is_terminal:
+        return run.run(_Lines(console, total).tell), run.cost
     columns = (
         TextColumn("replay"),
         BarColumn(),
@@ -118,7 +128,7 @@ def _run(run: DirectRun | FlowRun, total: int, console: Console) -> tuple[Outcom
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=not console.is_terminal) as bar:
+    with Progress(*columns, console=console) as bar:
         task = bar.add_task("replay", total=total, speed="")
 
         def progress(count: int) -> None:
@@ -127,6 +137,27 @@ def _run(run: DirectRun | FlowRun, total: int, console: Console) -> tuple[Outcom
             bar.update(task, speed=f"{speed:,.0f}/s" if speed else "")
 
         return run.run(progress), run.cost
+
+
+class _Lines:
+    """Progress where nothing can be redrawn: a line now and then."""
+
+    def __init__(self, console: Console, total: int) -> None:
+        self._console, self._total, self._done = console, total, 0
+        self._started = self._told = time.monotonic()
+
+    def tell(self, count: int) -> None:
+        """So many payments more are assessed."""
+        self._done += count
+        now = time.monotonic()
+        if now - self._told < LINE_SECONDS:
+            return
+        self._told = now
+        speed = self._done / (now - self._started)
+        left_seconds = (self._total - self._done) / speed if speed else 0.0
+        self._console.print(
+            f"replay     {self._done:,} of {self._total:,}, {speed:,.0f}/s, about {left_seconds:,.0f} s left"
+        )
 
 
 def _runner(engine: str, source: ReplaySource, schedule: Schedule, controls: Controls) -> DirectRun | FlowRun:

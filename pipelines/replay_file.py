@@ -52,12 +52,7 @@ def read_history(path: Path, mapping: ColumnMapping, rejected_path: Path) -> His
     frame = pl.concat(kept)
     again = ~frame["id"].is_first_distinct()
     if again.any():
-        repeated = frame.filter(again).select(
-            ROW, pl.lit("the id came before").alias("reason"), "original_id"
-        )
-        rejected.append(
-            repeated.rename({"original_id": mapping.columns["id"]}).cast({mapping.columns["id"]: pl.String})
-        )
+        rejected.append(_repeated(lazy, frame.filter(again)[ROW], mapping))
         frame = frame.filter(~again)
     broken = pl.concat(rejected, how="diagonal").sort(ROW)
     if broken.height:
@@ -65,6 +60,12 @@ def read_history(path: Path, mapping: ColumnMapping, rejected_path: Path) -> His
     counts = dict(broken.group_by("reason").len().sort("reason").iter_rows())
     ordered = frame.sort("at_us", maintain_order=True)
     return History(ordered, counts, rejected_path if broken.height else None)
+
+
+def _repeated(lazy: pl.LazyFrame, rows: pl.Series, mapping: ColumnMapping) -> pl.DataFrame:
+    """The rows of these numbers as they stand in the file: read again, for only their fields were kept."""
+    reason = pl.lit("the id came before").alias("reason")
+    return lazy.filter(pl.col(ROW).is_in(rows.implode())).select(ROW, reason, *_raw(mapping)).collect()
 
 
 def _scanned(path: Path, mapping: ColumnMapping) -> pl.LazyFrame:
@@ -182,10 +183,16 @@ def _reason(mapping: ColumnMapping) -> pl.Expr:
     """Why a row is broken (the first thing that is wrong), null where it is not."""
     label, label_time = mapping.columns.get("label"), mapping.columns.get("label_time")
     amount = pl.col("_amount_minor")
+    amount_given = _text(mapping.columns.get("amount") or mapping.columns["amount_minor"])
     checks = [
         (pl.col("_id").is_null(), "no id"),
         (pl.col("_at_us").is_null(), "no time, or none that can be read"),
-        (pl.col("_digits").is_null(), "no currency, or none that is known"),
+        (
+            pl.col("_currency").is_null() & amount_given.is_null(),
+            "the row is cut short: no amount, no currency",
+        ),
+        (pl.col("_currency").is_null(), "no currency"),
+        (pl.col("_digits").is_null(), "a currency that is not known"),
         (amount.is_null(), "no amount, or none that is a number"),
         (~amount.is_between(0, AMOUNT_MINOR_MAX), "the amount is negative or too large"),
     ]
@@ -203,8 +210,11 @@ def _reason(mapping: ColumnMapping) -> pl.Expr:
 
 def _rejects(typed: pl.DataFrame, mapping: ColumnMapping) -> pl.DataFrame:
     """Broken rows as they stand in the file, with the reason in front."""
-    raw = [pl.col(column).cast(pl.String) for column in dict.fromkeys(mapping.columns.values())]
-    return typed.filter(pl.col("reason").is_not_null()).select(ROW, "reason", *raw)
+    return typed.filter(pl.col("reason").is_not_null()).select(ROW, "reason", *_raw(mapping))
+
+
+def _raw(mapping: ColumnMapping) -> list[pl.Expr]:
+    return [pl.col(column).cast(pl.String) for column in dict.fromkeys(mapping.columns.values())]
 
 
 def _fields(typed: pl.DataFrame, mapping: ColumnMapping) -> pl.DataFrame:

@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -28,6 +29,11 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     columns: dict[str, str]
     defaults: dict[str, str] = {}
     evaluate_from: str | None = None
+
+    @property
+    def currency_is_assumed(self) -> bool:
+        """Whether nothing says the currency, so that `DEFAULT_CURRENCY` is taken."""
+        return "currency" not in self.columns and "currency" not in self.defaults
 
     def evaluated_from(self) -> datetime | None:
         """The day from which figures count, UTC."""
@@ -62,11 +68,24 @@ def _from_file(name: str) -> Mapping:
     if not path.is_file() and (SHIPPED / f"{name}.toml").is_file():
         path = SHIPPED / f"{name}.toml"
     try:
-        return msgspec.convert(tomllib.loads(path.read_text()), Mapping)
+        return _read(tomllib.loads(path.read_text()))
     except OSError:
         raise MappingError(f"{name!r} is neither a file nor a shipped mapping ({_shipped_names()})") from None
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
-        raise MappingError(f"{path.name} is not a mapping: {error}") from None
+        raise MappingError(
+            f"{path.name} is not a mapping: {error}. Write a line for each field, such as "
+            f'id = "COLUMN"; there are {", ".join(FIELDS)}'
+        ) from None
+
+
+def _read(told: dict[str, Any]) -> Mapping:
+    """A file with the table `[columns]`, or a flat one of lines `field = "COLUMN"`."""
+    if "columns" in told:
+        return msgspec.convert(told, Mapping)
+    beside = {"defaults", "evaluate_from"} & told.keys()
+    flat: dict[str, Any] = {name: told[name] for name in beside}
+    flat["columns"] = {name: column for name, column in told.items() if name not in beside}
+    return msgspec.convert(flat, Mapping)
 
 
 def _checked(mapping: Mapping) -> Mapping:

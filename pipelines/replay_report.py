@@ -13,6 +13,8 @@ from models.evaluation import Fold, Quality, Scores
 from models.windows import DAY_US, SECOND_US
 from pipelines.replay import Cost
 from pipelines.replay_source import Outcomes
+from pipelines.replay_truth import Truth, sentence, truth_of
+from pipelines.replay_truth import table as truth_table
 
 WARM_UP_DAYS = 30
 """Where nothing else is said, figures count from the 30th day on: labels came, and a boosting was fitted."""
@@ -27,6 +29,7 @@ class Report(msgspec.Struct, frozen=True):
     folds: list[tuple[int, Fold]]
     weeks: list[tuple[int, Quality]]
     calibration: list[evaluation.Bucket]
+    truth: Truth
 
 
 def report_of(frame: pl.DataFrame, outcomes: Outcomes, evaluate_from: datetime | None) -> Report:
@@ -43,6 +46,7 @@ def report_of(frame: pl.DataFrame, outcomes: Outcomes, evaluate_from: datetime |
         folds=folds,
         weeks=evaluation.by_week(counted, first_day),
         calibration=evaluation.calibration(counted),
+        truth=truth_of(frame, outcomes, first_day),
     )
 
 
@@ -66,20 +70,41 @@ def _first_day(frame: pl.DataFrame, evaluate_from: datetime | None) -> int:
     return min(first + WARM_UP_DAYS, first + (last - first) // 2)
 
 
-def printed(console: Console, report: Report, outcomes: Outcomes, cost: Cost, engine: str) -> None:
-    """Print everything."""
-    console.print(_weeks(report))
-    if report.calibration:
-        console.print(_calibration(report))
+def printed(
+    console: Console, report: Report, outcomes: Outcomes, cost: Cost, engine: str, *, labels_given: bool
+) -> None:
+    """Print everything; `labels_given` says whether the file has a column of labels."""
+    if report.all_payments.payments:
+        _print_figures(console, report)
     counts = {name: outcomes.outcomes.count(name) for name in ("allow", "review", "block")}
     console.print("outcomes   " + "  ".join(f"{name} {count:,}" for name, count in counts.items()))
-    for line in _summary(report):
-        console.print(line)
+    if report.all_payments.payments:
+        for line in (sentence(report.truth), *_summary(report)):
+            console.print(line)
+    else:
+        console.print(f"truth      {_no_truth(labels_given)}: nothing to compare outcomes with")
     console.print(
         f"speed      {cost.payments_per_second:,.0f} payments/s with engine {engine}: {cost.payments:,} in "
         f"{cost.wall_seconds:,.1f} s; CPU-seconds: scoring {cost.scoring_seconds:,.1f}, "
         f"learning {cost.learning_seconds:,.1f}, refits {cost.refits_seconds:,.1f}"
     )
+
+
+def _print_figures(console: Console, report: Report) -> None:
+    console.print(
+        f"figures    count from {_date(report.first_day)} on: before, too few labels had come to learn from "
+        "(--evaluate-from sets the day)"
+    )
+    console.print(_weeks(report))
+    if report.folds:
+        console.print(_folds(report))
+    if report.calibration:
+        console.print(_calibration(report))
+    console.print(truth_table(report.truth))
+
+
+def _no_truth(labels_given: bool) -> str:
+    return "no label among the days that count" if labels_given else "no label column given"
 
 
 def _summary(report: Report) -> list[str]:
@@ -107,9 +132,16 @@ def _weeks(report: Report) -> Table:
         share = week.frauds / week.payments if week.payments else 0.0
         figures = (_figure(week.average_precision), _figure(week.roc_auc), _figure(week.brier, 5))
         table.add_row(_date(day), f"{week.payments:,}", f"{share:.2%}", *figures)
+    return table
+
+
+def _folds(report: Report) -> Table:
+    table = Table(title="By fold of the handbook's protocol", title_justify="left")
+    for heading in ("fold from", "AP", "AUC", "CP@100"):
+        table.add_column(heading, justify="left" if heading == "fold from" else "right")
     for start, fold in report.folds:
-        figures = (f"{fold.average_precision:.4f}", f"{fold.roc_auc:.4f}", "")
-        table.add_row(f"fold {_date(start)}", "", f"CP@100 {fold.card_precision:.3f}", *figures)
+        figures = (fold.average_precision, fold.roc_auc, fold.card_precision)
+        table.add_row(_date(start), *(_figure(value) for value in figures))
     return table
 
 

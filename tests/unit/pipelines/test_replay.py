@@ -18,6 +18,7 @@ from pipelines.replay_command import ReplayOptions, replay
 from pipelines.replay_file import read_history
 from pipelines.replay_mapping import mapping_of
 from pipelines.replay_source import Outcomes, ReplaySettings, ReplaySource
+from pipelines.replay_truth import truth_of
 from tests.unit.models.sample_payments import START_US, days
 
 DELAY_US = 2 * DAY_US
@@ -133,9 +134,60 @@ def test_the_command_prints_both_protocols_calibration_and_cost(tmp_path: Path) 
     text = screen.export_text()
 
     assert report.all_payments.average_precision is not None
-    for told in ("By week", "Calibration", "all ", "handbook ", "payments/s", "refits", "written"):
+    for told in (
+        "By week",
+        "Calibration",
+        "Outcomes and truth",
+        "caught ",
+        "taken as EUR",
+        "figures ",
+        "all ",
+        "handbook ",
+        "payments/s",
+        "refits",
+        "written",
+    ):
         assert told in text
     assert pl.read_parquet(tmp_path / "rows.parquet").height == pl.read_csv(path).height
+
+
+def test_without_labels_it_says_so_instead_of_figures(tmp_path: Path) -> None:
+    path, out, screen = tmp_path / "sample.csv", tmp_path / "rows.csv", console()
+    sample(2, per_day=10).drop("fraud").write_csv(path)
+
+    replay(ReplayOptions(file=path, map_words=MAP[:-1], out=out), screen)
+
+    text = screen.export_text()
+    assert "no label column given" in text
+    assert "By week" not in text
+    assert pl.read_csv(out)["reasons"].dtype == pl.String
+
+
+def test_a_result_of_another_kind_than_parquet_or_csv_is_refused_before_anything_is_read(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(ReplayError, match=r"must end in \.parquet or \.csv"):
+        replay(ReplayOptions(file=tmp_path / "absent", map_words=MAP, out=tmp_path / "rows.xlsx"), console())
+
+
+def test_fraud_counts_as_caught_when_held_or_blocked_by_count_and_by_amount() -> None:
+    frame = pl.DataFrame(
+        {
+            "at_us": [0, DAY_US, DAY_US, DAY_US, DAY_US],
+            "amount_minor": [9_999, 300, 100, 50, 50],
+            "currency": ["EUR"] * 5,
+            "label": [True, True, True, False, None],
+        }
+    )
+    outcomes = Outcomes()
+    outcomes.outcomes = ["allow", "block", "allow", "review", "block"]
+
+    truth = truth_of(frame, outcomes, first_day=1)
+
+    assert (truth.fraud.stopped_share, truth.fraud.stopped_amount_share) == (0.5, 0.75)
+    assert (truth.genuine.total, truth.genuine.stopped_share) == (1, 1.0)
+    mixed = frame.with_columns(currency=pl.Series(["EUR", "JPY", "EUR", "EUR", "EUR"]))
+    assert truth_of(mixed, outcomes, first_day=1).fraud.stopped_amount_share is None
 
 
 def test_rules_from_a_file_are_tried_on_the_history(tmp_path: Path) -> None:

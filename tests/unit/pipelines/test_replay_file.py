@@ -61,6 +61,41 @@ def test_broken_rows_are_counted_written_beside_and_left_out(tmp_path: Path) -> 
     beside = pl.read_csv(tmp_path / "broken.csv", infer_schema=False)
     assert beside["row"].to_list() == ["2", "3", "4", "5", "6", "7", "8"]
     assert beside.filter(pl.col("row") == "3")["T"].to_list() == ["yesterday"]
+    assert beside.filter(pl.col("row") == "7").row(0)[2:] == ("1", "2026-01-01", "5", "c", "0")
+
+
+def test_a_row_that_is_cut_short_is_told_from_one_without_a_currency(tmp_path: Path) -> None:
+    text = "ID,T,A,CUR\n1,2026-01-01\n2,2026-01-01,5,\n3,2026-01-01,5,EUR\n"
+    history = read(tmp_path, text, "id=ID", "time=T", "amount=A", "currency=CUR")
+
+    assert history.broken == {"no currency": 1, "the row is cut short: no amount, no currency": 1}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'id = "ID"\ntime = "T"\namount = "A"\n',
+        '[columns]\nid = "ID"\ntime = "T"\namount = "A"\n',
+        'id = "ID"\ntime = "T"\namount = "A"\n[defaults]\ncurrency = "JPY"\n',
+    ],
+)
+def test_a_mapping_is_read_from_a_file_flat_or_with_tables(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "map.toml"
+    path.write_text(text)
+
+    mapping = mapping_of([str(path)])
+
+    assert mapping.columns == {"id": "ID", "time": "T", "amount": "A"}
+    assert mapping.currency_is_assumed == ("JPY" not in text)
+
+
+@pytest.mark.parametrize("text", ["id=ID time=T amount=A", "id = 1"])
+def test_a_file_that_is_no_mapping_is_refused_with_what_is_expected(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "map.toml"
+    path.write_text(text)
+
+    with pytest.raises(MappingError, match='Write a line for each field, such as id = "COLUMN"'):
+        mapping_of([str(path)])
 
 
 def test_a_file_without_broken_rows_leaves_nothing_beside(tmp_path: Path) -> None:
@@ -74,7 +109,7 @@ def test_an_unknown_currency_breaks_its_row_alone(tmp_path: Path) -> None:
     text = "ID,T,A,CUR\n1,2026-01-01,1,EUR\n2,2026-01-01,1,QQQ\n"
     history = read(tmp_path, text, "id=ID", "time=T", "amount=A", "currency=CUR")
 
-    assert history.broken == {"no currency, or none that is known": 1}
+    assert history.broken == {"a currency that is not known": 1}
 
 
 def test_what_the_file_lacks_stays_missing(tmp_path: Path) -> None:
