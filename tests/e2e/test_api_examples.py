@@ -1,0 +1,103 @@
+"""Every example of docs/api.md, in its order, against a running platform: answers look as they are shown."""
+
+import json
+import re
+import shlex
+import ssl
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.e2e.platforms import CALL_SECONDS_MAX, Up, up
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+BLOCKS = re.findall(r"^```(bash|json)\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
+TOLD = frozenset(
+    {"object", "status", "type", "code", "decline_code", "amount", "currency", "kind", "fraud", "open"}
+)
+"""Members whose values are compared too; of the others names and types: ids, times and scores differ."""
+PLACES = {"token": "TOKEN", "payment_intent": "INTENT", "review": "REVIEW"}
+
+
+class Reader:
+    """Someone who types the examples, and keeps the ids that the answers show."""
+
+    def __init__(self, platform: Up) -> None:
+        self._known = {
+            "API": platform.api,
+            "PROCESSOR": platform.place("processor"),
+            "KEY": platform.key,
+            "CA": platform.ca,
+        }
+        trusted = ssl.create_default_context(cafile=platform.ca)
+        self._client = httpx2.Client(verify=trusted, trust_env=False, timeout=CALL_SECONDS_MAX)
+
+    def type(self, command: str) -> dict[str, Any]:
+        """What curl would get."""
+        for name, value in self._known.items():
+            command = command.replace(f"${name}", value)
+        assert "$" not in command, command
+        request = curled(shlex.split(command))
+        response = self._client.send(request)
+        answer: dict[str, Any] = response.json()
+        assert response.status_code < 500, answer
+        self._keep(answer)
+        return answer
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _keep(self, answer: dict[str, Any]) -> None:
+        for shown in [answer, *answer.get("data", [])]:
+            if place := PLACES.get(shown.get("object", "")):
+                self._known[place] = shown["id"]
+
+
+def curled(words: list[str]) -> httpx2.Request:
+    """The request that curl sends for these words: -X, -H, -d (form fields, or one JSON body), --cacert."""
+    assert words.pop(0) == "curl"
+    [url] = [word for word in words if word.startswith("http")]
+    headers = dict(pair.split(": ", 1) for pair in _after(words, "-H"))
+    data = _after(words, "-d")
+    if data and "Content-Type" not in headers:
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+    method = next(iter(_after(words, "-X")), "POST" if data else "GET")
+    return httpx2.Request(method, url, headers=headers, content="&".join(data))
+
+
+def _after(words: list[str], option: str) -> list[str]:
+    return [words[place + 1] for place, word in enumerate(words) if word == option]
+
+
+def same_shape(shown: Any, got: Any, place: str = "") -> list[str]:
+    """Where an answer is not as it is shown; `{}` stands for any object."""
+    if isinstance(shown, dict) and isinstance(got, dict):
+        if shown and set(shown) != set(got):
+            return [f"{place} has {sorted(got)}, not {sorted(shown)}"]
+        return [line for name in shown for line in same_shape(shown[name], got[name], f"{place}.{name}")]
+    if isinstance(shown, list) and isinstance(got, list) and len(shown) == len(got):
+        return [line for pair in zip(shown, got, strict=True) for line in same_shape(*pair, f"{place}[]")]
+    name = place.rpartition(".")[2]
+    # A null may be a text in another answer: what is decided late has no score.
+    other = shown != got if name in TOLD else None not in (shown, got) and type(shown) is not type(got)
+    return [f"{place} is {got!r}, shown as {shown!r}"] if other else []
+
+
+@pytest.mark.timeout(600)
+def test_every_example_of_the_api_reference_is_answered_as_it_is_shown(tmp_path: Path) -> None:
+    assert sum(kind == "json" for kind, _ in BLOCKS) >= 8
+    answer: dict[str, Any] = {}
+    wrong: list[str] = []
+    with up(tmp_path / "home") as platform:
+        reader = Reader(platform)
+        for kind, text in BLOCKS:
+            if kind == "json":
+                wrong += same_shape(json.loads(text), answer)
+                continue
+            for command in text.strip().splitlines():
+                answer = reader.type(command)
+        reader.close()
+
+    assert wrong == []

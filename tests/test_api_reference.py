@@ -1,0 +1,220 @@
+"""docs/api.md says what the code does: its tables are those of the structs, the errors and the test cards."""
+
+import ast
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, get_args
+
+import msgspec
+import pytest
+
+import gateway.errors
+import gateway.processor.errors
+from events.vocabulary import ReportedKind
+from gateway import requests
+from gateway.account_events import SignIn
+from gateway.api.application import make_application
+from gateway.business_time import TEST_TIME_HEADER
+from gateway.cards import TEST_CARD_RISKS
+from gateway.errors import GatewayError, InvalidRequestError, UnavailableError, problem
+from gateway.expected import REFERENCE
+from gateway.intents import Intent, PaymentError, PaymentOutcome, Status
+from gateway.labels import FRAUD_BY_KIND, Label
+from gateway.outcomes import TEST_OUTCOMES, payment_error
+from gateway.presenting import intent_json, label_json, list_json, review_json, sign_in_json
+from gateway.processor.card_input import CardInput, TokenInput
+from gateway.processor.declines import DECLINE_CODES, decline_code
+from gateway.store.review_rows import Review
+from simulator.testcards import APPROVED, TEST_CARDS, TestCard
+from tests.api_words import members
+
+ROOT = Path(__file__).parents[1]
+DOCUMENT = (ROOT / "docs" / "api.md").read_text() if (ROOT / "docs" / "api.md").exists() else ""
+
+START = datetime(2026, 1, 5, tzinfo=UTC)
+
+BODIES: dict[str, type[msgspec.Struct]] = {
+    "POST /v1/tokens": TokenInput,
+    "Card": CardInput,
+    "POST /v1/payment_intents": requests.CreateIntent,
+    "RiskContext": requests.RiskContextInput,
+    "Address": requests.Address,
+    "Item": requests.Item,
+    "GET /v1/payment_intents": requests.ListIntents,
+    "POST /v1/payment_intents/{id}/confirm": requests.ConfirmIntent,
+    "POST /v1/payment_intents/{id}/capture": requests.CaptureIntent,
+    "POST /v1/payment_intents/{id}/cancel": requests.CancelIntent,
+    "GET /v1/reviews": requests.ListReviews,
+    "POST /v1/account_events": requests.AccountEvent,
+    "POST /v1/labels": requests.ReportLabel,
+}
+NOT_OVER_HTTP = {"home_unusable", "merchant_exists", "table_unreadable", "idempotency_mismatch"}
+"""Codes of commands and of the link between API and processor."""
+
+
+def section(title: str) -> str:
+    """What stands under a heading, up to the next one."""
+    found = re.search(rf"^#+ `?{re.escape(title)}`?$\n(.*?)(?=^#|\Z)", DOCUMENT, re.MULTILINE | re.DOTALL)
+    assert found, f"docs/api.md has no section {title}"
+    return found[1]
+
+
+def table(title: str) -> list[tuple[str, ...]]:
+    """The cells of the first table under a heading, without its head."""
+    lines = re.findall(r"^\|.*\|$", section(title), re.MULTILINE)[2:]
+    return [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in lines]
+
+
+def raised_codes() -> set[tuple[str, int]]:
+    """Every code with its status that the gateway's source gives to an error."""
+    found: set[tuple[str, int]] = set()
+    for path in (ROOT / "gateway").rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        for scope in ast.walk(tree):
+            if isinstance(scope, ast.ClassDef):
+                found |= _given(scope, scope.name)
+        found |= _given(tree, "")
+    found.add((UnavailableError("").code, UnavailableError.STATUS))
+    return {(code, status) for code, status in found if code not in NOT_OVER_HTTP}
+
+
+def _given(scope: ast.AST, within: str) -> set[tuple[str, int]]:
+    found = set()
+    for call in (node for node in ast.walk(scope) if isinstance(node, ast.Call)):
+        name = call.func.id if isinstance(call.func, ast.Name) else within
+        kind = _error_named(name)
+        if kind is None:
+            continue
+        said = [word.value for word in call.keywords if word.arg == "code"]
+        said += call.args[:1] if name == "CardInputError" else []
+        texts = [one.value for one in said if isinstance(one, ast.Constant)]
+        found |= {(str(text), kind.STATUS) for text in texts}
+    return found
+
+
+def _error_named(name: str) -> type[GatewayError] | None:
+    kind = getattr(gateway.errors, name, None) or getattr(gateway.processor.errors, name, None)
+    return kind if isinstance(kind, type) and issubclass(kind, GatewayError) else None
+
+
+def decline_rows() -> list[tuple[str, ...]]:
+    """What a merchant is told of each decline."""
+    rows = []
+    for word in sorted(set(DECLINE_CODES.values())):
+        error = payment_error(word)
+        rows.append((f"`{word}`", f"`{error.code}`", f"`{error.decline_code}`" if error.decline_code else ""))
+    return rows
+
+
+def card_rows() -> list[tuple[str, ...]]:
+    """What a payment with each test card is answered."""
+    return [(f"`{card.number}`", card.meaning, card_answer(card)) for card in TEST_CARDS]
+
+
+def card_answer(card: TestCard) -> str:
+    """What the API answers to a payment with a test card."""
+    if not card.well_formed:
+        return "no token: `incorrect_number`"
+    outcome = TEST_OUTCOMES[TEST_CARD_RISKS[card.number]]
+    if outcome.outcome == "block":
+        return f"blocked, risk score {outcome.score}"
+    if outcome.outcome == "review":
+        return f"held for review, risk score {outcome.score}"
+    if card.response == APPROVED:
+        return "succeeds"
+    error = payment_error(decline_code(card.response))
+    return f"`{error.code}`" + (f", `{error.decline_code}`" if error.decline_code else "")
+
+
+@pytest.mark.parametrize("title", BODIES)
+def test_the_members_of_a_request_are_documented_with_type_and_bounds(title: str) -> None:
+    assert [line[:3] for line in table(title)] == members(BODIES[title])
+
+
+def test_every_path_of_the_api_has_its_section_and_no_other() -> None:
+    nobody: Any = SimpleNamespace(payments=None, reviews=None)
+    routes = vars(make_application(nobody))["_application"].routes
+    served = {
+        f"{method} {re.sub('{[a-z_]+}', '{id}', route.path)}" for route in routes for method in route.methods
+    }
+
+    written = set(re.findall(r"^#+ `((?:GET|POST) [^`]+)`$", DOCUMENT, re.MULTILINE))
+
+    assert written == {line for line in served if not line.startswith("HEAD")} | {"POST /v1/tokens"}
+
+
+INTENT = Intent(
+    id="pi_1",
+    merchant_id="m",
+    mode="test",
+    status="processing",
+    amount_minor=1,
+    currency="EUR",
+    capture_method="automatic",
+    created_us=0,
+    subject="s",
+)
+REVIEW = Review(id="prv_1", payment_id="pi_1", merchant_id="m", mode="test", reason="rule", opened_us=0)
+LABEL = Label(
+    id="lbl_1", payment_id="pi_1", kind="fraud_dispute", source="bank", fraud=True, reported_us=0, ordinal=1
+)
+ANSWERS: dict[str, dict[str, Any]] = {
+    "PaymentIntent": intent_json(INTENT),
+    "Outcome": msgspec.structs.asdict(
+        PaymentOutcome(type="authorized", network_status="approved_by_network")
+    ),
+    "LastPaymentError": msgspec.structs.asdict(PaymentError(code="card_declined", message="")),
+    "Review": review_json(REVIEW),
+    "Label": label_json(LABEL),
+    "AccountEvent": sign_in_json(SignIn(id="1", type="sign_in", occurred_at=START)),
+    "List": list_json([], "/v1/reviews", has_more=False),
+    "Problem": problem(InvalidRequestError("", code="parameter_invalid", param="amount")),
+}
+
+
+@pytest.mark.parametrize("title", ANSWERS)
+def test_the_members_of_an_answer_are_documented(title: str) -> None:
+    assert sorted(line[0] for line in table(title)) == sorted(f"`{name}`" for name in ANSWERS[title])
+
+
+def test_the_words_that_an_answer_may_hold_are_documented() -> None:
+    members_of_intent = {line[0]: line[1] for line in table("PaymentIntent")}
+    members_of_outcome = {line[0]: line[1] for line in table("Outcome")}
+
+    assert words(members_of_intent["`status`"]) == set(get_args(Status))
+    for name in ("type", "network_status", "risk_level"):
+        [field] = [one for one in msgspec.structs.fields(PaymentOutcome) if one.name == name]
+        assert words(members_of_outcome[f"`{name}`"]) == set(get_args(field.type))
+
+
+def words(cell: str) -> set[str]:
+    return set(re.findall(r"`([^`]+)`", cell))
+
+
+def test_every_error_code_is_documented_with_its_status() -> None:
+    written = {(line[0].strip("`"), int(line[1])) for line in table("Error codes")}
+
+    assert written == raised_codes()
+
+
+def test_declines_and_test_cards_are_documented_as_they_are_answered() -> None:
+    assert table("Declines") == decline_rows()
+    assert table("Test cards") == card_rows()
+
+
+def test_every_kind_of_label_is_documented_with_what_it_says() -> None:
+    said = {True: "yes", False: "no", None: "says nothing"}
+    expected = {kind: said[FRAUD_BY_KIND[kind]] for kind in get_args(ReportedKind) if kind in FRAUD_BY_KIND}
+
+    assert {line[0].strip("`"): line[1] for line in table("Label kinds")} == {
+        **expected,
+        "analyst_verdict": "as `fraud` says",
+    }
+
+
+def test_the_reference_is_linked_and_names_the_header_of_test_time() -> None:
+    assert "(docs/api.md)" in (ROOT / "README.md").read_text()
+    assert (ROOT / REFERENCE).exists()
+    assert TEST_TIME_HEADER in section("Test time").lower()
