@@ -33,6 +33,9 @@ Fact = Observation | SignIn | Decline | Label
 BATCH_MAX = 512
 """Payments scored at once: beyond it the cost per payment no longer falls, and memory grows."""
 
+OWN_ROWS = ("model", "control", "anomaly")
+"""Kinds of rows that are the engine's own; all others are those of `models.state`."""
+
 
 class Engine:
     """One scorer's engine: profiles, models and controls in force.
@@ -104,10 +107,16 @@ class Engine:
 
     def load(self, rows: Iterable[tuple[str, bytes]]) -> None:
         """Take in all rows of an earlier state; the engine must be new. Raises `StateRowError`."""
-        self.state.load(pair for pair in rows if not self._load_own(*pair))
+        profiles: list[tuple[str, bytes]] = []
+        for row, value in rows:
+            kind = row.partition("/")[0]
+            if kind in OWN_ROWS:
+                self._load_own(kind, value)
+            else:
+                profiles.append((row, value))
+        self.state.load(profiles)
 
-    def _load_own(self, row: str, value: bytes) -> bool:
-        kind = row.partition("/")[0]
+    def _load_own(self, kind: str, value: bytes) -> None:
         try:
             if kind == "model":
                 self.scorer.use(msgspec.msgpack.decode(value, type=ModelSnapshot))
@@ -116,11 +125,10 @@ class Engine:
                 self.controls = self.controls.changed(
                     control.name, control.kind, control.version, control.body
                 )
-            elif kind == "anomaly":
+            else:
                 self.scorer.cold = ColdStart.decode(value)
         except msgspec.DecodeError:
             raise StateRowError(kind) from None
-        return kind in ("model", "control", "anomaly")
 
     def _changed(self, row: str, value: ModelSnapshot | Control) -> None:
         if self._track:

@@ -7,7 +7,7 @@ keeps no recovery for this flow.
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from operator import itemgetter
 from queue import Queue
 from typing import NamedTuple
@@ -24,6 +24,7 @@ from events.log.port import Log
 from pipelines.delivery import Batch
 from pipelines.learning_step import LearningStep
 from pipelines.learning_store import LearningStore, Unsent
+from pipelines.pacing import CommitPace
 from pipelines.root_cause import root_cause
 from pipelines.source import BatchOrder, Feed, LogSource
 
@@ -66,35 +67,33 @@ class _Logic(StatefulBatchLogic[Batch, Through, None]):
 
     def __init__(self, parts: LearningParts) -> None:
         self._parts = parts
+        self._pace = CommitPace(COMMIT_SECONDS)
         self._batches = 0
-        self._due: datetime | None = None
 
     def on_batch(self, values: list[Batch]) -> tuple[Iterable[Through], bool]:
         now = self._parts.clock.now()
         for batch in values:
             self._parts.step.handle(batch, now)
         self._batches += len(values)
-        if self._due is None:
-            self._due = now + timedelta(seconds=COMMIT_SECONDS)
-        if self._parts.step.publishes or self._parts.script is not None or now >= self._due:
-            return self._committed(), StatefulBatchLogic.RETAIN
-        return [], StatefulBatchLogic.RETAIN
+        urgent = self._parts.step.publishes or self._parts.script is not None
+        due = self._pace.taken_in(now, urgent=urgent)
+        return (self._committed() if due else []), StatefulBatchLogic.RETAIN
 
     def on_notify(self) -> tuple[Iterable[Through], bool]:
         return self._committed(), StatefulBatchLogic.RETAIN
 
     def on_eof(self) -> tuple[Iterable[Through], bool]:
-        return (self._committed() if self._due is not None else []), StatefulBatchLogic.RETAIN
+        return (self._committed() if self._pace.due_at is not None else []), StatefulBatchLogic.RETAIN
 
     def notify_at(self) -> datetime | None:
-        return self._due
+        return self._pace.due_at
 
     def snapshot(self) -> None:
         """The state is in the learner's own database."""
 
     def _committed(self) -> list[Through]:
         self._parts.step.commit()
-        self._due = None
+        self._pace.committed()
         return [Through(self._batches, self._parts.store.unsent())]
 
 
@@ -134,7 +133,11 @@ def learning_flow(parts: LearningParts, source: LogSource) -> Dataflow:
     """Wiring alone: source, step, outbox."""
     flow = Dataflow("learning")
     batches = op.input("log", flow, source)
-    through = op.stateful_batch("step", batches, lambda _state: _Logic(parts))
+
+    def begun(_state: None) -> _Logic:
+        return _Logic(parts)
+
+    through = op.stateful_batch("step", batches, begun)
     op.output("outbox", op.map("value", through, itemgetter(1)), OutboxSink(parts))
     return flow
 

@@ -19,6 +19,7 @@ from events.dead_letters import refusal
 from events.log.port import Log, Outgoing
 from pipelines.delivery import Batch
 from pipelines.order import OrderJournal
+from pipelines.pacing import SpillPace
 from pipelines.risk_step import Answers, RiskStep
 from pipelines.root_cause import root_cause
 from pipelines.sink import Reply, ReplySink
@@ -55,28 +56,23 @@ class _Logic(StatefulBatchLogic[Batch, list[Reply], int]):
 
     def __init__(self, step: RiskStep, store: StateStore, clock: Clock, version: int) -> None:
         self._step, self._store, self._clock, self._version = step, store, clock, version
-        self._spilled = 0
+        self._pace = SpillPace(SPILL_DECISIONS)
         store.rewind(version)
         step.load(store.rows())
 
     def on_batch(self, values: list[Batch]) -> tuple[Iterable[list[Reply]], bool]:
         now = self._clock.now()
         answers = [self._step.handle(batch.delivered, now) for batch in values]
-        self._spill(sum(len(answer.decisions) for answer in answers))
+        if self._pace.made(sum(len(answer.decisions) for answer in answers)):
+            self._store.write(self._step.changed_rows())
         return [replies_of(answer, now) for answer in answers], StatefulBatchLogic.RETAIN
 
     def snapshot(self) -> int:
         self._store.write(self._step.changed_rows())
         self._version += 1
         self._store.commit(self._version)
-        self._spilled = 0
+        self._pace.written()
         return self._version
-
-    def _spill(self, decisions: int) -> None:
-        self._spilled += decisions
-        if self._spilled >= SPILL_DECISIONS:
-            self._store.write(self._step.changed_rows())
-            self._spilled = 0
 
 
 def replies_of(answers: Answers, now: datetime) -> list[Reply]:

@@ -102,15 +102,13 @@ class RiskStep:
     def load(self, rows: Iterable[tuple[str, bytes]]) -> None:
         """Take in all rows of an earlier state; the step must be new."""
         seen: list[tuple[int, str]] = []
-
-        def engine_rows() -> Iterable[tuple[str, bytes]]:
-            for key, value in rows:
-                if key.startswith(SEEN):
-                    seen.append((int(value), key[len(SEEN) :]))
-                else:
-                    yield key[len(ENGINE) :], value
-
-        self._engine.load(engine_rows())
+        engine_rows: list[tuple[str, bytes]] = []
+        for key, value in rows:
+            if key.startswith(SEEN):
+                seen.append((int(value), key.removeprefix(SEEN)))
+            else:
+                engine_rows.append((key.removeprefix(ENGINE), value))
+        self._engine.load(engine_rows)
         seen.sort()
         self._seen = OrderedDict((event_id, None) for _, event_id in seen)
         self._seen_count = seen[-1][0] if seen else 0

@@ -6,7 +6,7 @@ looks up the last reply of each partition in the log when it is built, and drops
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
@@ -29,6 +29,15 @@ declare(
 
 LOOK_BACK_SECONDS = 60.0
 """A broker that has just come back may take a while to give what it has."""
+
+LOOK_BACK_RECORDS, LOOK_BACK_GROWTH = 16, 4
+"""Records from the end that are read first, and by how much each further look is longer.
+
+Nearly always the last record is a reply; growth keeps looks few where many are unreadable. Round, not tuned.
+"""
+
+READ_RECORDS, READ_SECONDS = 1024, 0.2
+"""One poll while looking back: nobody waits for a reply yet. Round, not tuned."""
 
 
 class Reply(NamedTuple):
@@ -63,7 +72,7 @@ class _Part(StatefulSinkPartition[list[Reply], None]):
         self._answered = answered
 
     def write_batch(self, values: list[list[Reply]]) -> None:
-        fresh = [reply.outgoing for replies in values for reply in replies if self._is_fresh(reply)]
+        fresh = [reply.outgoing for replies in values for reply in unanswered(replies, self._answered)]
         if not fresh:
             return
         crash_point("risk.replies.sending")
@@ -76,11 +85,19 @@ class _Part(StatefulSinkPartition[list[Reply], None]):
     def snapshot(self) -> None:
         """What was written is durable already."""
 
-    def _is_fresh(self, reply: Reply) -> bool:
-        partition = reply.outgoing.partition
-        if reply.request_offset is None or partition is None:
-            return True
-        return reply.request_offset > self._answered[partition]
+
+def unanswered(replies: Sequence[Reply], answered: Mapping[int, int]) -> list[Reply]:
+    """The replies whose request has none in the log; `answered`: the last answered offset by partition.
+
+    What answers no request is sent again: its consumers know it by its id.
+    """
+    return [
+        reply
+        for reply in replies
+        if reply.request_offset is None
+        or reply.outgoing.partition is None
+        or reply.request_offset > answered[reply.outgoing.partition]
+    ]
 
 
 def answered_to(log: Log, topic: str) -> dict[int, int]:
@@ -92,13 +109,13 @@ def answered_to(log: Log, topic: str) -> dict[int, int]:
     ends = dict(enumerate(log.ends(topic)))
     starts = dict(enumerate(log.starts(topic)))
     answered = dict.fromkeys(ends, -1)
-    step = 16
+    step = LOOK_BACK_RECORDS
     while open_ends := {number: end for number, end in ends.items() if end > starts[number]}:
         begins = {number: max(starts[number], end - step) for number, end in open_ends.items()}
         found = _request_offsets(log, topic, begins, open_ends)
         answered.update(found)
         ends = {number: begins[number] for number in open_ends if number not in found}
-        step *= 4
+        step *= LOOK_BACK_GROWTH
     return answered
 
 
@@ -113,7 +130,7 @@ def _request_offsets(
         while missing:
             if time.monotonic() > deadline:
                 raise SendError(f"the last replies in {topic} could not be read in {LOOK_BACK_SECONDS:.0f} s")
-            for record in reader.poll(1024, 0.2):
+            for record in reader.poll(READ_RECORDS, READ_SECONDS):
                 if record.offset < ends[record.partition] and isinstance(
                     answer := readable(record), DecisionMade
                 ):
