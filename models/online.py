@@ -64,6 +64,7 @@ class BinnedLogisticRegression(base.Classifier):  # type: ignore[misc]  # River 
         self.linear = [0.0] * len(LINEAR)
         self.weights = array("d", bytes(8 * (SLOT_COUNT + EXTRA_SLOTS)))
         self.learned = 0
+        """Labels in force that were learned; `frauds` are those of fraud."""
         self.frauds = 0
 
     def learn_one(self, x: dict[Any, Any], y: Any) -> None:
@@ -78,7 +79,7 @@ class BinnedLogisticRegression(base.Classifier):  # type: ignore[misc]  # River 
         return {False: 1.0 - fraud, True: fraud}
 
     def learn(self, slots: Sequence[int], linear: Sequence[float], fraud: bool, weight: float = 1.0) -> None:
-        """One step; `slots` holds no slot 0. A negative weight takes a step back."""
+        """One step; `slots` holds no slot 0. A negative weight takes a label back."""
         step = weight * self.learning_rate * ((1.0 if fraud else 0.0) - sigmoid(self._logit(slots, linear)))
         self.intercept += step
         weights = self.weights
@@ -86,8 +87,9 @@ class BinnedLogisticRegression(base.Classifier):  # type: ignore[misc]  # River 
             weights[slot] += step
         for place, value in enumerate(linear):
             self.linear[place] += step * value
-        self.learned += 1
-        self.frauds += fraud
+        counted = 1 if weight > 0 else -1
+        self.learned += counted
+        self.frauds += counted * fraud
 
     def _logit(self, slots: Sequence[int], linear: Sequence[float]) -> float:
         logit = self.intercept

@@ -95,9 +95,9 @@ class LearningStep:
         if not self._matures or self._now_us < self._looked_us + MATURING_US:
             return
         self._looked_us = self._now_us
-        labels = self._learner.matured(self._now_us)
-        self._store.note_reported(label.payment_id for label in labels)
-        self._publish([_reported(label) for label in labels])
+        while labels := self._learner.matured(self._now_us):
+            self._store.note_reported(label.payment_id for label in labels)
+            self._publish([_reported(label) for label in labels])
 
     def _publish_models(self, snapshots: Iterable[ModelSnapshot]) -> None:
         self._publish([record for one in snapshots for record in published(one, self._positions)])
