@@ -76,9 +76,12 @@ def demo(
     horizon_days: HorizonDays = DEMO_HORIZON_DAYS,
     seconds: Annotated[float, typer.Option(min=1, help="In how many seconds the thirty days pass.")] = 60.0,
     rate: Annotated[
-        float, typer.Option(min=0.1, help="Payments a second; fewer where the machine is slow.")
-    ] = 40.0,
-    seed: Annotated[int, typer.Option(help="The same seed brings the same month.")] = 1,
+        float | None,
+        typer.Option(
+            min=0.1, help="Payments a second.", show_default="what this machine carries, measured first"
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed at the same --rate brings the same month.")] = 1,
 ) -> None:
     """Run everything, and thirty days of shoppers and fraudsters in a minute; ends by itself.
 

@@ -25,6 +25,7 @@ from operations.processes import LogFile, Program
 from operations.settings import Settings
 from operations.tally import Tally
 from operations.up import EXPECTED, complain, with_signals
+from simulator.traffic.pace import STRETCH_MAX
 
 REDRAW_SECONDS = 0.25
 LINE_SECONDS = 5.0
@@ -36,10 +37,10 @@ TRAFFIC_SECONDS_EXTRA = 120.0
 
 @dataclass(frozen=True)
 class Traffic:
-    """What shall pass, and how fast: `rate` is payments a second of wall time."""
+    """What shall pass, and how fast: payments a second of wall time, None for what the machine carries."""
 
     seconds: float
-    rate: float
+    rate: float | None
     seed: int
 
 
@@ -78,8 +79,9 @@ async def _demo(wanted: Settings, traffic: Traffic, console: Console) -> int:
         await asyncio.to_thread(merchants.ensure_demo_keys, wanted.home, wanted.keys)
         console.print(f"[bold]Live page:[/] {running.page}   API: {running.api}", soft_wrap=True)
         with Learned(running.log) as learned:
-            await _pass_month(running, traffic, tally, learned, console, stop)
-    console.print(demo_screen.figures(tally, f"{tally.days:.0f} days in {traffic.seconds:.0f} seconds"))
+            seconds = await _pass_month(running, traffic, tally, learned, console, stop)
+    console.print(demo_screen.figures(tally, f"{tally.days:.0f} days in {seconds:.0f} seconds"))
+    console.print(demo_screen.learning_note(tally), style="dim")
     console.print(demo_screen.by_scenario(tally))
     faults = list(tally.faults())
     for fault in faults:
@@ -94,10 +96,12 @@ async def _pass_month(
     learned: Learned,
     console: Console,
     stop: asyncio.Event,
-) -> None:
+) -> float:
+    """How many seconds the month took."""
     log = LogFile(running.settings.home / "logs" / "simulator.traffic.log")
     simulated = await processes.start(_program(running, traffic), log, tally.take)
-    deadline = time.monotonic() + traffic.seconds + TRAFFIC_SECONDS_EXTRA
+    started = time.monotonic()
+    deadline = started + traffic.seconds * STRETCH_MAX + TRAFFIC_SECONDS_EXTRA
     ended = asyncio.create_task(simulated.wait())
     try:
         with _screen(tally, running, console) as draw:
@@ -106,6 +110,7 @@ async def _pass_month(
                 tally.learned = await asyncio.to_thread(learned.look)
                 draw()
                 await asyncio.wait({ended}, timeout=REDRAW_SECONDS)
+            took_seconds = time.monotonic() - started
             await _wait_for_learning(running, tally, learned, stop)
             draw()
     finally:
@@ -115,6 +120,7 @@ async def _pass_month(
     if ended.result() and not stop.is_set():
         tail = "\n".join(f"  {line}" for line in log.tail)
         raise TrafficError(f"the traffic ended with {ended.result()}. The end of its log:\n{tail}")
+    return took_seconds
 
 
 async def _wait_for_learning(running: Platform, tally: Tally, learned: Learned, stop: asyncio.Event) -> None:
@@ -150,7 +156,8 @@ def _program(running: Platform, traffic: Traffic) -> Program:
         (
             *("--api", running.api, "--processor", running.processor, "--ca", running.ca),
             *("--api-keys", str(merchants.demo_keys_file(running.settings.keys))),
-            *("--seconds", str(traffic.seconds), "--rate", str(traffic.rate), "--seed", str(traffic.seed)),
+            *("--seconds", str(traffic.seconds), "--seed", str(traffic.seed)),
+            *(("--rate", str(traffic.rate)) if traffic.rate else ()),
         ),
     )
 

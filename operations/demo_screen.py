@@ -6,7 +6,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from operations.tally import HONEST, Tally
+from operations.tally import HONEST, PART_DAYS, Tally
 from simulator.traffic.month import DAYS
 
 SCENARIO_WORDS = {
@@ -45,12 +45,17 @@ def figures(tally: Tally, title: str) -> Table:
     table.add_column("figure", style="dim")
     table.add_column("value")
     decided = tally.decisions.total()
-    left_out = f" ({tally.left_out} left out: the machine was busy)" if tally.left_out else ""
-    table.add_row("payments", f"{tally.payments}{left_out}")
+    rate = f"  (planned at {tally.planned_rate:g} a second)" if tally.planned_rate else ""
+    left_out = f"  {tally.left_out} left out: the machine fell behind" if tally.left_out else ""
+    table.add_row("payments", f"{tally.payments}{rate}{left_out}")
     for outcome, words in (("allow", "allowed"), ("review", "held for review"), ("block", "blocked")):
         count = tally.decisions[outcome]
         table.add_row(words, f"{count}{_share(count, decided)}")
     table.add_row("caught fraud", f"{tally.caught} of {tally.frauds}{_share(tally.caught, tally.frauds)}")
+    for part in sorted(tally.frauds_by_part):
+        caught, frauds = tally.caught_by_part[part], tally.frauds_by_part[part]
+        days = f"  days {part * PART_DAYS + 1} to {(part + 1) * PART_DAYS}"
+        table.add_row(days, f"{caught} of {frauds}{_share(caught, frauds)}")
     honest = tally.payments - tally.frauds
     table.add_row("false alarms", f"{tally.false_alarms} of {honest}{_share(tally.false_alarms, honest)}")
     precision = tally.average_precision()
@@ -63,6 +68,14 @@ def figures(tally: Tally, title: str) -> Table:
     for what, count in tally.errors.most_common(5):
         table.add_row("[red]failed calls[/]", f"{count} × {escape(what)}")
     return table
+
+
+def learning_note(tally: Tally) -> str:
+    """What to hold the average precision against."""
+    return (
+        "Average precision counts every payment, also those scored before anything was learned. Labels "
+        f"called {len(tally.known_frauds)} payments fraud; a longer demo (--seconds) learns from more."
+    )
 
 
 def by_scenario(tally: Tally) -> Table:

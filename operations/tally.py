@@ -14,6 +14,7 @@ LATENCIES_KEPT = 100_000
 SCORED_KEPT = 200_000
 FALLBACK_SHARE_MAX = 0.01
 HONEST = "honest"
+PART_DAYS = 10
 
 
 @dataclass
@@ -29,6 +30,12 @@ class Tally:
     labels: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
     learned: int = 0
+    planned_rate: float | None = None
+    frauds_by_part: Counter[int] = field(default_factory=Counter)
+    """By part of the month (`PART_DAYS`), as is what was caught of them."""
+    caught_by_part: Counter[int] = field(default_factory=Counter)
+    known_frauds: set[str] = field(default_factory=set)
+    """Payments that a label called fraud."""
     _confirm_ms: deque[float] = field(default_factory=lambda: deque(maxlen=LATENCIES_KEPT))
     _scored: deque[tuple[float, bool]] = field(default_factory=lambda: deque(maxlen=SCORED_KEPT))
 
@@ -43,6 +50,10 @@ class Tally:
                 self._payment(told)
             case "label":
                 self.labels[told["label"]] += 1
+                if told["fraud"]:
+                    self.known_frauds.add(told["payment"])
+            case "plan":
+                self.planned_rate = told["rate"]
             case "error":
                 self.errors[f"{told['what']}: {told['why']}"] += 1
             case "progress" | "end":
@@ -105,6 +116,10 @@ class Tally:
         counts = self.by_scenario.setdefault(told["scenario"] or HONEST, Counter())
         counts["payments"] += 1
         decision = told["decision"]
+        if told["fraud"]:
+            part = max(0, int(told["day"] // PART_DAYS))
+            self.frauds_by_part[part] += 1
+            self.caught_by_part[part] += decision in ALARMS
         if decision is None:
             counts["undecided"] += 1
             return

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from events.programs import announce
+from simulator.traffic import pace
 from simulator.traffic.client import Client
 from simulator.traffic.month import START, plan
 from simulator.traffic.population import MERCHANTS
@@ -41,21 +42,32 @@ def start_after(newest: datetime | None) -> datetime:
 
 
 async def main(arguments: argparse.Namespace) -> None:
-    """Plan the month, say how large it is, and live it; SIGTERM breaks it off cleanly."""
+    """Live a month that suits the machine; SIGTERM breaks it off cleanly."""
     keys = arguments.api_keys.read_text().split()
     if len(keys) != len(MERCHANTS):
         raise SystemExit(f"{arguments.api_keys} has {len(keys)} keys, not {len(MERCHANTS)}")
     async with Client(arguments.api, arguments.processor, arguments.ca, keys, IN_FLIGHT_MAX) as client:
         start = start_after(await client.newest_payment())
-        month = plan(arguments.seed, round(arguments.seconds * arguments.rate), start)
-        announce("simulator.traffic", purchases=month.purchases, steps=len(month.steps))
-        living = asyncio.create_task(
-            Run(month, client, record, arguments.seconds, arguments.seed).live(), name="month"
-        )
+        announce("simulator.traffic")
+        living = asyncio.create_task(live(client, arguments, start), name="month")
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, living.cancel)
         await asyncio.wait({living})
         if not living.cancelled():
             living.result()
+
+
+async def live(client: Client, arguments: argparse.Namespace, start: datetime) -> None:
+    """Plan the month at the rate that was asked for, else at what this machine carries, and live it."""
+    run = Run(start, client, record, arguments.seed)
+    rate, seconds = arguments.rate, arguments.seconds
+    if rate is None:
+        rate = await pace.measured(run, arguments.seed, start, seconds)
+        purchases, seconds = pace.month_of(rate, seconds)
+    else:
+        purchases = round(seconds * rate)
+    month = plan(arguments.seed, purchases, start)
+    record({"kind": "plan", "purchases": month.purchases, "rate": round(rate, 1)})
+    await run.live(month, seconds)
 
 
 def parse(words: list[str]) -> argparse.Namespace:
@@ -66,7 +78,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--ca", type=Path, required=True)
     parser.add_argument("--api-keys", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--rate", type=float, default=40.0)
+    parser.add_argument("--rate", type=float, help="payments a second; else what the machine carries")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args(words)
 

@@ -2,7 +2,7 @@
 
 Steps are paced by their number, not by their time: in a burst of card testing the simulated hours pass
 slower, on a quiet night faster, so that the spacing of every scenario is true and the machine's load is even.
-One actor's steps never overlap. Where the machine falls behind, `Thinning` leaves stories out.
+One actor's steps never overlap. Where the machine falls far behind, `Thinning` leaves stories out.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import itertools
 import random
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,23 +21,25 @@ import httpx2
 from simulator.traffic.aftermath import ended, follow_ups
 from simulator.traffic.client import Client
 from simulator.traffic.month import Month
-from simulator.traffic.steps import Purchase, Report, SignIn, Step, Verdict
+from simulator.traffic.steps import FRAUD_KINDS, Purchase, Report, SignIn, Step, Verdict
 from simulator.traffic.thinning import Thinning
 
-IN_FLIGHT_MAX = 12
+IN_FLIGHT_MAX = 6
+"""More would only queue before the same few cores."""
+TRIED_TOGETHER = 2
+WARM_UP_PURCHASES = 8
 
 Record = Callable[[dict[str, Any]], None]
 """Takes one line of the simulator's own record."""
 
 
 class Run:
-    """One run of one month."""
+    """One run of one month, which begins at `start`."""
 
-    def __init__(self, month: Month, client: Client, record: Record, seconds: float, seed: int) -> None:
-        self._month = month
+    def __init__(self, start: datetime, client: Client, record: Record, seed: int) -> None:
+        self._start = start
         self._client = client
         self._record = record
-        self._seconds = seconds
         self._draw = random.Random(f"{seed} aftermath")
         self._later: list[tuple[datetime, int, Step]] = []
         self._order = itertools.count()
@@ -46,11 +48,27 @@ class Run:
         self._tasks: set[asyncio.Task[None]] = set()
         self._thinning = Thinning(seed)
 
-    async def live(self) -> None:
+    async def purchases_per_second(self, purchases: Sequence[Purchase], seconds: float) -> float:
+        """What the machine carries at most: purchases tried for so many seconds, two at a time."""
+        for step in purchases[:WARM_UP_PURCHASES]:
+            await self._take(step)
+        waiting = iter(purchases[WARM_UP_PURCHASES:])
+        tried, started = 0, time.monotonic()
+
+        async def shop() -> None:
+            nonlocal tried
+            while time.monotonic() - started < seconds and (step := next(waiting, None)) is not None:
+                await self._take(step)
+                tried += 1
+
+        await asyncio.gather(*(shop() for _ in range(TRIED_TOGETHER)))
+        return tried / (time.monotonic() - started)
+
+    async def live(self, month: Month, seconds: float) -> None:
         """Until the month is over and every report of it has arrived."""
         started = time.monotonic()
-        pause_seconds = self._seconds / max(1, len(self._month.steps))
-        for number, step in enumerate(self._month.steps):
+        pause_seconds = seconds / max(1, len(month.steps))
+        for number, step in enumerate(month.steps):
             await self._bring_what_is_due(step.at)
             due = started + number * pause_seconds
             await self._tell_progress(number, step.at)
@@ -58,24 +76,26 @@ class Run:
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
                 await self._begin(step)
         await self._finish_running()
-        latest = self._month.start
+        latest = month.start
         while self._later:
             latest = max(latest, *(at for at, _, _ in self._later))
             await self._bring_what_is_due(latest)
             await self._finish_running()
-        await self._let_a_day_pass(latest)
-        self._record({"kind": "end", "days": self._month.days, "left_out": self._thinning.left_out})
+        await self._let_a_day_pass(month, latest)
+        self._record({"kind": "end", "days": month.days, "left_out": self._thinning.left_out})
 
-    async def _let_a_day_pass(self, latest: datetime) -> None:
+    async def _let_a_day_pass(self, month: Month, latest: datetime) -> None:
         """Someone signs in a day after the last report: the test clock only moves with requests."""
-        last = next((step for step in reversed(self._month.steps) if isinstance(step, SignIn)), None)
+        last = next((step for step in reversed(month.steps) if isinstance(step, SignIn)), None)
         if last is not None:
             await self._take(replace(last, at=latest + timedelta(days=1), succeeded=True))
 
     async def _tell_progress(self, number: int, at: datetime) -> None:
         if number % 20 == 0:
-            days = (at - self._month.start).total_seconds() / 86_400
-            self._record({"kind": "progress", "days": round(days, 2), "left_out": self._thinning.left_out})
+            self._record({"kind": "progress", "days": self._day(at), "left_out": self._thinning.left_out})
+
+    def _day(self, at: datetime) -> float:
+        return round((at - self._start).total_seconds() / 86_400, 2)
 
     async def _bring_what_is_due(self, now: datetime) -> None:
         while self._later and self._later[0][0] <= now:
@@ -112,7 +132,9 @@ class Run:
                 problem = (await self._client.report(step)).problem
                 self._expect(step, problem)
                 if problem is None:
-                    self._record({"kind": "label", "label": step.kind})
+                    fraud = step.kind in FRAUD_KINDS if step.fraud is None else step.fraud
+                    told = {"kind": "label", "label": step.kind, "payment": step.payment, "fraud": fraud}
+                    self._record(told)
             case Verdict():
                 self._expect(step, (await self._client.close_review(step)).problem)
 
@@ -128,6 +150,7 @@ class Run:
             {
                 "kind": "payment",
                 "payment": end.payment,
+                "day": self._day(step.at),
                 "scenario": step.scenario,
                 "fraud": step.scenario is not None,
                 "decision": end.decision,

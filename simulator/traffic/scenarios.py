@@ -45,7 +45,7 @@ def stolen_card_spree(
     """One stolen card, from a strange device abroad, at many merchants in hours, for what sells again."""
     victim = draw.choice(population.people)
     device, ip = population.device(), population.address(population.place(AWAY))
-    at = moment(draw, start + timedelta(days=days * 0.1), days * 0.9)
+    at = moment(draw, start, days)
     for _ in range(min(count_max, draw.randint(4, 9))):
         at += timedelta(minutes=draw.uniform(4, 40))
         merchant = draw.choice((3, 3, 4, 5, 9))
@@ -70,7 +70,7 @@ def account_takeover(
     """Failed sign-ins until one succeeds, then purchases with the victim's own card, sent elsewhere."""
     victim = draw.choice(population.people)
     place = population.place(AWAY)
-    at = moment(draw, start + timedelta(days=days * 0.1), days * 0.9)
+    at = moment(draw, start, days)
     first = replace(
         purchase(draw, victim, draw.choice((3, 4, 6)), at),
         actor=f"{victim.name} taken over",
@@ -89,10 +89,10 @@ def account_takeover(
 
 
 def bust_out_merchant(
-    draw: random.Random, population: Population, start: datetime, days: float, count_max: int
+    draw: random.Random, population: Population, start: datetime, _days: float, count_max: int
 ) -> Iterator[Planned]:
-    """A merchant with a fair name charges the cards it knows, high and fast, over two days near the end."""
-    at = start + timedelta(days=days * 0.7, hours=draw.uniform(0, 24))
+    """A merchant with a fair name charges the cards it knows, high and fast, within a day or two."""
+    at = start + timedelta(hours=draw.uniform(0, 24))
     known = [person for person in population.people if BUST_OUT in person.favorites]
     for _ in range(min(count_max, draw.randint(15, 30))):
         at += timedelta(minutes=draw.expovariate(1 / 60))
@@ -122,23 +122,62 @@ STORIES: dict[Scenario, Story] = {
     "friendly_fraud": friendly_fraud,
 }
 SHARES: dict[Scenario, float] = {
-    "card_testing": 0.03,
-    "stolen_card_spree": 0.02,
-    "account_takeover": 0.015,
-    "bust_out_merchant": 0.01,
+    "card_testing": 0.06,
+    "stolen_card_spree": 0.03,
+    "account_takeover": 0.02,
+    "bust_out_merchant": 0.02,
     "friendly_fraud": 0.005,
 }
 """Share of each scenario's purchases in all: far more than in life, so that a minute shows every one."""
+
+SPANS: dict[Scenario, tuple[float, float]] = {
+    "card_testing": (0.03, 1.0),
+    "stolen_card_spree": (0.1, 1.0),
+    "account_takeover": (0.1, 1.0),
+    "bust_out_merchant": (0.68, 0.95),
+    "friendly_fraud": (0.0, 1.0),
+}
+"""The part of the month in which it happens: who is robbed must have a history, who busts out a name."""
+PURCHASES_USUAL: dict[Scenario, int] = {
+    "card_testing": 20,
+    "stolen_card_spree": 6,
+    "account_takeover": 3,
+    "bust_out_merchant": 15,
+    "friendly_fraud": 1,
+}
+PURCHASES_LEAST: dict[Scenario, int] = {
+    "card_testing": 7,
+    "stolen_card_spree": 3,
+    "account_takeover": 2,
+    "bust_out_merchant": 3,
+    "friendly_fraud": 1,
+}
+"""An episode of fewer purchases is not yet what its name says."""
+EPISODES_MIN = 3
 
 
 def fraud(
     draw: random.Random, population: Population, count: int, start: datetime, days: float
 ) -> Iterator[Planned]:
-    """Episodes of every scenario until each has its share of `count` purchases, at least two of each."""
+    """Episodes of every scenario until each has its share of `count` purchases, at least two of each.
+
+    They are spread over the scenario's part of the month, so that labels of the early ones can teach.
+    """
     for scenario, share in SHARES.items():
-        left, number = max(2, round(count * share)), 0
+        wanted = max(2, round(count * share))
+        first, last = (days * part for part in SPANS[scenario])
+        episodes = max(
+            1,
+            min(
+                wanted // PURCHASES_LEAST[scenario],
+                max(EPISODES_MIN, round(wanted / PURCHASES_USUAL[scenario])),
+            ),
+        )
+        slice_days, left, number = (last - first) / episodes, wanted, 0
         while left > 0:
-            episode = list(STORIES[scenario](draw, population, start, days, left))
+            since = start + timedelta(days=first + slice_days * (number % episodes))
+            count_max = -(-left // max(1, episodes - number))
+            episode = list(STORIES[scenario](draw, population, since, slice_days, count_max))
             left -= sum(isinstance(step, Purchase) for step in episode)
             for step in episode:
                 yield replace(step, story=f"{scenario} {number}")

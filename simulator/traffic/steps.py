@@ -17,6 +17,9 @@ SCENARIOS: tuple[Scenario, ...] = (
     "friendly_fraud",
 )
 
+FRAUD_KINDS = ("early_fraud_warning", "fraud_dispute")
+"""Kinds of report that say fraud by themselves."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Purchase:

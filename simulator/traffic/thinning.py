@@ -1,4 +1,4 @@
-"""What is left out when the machine can't take the whole month: stories, honest and not, in equal measure.
+"""What is left out when the machine falls far behind its plan: stories, honest and not, in equal measure.
 
 A story is brought whole or not at all. The first of each fraud scenario is always brought.
 """
@@ -7,8 +7,8 @@ import random
 
 from simulator.traffic.steps import SCENARIOS, Planned, Purchase
 
-LAG_SECONDS_MAX = 1.0
-LAG_SECONDS_GOOD = 0.25
+LAG_SECONDS_MAX = 5.0
+LAG_SECONDS_GOOD = 1.0
 SHARE_MIN = 0.02
 ALWAYS = frozenset(f"{scenario} 0" for scenario in SCENARIOS)
 

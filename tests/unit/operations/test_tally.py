@@ -14,6 +14,7 @@ def payment(scenario: str | None = None, decision: str | None = "allow", **more:
     told = {
         "kind": "payment",
         "payment": "pi_1",
+        "day": 3.5,
         "scenario": scenario,
         "fraud": scenario is not None,
         "decision": decision,
@@ -35,7 +36,7 @@ def told(*lines: str, learned: int = 5) -> Tally:
     return tally
 
 
-LABEL = '{"kind": "label", "label": "fraud_dispute"}'
+LABEL = '{"kind": "label", "label": "fraud_dispute", "payment": "pi_1", "fraud": true}'
 END = '{"kind": "end", "days": 30.0, "left_out": 0}'
 
 
@@ -51,6 +52,27 @@ def test_fraud_counts_as_caught_when_blocked_or_held_and_honest_payments_then_ar
     assert (tally.payments, tally.frauds, tally.caught, tally.false_alarms) == (5, 3, 2, 1)
     assert tally.decisions == {"block": 1, "allow": 2, "review": 2}
     assert tally.by_scenario["card_testing"]["declined"] == 1
+
+
+def test_what_was_caught_is_told_by_part_of_the_month() -> None:
+    tally = told(
+        payment("card_testing", "allow", day=9.9),
+        payment("card_testing", "block", day=10.1),
+        payment(None, "block", day=10.1),
+        payment("card_testing", "review", day=30.4),
+        payment("card_testing", "allow", day=-0.4),
+    )
+
+    assert tally.frauds_by_part == {0: 2, 1: 1, 3: 1}
+    assert +tally.caught_by_part == {1: 1, 3: 1}
+
+
+def test_the_note_on_average_precision_says_how_many_payments_labels_called_fraud() -> None:
+    tally = told(
+        LABEL, LABEL, '{"kind": "label", "label": "confirmed_genuine", "payment": "p", "fraud": false}'
+    )
+
+    assert "called 1 payments fraud" in demo_screen.learning_note(tally)
 
 
 def test_a_good_run_has_no_faults() -> None:

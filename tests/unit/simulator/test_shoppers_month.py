@@ -110,6 +110,22 @@ def test_the_bust_out_happens_at_one_merchant_after_three_weeks(month: Month) ->
     assert any(step.merchant == BUST_OUT for step in purchases(month, None))
 
 
+@pytest.mark.parametrize("scenario", [name for name in SCENARIOS if name != "bust_out_merchant"])
+def test_a_scenario_comes_early_and_late_so_that_what_was_learned_can_help(
+    month: Month, scenario: str
+) -> None:
+    days = [(step.at - START).days for step in purchases(month, scenario)]
+
+    assert min(days) < DAYS / 2 < max(days)
+    assert len(episodes(month, scenario)) >= 3
+
+
+def test_a_merchant_busts_out_more_than_once(month: Month) -> None:
+    charged = purchases(month, "bust_out_merchant")
+
+    assert charged[-1].at - charged[0].at > timedelta(days=4)
+
+
 def test_friendly_fraud_looks_like_the_shopper_it_comes_from() -> None:
     population = Population(5, 50)
     (bought,) = scenarios.friendly_fraud(random.Random(1), population, START, DAYS, 9)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from simulator.traffic import pace
 from simulator.traffic.aftermath import Ended, ended, follow_ups
 from simulator.traffic.client import Answer, Paid, intent_body
 from simulator.traffic.month import START, Month, plan
@@ -65,8 +66,8 @@ def intent(payment: str, outcome: str, **more: Any) -> dict[str, Any]:
 
 def lived(world: World, month: Month, seconds: float = 0.01) -> list[dict[str, Any]]:
     told: list[dict[str, Any]] = []
-    run = Run(month, world, told.append, seconds, seed=1)
-    asyncio.run(asyncio.wait_for(run.live(), 120))
+    run = Run(month.start, world, told.append, seed=1)
+    asyncio.run(asyncio.wait_for(run.live(month, seconds), 120))
     return told
 
 
@@ -87,6 +88,17 @@ def test_a_month_is_lived_to_its_end_and_its_reports_come_after_their_payments()
     assert counts["error"] == 0
     reports = [at for what, at in world.calls if what == "report"]
     assert min(reports) > START + timedelta(hours=12)
+
+
+def test_the_rate_follows_what_the_machine_carries() -> None:
+    def rate(seconds_per_call: float) -> float:
+        run = Run(START, World(seconds_per_call), [].append, seed=1)
+        return asyncio.run(asyncio.wait_for(pace.measured(run, 1, START, 20.0), 120))
+
+    slow = rate(0.2)
+
+    assert pace.RATE_MIN <= slow < 2 / 0.2
+    assert rate(0.02) > slow
 
 
 def test_the_steps_of_one_actor_never_overlap() -> None:
@@ -117,7 +129,7 @@ def test_a_story_is_lived_whole_or_not_at_all() -> None:
 
     fates: defaultdict[str, set[bool]] = defaultdict(set)
     for step in month.steps:
-        fates[step.story].add(thinning.keeps(step, lag_seconds=lags.uniform(0, 4)))
+        fates[step.story].add(thinning.keeps(step, lag_seconds=lags.uniform(0, 20)))
 
     assert all(len(fate) == 1 for fate in fates.values())
     assert {True} in fates.values()
