@@ -73,7 +73,9 @@ class Keys:
         """The caller behind a key; raises `AuthenticationError`, and `InvalidRequestError` for the time."""
         digest = key_digest(self._secret, presented)
         caller = await self._store.read(lambda connection: _caller(connection, digest))
-        return msgspec.structs.replace(caller, at=self._time.taken_from(test_time, caller.mode))
+        at = self._time.carried(test_time, caller.mode)
+        self._time.follow(at)
+        return msgspec.structs.replace(caller, at=at)
 
     def at(self, caller: Caller) -> datetime:
         """The business time of a request."""

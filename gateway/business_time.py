@@ -24,17 +24,20 @@ class BusinessTime:
         """The time of a mode when nobody says another."""
         return (self._test if mode == "test" else self._live).now()
 
-    def taken_from(self, text: str | None, mode: Mode) -> datetime | None:
-        """The time that a request carries, from now on test mode's; raises `InvalidRequestError`."""
+    def carried(self, text: str | None, mode: Mode) -> datetime | None:
+        """The time that a request carries; raises `InvalidRequestError`."""
         if text is None:
             return None
         if mode == "live":
             raise InvalidRequestError(
                 "Live keys are refused a time of their own.", code="test_time_refused", param=TEST_TIME_HEADER
             )
-        at = _parsed(text)
-        self._test.follow(at)
-        return at
+        return _parsed(text)
+
+    def follow(self, at: datetime | None) -> None:
+        """A test request's time, once its key has proved good: from now on test mode's."""
+        if at is not None:
+            self._test.follow(at)
 
 
 def carried_time(request: Request) -> str | None:

@@ -246,6 +246,17 @@ def test_a_test_time_that_is_none_is_refused(at: str) -> None:
     assert (answer.status, answer.error["param"]) == (400, "weir-test-time")
 
 
+@pytest.mark.parametrize(("key", "later"), [(GOOD_KEY, 402), ("sk_test_" + "9" * 48, 200)])
+def test_the_test_clock_follows_the_times_of_good_keys_alone(key: str, later: int) -> None:
+    async def run() -> int:
+        async with shopper(Bench()) as client:
+            strange = {"weir-test-time": "2099-01-01T00:00:00Z", "authorization": f"Bearer {key}"}
+            await client.post("/v1/tokens", json={"card": {**CARD, "exp_year": 2099}}, headers=strange)
+            return (await client.post("/v1/tokens", json={"card": CARD})).status_code
+
+    assert asyncio.run(run()) == later
+
+
 def test_a_live_key_is_refused_a_time_of_its_own() -> None:
     headers = {"weir-test-time": "2026-01-05T10:00:00Z", "authorization": f"Bearer sk_live_{'1' * 48}"}
 
