@@ -29,12 +29,17 @@ FEATURES = (
 TREES, HEIGHT, WINDOW = 10, 6, 250
 """River's own number of trees and window; 64 leaves a tree are enough for ten features, and cheap."""
 SEED = 7
+"""Any seed does; a fixed one makes the same trees everywhere, so that only their masses need to be kept."""
 FRAUDS_ENOUGH = 20
 GENUINE_ENOUGH = 200
-"""Labels of each class after which the champion speaks alone."""
+"""Labels of each class after which the champion speaks alone: round, not tuned."""
 DEVIATION_PRIOR = 0.05
+"""Scores lie between 0 and 1 and mostly near each other; until they tell, a twentieth. Round, not tuned."""
 LOGIT_LIMIT = 4.0
-"""The detector may raise the log-odds by so much: an unusual payment is rarely fraud."""
+"""The detector may raise the log-odds by so much: an unusual payment is rarely fraud.
+
+From the base rate of 1 % it reaches about 36 %: enough for a review, hardly for a block. Not tuned.
+"""
 
 _scaled = [
     (name, POSITIONS[name], EDGES[BY_NAME[name].kind], len(EDGES[BY_NAME[name].kind])) for name in FEATURES

@@ -22,6 +22,7 @@ from models.windows import DAY_US
 FOLDS = 4
 TEST_OFFSET_DAYS, TEST_DAYS, DELAY_DAYS = 14, 7, 7
 CARDS_PER_DAY = 100
+"""The protocol of the Fraud Detection Handbook: nothing here is ours to choose."""
 
 Flags = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.float64]
@@ -135,6 +136,7 @@ def handbook(given: Scores, starts: Sequence[int]) -> tuple[Fold | None, list[tu
 
 
 CALIBRATION_EDGES = (0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
+"""Finer where most payments are, at small probabilities. Round, not tuned."""
 
 
 def calibration(given: Scores) -> list[Bucket]:

@@ -9,6 +9,7 @@ from models.observations import Observation
 from models.wording import duration, in_words, money, number
 
 CONTRIBUTIONS_SHOWN = 12
+"""As many lines as are read; what follows weighs little. Round, not tuned."""
 
 _RESCORED = {
     "equal": "the stored vector, scored again under its versions, gives the same probability bit by bit",

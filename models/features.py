@@ -18,6 +18,7 @@ Value = float | str | None
 Row = list[Value]
 
 FEATURES_VERSION = 1
+"""Of list, order and meanings together."""
 
 ENTITY_WORDS: dict[Entity, str] = {
     "payment": "payment",

@@ -17,9 +17,13 @@ from models.errors import RuleError
 from models.rule_checks import check_amounts, check_currencies
 
 TEXT_CHARACTERS_MAX = 2000
+"""About half a page: what is longer belongs into several rules. Round, not tuned."""
 NODES_MAX = 200
+"""Bounds what one rule costs every payment. Round, not tuned."""
 DEPTH_MAX = 40
+"""Far above what people write, far below the depth at which Python's own recursion ends."""
 ARITHMETIC_DEPTH_MAX = 5
+"""A ratio of sums and differences needs two or three. Round, not tuned."""
 NUMBER_MAX = 1e15
 """Constants beyond this are mistakes: amounts end at 10**12 minor units."""
 

@@ -17,6 +17,8 @@ from models.profiles import CardProfile, CustomerProfile, SharedProfile
 from models.windows import DAY_US
 
 SHARDS = 64
+"""More than one machine has cores, and fixed: a sequence number belongs to its shard for good."""
+
 MEMORY_DAYS = 120
 """How long a payment waits for a label: as long as cardholders may dispute it."""
 

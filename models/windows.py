@@ -9,6 +9,7 @@ from math import sqrt
 import msgspec
 
 SECOND_US = 1_000_000
+"""Times are integer microseconds everywhere."""
 MINUTE_US = 60 * SECOND_US
 HOUR_US = 60 * MINUTE_US
 DAY_US = 24 * HOUR_US

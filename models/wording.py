@@ -3,7 +3,7 @@
 from math import isnan
 
 from events.errors import MoneyError
-from events.money import exponent
+from events.money import Money
 from models.features import BY_NAME, POSITIONS, Feature, Row, Value
 from models.observations import Observation
 
@@ -189,15 +189,13 @@ def number(value: float) -> str:
 def money(amount_minor: int, currency: str) -> str:
     """An amount in major units with its currency; in minor units where the currency is unknown.
 
-    >>> money(1234, "EUR"), money(1234, "JPY")
-    ('12.34 EUR', '1234 JPY')
+    >>> money(1234, "EUR"), money(1234, "JPY"), money(-1, "EUR")
+    ('12.34 EUR', '1234 JPY', '-0.01 EUR')
     """
     try:
-        digits = exponent(currency)
+        return str(Money(amount_minor, currency))
     except MoneyError:
         return f"{amount_minor} minor units of {currency}"
-    whole, rest = divmod(amount_minor, 10**digits)
-    return f"{whole}.{rest:0{digits}d} {currency}" if digits else f"{whole} {currency}"
 
 
 def duration(days: float) -> str:

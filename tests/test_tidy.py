@@ -69,7 +69,8 @@ def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def named(path: Path, line: int | None = None) -> str:
-    return f"{path.relative_to(ROOT)}{f':{line}' if line else ''}"
+    place = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+    return f"{place}{f':{line}' if line else ''}"
 
 
 def matching_lines(pattern: re.Pattern[str], paths: list[Path]) -> list[str]:
@@ -124,6 +125,47 @@ def test_every_public_function_and_class_is_described() -> None:
     ]
 
     assert undescribed == []
+
+
+def constants_without_a_reason(path: Path) -> list[str]:
+    """Numbers with a name of their own that neither they nor the names right below say a word about."""
+    lines, body = path.read_text().splitlines(), ast.parse(path.read_text()).body
+    unexplained: list[str] = []
+    waiting: list[str] = []
+    for node in body:
+        if isinstance(node, ast.Assign) and _is_a_number(node):
+            reason = "#" in lines[node.lineno - 1] or lines[node.lineno - 2].startswith("#")
+            waiting += [] if reason else [f"{named(path, node.lineno)} {ast.unparse(node.targets[0])}"]
+        elif isinstance(node, ast.Expr):
+            waiting = []
+        else:
+            unexplained, waiting = unexplained + waiting, []
+    return unexplained + waiting
+
+
+def _is_a_number(node: ast.Assign) -> bool:
+    """A literal number or a tuple of them; what is computed from other names has its reason there."""
+    try:
+        value = ast.literal_eval(node.value)
+    except ValueError:
+        return False
+    values = value if isinstance(value, tuple) else (value,)
+    return all(isinstance(one, int | float) and not isinstance(one, bool) for one in values)
+
+
+def test_every_number_of_the_models_has_its_reason_beside_it() -> None:
+    unexplained = [name for path in python_files("models") for name in constants_without_a_reason(path)]
+
+    assert unexplained == []
+
+
+def test_a_number_without_a_reason_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "numbers.py"
+    path.write_text(
+        'A = 3\n"""Why."""\nB = (0.5, -1)\n\n\ndef f(): ...\n\n\nC = A\nD = True\n# Why.\nE = 4\n'
+    )
+
+    assert [found.rpartition(" ")[2] for found in constants_without_a_reason(path)] == ["B"]
 
 
 def test_there_are_no_loose_ends() -> None:
@@ -205,6 +247,7 @@ def test_every_module_of_events_that_a_closed_folder_does_not_use_is_forbidden_t
         if contract.get("source_modules") == [folder]
     )
     modules = {f"events.{path.stem}" for path in (ROOT / "events").glob("[a-z]*.py")} | {"events.log"}
-    used = {module for path in python_files(folder) for module in imported(path)} & modules
+    inside = [path for path in python_files(folder) if path.parent != ROOT]
+    used = {module for path in inside for module in imported(path)} & modules
 
     assert modules - forbidden == used | {"events.errors"}
