@@ -8,6 +8,8 @@ import importlib.util
 
 import typer
 
+from events.programs import leave
+
 FOLDERS = ("operations", "gateway", "pipelines", "events")
 """In the order in which `weir --help` shows their commands."""
 
@@ -26,7 +28,12 @@ for folder in FOLDERS:
 
 def main() -> None:
     """Entry point of the console script."""
-    app()
+    try:
+        app()
+    except SystemExit as end:
+        if isinstance(end.code, str):  # words for standard error, which the interpreter writes
+            raise
+        leave(end.code or 0)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import uvicorn
 from dashboards.live_page import Fragments, Streams, application
 from dashboards.live_view import LiveView
 from dashboards.tail import Tail
-from events.programs import announce
+from events.programs import announce, leave
 
 
 class Server(uvicorn.Server):
@@ -66,3 +66,4 @@ def parse(words: list[str]) -> argparse.Namespace:
 
 if __name__ == "__main__":
     asyncio.run(main(parse(sys.argv[1:])))
+    leave()

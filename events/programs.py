@@ -1,6 +1,9 @@
-"""What every program does alike: it says when it is ready, and logs JSON on standard error."""
+"""What every program does alike: says when it is ready, logs JSON on standard error, and ends at once."""
 
+import contextlib
+import os
 import sys
+from typing import NoReturn
 
 import msgspec
 import structlog
@@ -22,3 +25,14 @@ def log_as_json() -> None:
         ],
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
     )
+
+
+def leave(status: int = 0) -> NoReturn:
+    """End the process, when all that it held is closed.
+
+    The interpreter would take every module apart first, which is a second of work for nothing.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # whoever read it is gone, or it is closed
+            stream.flush()
+    os._exit(status)

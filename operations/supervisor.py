@@ -94,6 +94,7 @@ class Supervised:
         self.running = await start(self.program, self._log)
         with contextlib.suppress(ProgramFailedError):  # a death before it was ready counts as the next death
             await self._until_ready(self.running)
+            self._report(f"{self.program.name} is ready again")
 
     async def _until_ready(self, running: RunningProgram) -> dict[str, Any]:
         ended = asyncio.create_task(running.wait())

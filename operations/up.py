@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
@@ -39,11 +40,20 @@ def complain(command: str, error: Exception) -> int:
 async def _up(wanted: Settings, console: Console) -> int:
     stop = asyncio.Event()
     with_signals(stop.set)
-    async with platform.running(wanted, lambda line: console.print(f"[dim]{escape(line)}[/]")) as running:
+    report = reporter(console)
+    async with platform.running(wanted, report) as running:
         welcome(running, Console(file=sys.stdout, highlight=False))
         await until_stopped(running, stop)
-        console.print("[dim]Stopping[/]")
+        report("Stopping")
+    report("Stopped.")
     return 0
+
+
+def reporter(console: Console) -> Callable[[str], None]:
+    """What happens to the programs, one line each with its time."""
+    return lambda line: console.print(
+        f"[dim]{datetime.now(UTC):%H:%M:%SZ}  {escape(line)}[/]", soft_wrap=True
+    )
 
 
 def with_signals(stop: Callable[[], None]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from events.clock import SystemClock
 from events.errors import EventsError
 from events.log import open_log
-from events.programs import announce
+from events.programs import announce, leave
 from models.learning import Learner, Schedule
 from pipelines.errors import PipelinesError, StoppedError
 from pipelines.learning_flow import LearningParts, run
@@ -64,3 +64,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 if __name__ == "__main__":
     main()
+    leave()

@@ -9,7 +9,7 @@ from pathlib import Path
 from events.clock import SystemClock
 from events.errors import EventsError
 from events.log import open_log
-from events.programs import announce
+from events.programs import announce, leave
 from pipelines.errors import PipelinesError
 from pipelines.risk_flow import Parts, run
 from pipelines.warming import WarmSteps
@@ -36,3 +36,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 if __name__ == "__main__":
     main()
+    leave()

@@ -12,7 +12,7 @@ import uvloop
 
 from events.clock import SystemClock
 from events.log.opening import open_log
-from events.programs import announce, log_as_json
+from events.programs import announce, leave, log_as_json
 from gateway.api.application import make_application
 from gateway.api.internal import make_internal_application
 from gateway.geo import Geography
@@ -103,3 +103,4 @@ def main(arguments: list[str]) -> None:
 
 if __name__ == "__main__":
     main(sys.argv[1:])
+    leave()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from events.clock import SystemClock
-from events.programs import announce, log_as_json
+from events.programs import announce, leave, log_as_json
 from gateway.business_time import BusinessTime
 from gateway.hardening import forbid_core_dumps
 from gateway.listening import Listener, bind, serve_until
@@ -131,4 +131,4 @@ def _settings(arguments: list[str] | None) -> Settings:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

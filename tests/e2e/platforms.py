@@ -28,10 +28,11 @@ LAST_LINE = "weir explain"
 
 @dataclass
 class Up:
-    """A running `weir up`: its process, and what it printed."""
+    """A running `weir up`: its process, what it printed, and what it says on standard error."""
 
     process: subprocess.Popen[str]
     printed: str
+    said: list[str]
 
     def place(self, name: str) -> str:
         """The value beside a name in the welcome."""
@@ -130,7 +131,7 @@ def up(home: Path, *options: str) -> Iterator[Up]:
                 raise AssertionError(f"weir up ended before it was up:\n{printed}{''.join(said)}")
             printed += line
         watchdog.cancel()
-        yield Up(process, printed)
+        yield Up(process, printed, said)
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
             assert process.wait(STOP_SECONDS_MAX) == 0, "".join(said)

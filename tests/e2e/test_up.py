@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import signal
 import socket
@@ -171,6 +172,7 @@ def test_after_a_stop_the_same_home_goes_on_where_it_was(tmp_path: Path) -> None
         key = first.key
         programs = first.programs()
     assert not any(is_alive(pid) for pid in programs.values())
+    assert re.fullmatch(r"\d\d:\d\d:\d\dZ  Stopped\.\n", first.said[-1])
 
     with up(tmp_path / "home") as second:
         assert second.key == key

@@ -95,7 +95,7 @@ class WholePlatform:
         """Take in what the supervisor reports: `NAME ended with STATUS; started again in …`."""
         name, ended, rest = report.partition(" ended with ")
         if not ended:
-            self.complaints.append(report)
+            self.complaints += [] if report.endswith(" is ready again") else [report]
         else:
             self.chronicles[name].statuses.append(int(rest.partition(";")[0]))
 

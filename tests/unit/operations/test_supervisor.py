@@ -82,6 +82,8 @@ def test_a_program_that_is_killed_is_started_again(tmp_path: Path, toy: Callable
         os.kill(first, signal.SIGKILL)
         await until(lambda: child.restarts == 1 and pid_of(child) != first)
 
+        await until(lambda: "toy is ready again" in reported)
+
         assert alive(pid_of(child))
         assert not supervisor.failed.done()
 
