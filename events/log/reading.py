@@ -30,7 +30,8 @@ def events_until_end(log: Log, topic: str, mentioning: str = "") -> Iterator[tup
 def records_between(log: Log, place: TopicPartition, start: int, end: int) -> Iterator[Record]:
     """The records of one partition from `start` to before `end`, however many are missing between.
 
-    Where compaction emptied the last offsets, their records are waited for (`WAIT_SECONDS`) in vain.
+    A broker may hold nothing any more at the last offsets (a deletion that ran out, a transaction's end): they
+    are waited for (`WAIT_SECONDS`) in vain. The embedded log never drops the last record of a partition.
     """
     if start >= end:
         return

@@ -188,7 +188,9 @@ def test_the_documented_names_are_those_of_the_catalogue() -> None:
 
 def test_the_documented_rule_and_list_are_taken() -> None:
     document = (Path(__file__).parents[3] / "docs" / "rules.md").read_text()
-    rule, entries = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", document, re.DOTALL))
+    rule, _file, entries = (
+        json.loads(block) for block in re.findall(r"```json\n(.*?)```", document, re.DOTALL)
+    )
 
     controls = Controls.builtin().changed("mine", "rule", 1, rule).changed("listed", "list", 1, entries)
 
