@@ -21,6 +21,9 @@ ROW = "row"
 """1-based number of the data row in the file."""
 TIME_FORMATS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
 """Times without a zone are UTC; with one, ISO 8601 (`2026-01-31T10:00:00+05:30`)."""
+AT_US_MAX = 7_258_118_400_000_000
+"""2200-01-01: what lies beyond, or before 1970, is a mistake, and no event could carry it."""
+FUNDINGS = ("credit", "debit", "prepaid")
 YES = ("1", "1.0", "true", "t", "yes", "y", "fraud")
 NO = ("0", "0.0", "false", "f", "no", "n", "genuine")
 
@@ -120,7 +123,8 @@ def _read_fields(mapping: ColumnMapping, schema: Mapping[str, pl.DataType]) -> l
         if name == "currency" and column is None:
             default = default or DEFAULT_CURRENCY
         text = pl.lit(None, pl.String) if column is None else _text(column)
-        fields.append((text if default is None else text.fill_null(default)).alias(f"_{name}"))
+        text = text if default is None else text.fill_null(default)
+        fields.append((_known_funding(text) if name == "card_funding" else text).alias(f"_{name}"))
     label, label_time, items = columns.get("label"), columns.get("label_time"), columns.get("item_count")
     fields.append((pl.lit(None, pl.Boolean) if label is None else _label(label)).alias("_label"))
     none = pl.lit(None, pl.Int64)
@@ -134,6 +138,12 @@ def _read_fields(mapping: ColumnMapping, schema: Mapping[str, pl.DataType]) -> l
 def _text(column: str) -> pl.Expr:
     text = pl.col(column).cast(pl.String).str.strip_chars()
     return pl.when(text != "").then(text)
+
+
+def _known_funding(text: pl.Expr) -> pl.Expr:
+    """What no event could carry is missing, in every engine alike."""
+    lower = text.str.to_lowercase()
+    return pl.when(lower.is_in(FUNDINGS)).then(lower)
 
 
 def _time(column: str, schema: Mapping[str, pl.DataType]) -> pl.Expr:
@@ -187,6 +197,7 @@ def _reason(mapping: ColumnMapping) -> pl.Expr:
     checks = [
         (pl.col("_id").is_null(), "no id"),
         (pl.col("_at_us").is_null(), "no time, or none that can be read"),
+        (~pl.col("_at_us").is_between(0, AT_US_MAX), "the time lies outside the years 1970 to 2199"),
         (
             pl.col("_currency").is_null() & amount_given.is_null(),
             "the row is cut short: no amount, no currency",
@@ -200,7 +211,8 @@ def _reason(mapping: ColumnMapping) -> pl.Expr:
         wrong = _text(label).is_not_null() & pl.col("_label").is_null()
         checks.append((wrong, "the label is neither yes nor no"))
     if label_time is not None:
-        wrong = _text(label_time).is_not_null() & pl.col("_label_at_us").is_null()
+        readable = pl.col("_label_at_us").is_between(0, AT_US_MAX).fill_null(False)
+        wrong = _text(label_time).is_not_null() & ~readable
         checks.append((wrong, "the time of the label cannot be read"))
     reason = pl.lit(None, pl.String)
     for wrong, words in reversed(checks):

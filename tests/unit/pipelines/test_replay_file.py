@@ -47,6 +47,15 @@ def test_amounts_become_minor_units_of_their_own_currency(tmp_path: Path) -> Non
     assert frame["amount_minor"].to_list() == [1234, 1234, 1234]
 
 
+def test_what_no_event_could_carry_is_broken_or_missing_before_any_engine_sees_it(tmp_path: Path) -> None:
+    rows = ("1,1955-11-05,Debit", "2,2026-01-01,charge", "3,2026-01-01,unknown", "4,2026-01-01,Debit")
+    text = "ID,T,F,A\n" + "".join(f"{row},5\n" for row in rows)
+    history = read(tmp_path, text, "id=ID", "time=T", "amount=A", "card_funding=F")
+
+    assert history.broken == {"the time lies outside the years 1970 to 2199": 1}
+    assert history.frame["card_funding"].to_list() == [None, None, "debit"]
+
+
 def test_broken_rows_are_counted_written_beside_and_left_out(tmp_path: Path) -> None:
     text = (
         "ID,T,A,C,Y\n1,2026-01-01,5,c,0\n,2026-01-01,5,c,0\n3,yesterday,5,c,0\n4,2026-01-01,much,c,0\n"
