@@ -132,6 +132,8 @@ class LiveView:
         self.seconds = Seconds()
         self.learning = Learning()
         self._waiting: OrderedDict[tuple[str, int], tuple[AssessmentRequested, float]] = OrderedDict()
+        # Topics are read side by side: an answer may be seen before its question.
+        self._early: OrderedDict[tuple[str, int], DecisionMade] = OrderedDict()
         self._rulings: OrderedDict[tuple[str, int], Ruling] = OrderedDict()
         self._scores: OrderedDict[str, float] = OrderedDict()
         self._labeled: OrderedDict[str, tuple[float, bool]] = OrderedDict()
@@ -161,7 +163,12 @@ class LiveView:
 
     @_take.register
     def _(self, event: AssessmentRequested) -> None:
-        _keep(self._waiting, (event.payment_id, event.attempt), (event, self._now), WAITING_MAX)
+        attempt = (event.payment_id, event.attempt)
+        decision = self._early.pop(attempt, None)
+        if decision is None:
+            _keep(self._waiting, attempt, (event, self._now), WAITING_MAX)
+        else:
+            self._add(row(event, decision, None))
 
     @_take.register
     def _(self, event: DecisionMade) -> None:
@@ -171,9 +178,10 @@ class LiveView:
         _keep(self._scores, event.payment_id, event.probability, SCORES_MAX)
         latency_ms = (self._now - question[1]) * 1000 if question else None
         self.seconds.decided(self._now, event.outcome, latency_ms)
-        if question and self._place(attempt) is None:
-            self.rows.appendleft(row(question[0], event, latency_ms))
-            self._show(attempt)
+        if question is None:
+            _keep(self._early, attempt, event, ROWS_MAX)
+        elif self._place(attempt) is None:
+            self._add(row(question[0], event, latency_ms))
 
     @_take.register
     def _(self, event: PaymentAuthorized) -> None:
@@ -226,8 +234,13 @@ class LiveView:
             return
         _keep(self._rulings, attempt, ruling, WAITING_MAX)
         if attempt in self._waiting and self._place(attempt) is None:
-            self.rows.appendleft(asked(self._waiting[attempt][0]))
-        self._show(attempt)
+            self._add(asked(self._waiting[attempt][0]))
+        else:
+            self._show(attempt)
+
+    def _add(self, line: Row) -> None:
+        self.rows.appendleft(line)
+        self._show((line.payment, line.attempt))
 
     def _show(self, attempt: tuple[str, int]) -> None:
         ruling, place = self._rulings.get(attempt), self._place(attempt)

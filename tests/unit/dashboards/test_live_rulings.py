@@ -68,3 +68,13 @@ def test_the_engines_own_reasons_stay_where_it_ruled(view: LiveView) -> None:
     view.take(life(PaymentBlocked, ENGINE, reason="rule"), 1.0)
 
     assert view.rows[0].reasons == ("9 payments in 10 minutes",)
+
+
+def test_an_answer_that_is_seen_before_its_question_has_its_row_when_the_question_is_seen(
+    view: LiveView,
+) -> None:
+    view.take(answer(1, "review"), 1.0)
+    view.take(question(1), 1.1)
+
+    [row] = view.rows
+    assert (row.outcome, row.latency_ms) == ("review", None)
