@@ -24,8 +24,11 @@ from operations.platform import Platform
 from operations.processes import LogFile, Program
 from operations.settings import Settings
 from operations.tally import Tally
-from operations.up import EXPECTED, complain, with_signals
+from operations.up import EXPECTED, complain, reporter, with_signals
 from simulator.traffic.pace import STRETCH_MAX
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
 
 REDRAW_SECONDS = 0.25
 LINE_SECONDS = 5.0
@@ -45,7 +48,7 @@ class Traffic:
 
 
 def run(settle: Callable[[Path], Settings], home: Path | None, traffic: Traffic) -> int:
-    """Exit status: 0 good, 1 with a sentence that says why not."""
+    """Exit status: 0 good, 1 with a sentence that says why not, 130 when it was stopped before its end."""
     console = Console(highlight=False)
     with _home(home) as place:
         try:
@@ -75,7 +78,7 @@ def _apart(wanted: Settings) -> Settings:
 async def _demo(wanted: Settings, traffic: Traffic, console: Console) -> int:
     tally, stop = Tally(), asyncio.Event()
     with_signals(stop.set)
-    async with platform.running(wanted, lambda text: console.print(f"[dim]{escape(text)}[/]")) as running:
+    async with platform.running(wanted, reporter(console)) as running:
         await asyncio.to_thread(merchants.ensure_demo_keys, wanted.home, wanted.keys)
         console.print(f"[bold]Live page:[/] {running.page}   API: {running.api}", soft_wrap=True)
         with Learned(running.log) as learned:
@@ -83,6 +86,9 @@ async def _demo(wanted: Settings, traffic: Traffic, console: Console) -> int:
     console.print(demo_screen.figures(tally, f"{tally.days:.0f} days in {seconds:.0f} seconds"))
     console.print(demo_screen.learning_note(tally), style="dim")
     console.print(demo_screen.by_scenario(tally))
+    if stop.is_set():
+        console.print("Stopped as asked, before the month was over: this run is not judged.", soft_wrap=True)
+        return INTERRUPTED
     faults = list(tally.faults())
     for fault in faults:
         console.print(f"[bold red]Not good:[/] {escape(fault)}", soft_wrap=True)
@@ -114,6 +120,7 @@ async def _pass_month(
             await _wait_for_learning(running, tally, learned, stop)
             draw()
     finally:
+        tally.breaks_off = True
         await simulated.stop()
         await ended
         log.close()
@@ -136,7 +143,8 @@ async def _wait_for_learning(running: Platform, tally: Tally, learned: Learned, 
 def _screen(tally: Tally, running: Platform, console: Console) -> Iterator[Callable[[], None]]:
     """A live screen on a terminal; elsewhere a line now and then."""
     if console.is_terminal:
-        with Live(console=console, auto_refresh=False, transient=True) as screen:
+        # On a screen of its own: what is taller than the terminal could not be wiped, and stood there twice.
+        with Live(console=console, auto_refresh=False, screen=True) as screen:
             yield lambda: screen.update(demo_screen.live(tally, running.page), refresh=True)
         return
     told = time.monotonic()

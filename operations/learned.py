@@ -17,12 +17,14 @@ class Learned:
     """Follows topics `models` and `labels`: reported labels learned since it was opened.
 
     A snapshot counts every label in it, also those that matured without a report. As each of these stands
-    on the log before a snapshot can hold it, their difference is a lower bound of the reports learned.
+    on the log before a snapshot can hold it, their difference is a lower bound of the reports learned. It
+    sinks while matured labels wait for the next snapshot; the highest so far stays true.
     """
 
     def __init__(self, log_url: str) -> None:
         self._in_snapshots = 0
         self._matured = 0
+        self._most = 0
         self._log = open_log(log_url)
         ends = {
             TopicPartition(topic, partition): end
@@ -47,7 +49,8 @@ class Learned:
     def look(self) -> int:
         """Read what is new; the reported labels learned so far."""
         self._take(self._reader.poll(READ_RECORDS, POLL_SECONDS))
-        return max(0, self._reports() - self._before)
+        self._most = max(self._most, self._reports() - self._before)
+        return self._most
 
     def _reports(self) -> int:
         return self._in_snapshots - self._matured

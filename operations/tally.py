@@ -30,6 +30,8 @@ class Tally:
     labels: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
     learned: int = 0
+    breaks_off: bool = False
+    """From then on calls fail because they are broken off: that is no error."""
     planned_rate: float | None = None
     frauds_by_part: Counter[int] = field(default_factory=Counter)
     """By part of the month (`PART_DAYS`), as is what was caught of them."""
@@ -54,7 +56,7 @@ class Tally:
                     self.known_frauds.add(told["payment"])
             case "plan":
                 self.planned_rate = told["rate"]
-            case "error":
+            case "error" if not self.breaks_off:
                 self.errors[f"{told['what']}: {told['why']}"] += 1
             case "progress" | "end":
                 self.left_out = told["left_out"]

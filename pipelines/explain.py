@@ -78,7 +78,7 @@ def _decision(log: Log, payment_id: str, attempt: int | None) -> DecisionMade:
         if wanted and (latest is None or decision.attempt >= latest.attempt):
             latest = decision
     if latest is None:
-        which = "" if attempt is None else f", attempt {attempt},"
+        which = "" if attempt is None else f", attempt {attempt}"
         raise NotInLogError(
             f"the log holds no decision on payment {payment_id}{which}: check the id (pi_…) and the log's "
             "URL; a payment that was never confirmed has none"

@@ -1,14 +1,20 @@
 """`weir demo`: ends by itself with a summary, and says with its exit status whether it was good."""
 
+import os
 import re
+import signal
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from models.builtin_rules import BUILTIN_RULES
+from operations import launch
 from simulator.traffic.steps import SCENARIOS
 from tests.conftest import require_a_local_broker
-from tests.e2e.platforms import weir
+from tests.e2e.platforms import START_SECONDS_MAX, STOP_SECONDS_MAX, weir
 
 LOGS = ["sqlite", pytest.param("kafka", marks=pytest.mark.kafka)]
 PATIENT = ("--deadline-ms", "10000")
@@ -87,3 +93,37 @@ def test_a_demo_whose_decisions_come_too_late_says_so_and_ends_with_1() -> None:
     assert "decisions were fallbacks" in demo.stdout
     assert value(demo.stdout, "fallbacks") > 0
     assert "Traceback" not in demo.stdout + demo.stderr
+
+
+def test_ctrl_c_stops_the_traffic_first_and_is_no_failure() -> None:
+    words = ["-m", "weir", "demo", "--seconds", "600", "--rate", "5", *PATIENT]
+    process = subprocess.Popen(
+        [sys.executable, launch.__file__, str(os.getpid()), sys.executable, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "COLUMNS": "120"},
+    )
+    watchdog = threading.Timer(START_SECONDS_MAX, process.kill)
+    watchdog.start()
+    try:
+        assert process.stdout is not None
+        output = ""
+        while not re.search(r"^day .* [1-9]\d* payments", output, re.MULTILINE):
+            line = process.stdout.readline()
+            assert line, output
+            output += line
+        watchdog.cancel()
+        process.send_signal(signal.SIGINT)
+        output += process.communicate(timeout=STOP_SECONDS_MAX)[0]
+    finally:
+        watchdog.cancel()
+        process.kill()
+        process.wait()
+
+    assert process.returncode == 130, output
+    assert "Stopped as asked" in output
+    assert "failed calls" not in output
+    assert "Not good" not in output
+    assert re.search(r"days in \d+ seconds", output)
+    assert "in 600 seconds" not in output

@@ -53,6 +53,18 @@ def test_matured_labels_count_as_learned_by_nobodys_report(tmp_path: Path) -> No
         assert learned.look() == 1
 
 
+def test_the_count_never_sinks_while_matured_labels_wait_for_their_snapshot(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/log.sqlite"
+
+    with Learned(url) as learned:
+        append(url, "models", snapshot(3))
+        assert learned.look() == 3
+
+        append(url, "labels", matured(1), matured(2))
+
+        assert learned.look() == 3
+
+
 def test_what_an_earlier_run_learned_does_not_count(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/log.sqlite"
     append(url, "models", snapshot(7))
