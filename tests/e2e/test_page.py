@@ -179,6 +179,7 @@ def test_a_page_whose_platform_was_stopped_says_that_it_ended_and_looks_for_it_n
         page.goto(address)
         expect(page.locator("#connection")).to_have_text("live", timeout=PATIENCE_MS)
         told.tell(question(1), answer(1))
+        expect(page.locator("tbody tr")).to_have_count(1, timeout=PATIENCE_MS)
     expect(page.locator("#connection")).to_contain_text("ended", timeout=PATIENCE_MS)
     expect(page.locator("#pause")).to_be_hidden()
     expect(page.locator("tbody tr")).to_have_count(1)
