@@ -2,7 +2,7 @@
 
 River's half-space trees over a few bins in [0, 1]. Their score is compared with the scores so far, so that
 `log-odds = log-odds of the base rate + deviations above the usual score`, and blended with the champion by
-the share of labels that are still missing (`cold_share`). Once that share is 0 the detector rests.
+the share of labels that are still missing (`models.blending.cold_share`). At 0 the detector rests.
 """
 
 from bisect import bisect_right
@@ -30,9 +30,6 @@ TREES, HEIGHT, WINDOW = 10, 6, 250
 """River's own number of trees and window; 64 leaves a tree are enough for ten features, and cheap."""
 SEED = 7
 """Any seed does; a fixed one makes the same trees everywhere, so that only their masses need to be kept."""
-FRAUDS_ENOUGH = 20
-GENUINE_ENOUGH = 200
-"""Labels of each class after which the champion speaks alone: round, not tuned."""
 DEVIATION_PRIOR = 0.05
 """Scores lie between 0 and 1 and mostly near each other; until they tell, a twentieth. Round, not tuned."""
 LOGIT_LIMIT = 4.0
@@ -44,15 +41,6 @@ From the base rate of 1 % it reaches about 36 %: enough for a review, hardly for
 _scaled = [
     (name, POSITIONS[name], EDGES[BY_NAME[name].kind], len(EDGES[BY_NAME[name].kind])) for name in FEATURES
 ]
-
-
-def cold_share(learned: int, frauds: int) -> float:
-    """1 without labels, 0 once there are enough: 1 - min(frauds / 20, genuine / 200, 1).
-
-    >>> cold_share(0, 0), cold_share(210, 10), cold_share(500, 20)
-    (1.0, 0.5, 0.0)
-    """
-    return 1.0 - min(frauds / FRAUDS_ENOUGH, (learned - frauds) / GENUINE_ENOUGH, 1.0)
 
 
 class _State(msgspec.Struct, array_like=True):
@@ -112,8 +100,3 @@ def _new_trees() -> anomaly.HalfSpaceTrees:
     # River grows the trees over the names of the first row: give it all of them.
     trees.learn_one(dict.fromkeys(FEATURES, 0.5))
     return trees
-
-
-def blended(logit: float, raised: float, base_logit: float, share: float) -> float:
-    """Log-odds in the cold start: `share` of the detector's, the rest of the champion's."""
-    return (1.0 - share) * logit + share * (base_logit + raised)

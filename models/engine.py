@@ -18,13 +18,14 @@ from typing import Any
 import msgspec
 
 from models.anomaly import ColdStart
+from models.blending import BOOSTING, CHAMPION
 from models.controls import Control, Controls
 from models.decision import decide
 from models.errors import StateRowError
 from models.features import FEATURES_VERSION, Row
 from models.labels import Effect
 from models.observations import Assessment, Decline, Label, ModelSnapshot, Observation, SignIn
-from models.scorer import BOOSTING, CHAMPION, Score, Scorer
+from models.scorer import Score, Scorer
 from models.state import MEMORY_DAYS, EngineState, shard_of
 from models.visits import note_decline, note_label, note_sign_in, visit
 

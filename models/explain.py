@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from events.vocabulary import Outcome, Reason
-from models.anomaly import blended, cold_share
+from models.blending import BASE_LOGIT, blended, cold_share, contributions_of
 from models.controls import Controls
 from models.counterfactuals import Turn, smallest_turn
 from models.decision import combined, model_outcome
@@ -20,7 +20,6 @@ from models.observations import Assessment, Observation
 from models.odds import log_odds, sigmoid
 from models.online import BinnedLogisticRegression, linear_values
 from models.reasons import EVERYTHING_ELSE, reason_of
-from models.scorer import BASE_LOGIT, contributions_of
 from models.slots import numbers_of, slots_of
 
 Rescoring = Literal["equal", "different", "no_model"]

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from events.vocabulary import ModelKind
 from models.averaging import AveragedChampion
+from models.blending import BOOSTING, CHAMPION
 from models.boosting import Boosting, fit
 from models.challenger import NAME as CHALLENGER
 from models.challenger import Challenger
@@ -27,7 +28,6 @@ from models.labels import Effect, Standing, settle
 from models.observations import Label, ModelSnapshot
 from models.online import BinnedLogisticRegression, linear_values
 from models.scored import Scored, ScoredStore, Settled, in_history
-from models.scorer import BOOSTING, CHAMPION
 from models.slots import Matrix, active_slots, numbers_of, slots_of
 from models.windows import DAY_US, HOUR_US
 

@@ -5,27 +5,26 @@ from typing import NamedTuple
 
 import msgspec
 
-from models.anomaly import ColdStart, blended, cold_share
+from models.anomaly import ColdStart
+from models.blending import (
+    BASE_LOGIT,
+    Contribution,
+    blended,
+    cold_share,
+    contributions_of,
+)
 from models.boosting import Boosting, BoostingScorer
 from models.challenger import NAME as CHALLENGER
 from models.challenger import Challenger
 from models.errors import StateRowError
 from models.features import POSITIONS, Row
 from models.observations import ModelSnapshot
-from models.odds import log_odds, sigmoid
-from models.online import BASE_RATE, LINEAR, BinnedLogisticRegression, linear_values
-from models.slots import COLUMNS, PLACES, Matrix, Slots, numbers_of, slots_of
+from models.odds import sigmoid
+from models.online import BinnedLogisticRegression, linear_values
+from models.slots import PLACES, Matrix, Slots, numbers_of, slots_of
 
 LOGIT_POSITION = POSITIONS["boosting_logit"]
 LOGIT_PLACE = PLACES["boosting_logit"]
-BASE_LOGIT = log_odds(BASE_RATE)
-CHAMPION, BOOSTING = "champion", "boosting"
-"""Names under which the learner publishes, beside `models.challenger.NAME`."""
-
-COLD_START = "cold_start"
-"""What the detector's share of the log-odds is called."""
-
-Contribution = tuple[str | tuple[str, ...], float]
 
 
 class Score(NamedTuple):
@@ -108,24 +107,3 @@ class Scorer:
     ) -> list[Contribution]:
         """Each feature's and cross's share of the log-odds, and the detector's."""
         return contributions_of(self.champion, slots, linear, anomaly)
-
-
-def contributions_of(
-    champion: BinnedLogisticRegression, slots: list[int], linear: list[float], anomaly: float | None
-) -> list[Contribution]:
-    """(feature, or the features of a cross; its share), for what is active; the intercept is left out.
-
-    In the cold start (`anomaly` not None) the champion has its part, and the detector is one more line.
-    """
-    shares: list[Contribution] = []
-    cold = 0.0 if anomaly is None else cold_share(champion.learned, champion.frauds)
-    weights, part = champion.weights, 1.0 - cold
-    for names, slot in zip(COLUMNS, slots, strict=True):
-        if slot and weights[slot]:
-            shares.append((names[0] if len(names) == 1 else names, part * weights[slot]))
-    for name, weight, value in zip(LINEAR, champion.linear, linear, strict=True):
-        if weight * value:
-            shares.append((name, part * weight * value))
-    if anomaly and cold:
-        shares.append((COLD_START, cold * anomaly))
-    return shares

@@ -13,13 +13,13 @@ import msgspec
 from events.log.port import Log, TopicPartition
 from events.log.reading import events_until_end, readable, records_between
 from events.types import AssessmentRequested, ControlChanged, DecisionMade, Event, ModelPublished
+from models.blending import CHAMPION
 from models.controls import Control, Controls, builtin_controls
 from models.errors import ControlError
 from models.explain import Evidence, explain, observation_of
 from models.explain_text import render
 from models.observations import Observation
 from models.online import BinnedLogisticRegression
-from models.scorer import CHAMPION
 from pipelines import observe
 from pipelines.errors import NotInLogError, UnusableEventError
 from pipelines.payment_end import payment_end

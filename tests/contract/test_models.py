@@ -9,7 +9,8 @@ import pytest
 from river import checks, evaluate, metrics
 from sklearn.metrics import roc_auc_score
 
-from models.anomaly import ColdStart, blended, cold_share
+from models.anomaly import ColdStart
+from models.blending import blended, cold_share
 from models.challenger import Challenger, scaled_logistic
 from models.features import CATALOGUE, POSITIONS, Row
 from models.odds import sigmoid

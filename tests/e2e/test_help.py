@@ -24,6 +24,7 @@ HEAVY = (
     "confluent_kafka",
     "kafka",
 )
+LEARNERS = ("river.anomaly", "river.linear_model", "sklearn", "scipy", "pandas", "bytewax")
 
 
 def test_help_lists_every_command_with_what_it_does() -> None:
@@ -59,6 +60,22 @@ def test_commands_within_commands_are_among_those_tried() -> None:
 def test_help_imports_nothing_that_is_slow() -> None:
     loaded = subprocess.run(
         [sys.executable, "-c", f"import sys, weir; print([m for m in {HEAVY!r} if m in sys.modules])"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert loaded.stdout.strip() == "[]"
+
+
+def test_explaining_loads_no_library_that_models_learn_with() -> None:
+    loaded = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import sys, pipelines.explain; print([m for m in {LEARNERS!r} if m in sys.modules])",
+        ],
         capture_output=True,
         text=True,
         timeout=60,
