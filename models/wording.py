@@ -130,12 +130,14 @@ def _counted(feature: Feature, value: float) -> str:
     words = feature.meaning
     for plain, better in _BY_WHOM:
         words = words.replace(plain, better)
-    if value in (0, 1):
+    if 0 <= value <= 1:
         # What is counted comes first; "frauds among the latest payments" stay payments.
         found = [plural for plural in _SINGULAR if plural in words]
         if found:
             counted = min(found, key=words.index)
             words = words.replace(counted, _SINGULAR[counted], 1)
+    if 0 < value < 1:
+        return f"less than one {words}"
     return f"{number(value) if value else 'no'} {words}"
 
 

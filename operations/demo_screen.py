@@ -61,7 +61,7 @@ def figures(tally: Tally, title: str) -> Table:
     precision = tally.average_precision()
     table.add_row("average precision", "–" if precision is None else f"{precision:.3f}")
     latencies = " / ".join(_ms(tally.confirm_ms(share)) for share in (0.5, 0.95, 0.99))
-    table.add_row("confirm p50 / p95 / p99", latencies)
+    table.add_row("confirm p50 / p95 / p99", f"{latencies}  (request to answer, bank and disk included)")
     table.add_row("fallbacks", f"{tally.fallbacks}{_share(tally.fallbacks, decided)}")
     table.add_row("labels reported", str(tally.labels.total()))
     table.add_row("reported labels learned", str(tally.learned))
