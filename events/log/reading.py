@@ -30,8 +30,8 @@ def events_until_end(log: Log, topic: str, mentioning: str = "") -> Iterator[tup
 def records_between(log: Log, place: TopicPartition, start: int, end: int) -> Iterator[Record]:
     """The records of one partition from `start` to before `end`, however many are missing between.
 
-    A broker may hold nothing any more at the last offsets (a deletion that ran out, a transaction's end): they
-    are waited for (`WAIT_SECONDS`) in vain. The embedded log never drops the last record of a partition.
+    A broker may hold nothing any more at the last offsets (a deletion that ran out, a transaction's end):
+    they are waited for (`WAIT_SECONDS`) in vain. The embedded log keeps a partition's last record.
     """
     if start >= end:
         return
