@@ -1,7 +1,4 @@
-"""Reasons in words: the rules that fired, the features that weighed most, and everything else.
-
-The contributions of all reasons together are the log-odds of the decision's probability.
-"""
+"""Reasons in words: the rules that fired, and the features that weighed most."""
 
 from collections.abc import Sequence
 
@@ -39,7 +36,7 @@ def reasons_of(
     contributions: Contributions,
     reference: str,
 ) -> list[Reason]:
-    """Rules first, then what spoke most for the outcome, then everything else.
+    """Rules first, then what spoke most for the outcome; where nothing does, all together is the reason.
 
     A feature speaks with its own share and those of the crosses that it leads, so that it is named once.
     What spoke for an allow spoke for genuine, else for fraud. `reference` is the currency of amounts.
@@ -50,9 +47,13 @@ def reasons_of(
     chosen = [given for given in weighed[:REASONS_MAX] if sign * given[1] >= CONTRIBUTION_MIN]
     reasons = [Reason(feature=f"rule:{rule.name}", text=rule.words) for rule in rules]
     reasons += [reason_of(name, share, observation, row, reference) for name, share in chosen]
-    rest = log_odds(probability) - sum(share for _, share in chosen)
-    reasons.append(Reason(feature=EVERYTHING_ELSE, text="everything else together", contribution=rest))
-    return reasons
+    return reasons or [
+        Reason(
+            feature=EVERYTHING_ELSE,
+            text="many small signs together, none of which stands out",
+            contribution=log_odds(probability),
+        )
+    ]
 
 
 def by_leading_feature(contributions: Contributions) -> list[tuple[str, float]]:
