@@ -96,7 +96,7 @@ def test_without_a_security_code_its_field_is_left_out() -> None:
 def test_an_advice_names_its_original_and_changes_its_type_as_it_is_repeated(
     kind: str, first_type: str, transmissions: int, expected: str
 ) -> None:
-    fields = network_format.decode(messages.advice(ATTEMPT, told(kind, first_type, transmissions)))
+    fields = network_format.decode(messages.advice_message(ATTEMPT, told(kind, first_type, transmissions)))
 
     assert (fields["t"], fields["11"], fields["37"]) == (expected, "000043", "600510000042")
     assert fields["90"] == "0100" + "000042" + "0105100000" + "00000400001" + "00000000000"
