@@ -15,8 +15,8 @@ async def read_body(request: Request, limit_bytes: int) -> bytes:
     """The whole body, of at most `limit_bytes`; raises `BodyTooLargeError`.
 
     The rest of a larger body is read and thrown away, within bounds: a connection that is closed over unread
-    bytes is reset, and the caller would lose the answer that says why. A caller that
-    sends `Expect`, and waits before it sends the body, is answered at once.
+    bytes is reset, and the caller would lose the answer that says why. A caller that sends `Expect`, and
+    waits before it sends the body, is answered at once.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:12]) > limit_bytes and "expect" in request.headers:

@@ -24,7 +24,11 @@ HEAD_BYTES_MAX = 32 * 1024
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn's protocol with a bound on heads, and without waiting for the farewell of an idle peer."""
+    """uvicorn's protocol with a bound on heads, and without waiting for the farewell of an idle peer.
+
+    What comes in one read with an unfinished head counts towards its bound: a caller that sends its next
+    request behind a large body without waiting for the answer may be refused.
+    """
 
     _head_bytes = 0
     _in_head = True

@@ -26,8 +26,8 @@ LINEAR = ("boosting_logit",)
 LINEAR_LOW, LINEAR_HIGH = -6.0, 8.0
 """A value beyond enters as the limit: below a share of 1 in 400 leaves of forty payments cannot tell more.
 
-Limits, scale and averaging were compared on `handbook_apr_jul`, 2018-05 to 2018-07: not chosen blind
-(`ARCHITECTURE.md`, design decisions).
+Limits, scale and averaging were compared on `handbook_apr_jul`, 2018-05 to 2018-07: not chosen blind.
+Payments made anew do not bear limits and scale out (`ARCHITECTURE.md`, design decisions).
 """
 LINEAR_SCALE = 4.0
 """Values are divided by it, so that their squares, and with them their steps, are of the order of a bin's."""

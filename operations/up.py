@@ -91,7 +91,10 @@ def welcome(running: Platform, console: Console) -> None:
         f"  curl {running.api}/v1/payment_intents/INTENT/confirm {bearer} -d payment_method=TOKEN \\",
         "    -d 'risk_context[ip]=203.0.113.7' -d 'risk_context[device_id]=laptop' "
         "-d 'risk_context[email]=jo@example.org'",
-        "  weir topics        weir doctor        weir explain PAYMENT",
+        *(
+            f"  weir {command} --home {running.settings.home}"
+            for command in ("topics", "doctor", "explain PAYMENT")
+        ),
         sep="\n",
         soft_wrap=True,
         markup=False,
