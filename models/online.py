@@ -23,14 +23,6 @@ LEARNING_RATE = 0.01
 """River's own default; with one weight per bin it needs no schedule and no scaler, and keeps adapting."""
 LINEAR = ("boosting_logit",)
 """Features that enter as their value too, beside their bins."""
-LINEAR_LOW, LINEAR_HIGH = -6.0, 8.0
-"""A value beyond enters as the limit: below a share of 1 in 400 leaves of forty payments cannot tell more.
-
-Limits, scale and averaging were compared on `handbook_apr_jul`, 2018-05 to 2018-07: not chosen blind.
-Payments made anew do not bear limits and scale out (`ARCHITECTURE.md`, design decisions).
-"""
-LINEAR_SCALE = 4.0
-"""Values are divided by it, so that their squares, and with them their steps, are of the order of a bin's."""
 EXTRA_SLOTS = 4_096
 """Slots for names that the catalogue does not have: the estimator takes any dictionary, as River's do."""
 
@@ -133,15 +125,12 @@ class BinnedLogisticRegression(base.Classifier):  # type: ignore[misc]  # River 
 
     def _encoded(self, x: dict[Any, Any]) -> tuple[list[int], list[float]]:
         known, extra = _sorted_out(x)
-        given = [float(known.get(name, 0.0)) for name in LINEAR]
-        linear = [min(max(value, LINEAR_LOW), LINEAR_HIGH) / LINEAR_SCALE for value in given]
-        return slots_of_one(known) + extra, linear
+        return slots_of_one(known) + extra, [float(known.get(name, 0.0)) for name in LINEAR]
 
 
 def linear_values(numbers: Matrix) -> Matrix:
-    """Rows × linear features, limited and scaled, 0 where missing."""
-    values: Matrix = np.clip(numbers[:, _linear_places], LINEAR_LOW, LINEAR_HIGH) / LINEAR_SCALE
-    return np.nan_to_num(values, nan=0.0)
+    """Rows × linear features, 0 where missing."""
+    return np.nan_to_num(numbers[:, _linear_places], nan=0.0)
 
 
 def _sorted_out(x: dict[Any, Any]) -> tuple[dict[str, float | str], list[int]]:
