@@ -9,8 +9,9 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from gateway.errors import InvalidRequestError, UnsupportedMediaError
-from gateway.expected import members_expected, value_expected
+from gateway.expected import documented_place, members_expected, value_expected
 from gateway.forms import parse_form
+from gateway.json_members import member_standing_twice
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -28,10 +29,11 @@ class Decoded(NamedTuple):
     from_form: bool = False
 
 
-def decode_body(body: bytes, content_type: str | None) -> Decoded:
+def decode_body(body: bytes, content_type: str | None, kind: Any) -> Decoded:
     """The tree of a body, JSON where no type is given; an empty body is an empty object.
 
-    Raises `InvalidRequestError`, `UnsupportedMediaError`.
+    It is not checked against `kind`, whose members alone may be named in an error. Raises
+    `InvalidRequestError`, `UnsupportedMediaError`.
     """
     media = (content_type or JSON).partition(";")[0].strip().lower()
     if media == FORM:
@@ -41,19 +43,23 @@ def decode_body(body: bytes, content_type: str | None) -> Decoded:
     if media != JSON:
         raise UnsupportedMediaError()
     try:
-        return Decoded(msgspec.json.decode(body))
+        tree = msgspec.json.decode(body)
+        _refuse_twice(body, kind)
     except (ValueError, RecursionError):
         raise _no_json() from None
+    return Decoded(tree)
 
 
 def decode_json(body: bytes, kind: type[T]) -> T:
     """JSON as a value of `kind`; raises `InvalidRequestError`."""
     try:
-        return msgspec.json.decode(body, type=kind)
+        value = msgspec.json.decode(body, type=kind)
+        _refuse_twice(body, kind)
     except msgspec.ValidationError as error:
         raise _explained(str(error), kind) from None
     except (ValueError, RecursionError):
         raise _no_json() from None
+    return value
 
 
 def convert(tree: Any, struct: type[T], *, strict: bool = True) -> T:
@@ -64,6 +70,15 @@ def convert(tree: Any, struct: type[T], *, strict: bool = True) -> T:
         raise _explained(str(error), struct) from None
     except (ValueError, RecursionError):
         raise InvalidRequestError("A value is not as documented.", code="parameter_invalid") from None
+
+
+def _refuse_twice(body: bytes, kind: Any) -> None:
+    path = member_standing_twice(body)
+    if path is not None:
+        param = _bracketed(documented_place(kind, path))
+        raise InvalidRequestError(
+            "A member stands twice in its object.", code="parameter_duplicate", param=param or None
+        )
 
 
 def _no_json() -> InvalidRequestError:

@@ -1,6 +1,7 @@
 """What a decoder's complaint means, in words: what was expected at a place, and nothing of what was sent."""
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -53,6 +54,23 @@ def value_expected(kind: Any, place: str, complaint: str) -> str:
         return f"Expected {_TIME}."
     schema = found.extra_json_schema if isinstance(found, inspect.Metadata) else None
     return f"Expected {schema['description']}." if schema else "This value is not as documented."
+
+
+def documented_place(kind: Any, path: Iterable[str | int]) -> str:
+    """The path within `kind` as far as it is documented: `.metadata[...]`, where callers choose the names."""
+    place = ""
+    for part in path:
+        outer = _at(kind, place)
+        if isinstance(outer, inspect.DictType):
+            step = "[...]"
+        elif isinstance(part, int):
+            step = f"[{part}]"
+        else:
+            step = f".{part}" if part.isidentifier() else ""
+        if not step or _at(kind, place + step) is None:
+            break
+        place += step
+    return place
 
 
 def _kinds(names: str) -> str:

@@ -28,7 +28,7 @@ def refuse_card_numbers(request: Request, body: bytes) -> None:
 
 def read_struct(request: Request, body: bytes, struct: type[B]) -> B:
     """The body as a struct; an empty one is an empty object. Raises `InvalidRequestError` and its kin."""
-    tree, from_form = decode_body(body, request.headers.get("content-type"))
+    tree, from_form = decode_body(body, request.headers.get("content-type"), struct)
     _refuse_in_tree(tree)
     return _convert_text(tree, struct) if from_form else convert(tree, struct)
 

@@ -47,7 +47,7 @@ class CheckedCard(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_card(body: bytes, content_type: str | None) -> CardInput:
     """The card of a body; raises `InvalidRequestError`, `UnsupportedMediaError`."""
-    return convert(decode_body(body, content_type).tree, TokenInput).card
+    return convert(decode_body(body, content_type, TokenInput).tree, TokenInput).card
 
 
 def check(card: CardInput, now: datetime) -> CheckedCard:

@@ -50,6 +50,37 @@ BODIES = {
     "deep arrays": (b"[" * 60_000, "json_malformed", None),
     "a huge number": (as_json(amount=10**300), "parameter_invalid", "amount"),
     "a number of 5000 digits": (b'{"amount": ' + b"9" * 5000 + b"}", None, None),
+    "a member twice": (b'{"amount": 1, "currency": "eur", "amount": 2}', "parameter_duplicate", "amount"),
+    "a member twice, once in disguise": (
+        b'{"amount": 1, "currency": "eur", "\\u0061mount": 1}',
+        "parameter_duplicate",
+        "amount",
+    ),
+    "a member twice inside": (
+        b'{"amount": 1, "currency": "eur", "risk_context": {"items": [{}, {"amount": 1, "amount": 1}]}}',
+        "parameter_duplicate",
+        "risk_context[items][1][amount]",
+    ),
+    "a name of the caller's twice": (
+        as_json(metadata={MARK: "a", "other": "b"}).replace(b"other", MARK.encode()),
+        "parameter_duplicate",
+        "metadata[...]",
+    ),
+    "an unknown member twice": (
+        b'{"risk_context": {"%b": 1, "%b": 2}}' % (MARK.encode(), MARK.encode()),
+        "parameter_duplicate",
+        "risk_context",
+    ),
+    "twice within what is unknown": (
+        b'{"%b": [{"amount": 1, "amount": 1}]}' % MARK.encode(),
+        "parameter_duplicate",
+        None,
+    ),
+    "a huge number beside a member twice": (
+        b'{"amount": 1, "amount": ' + b"9" * 300 + b"}",
+        "parameter_duplicate",
+        "amount",
+    ),
     "text for a number": (as_json(amount=MARK), "parameter_invalid", "amount"),
     "a boolean for a number": (as_json(amount=True), "parameter_invalid", "amount"),
     "zero": (as_json(amount=0), "parameter_invalid", "amount"),

@@ -111,6 +111,10 @@ CASES = {
     "malformed JSON": Case(INTENTS, b'{"amount": 1', 400, "json_malformed"),
     "malformed JSON of a card": Case(TOKENS, b'{"card": {', 400, "json_malformed"),
     "no JSON but bytes": Case(INTENTS, b"\xff\xfe\x00", 400, "json_malformed"),
+    "a member twice": Case(INTENTS, order()[:-1] + b', "amount": 1}', 400, "parameter_duplicate"),
+    "a card's member twice": Case(
+        TOKENS, card().replace(b'"cvc"', b'"number": "4000000000000002", "cvc"'), 400, "parameter_duplicate"
+    ),
     "an array": Case(INTENTS, b"[]", 400, "parameter_invalid"),
     "deep nesting": Case(INTENTS, b"[" * 60_000, 400, "json_malformed"),
     "text for an amount": Case(INTENTS, order(amount="1999"), 400, "parameter_invalid"),
