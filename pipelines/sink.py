@@ -2,23 +2,27 @@
 
 A batch's replies are appended in one call, by the worker itself: a thread beside it would have to win the
 interpreter's lock back for every single row. After a crash the flow computes some replies again: the sink
-looks up the last reply of each partition in the log when it is built, and drops what stands up to it.
+keeps, with each epoch, where its replies then ended, reads from the log when it is built which requests were
+answered since, and drops the replies to exactly those. To drop all up to the last of them would not do: an
+append that failed on Kafka may have left a later reply without an earlier one, which would then never come.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Mapping
 from contextlib import closing
+from types import MappingProxyType
 from typing import NamedTuple
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from events.crash import crash_point, declare
 from events.errors import LogError
-from events.log.port import Log, Outgoing, TopicPartition
+from events.log.port import Log, Outgoing, Record, TopicPartition
 from events.log.reading import readable
 from events.types import DecisionMade
 from pipelines.errors import SendError
-from pipelines.source import ONLY_PART
+from pipelines.source import ONLY_PART, written_positions
 
 declare(
     {
@@ -28,16 +32,13 @@ declare(
 )
 
 LOOK_BACK_SECONDS = 60.0
-"""A broker that has just come back may take a while to give what it has."""
-
-LOOK_BACK_RECORDS, LOOK_BACK_GROWTH = 16, 4
-"""Records from the end that are read first, and by how much each further look is longer.
-
-Nearly always the last record is a reply; growth keeps looks few where many are unreadable. Round, not tuned.
-"""
+"""Longest wait for the next reply of before: a broker that has just come back may take a while."""
 
 READ_RECORDS, READ_SECONDS = 1024, 0.2
 """One poll while looking back: nobody waits for a reply yet. Round, not tuned."""
+
+Places = Mapping[str, int]
+"""Offsets by `topic/partition`, the form in which a flow keeps its positions."""
 
 
 class Reply(NamedTuple):
@@ -47,12 +48,19 @@ class Reply(NamedTuple):
     outgoing: Outgoing
 
 
-class ReplySink(FixedPartitionedSink[list[Reply], None]):
-    """Takes `(part of the source, replies)`. Its parts are the source's, whatever the number of workers."""
+class ReplySink(FixedPartitionedSink[list[Reply], dict[str, int]]):
+    """Takes `(part of the source, replies)`. Its parts are the source's, whatever the number of workers.
 
-    def __init__(self, log: Log, topic: str, part: str = ONLY_PART) -> None:
+    `start`: where replies may stand that are made again, for a flow that has nothing to resume; without it
+    all that are in the log.
+    """
+
+    def __init__(
+        self, log: Log, topic: str, start: Places = MappingProxyType({}), part: str = ONLY_PART
+    ) -> None:
         self._log = log
         self._topic = topic
+        self._start = start
         self._part = part
 
     def list_parts(self) -> list[str]:
@@ -61,80 +69,90 @@ class ReplySink(FixedPartitionedSink[list[Reply], None]):
     def part_fn(self, item_key: str) -> int:
         return int(item_key)
 
-    def build_part(self, step_id: str, for_part: str, resume_state: None) -> "_Part":
-        del step_id, for_part, resume_state
-        return _Part(self._log, answered_to(self._log, self._topic))
+    def build_part(self, step_id: str, for_part: str, resume_state: dict[str, int] | None) -> "_Part":
+        del step_id, for_part
+        return _Part(self._log, self._topic, self._start if resume_state is None else resume_state)
 
 
-class _Part(StatefulSinkPartition[list[Reply], None]):
-    def __init__(self, log: Log, answered: Mapping[int, int]) -> None:
+class _Part(StatefulSinkPartition[list[Reply], dict[str, int]]):
+    def __init__(self, log: Log, topic: str, saved: Places) -> None:
         self._log = log
-        self._answered = answered
+        self._topic = topic
+        self._begins = {
+            TopicPartition(topic, number): saved.get(f"{topic}/{number}", start)
+            for number, start in enumerate(log.starts(topic))
+        }
+        self._ends = {TopicPartition(topic, number): end for number, end in enumerate(log.ends(topic))}
+        self._answered = answered(log, self._begins, self._ends)
 
     def write_batch(self, values: list[list[Reply]]) -> None:
-        fresh = [reply.outgoing for replies in values for reply in unanswered(replies, self._answered)]
+        fresh = [reply.outgoing for replies in values for reply in replies if not self._is_answered(reply)]
         if not fresh:
             return
         crash_point("risk.replies.sending")
         try:
-            self._log.append(fresh)
+            positions = self._log.append(fresh)
         except LogError as error:
             raise SendError(f"replies could not be sent: {error}") from error
         crash_point("risk.replies.sent")
+        self._ends.update(
+            (TopicPartition(topic, partition), offset + 1)
+            for topic, partition, offset in positions
+            if topic == self._topic
+        )
 
-    def snapshot(self) -> None:
-        """What was written is durable already."""
+    def snapshot(self) -> dict[str, int]:
+        """From where on replies stand that would be made again: those of before, until they have all come."""
+        return written_positions(
+            {
+                place: self._begins[place] if self._answered[place] else end
+                for place, end in self._ends.items()
+            }
+        )
+
+    def _is_answered(self, reply: Reply) -> bool:
+        """Whether its request has a reply in the log. What answers no request is known by its id."""
+        if reply.request_offset is None or reply.outgoing.partition is None:
+            return False
+        waiting = self._answered[TopicPartition(self._topic, reply.outgoing.partition)]
+        while waiting and waiting[0] < reply.request_offset:
+            waiting.popleft()
+        if waiting and waiting[0] == reply.request_offset:
+            waiting.popleft()
+            return True
+        return False
 
 
-def unanswered(replies: Sequence[Reply], answered: Mapping[int, int]) -> list[Reply]:
-    """The replies whose request has none in the log; `answered`: the last answered offset by partition.
+def answered(
+    log: Log,
+    begins: Mapping[TopicPartition, int],
+    ends: Mapping[TopicPartition, int],
+    seconds_max: float = LOOK_BACK_SECONDS,
+) -> dict[TopicPartition, deque[int]]:
+    """The requests that have a reply between begin and end of each partition, in their order.
 
-    What answers no request is sent again: its consumers know it by its id.
+    Raises `SendError` where the log does not give all of it in time: to guess would answer twice, or never.
     """
-    return [
-        reply
-        for reply in replies
-        if reply.request_offset is None
-        or reply.outgoing.partition is None
-        or reply.request_offset > answered[reply.outgoing.partition]
-    ]
-
-
-def answered_to(log: Log, topic: str) -> dict[int, int]:
-    """Per partition the offset of the last request that has a reply; -1 where none has.
-
-    Looks backwards from the ends, further and further, for records may be unreadable. Raises `SendError`
-    where the ends cannot be read in time: to guess would answer twice.
-    """
-    ends = dict(enumerate(log.ends(topic)))
-    starts = dict(enumerate(log.starts(topic)))
-    answered = dict.fromkeys(ends, -1)
-    step = LOOK_BACK_RECORDS
-    while open_ends := {number: end for number, end in ends.items() if end > starts[number]}:
-        begins = {number: max(starts[number], end - step) for number, end in open_ends.items()}
-        found = _request_offsets(log, topic, begins, open_ends)
-        answered.update(found)
-        ends = {number: begins[number] for number in open_ends if number not in found}
-        step *= LOOK_BACK_GROWTH
-    return answered
-
-
-def _request_offsets(
-    log: Log, topic: str, begins: Mapping[int, int], ends: Mapping[int, int]
-) -> dict[int, int]:
-    """The highest request offset between begin and end of each partition, where there is a reply at all."""
-    found: dict[int, int] = {}
-    missing = {number for number in ends if begins[number] < ends[number]}
-    deadline = time.monotonic() + LOOK_BACK_SECONDS
-    with closing(log.reader({TopicPartition(topic, number): begins[number] for number in missing})) as reader:
+    found: dict[TopicPartition, set[int]] = {place: set() for place in ends}
+    missing = {place for place, end in ends.items() if begins[place] < end}
+    deadline = time.monotonic() + seconds_max
+    with closing(log.reader({place: begins[place] for place in missing})) as reader:
         while missing:
-            if time.monotonic() > deadline:
-                raise SendError(f"the last replies in {topic} could not be read in {LOOK_BACK_SECONDS:.0f} s")
-            for record in reader.poll(READ_RECORDS, READ_SECONDS):
-                if record.offset < ends[record.partition] and isinstance(
-                    answer := readable(record), DecisionMade
-                ):
-                    found[record.partition] = max(found.get(record.partition, -1), answer.request_offset)
-                if record.offset >= ends[record.partition] - 1:
-                    missing.discard(record.partition)
-    return found
+            records = reader.poll(READ_RECORDS, READ_SECONDS)
+            if records:
+                deadline = time.monotonic() + seconds_max
+            elif time.monotonic() > deadline:
+                raise SendError(f"the log has given none of the last replies for {seconds_max:.0f} s")
+            for record in records:
+                place = TopicPartition(record.topic, record.partition)
+                if record.offset < ends[place]:
+                    found[place].update(_request_offsets(record))
+                if record.offset >= ends[place] - 1:
+                    missing.discard(place)
+    return {place: deque(sorted(offsets)) for place, offsets in found.items()}
+
+
+def _request_offsets(record: Record) -> list[int]:
+    """The request that a record answers; none where it cannot be read."""
+    answer = readable(record)
+    return [answer.request_offset] if isinstance(answer, DecisionMade) else []

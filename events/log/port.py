@@ -69,7 +69,8 @@ class Log(Protocol):
 
         Raises `LogUnavailableError` within `append_seconds_max` of its opening arguments; then nothing of
         this call may be relied on to be there, and nothing is half-written. In the embedded adapter the
-        call is atomic; on Kafka a failed call may still have appended some of its records, in order.
+        call is atomic; on Kafka a failed call may still have appended some of its records, in order, yet
+        later ones without earlier ones: that a record is there says nothing of those before it.
         Raises `RecordTooLargeError` and `UnknownTopicError` before anything is written.
         """
         ...

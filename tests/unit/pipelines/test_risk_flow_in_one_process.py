@@ -1,14 +1,15 @@
 """The dataflow over a log in memory: stopped, resumed, and stopped again."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from events.clock import SystemClock
 from events.codec import decode
-from events.log.port import Log, Outgoing, TopicPartition
+from events.errors import LogUnavailableError
+from events.log.port import Log, Outgoing, Position, TopicPartition
 from events.types import DeadLetter, DecisionMade
 from pipelines.errors import SendError
 from pipelines.risk_flow import Parts, run
@@ -109,3 +110,30 @@ def test_a_log_that_refuses_replies_stops_the_flow_and_a_restart_sends_them(tmp_
     run_until(log, tmp_path, lambda: len(decisions(log)) == 50)
 
     assert len({decision.assessment_id for decision in decisions(log)}) == 50
+
+
+class TearingLog(MemoryLog):
+    """Fails as Kafka may: later records of the call are appended, earlier ones given up."""
+
+    tearing = False
+
+    def append(self, records: Sequence[Outgoing]) -> list[Position]:
+        if not self.tearing:
+            return super().append(records)
+        super().append(records[len(records) // 2 :])
+        raise LogUnavailableError("the first half timed out")
+
+
+def test_a_failed_append_that_left_later_replies_leaves_no_request_unanswered(tmp_path: Path) -> None:
+    log = TearingLog()
+    log.append([asked(assessment(number)) for number in range(50)])
+    log.tearing = True
+    with pytest.raises(SendError, match="replies could not be sent"):
+        run_until(log, tmp_path, lambda: False)
+    assert 0 < len(decisions(log)) < 50
+
+    log.tearing = False
+    log.append([asked(assessment(50))])
+    run_until(log, tmp_path, lambda: "pi_50" in {decision.payment_id for decision in decisions(log)})
+
+    assert sorted(decision.sequence for decision in decisions(log)) == list(range(1, 52))
