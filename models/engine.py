@@ -13,7 +13,6 @@ Equal facts give equal answers, bit for bit, however they are split into batches
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import msgspec
 
@@ -23,9 +22,9 @@ from models.controls import Control, Controls
 from models.decision import decide
 from models.errors import StateRowError
 from models.features import FEATURES_VERSION, Row
-from models.labels import Effect
 from models.observations import Assessment, Decline, Label, ModelSnapshot, Observation, SignIn
 from models.scorer import Score, Scorer
+from models.slots import Matrix, Slots
 from models.state import MEMORY_DAYS, EngineState, shard_of
 from models.visits import note_decline, note_label, note_sign_in, visit
 
@@ -76,18 +75,6 @@ class Engine:
                 self._note(fact)
         return answers + self._scored(waiting)
 
-    def note_sign_in(self, event: SignIn) -> None:
-        """A shopper signed in, or failed to."""
-        note_sign_in(self.state, event)
-
-    def note_decline(self, event: Decline) -> None:
-        """An issuer declined a payment."""
-        note_decline(self.state, event)
-
-    def note_label(self, event: Label) -> Effect | None:
-        """A payment was labeled; the effect on what was known of it, None where the payment is unknown."""
-        return note_label(self.state, event)
-
     def use(self, snapshot: ModelSnapshot) -> None:
         """Take a model in force, unless it is not newer. Raises `StateRowError` where it cannot be read."""
         if self.scorer.use(snapshot):
@@ -137,11 +124,11 @@ class Engine:
 
     def _note(self, fact: SignIn | Decline | Label) -> None:
         if isinstance(fact, Label):
-            self.note_label(fact)
+            note_label(self.state, fact)
         elif isinstance(fact, Decline):
-            self.note_decline(fact)
+            note_decline(self.state, fact)
         else:
-            self.note_sign_in(fact)
+            note_sign_in(self.state, fact)
 
     def _scored(self, waiting: Sequence[tuple[Observation, Row]]) -> list[Assessment]:
         if not waiting:
@@ -156,7 +143,7 @@ class Engine:
             self._own_rows["anomaly/cold_start"] = self.scorer.cold.encode()
         return answers
 
-    def _decided(self, seen: Observation, row: Row, score: Score, slots: Any, linear: Any) -> Assessment:
+    def _decided(self, seen: Observation, row: Row, score: Score, slots: Slots, linear: Matrix) -> Assessment:
         scorer = self.scorer
         decision = decide(
             probability=score.probability,

@@ -15,7 +15,7 @@ from models.controls import Controls
 from models.counterfactuals import Turn, smallest_turn
 from models.decision import combined, model_outcome
 from models.errors import ExplainError
-from models.features import FEATURES_VERSION, Row
+from models.features import FEATURES_VERSION, POSITIONS, Row
 from models.observations import Assessment, Observation
 from models.odds import log_odds, sigmoid
 from models.online import BinnedLogisticRegression, linear_values
@@ -84,7 +84,8 @@ def explain(evidence: Evidence) -> Explanation:
 
 def observation_of(assessment: Assessment) -> Observation:
     """What the vector itself still says of the payment, where its request is no longer in the log."""
-    amount, currency = assessment.features[0], assessment.features[1]
+    amount = assessment.features[POSITIONS["amount_minor"]]
+    currency = assessment.features[POSITIONS["currency"]]
     return Observation(
         payment_id=assessment.payment_id,
         occurred_at_us=assessment.occurred_at_us,

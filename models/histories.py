@@ -56,7 +56,7 @@ class Amounts(msgspec.Struct, array_like=True, gc=False):
         plain = self.plain
         if amount_minor is None or not plain.count:
             return None
-        return (amount_minor - plain.mean) / plain.deviation(RELATIVE_DEVIATION_PRIOR * plain.mean + 1.0)
+        return (amount_minor - plain.mean) / self._deviation()
 
     def features(self, amount_minor: int | None) -> list[Value]:
         """z, z of the logarithm, ratio to the mean, ratio to the largest."""
@@ -65,7 +65,7 @@ class Amounts(msgspec.Struct, array_like=True, gc=False):
             return [None, None, None, None]
         logs = self.logs
         return [
-            (amount_minor - plain.mean) / plain.deviation(RELATIVE_DEVIATION_PRIOR * plain.mean + 1.0),
+            (amount_minor - plain.mean) / self._deviation(),
             (log(amount_minor + 1.0) - logs.mean) / logs.deviation(LOG_DEVIATION_PRIOR),
             (amount_minor + 1.0) / (plain.mean + 1.0),
             (amount_minor + 1.0) / (self.largest + 1.0),
@@ -78,12 +78,14 @@ class Amounts(msgspec.Struct, array_like=True, gc=False):
         plain = self.plain
         value = float(amount_minor)
         if plain.count:
-            deviation = plain.deviation(RELATIVE_DEVIATION_PRIOR * plain.mean + 1.0)
-            value = min(value, plain.mean + CLIP_DEVIATIONS * deviation)
+            value = min(value, plain.mean + CLIP_DEVIATIONS * self._deviation())
         plain.add(value)
         self.logs.add(log(value + 1.0))
         if value > self.largest:
             self.largest = value
+
+    def _deviation(self) -> float:
+        return self.plain.deviation(RELATIVE_DEVIATION_PRIOR * self.plain.mean + 1.0)
 
 
 class Trace(msgspec.Struct, array_like=True, gc=False):

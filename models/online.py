@@ -23,6 +23,11 @@ LEARNING_RATE = 0.01
 """River's own default; with one weight per bin it needs no schedule and no scaler, and keeps adapting."""
 LINEAR = ("boosting_logit",)
 """Features that enter as their value too, beside their bins."""
+STATE_VERSION = 2
+"""Of what the encoded weights mean; another version is refused, not read wrongly.
+
+1: the boosting's value entered limited and scaled. 2: it enters as it is.
+"""
 EXTRA_SLOTS = 4_096
 """Slots for names that the catalogue does not have: the estimator takes any dictionary, as River's do."""
 
@@ -30,6 +35,7 @@ _linear_places = [PLACES[name] for name in LINEAR]
 
 
 class _State(msgspec.Struct, array_like=True):
+    version: int
     intercept: float
     linear: list[float]
     slots: list[int]
@@ -100,22 +106,23 @@ class BinnedLogisticRegression(base.Classifier):  # type: ignore[misc]  # River 
         terms[:, slots.shape[1] + 1 :] = linear_values(numbers) * np.array(self.linear)
         return sequential_sums(terms)
 
-    def contributions(self, slots: Sequence[int]) -> list[float]:
-        """Each column's share of the log-odds (0 where missing)."""
-        return [self.weights[slot] for slot in slots]
-
     def encode(self) -> bytes:
         """The state, compact: only weights that are not zero."""
         weights = np.frombuffer(self.weights)
         slots = np.flatnonzero(weights)
         told = (slots.tolist(), weights[slots].tolist())
-        state = _State(self.intercept, self.linear, *told, self.learned, self.frauds)
+        state = _State(STATE_VERSION, self.intercept, self.linear, *told, self.learned, self.frauds)
         return msgspec.msgpack.encode(state)
 
     @classmethod
     def decode(cls, state: bytes) -> "BinnedLogisticRegression":
-        """The model of `encode`, bit for bit."""
+        """The model of `encode`, bit for bit.
+
+        Raises `ValueError` where the state is of another version, `msgspec.DecodeError` where it is damaged.
+        """
         decoded = msgspec.msgpack.decode(state, type=_State)
+        if decoded.version != STATE_VERSION:
+            raise ValueError(f"weights of version {decoded.version}, not {STATE_VERSION}")
         model = cls()
         model.intercept, model.linear = decoded.intercept, decoded.linear
         model.learned, model.frauds = decoded.learned, decoded.frauds

@@ -189,8 +189,3 @@ def walk(node: Node) -> Iterator[Node]:
 def fields_of(node: Node) -> dict[str, Field]:
     """Every field that the tree reads, by name, in the order of reading."""
     return {found.name: found for found in walk(node) if isinstance(found, Field)}
-
-
-def lists_of(node: Node) -> set[str]:
-    """Every list that the tree names."""
-    return {found.list_name for found in walk(node) if isinstance(found, Listed)}

@@ -86,10 +86,6 @@ class EngineState:
         self._track = track_changes
         self._dirty: dict[str, None] = {}
 
-    def profile(self, kind: str, key: str | None) -> Profile | None:
-        """The profile of an entity, or None where nothing is known of it."""
-        return self._tables[kind].get(key) if key is not None else None
-
     def opened(self, kind: str, key: str) -> Any:
         """The profile of an entity, made where there is none, and marked as changed."""
         table = self._tables[kind]

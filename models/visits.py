@@ -134,35 +134,31 @@ def note_sign_in(state: EngineState, event: SignIn) -> None:
             state.opened(kind, key).failed_sign_ins.add(event.occurred_at_us)
 
 
-def note_decline(state: EngineState, event: Decline) -> bool:
-    """A decline counts for every entity of its payment, once; False where the payment is not remembered."""
+def note_decline(state: EngineState, event: Decline) -> None:
+    """A decline counts for every entity of its payment, once; one of a payment not remembered for none."""
     payment = state.remembered(event.payment_id)
-    if payment is None:
-        return False
-    if payment.declined_at_us == event.occurred_at_us:
-        return True
+    if payment is None or payment.declined_at_us == event.occurred_at_us:
+        return
     payment.declined_at_us = event.occurred_at_us
     state.remember(event.payment_id, payment)
     for kind, key in zip(PROFILE_TYPES, payment.entities, strict=True):
         if key is not None:
             state.opened(kind, key).trace.declines.add(event.occurred_at_us)
-    return True
 
 
-def note_label(state: EngineState, label: Label) -> Effect | None:
-    """A label counts for every entity of its payment, as `models.labels` settles; None: payment unknown."""
+def note_label(state: EngineState, label: Label) -> None:
+    """A label counts for every entity of its payment, as `models.labels` settles."""
     payment = state.remembered(label.payment_id)
     if payment is None:
-        return None
+        return
     before = payment.standing
     effect, standing = settle(before, label)
     if standing == before or standing is None:
-        return effect
+        return
     payment.standing = standing
     state.remember(label.payment_id, payment)
     if effect in (Effect.TAUGHT, Effect.REVOKED):
         _relabel(state, payment, before, standing)
-    return effect
 
 
 def _relabel(state: EngineState, payment: Remembered, before: Standing | None, after: Standing) -> None:

@@ -29,7 +29,8 @@ declare(
     }
 )
 
-FORMAT = 1
+FORMAT = 2
+"""Raised whenever the meaning of rows changes, the models' own included. 2: weights of version 2."""
 KEEP_DAYS = 120.0
 """As long as cardholders may dispute a payment."""
 

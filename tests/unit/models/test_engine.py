@@ -130,7 +130,8 @@ def test_payments_older_than_the_memory_are_forgotten_and_their_rows_removed() -
 
     assert rows["payment/pi_0"] is None
     assert rows["payment/pi_599"] is not None
-    assert engine.note_label(label(0, True, START_US + 600 * HOUR_US)) is None
+    engine.assess([label(0, True, START_US + 600 * HOUR_US)])
+    assert engine.changed_rows() == {}
 
 
 def test_a_payment_told_twice_is_answered_twice_and_counted_once() -> None:
@@ -163,7 +164,7 @@ def test_a_label_that_comes_twice_is_counted_once() -> None:
     engine = Engine()
     engine.assess([payment(1)])
     for _ in range(2):
-        engine.note_label(label(1, True, START_US + HOUR_US))
+        engine.assess([label(1, True, START_US + HOUR_US)])
     row = engine.assess([payment(2, START_US + 2 * HOUR_US)])[0].features
 
     assert row[POSITIONS["card_frauds"]] == 1.0
@@ -172,7 +173,8 @@ def test_a_label_that_comes_twice_is_counted_once() -> None:
 def test_a_label_of_an_unknown_payment_changes_nothing() -> None:
     engine = Engine()
 
-    assert engine.note_label(label(9, True, START_US)) is None
+    engine.assess([label(9, True, START_US)])
+
     assert engine.changed_rows() == {}
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from models.features import CATALOGUE, POSITIONS, Row
-from models.online import BinnedLogisticRegression, sigmoid
+from models.online import STATE_VERSION, BinnedLogisticRegression, sigmoid
 from models.slots import numbers_of, slots_of
 
 
@@ -32,3 +32,31 @@ def test_a_label_that_is_taken_back_is_not_counted_as_learned() -> None:
     model.learn([3, 5], [0.0], False)
 
     assert (model.learned, model.frauds) == (1, 0)
+
+
+STORED = bytes.fromhex(
+    "9702cbc0110052c20a939191cb3febce8f16c06be69a6470cc95cca8cd096ccd0986cd09bfcd09e0cd17f1cd18669acbbf5187792f"
+    "488a63cb3fd622cce9e7e242cbbf5187792f488a63cb3fd622cce9e7e242cbbf5187792f488a63cb3fd622cce9e7e242cbbf518779"
+    "2f488a63cb3fd622cce9e7e242cbbf5187792f488a63cb3fd622cce9e7e2425028"
+)
+"""A champion that learned eighty labels, as a build of the same `STATE_VERSION` once wrote it."""
+
+
+def test_weights_that_were_stored_say_today_what_they_said_when_they_were_stored() -> None:
+    payment = {"card_amount_z": 8.0, "boosting_logit": 1.0, "merchant_category": "5411"}
+
+    model = BinnedLogisticRegression.decode(STORED)
+
+    # Where slots, bins or values have changed on purpose: raise STATE_VERSION and both flows' FORMAT, and
+    # store a champion anew.
+    assert model.predict_proba_one(payment)[True] == pytest.approx(0.08756553090362129, rel=1e-12)
+    assert model.encode() == STORED
+
+
+def test_weights_of_another_version_are_refused() -> None:
+    state = bytearray(BinnedLogisticRegression().encode())
+    assert state[1] == STATE_VERSION
+    state[1] = STATE_VERSION - 1
+
+    with pytest.raises(ValueError, match="weights of version 1"):
+        BinnedLogisticRegression.decode(bytes(state))

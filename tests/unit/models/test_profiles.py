@@ -138,16 +138,19 @@ def test_a_decline_counts_once_for_every_entity_of_its_payment() -> None:
     visit(state, payment(1, device="d"), RATES)
     declined = Decline(payment_id="pi_1", occurred_at_us=START_US + MINUTE_US, reason="do_not_honor")
 
-    assert note_decline(state, declined)
-    assert note_decline(state, declined)
+    note_decline(state, declined)
+    note_decline(state, declined)
+
     row = features(state, payment(2, START_US + 2 * MINUTE_US, device="d"))
     assert [row[f"{e}_declines_1h"] for e in ("card", "device", "merchant")] == [1.0, 1.0, 1.0]
 
 
 def test_a_decline_of_a_payment_that_nobody_remembers_changes_nothing() -> None:
-    declined = Decline(payment_id="pi_9", occurred_at_us=START_US, reason="do_not_honor")
+    state = EngineState()
 
-    assert not note_decline(EngineState(), declined)
+    note_decline(state, Decline(payment_id="pi_9", occurred_at_us=START_US, reason="do_not_honor"))
+
+    assert list(state.changed_rows()) == []
 
 
 def test_a_label_counts_for_the_entities_of_its_payment() -> None:
