@@ -168,10 +168,7 @@ class PaymentBlocked(PaymentEvent, frozen=True, kw_only=True, tag="payment.block
 
 
 class PaymentDecidedLate(PaymentEvent, frozen=True, kw_only=True, tag="payment.decided_late"):
-    """The engine's decision came after a fallback's and acted still.
-
-    It `held` the capture, `voided` the authorization, or `marked` a captured payment for a person.
-    """
+    """The engine's late decision `held` the capture, `voided`, or `marked` what was captured for a person."""
 
     attempt: int
     ruling: Ruling
@@ -188,6 +185,13 @@ class PaymentReviewed(PaymentEvent, frozen=True, kw_only=True, tag="payment.revi
 class PaymentCaptured(PaymentEvent, frozen=True, kw_only=True, tag="payment.captured"):
     """`amount_minor` is what was captured."""
 
+    authorization_id: str
+
+
+class PaymentCaptureFailed(PaymentEvent, frozen=True, kw_only=True, tag="payment.capture_failed"):
+    """The network refused to have `amount_minor` captured, and the authorization was given back."""
+
+    attempt: int
     authorization_id: str
 
 
@@ -236,10 +240,7 @@ class AuditRecorded(Event, frozen=True, kw_only=True, tag="audit.recorded"):
 
 
 class ControlChanged(Event, frozen=True, kw_only=True, tag="control.changed"):
-    """A rule, list, cost, policy or rate has a new version (topic `controls`, compacted by `name`).
-
-    `body` None removes it.
-    """
+    """A rule, list, cost, policy or rate has a new version, or is gone (`body` None); topic `controls`."""
 
     name: str
     kind: ControlKind
@@ -287,6 +288,7 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     PaymentDecidedLate,
     PaymentReviewed,
     PaymentCaptured,
+    PaymentCaptureFailed,
     PaymentCanceled,
     LabelReported,
     SignInAttempted,

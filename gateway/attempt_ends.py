@@ -2,7 +2,7 @@
 
 A commit may leave a debt: a capture or a void that the processor has yet to be told (`gateway.debts`). The
 intent already shows the end, because a capture of what was authorized, and a void of what was not captured,
-can be late but not refused.
+are all but sure; where the network does refuse a capture, `gateway.debts` takes that end back.
 """
 
 from dataclasses import dataclass

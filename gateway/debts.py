@@ -1,7 +1,9 @@
 """What the gateway owes the network: captures and voids that are committed and have yet to be told.
 
 Each is driven until the processor has acknowledged it; only then does its event (`payment.captured`,
-`payment.canceled`) say that it happened.
+`payment.canceled`) say that it happened. Where nobody answers, or cannot say yet, it is told again, after
+pauses that grow. A capture that the network refused ends (`payment.capture_failed`): the processor has given
+the authorization back, so that asking again could only be refused again.
 """
 
 import msgspec
@@ -10,11 +12,13 @@ from sqlalchemy import Connection
 
 from events.crash import crash_point, declare
 from events.moments import moment
-from events.types import PaymentCanceled, PaymentCaptured
+from events.types import PaymentCanceled, PaymentCaptured, PaymentCaptureFailed
+from gateway import intents
 from gateway.errors import UnavailableError
 from gateway.facts import Facts
-from gateway.intents import Attempt
+from gateway.intents import Attempt, Intent, Phase
 from gateway.outbox import Relay
+from gateway.outcomes import payment_error
 from gateway.processor_port import CaptureRequest, Processor, ProcessorAnswer, ReversalRequest
 from gateway.scheduling import RETRY_SECONDS, RETRY_SECONDS_MAX, Scheduling
 from gateway.store.intent_rows import load_attempt, load_intent, save_attempt, save_intent
@@ -63,11 +67,14 @@ class Debts:
             crash_point("gateway.debt.owed")
             answer = await self._ask(attempt)
             crash_point("gateway.debt.told")
-            if not _settles(attempt, answer):
-                # Only an operator can help: the two sides disagree on what was authorized.
-                self._log.error("debt refused", attempt=attempt.id, owed=attempt.phase, answer=answer.status)
+            end = _end(attempt, answer)
+            if end is None:
+                # The attempt's end is being found out; or the two sides disagree, which an operator must see.
+                self._log.error("debt not paid", attempt=attempt.id, owed=attempt.phase, answer=answer.status)
                 return False
-            await self._store.write(lambda connection: self._record(connection, attempt, answer))
+            if end == "capture_failed":
+                self._log.error("capture refused", attempt=attempt.id)
+            await self._store.write(lambda connection: self._record(connection, attempt, answer, end))
         except UnavailableError:
             return False
         crash_point("gateway.debt.paid")
@@ -81,36 +88,48 @@ class Debts:
         request = CaptureRequest(amount_minor=attempt.capture_minor or 0, occurred_at=at)
         return await self._processor.capture(attempt.id, request)
 
-    def _record(self, connection: Connection, attempt: Attempt, answer: ProcessorAnswer) -> None:
+    def _record(self, connection: Connection, attempt: Attempt, answer: ProcessorAnswer, end: Phase) -> None:
         stored = load_attempt(connection, attempt.payment_id, attempt.number)
         if stored is None or stored.phase != attempt.phase:
             return
         intent = load_intent(connection, attempt.payment_id)
-        at = moment(stored.ended_us or stored.moment_us)
-        if stored.phase == "voiding":
-            intent = self._facts.payment(
-                connection,
-                intent,
-                at,
-                PaymentCanceled,
-                reason=intent.cancellation_reason or "unspecified",
-                authorization_id=stored.id,
+        save_intent(connection, self._told(connection, intent, stored, answer, end))
+        save_attempt(connection, msgspec.structs.replace(stored, phase=end))
+
+    def _told(
+        self, connection: Connection, intent: Intent, attempt: Attempt, answer: ProcessorAnswer, end: Phase
+    ) -> Intent:
+        """The intent after the debt's end, with the event that tells of it."""
+        at = moment(attempt.ended_us or attempt.moment_us)
+        if end == "voided":
+            reason = intent.cancellation_reason or "unspecified"
+            return self._facts.payment(
+                connection, intent, at, PaymentCanceled, reason=reason, authorization_id=attempt.id
             )
-        else:
-            intent = self._facts.payment(
+        if end == "captured":
+            return self._facts.payment(
                 connection,
                 intent,
                 at,
                 PaymentCaptured,
                 amount_minor=answer.captured_minor,
-                authorization_id=stored.id,
+                authorization_id=attempt.id,
             )
-        save_intent(connection, intent)
-        phase = "voided" if stored.phase == "voiding" else "captured"
-        save_attempt(connection, msgspec.structs.replace(stored, phase=phase))
+        return self._facts.payment(
+            connection,
+            intents.capture_failed(intent, payment_error("processing_error")),
+            at,
+            PaymentCaptureFailed,
+            attempt=attempt.number,
+            amount_minor=attempt.capture_minor or 0,
+            authorization_id=attempt.id,
+        )
 
 
-def _settles(attempt: Attempt, answer: ProcessorAnswer) -> bool:
+def _end(attempt: Attempt, answer: ProcessorAnswer) -> Phase | None:
+    """How the debt ends by the processor's answer; None where it does not end yet."""
     if attempt.phase == "voiding":
-        return answer.status in ("reversed", "declined")
-    return answer.status == "captured"
+        return "voided" if answer.status in ("reversed", "declined") else None
+    if answer.status in ("reversed", "declined"):
+        return "capture_failed"
+    return "captured" if answer.status == "captured" else None

@@ -8,7 +8,9 @@ succeed                                                                succeeded
 capture                                                                            succeeded
 cancel                 canceled                 canceled                           canceled
 
-`succeeded` and `canceled` are the ends. The table below is the one that is in force.
+`canceled` is an end, and so is `succeeded` but for one step: `fail_capture` leads from it back to
+`requires_payment_method`, when the network refuses the capture of what it authorized. The table below is the
+one that is in force.
 """
 
 from collections.abc import Mapping
@@ -28,7 +30,7 @@ Status = Literal[
     "succeeded",
     "canceled",
 ]
-Step = Literal["confirm", "block", "decline", "hold", "succeed", "capture", "cancel"]
+Step = Literal["confirm", "block", "decline", "hold", "succeed", "capture", "fail_capture", "cancel"]
 CaptureMethod = Literal["automatic", "manual"]
 
 LEGAL: Mapping[Step, Mapping[Status, Status]] = {
@@ -38,6 +40,7 @@ LEGAL: Mapping[Step, Mapping[Status, Status]] = {
     "hold": {"processing": "requires_capture"},
     "succeed": {"processing": "succeeded"},
     "capture": {"requires_capture": "succeeded"},
+    "fail_capture": {"succeeded": "requires_payment_method"},
     "cancel": {
         "requires_payment_method": "canceled",
         "requires_confirmation": "canceled",
@@ -46,7 +49,15 @@ LEGAL: Mapping[Step, Mapping[Status, Status]] = {
 }
 
 Phase = Literal[
-    "assessing", "blocked", "declined", "authorized", "capturing", "captured", "voiding", "voided"
+    "assessing",
+    "blocked",
+    "declined",
+    "authorized",
+    "capturing",
+    "captured",
+    "capture_failed",
+    "voiding",
+    "voided",
 ]
 """Where an attempt stands. `assessing`, `capturing` and `voiding` are unfinished: something is owed, and the
 gateway drives them on until it is done, across restarts."""
@@ -189,6 +200,24 @@ def captured(intent: Intent, amount_minor: int | None) -> Intent:
             param="amount_to_capture",
         )
     return msgspec.structs.replace(after, amount_received_minor=taken, amount_capturable_minor=0)
+
+
+def capture_failed(intent: Intent, error: PaymentError) -> Intent:
+    """The capture was refused for good: nothing was taken, and another payment method may be tried."""
+    outcome = intent.outcome and msgspec.structs.replace(
+        intent.outcome,
+        type="issuer_declined",
+        network_status="reversed_after_approval",
+        seller_message="The network refused the capture; the authorization was given back.",
+    )
+    return msgspec.structs.replace(
+        stepped(intent, "fail_capture"),
+        token=None,
+        outcome=outcome,
+        last_error=error,
+        amount_received_minor=0,
+        late_block_after_capture=False,
+    )
 
 
 def canceled(intent: Intent, reason: str | None, at_us: int) -> Intent:

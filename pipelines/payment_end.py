@@ -10,6 +10,7 @@ from events.types import (
     PaymentBlocked,
     PaymentCanceled,
     PaymentCaptured,
+    PaymentCaptureFailed,
     PaymentConfirmed,
     PaymentDecidedLate,
     PaymentDeclined,
@@ -90,4 +91,6 @@ def _after(event: PaymentEvent) -> list[str]:
         return [f"review {event.verdict}"]
     if isinstance(event, PaymentCaptured):
         return [f"captured: {Money(event.amount_minor, event.currency)}"]
+    if isinstance(event, PaymentCaptureFailed):
+        return ["the network refused the capture: no money moved, the authorization was given back"]
     return [f"canceled: {event.reason}"] if isinstance(event, PaymentCanceled) else []

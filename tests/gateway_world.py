@@ -133,6 +133,7 @@ class ObedientProcessor:
         self.authorized: list[str] = []
         self.calls: list[tuple[str, str]] = []
         self.decline_code: str | None = None
+        self.refuses_captures = False
         self.away = 0
         self.lost_answers = 0
         self.delay_seconds = 0.0
@@ -153,7 +154,10 @@ class ObedientProcessor:
     async def capture(self, attempt_id: str, request: CaptureRequest) -> ProcessorAnswer:
         await self._reached("capture", attempt_id)
         if self.answers[attempt_id].status == "approved":
-            self._become(attempt_id, "captured", captured_minor=request.amount_minor)
+            if self.refuses_captures:
+                self._become(attempt_id, "reversed")
+            else:
+                self._become(attempt_id, "captured", captured_minor=request.amount_minor)
         return self._answered(attempt_id)
 
     async def reverse(self, attempt_id: str, request: ReversalRequest) -> ProcessorAnswer:

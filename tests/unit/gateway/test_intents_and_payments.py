@@ -208,6 +208,49 @@ def test_an_approved_manual_payment_still_waits_for_its_merchant(tmp_path: Path)
     lived(tmp_path, story)
 
 
+@pytest.mark.parametrize("capture_method", ["automatic", "manual"])
+def test_a_capture_that_the_network_refuses_ends_and_another_card_may_be_tried(
+    tmp_path: Path, capture_method: str
+) -> None:
+    async def story(world: World) -> None:
+        world.processor.refuses_captures = True
+        world.processor.away = 0
+        intent = await confirmed(world, capture_method=capture_method)
+        if capture_method == "manual":
+            await world.gateway.payments.capture(await world.caller(), intent.id, CaptureIntent())
+
+        await world.until(lambda: world.payment_events(intent.id)[-1:] == ["payment.capture_failed"])
+        after = await world.intent(intent.id)
+        assert (after.status, after.amount_received_minor) == ("requires_payment_method", 0)
+        assert after.last_error is not None
+        assert after.last_error.code == "processing_error"
+        assert after.outcome is not None
+        assert after.outcome.network_status == "reversed_after_approval"
+        await world.gateway.recovery.sweep()
+        assert world.processor.calls.count(("capture", f"{intent.id}_1")) == 1
+        world.processor.refuses_captures = False
+        body = ConfirmIntent(payment_method=await world.token())
+        again = await world.gateway.payments.confirm(await world.caller(), intent.id, body)
+        assert (again.status, again.attempts) == (
+            "succeeded" if capture_method == "automatic" else "requires_capture",
+            2,
+        )
+
+    lived(tmp_path, story)
+
+
+def test_a_capture_is_told_again_while_the_processor_is_away(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        intent = await confirmed(world, capture_method="manual")
+        world.processor.away = 3
+        await world.gateway.payments.capture(await world.caller(), intent.id, CaptureIntent())
+
+        await world.until(lambda: world.payment_events(intent.id)[-1:] == ["payment.captured"])
+        assert world.processor.calls.count(("capture", f"{intent.id}_1")) == 4
+
+    lived(tmp_path, story)
+
+
 def test_a_rejected_review_voids_and_is_audited(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         world.risk.outcome = "review"

@@ -11,6 +11,7 @@ from events.types import (
     PaymentBlocked,
     PaymentCanceled,
     PaymentCaptured,
+    PaymentCaptureFailed,
     PaymentConfirmed,
     PaymentDecidedLate,
     PaymentDeclined,
@@ -117,6 +118,14 @@ def test_a_payment_whose_decision_never_came_is_still_told_of(life: Life) -> Non
 
     assert "by the fallback" in text
     assert text.endswith("What the engine thought:\n  nothing that is in the log (yet)")
+
+
+def test_a_capture_that_the_network_refused_is_told(life: Life) -> None:
+    life.confirmed()
+    life.told(PaymentAuthorized, attempt=1, authorization_id="a")
+    life.told(PaymentCaptureFailed, attempt=1, authorization_id="a")
+
+    assert "  the network refused the capture: no money moved" in life.explained()
 
 
 def test_the_way_to_the_end_is_told_once_and_in_order(life: Life) -> None:
