@@ -10,7 +10,7 @@ import socket
 import sqlite3
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -45,17 +45,35 @@ def files(*folders: Path) -> Iterator[tuple[str, bytes]]:
 def cells(*folders: Path) -> Iterator[tuple[str, bytes]]:
     """Every table of every SQLite database: its cells one after the other, whole where a page would cut."""
     for folder in folders:
-        for path in sorted(folder.rglob("*")):
-            if path.suffix in (".sqlite", ".sqlite3") and path.is_file():
-                yield from _tables(path)
+        for path in _databases(folder):
+            for name, rows in _rows(path):
+                yield f"{path.name}:{name}", b"\n".join(_bytes(cell) for row in rows for cell in row)
 
 
-def _tables(path: Path) -> Iterator[tuple[str, bytes]]:
+def values(log_url: str, *folders: Path) -> Iterator[tuple[str, object]]:
+    """Each cell of every SQLite database and each record's value, by itself and of its own type."""
+    for folder in folders:
+        for path in _databases(folder):
+            for name, rows in _rows(path):
+                yield from ((f"{path.name}:{name}", cell) for row in rows for cell in row)
+    with closing(open_log(log_url)) as log:
+        for topic in TOPICS:
+            yield from ((f"topic {topic}", value) for value in records(log, topic))
+
+
+def _databases(folder: Path) -> Iterator[Path]:
+    return (
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in (".sqlite", ".sqlite3") and path.is_file()
+    )
+
+
+def _rows(path: Path) -> Iterator[tuple[str, Iterable[tuple[object, ...]]]]:
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as database:
         names = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         for (name,) in names:
-            rows = database.execute(f'SELECT * FROM "{name}"')
-            yield f"{path.name}:{name}", b"\n".join(_bytes(cell) for row in rows for cell in row)
+            yield name, database.execute(f'SELECT * FROM "{name}"')
 
 
 def _bytes(cell: object) -> bytes:

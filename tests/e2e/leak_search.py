@@ -14,6 +14,8 @@ import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from tests.e2e.leak_codes import SecurityCode, found_codes
+
 DECOMPRESSED_BYTES_MAX = 64 * 1024 * 1024
 DEPTH_MAX = 3
 """A stream within a text within a stream: deeper nesting is nobody's."""
@@ -75,9 +77,10 @@ def _groups(digits: str) -> list[str]:
 
 
 class Search:
-    """Looks for sets of planted secrets."""
+    """Looks for sets of planted secrets, and for security codes that stand alone."""
 
-    def __init__(self, *planted: Planted) -> None:
+    def __init__(self, *planted: Planted, codes: tuple[SecurityCode, ...] = ()) -> None:
+        self._codes = codes
         self._patterns = [
             (f"{each.name} as {form}", pattern)
             for each in planted
@@ -87,7 +90,10 @@ class Search:
 
     def plainly(self, content: bytes) -> set[str]:
         """What is found in the bytes as they are: `NAME as FORM`."""
-        return {name for name, pattern in self._patterns if pattern in content}
+        found = {name for name, pattern in self._patterns if pattern in content}
+        return found.union(
+            *({f"a security code, {form}" for form in found_codes(code, content)} for code in self._codes)
+        )
 
     def deeply(self, content: bytes, depth: int = 0) -> set[str]:
         """Also in streams and encoded texts that the bytes hold."""

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from tests.e2e.leak_codes import SecurityCode
 from tests.e2e.leak_search import Planted
 
 PROPER = Planted("a number sent to the processor", "4000027691735")
@@ -23,7 +24,9 @@ CODE_IN_CONTEXT = tuple(
         f"00792{3:02}{CODE}",  # field 48 of the authorization
     )
 )
-"""Three digits alone are everywhere by chance: they are looked for as each part of the way writes them."""
+"""The code as each part of the way writes it, to be found in other codings (hex, base64 …) too."""
+LONE_CODE = SecurityCode(CODE, (PROPER.digits, ASTRAY.digits))
+"""Three digits alone are everywhere by chance: what is around them tells, or that a value is nothing else."""
 
 EVERYTHING = (PROPER, ASTRAY, BAD_CODE, *CODE_IN_CONTEXT)
 

@@ -15,7 +15,8 @@ import httpx2
 import pytest
 
 from tests.e2e.closing import settled
-from tests.e2e.leak_places import Loopback, cells, files, log_records, memory
+from tests.e2e.leak_codes import is_code
+from tests.e2e.leak_places import Loopback, cells, files, log_records, memory, values
 from tests.e2e.leak_search import Planted, Search
 from tests.e2e.merchant import Merchant, merchant_of
 from tests.e2e.planting import (
@@ -23,6 +24,7 @@ from tests.e2e.planting import (
     BAD_CODE,
     CODE,
     EVERYTHING,
+    LONE_CODE,
     PROPER,
     Bad,
     bad_at_api,
@@ -119,7 +121,7 @@ def _strangers_client(platform: WholePlatform) -> httpx2.AsyncClient:
 
 async def _send_bad(platform: WholePlatform, client: httpx2.AsyncClient) -> None:
     """Each must be refused, and no answer may hold what it was asked."""
-    search = Search(*EVERYTHING)
+    search = Search(*EVERYTHING, codes=(LONE_CODE,))
     for base, requests in ((platform.processor, bad_at_processor()), (platform.api, bad_at_api())):
         for bad in requests:
             answer = await _sent(client, base, bad)
@@ -133,7 +135,7 @@ async def _sent(client: httpx2.AsyncClient, base: str, bad: Bad) -> httpx2.Respo
 
 
 def _on_loopback(platform: WholePlatform, loopback: Loopback) -> Iterator[str]:
-    search = Search(*EVERYTHING)
+    search = Search(*EVERYTHING, codes=(LONE_CODE,))
     assert any(source == platform.ports.processor for source, _, _ in loopback.streams())
     for source, target, content in loopback.streams():
         if target == platform.ports.api:
@@ -159,7 +161,7 @@ def _remembered(platform: WholePlatform, name: str, *planted: Planted) -> set[st
 
 
 def _written(folder: Path, log_url: str, broker_data: list[Path]) -> list[str]:
-    search = Search(*EVERYTHING)
+    search = Search(*EVERYTHING, codes=(LONE_CODE,))
     partitions = [path for prefix in broker_data for path in prefix.parent.glob(f"{prefix.name}.*")]
     places: Iterable[tuple[str, bytes]] = (
         *files(folder, *partitions),
@@ -167,8 +169,11 @@ def _written(folder: Path, log_url: str, broker_data: list[Path]) -> list[str]:
         *log_records(log_url),
     )
     found = [what for place, content in places for what in _told(place, search.deeply(content))]
-    lone = f'"{CODE}"'.encode()
-    found += [f"{place}: a security code alone" for place, content in places if lone in content]
+    found += [
+        f"{place}: a security code alone"
+        for place, value in values(log_url, folder)
+        if is_code(LONE_CODE, value)
+    ]
     assert not broker_data or partitions, "the broker's files are not where they were looked for"
     return found
 

@@ -1,25 +1,32 @@
 """The search for leaks finds a canary in every form and place: else its finding nothing would say nothing."""
 
+import json
 import os
+import random
 import socket
 import sqlite3
 import subprocess
 import sys
+import zlib
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 from confluent_kafka import Producer
 
 from events.log import open_log
 from events.log.port import Outgoing
-from tests.e2e.leak_places import Loopback, cells, files, log_records, memory
+from tests.e2e.leak_codes import SecurityCode, code_canaries, is_code
+from tests.e2e.leak_places import Loopback, cells, files, log_records, memory, values
 from tests.e2e.leak_search import Planted, Search, canaries
 
 CANARY = "4000027500183462"
 SHARED = Planted("the canary", CANARY[:13])
 SEARCH = Search(SHARED)
 FORMS = canaries(CANARY)
+CODES = [SecurityCode(digits, (CANARY,)) for digits in ("739", "7391")]
+CODE_FORMS = [(code, form) for code in CODES for form in code_canaries(code)]
 
 needs_root = pytest.mark.usefixtures("as_root")
 
@@ -39,6 +46,61 @@ def test_the_search_finds_nothing_where_nothing_is() -> None:
     other = "4000027600183462"
 
     assert not SEARCH.deeply(b"".join(canaries(other).values()) + os.urandom(100_000))
+
+
+@pytest.mark.parametrize(("code", "form"), CODE_FORMS)
+def test_the_search_finds_a_security_code_in_its_form(code: SecurityCode, form: str) -> None:
+    content = b"\x00" * 1000 + code_canaries(code)[form] + b"\xff" * 1000
+    search = Search(codes=(code,))
+
+    assert search.plainly(content)
+    assert search.deeply(b"before" + zlib.compress(content) + b"after")
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_security_code_is_not_found_in_other_digits(code: SecurityCode) -> None:
+    other = SecurityCode(str(int(code.digits) - 1), code.card_starts)
+    numbers = json.dumps({"amount": int(code.digits), "port": f"8{code.digits}", "cvc": f"{code.digits}0"})
+    innocent = [
+        numbers,
+        f"took {code.digits} ms at 2026-01-05T10:00:00.{code.digits}Z",
+        f"cvc checked in {code.digits} ms",
+    ]
+    content = (
+        b"".join(code_canaries(other).values())
+        + " ".join(innocent).encode()
+        + random.Random(7).randbytes(3_000_000)
+    )
+
+    assert Search(codes=(code,)).plainly(content) == set()
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_security_code_alone_in_a_cell_or_record_is_found(
+    tmp_path: Path, log_url: str, code: SecurityCode
+) -> None:
+    digits = code.digits
+    held = [
+        digits,
+        digits.encode(),
+        msgspec.msgpack.encode([1, digits]),
+        f"{digits}0",
+        int(digits),
+        f"in {digits} ms",
+    ]
+    with closing(sqlite3.connect(tmp_path / "a.sqlite")) as database:
+        database.execute("CREATE TABLE t (kept)")
+        database.executemany("INSERT INTO t VALUES (?)", [(each,) for each in held])
+        database.commit()
+    with closing(open_log(log_url)) as log:
+        log.append(
+            [Outgoing("audit", b"k", digits.encode()), Outgoing("audit", b"k", b"0" + digits.encode())]
+        )
+
+    found = [place for place, value in values(log_url, tmp_path) if is_code(code, value)]
+
+    assert found.count("a.sqlite:t") == 3
+    assert found.count("topic audit") == 1
 
 
 def test_a_canary_in_a_deleted_row_of_a_database_is_found(tmp_path: Path) -> None:
