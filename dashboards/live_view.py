@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 from functools import singledispatchmethod
 from typing import TypeVar
 
+from dashboards.in_force import InForce
 from dashboards.ranking import average_precision
+from dashboards.rows import Row, asked, row
 from dashboards.seconds import Seconds
-from events.money import Money
 from events.types import (
     AssessmentRequested,
     DecisionMade,
@@ -33,7 +34,6 @@ WAITING_MAX = 5_000
 SCORES_MAX = 20_000
 LABELED_MAX = 4_000
 CURVE_POINTS_MAX = 400
-REASONS_MAX = 3
 LABELS_OF_EACH_KIND_MIN = 10
 """Fewer known frauds, or fewer known genuine payments, say nothing of how well fraud is found."""
 LESSON = timedelta(hours=1)
@@ -41,23 +41,6 @@ LESSON = timedelta(hours=1)
 
 K = TypeVar("K")
 V = TypeVar("V")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One decided attempt: what was done with it, in words a merchant may read."""
-
-    payment: str
-    attempt: int
-    time: str
-    amount: str
-    merchant_category: str
-    card: str
-    country: str
-    outcome: str = ""
-    risk_score: int | None = None
-    reasons: tuple[str, ...] = ()
-    latency_ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -127,13 +110,13 @@ class LiveView:
     def __init__(self) -> None:
         self.changes = 0
         self.rows: deque[Row] = deque(maxlen=ROWS_MAX)
-        self.outcomes: Counter[str] = Counter()
         self.payments: Counter[str] = Counter()
         self.seconds = Seconds()
         self.learning = Learning()
         self._waiting: OrderedDict[tuple[str, int], tuple[AssessmentRequested, float]] = OrderedDict()
         # Topics are read side by side: an answer may be seen before its question.
         self._early: OrderedDict[tuple[str, int], DecisionMade] = OrderedDict()
+        self._in_force = InForce()
         self._rulings: OrderedDict[tuple[str, int], Ruling] = OrderedDict()
         self._scores: OrderedDict[str, float] = OrderedDict()
         self._labeled: OrderedDict[str, tuple[float, bool]] = OrderedDict()
@@ -153,8 +136,13 @@ class LiveView:
             self.learning.judge(self._labeled.values())
 
     @property
+    def outcomes(self) -> Counter[str]:
+        """Attempts by the outcome that is in force."""
+        return self._in_force.counted
+
+    @property
     def decided(self) -> int:
-        """All decisions seen so far."""
+        """All attempts with an outcome so far."""
         return self.outcomes.total()
 
     @singledispatchmethod
@@ -174,10 +162,13 @@ class LiveView:
     def _(self, event: DecisionMade) -> None:
         attempt = (event.payment_id, event.attempt)
         question = self._waiting.pop(attempt, None)
-        self.outcomes[event.outcome] += 1
         _keep(self._scores, event.payment_id, event.probability, SCORES_MAX)
         latency_ms = (self._now - question[1]) * 1000 if question else None
-        self.seconds.decided(self._now, event.outcome, latency_ms)
+        if latency_ms is not None:
+            self.seconds.answered(self._now, latency_ms)
+        # What was done without it stands until a late decision acts.
+        if attempt not in self._in_force:
+            self._put_in_force(attempt, event.outcome)
         if question is None:
             _keep(self._early, attempt, event, ROWS_MAX)
         elif self._place(attempt) is None:
@@ -200,7 +191,10 @@ class LiveView:
 
     @_take.register
     def _(self, event: PaymentDecidedLate) -> None:
-        self._rule(event, event.ruling)
+        if event.effect == "marked":
+            self.payments["marked"] += 1
+        else:
+            self._rule(event, event.ruling)
 
     @_take.register
     def _(self, event: PaymentCaptured) -> None:  # noqa: ARG002  # dispatch is by type
@@ -230,6 +224,8 @@ class LiveView:
     ) -> None:
         """Show what was done where that is not what the engine said in time."""
         attempt = (event.payment_id, event.attempt)
+        if ruling is not None:
+            self._put_in_force(attempt, ruling.outcome)
         if ruling is None or (ruling.by == "engine" and not isinstance(event, PaymentDecidedLate)):
             return
         _keep(self._rulings, attempt, ruling, WAITING_MAX)
@@ -237,6 +233,10 @@ class LiveView:
             self._add(asked(self._waiting[attempt][0]))
         else:
             self._show(attempt)
+
+    def _put_in_force(self, attempt: tuple[str, int], outcome: str) -> None:
+        if self._in_force.put(attempt, outcome):
+            self.seconds.decided(self._now, outcome)
 
     def _add(self, line: Row) -> None:
         self.rows.appendleft(line)
@@ -255,31 +255,6 @@ class LiveView:
     def _place(self, attempt: tuple[str, int]) -> int | None:
         places = (place for place, row in enumerate(self.rows) if (row.payment, row.attempt) == attempt)
         return next(places, None)
-
-
-def row(question: AssessmentRequested, decision: DecisionMade, latency_ms: float | None) -> Row:
-    """The line of one attempt as the engine decided it."""
-    return replace(
-        asked(question),
-        outcome=decision.outcome,
-        risk_score=decision.risk_score,
-        reasons=tuple(reason.text for reason in decision.reasons[:REASONS_MAX]),
-        latency_ms=latency_ms,
-    )
-
-
-def asked(question: AssessmentRequested) -> Row:
-    """The line of one attempt of which no decision is known."""
-    card = question.card
-    return Row(
-        payment=question.payment_id,
-        attempt=question.attempt,
-        time=question.occurred_at.strftime("%d %b %H:%M:%S"),
-        amount=str(Money(question.amount_minor, question.currency)),
-        merchant_category=question.merchant_category or "",
-        card=f"{card.brand} ··{card.last4}",
-        country=card.issuer_country or "",
-    )
 
 
 def _keep(kept: OrderedDict[K, V], key: K, value: V, size_max: int) -> None:

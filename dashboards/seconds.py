@@ -26,14 +26,16 @@ class Seconds:
         self._seconds: deque[Second] = deque(maxlen=SECONDS_KEPT)
         self._latencies_ms: deque[float] = deque(maxlen=LATENCIES_KEPT)
 
-    def decided(self, now_seconds: float, outcome: str, latency_ms: float | None) -> None:
-        """Count one decision, seen now."""
+    def decided(self, now_seconds: float, outcome: str) -> None:
+        """Count one attempt that has its outcome now."""
+        self._second(int(now_seconds)).outcomes[outcome] += 1
+
+    def answered(self, now_seconds: float, latency_ms: float) -> None:
+        """Take the latency of an answer of the engine, seen now."""
         second = self._second(int(now_seconds))
-        second.outcomes[outcome] += 1
-        if latency_ms is not None:
-            self._latencies_ms.append(latency_ms)
-            if len(second.latencies_ms) < LATENCIES_PER_SECOND_MAX:
-                second.latencies_ms.append(latency_ms)
+        self._latencies_ms.append(latency_ms)
+        if len(second.latencies_ms) < LATENCIES_PER_SECOND_MAX:
+            second.latencies_ms.append(latency_ms)
 
     def per_second(self, now_seconds: float, over_seconds: int = 10) -> float:
         """Decisions a second over the last whole seconds."""

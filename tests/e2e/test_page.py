@@ -9,16 +9,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from events.codec import encode
 from events.log import open_log
 from events.log.port import Outgoing
-from events.types import AssessmentRequested, DecisionMade, Event, LabelReported, ModelPublished
+from events.types import (
+    AssessmentRequested,
+    DecisionMade,
+    Event,
+    LabelReported,
+    ModelPublished,
+    PaymentAuthorized,
+)
+from events.vocabulary import Ruling
 from operations.addresses import choose
 from tests.e2e.programs import started
-from tests.unit.dashboards.flowing import EMAIL, answer, label, published, question
+from tests.unit.dashboards.flowing import EMAIL, answer, authorized, label, published, question
 
 pytestmark = pytest.mark.browser
 
@@ -27,6 +36,7 @@ TOPICS: dict[type[Event], str] = {
     DecisionMade: "decisions",
     LabelReported: "labels",
     ModelPublished: "models",
+    PaymentAuthorized: "payments",
 }
 PATIENCE_MS = 60_000
 LONGER_THAN_A_BROWSER_WAITS_MS = 8_000
@@ -119,6 +129,25 @@ def test_the_figures_and_charts_follow_decisions_labels_and_snapshots(told: Told
             "aria-label", "Average precision 1 after 42 labels", timeout=PATIENCE_MS
         )
         expect(page.locator("#rates canvas")).to_be_visible()
+
+
+def test_the_tiles_count_what_was_in_force_and_not_what_came_too_late(told: Told, page: Page) -> None:
+    fallback = Ruling(by="fallback", outcome="allow", risk_score=None, text="Too late.")
+    with page_of(told) as address:
+        page.goto(address)
+        told.tell(
+            question(1),
+            msgspec.structs.replace(authorized(1, assessed=False), ruling=fallback),
+            question(2),
+            answer(2, "block"),
+        )
+        tiles = page.locator("#tiles")
+        expect(tiles.locator("div.block dd").first).to_have_text("1", timeout=PATIENCE_MS)
+        told.tell(answer(1, "block"), question(3), answer(3, "review"))
+
+        expect(tiles.locator("div.review dd").first).to_have_text("1", timeout=PATIENCE_MS)
+        expect(tiles.locator("div.allow dd").first).to_have_text("1")
+        expect(tiles.locator("div.block dd").first).to_have_text("1")
 
 
 def test_a_pause_holds_the_page_still_until_it_is_lifted_by_keyboard(told: Told, page: Page) -> None:

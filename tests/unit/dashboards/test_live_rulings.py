@@ -78,3 +78,50 @@ def test_an_answer_that_is_seen_before_its_question_has_its_row_when_the_questio
 
     [row] = view.rows
     assert (row.outcome, row.latency_ms) == ("review", None)
+
+
+def counts(view: LiveView) -> dict[str, int]:
+    return {outcome: count for outcome, count in view.outcomes.items() if count}
+
+
+@pytest.mark.parametrize("decided_first", [True, False])
+def test_a_test_cards_outcome_is_counted_and_not_what_the_engine_said(
+    view: LiveView, decided_first: bool
+) -> None:
+    blocked = life(PaymentBlocked, TEST_CARD, reason="highest_risk_level")
+    view.take(question(1), 1.0)
+    for event in (answer(1), blocked) if decided_first else (blocked, answer(1)):
+        view.take(event, 1.0)
+
+    assert counts(view) == {"block": 1}
+    assert view.decided == 1
+
+
+def test_a_fallback_is_counted_until_a_late_decision_acts(view: LiveView) -> None:
+    view.take(question(1), 1.0)
+    view.take(fell_back(), 1.2)
+    before = counts(view)
+    view.take(answer(1, "block"), 2.0)
+    unacted = counts(view)
+    view.take(life(PaymentDecidedLate, ENGINE, effect="voided"), 2.0)
+
+    assert (before, unacted, counts(view)) == ({"allow": 1}, {"allow": 1}, {"block": 1})
+    assert view.seconds.latency_ms(0.5) == 1000
+
+
+def test_a_block_after_the_capture_is_counted_apart_since_the_money_has_moved(view: LiveView) -> None:
+    view.take(question(1), 1.0)
+    view.take(fell_back(), 1.2)
+    view.take(life(PaymentDecidedLate, ENGINE, effect="marked"), 2.0)
+
+    assert counts(view) == {"allow": 1}
+    assert view.payments["marked"] == 1
+    assert view.rows[0].outcome == "allow"
+
+
+def test_an_event_that_is_seen_twice_is_counted_once(view: LiveView) -> None:
+    view.take(question(1), 1.0)
+    for _ in range(2):
+        view.take(answer(1, "review"), 1.0)
+
+    assert counts(view) == {"review": 1}

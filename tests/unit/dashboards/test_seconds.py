@@ -8,15 +8,17 @@ from dashboards.seconds import SECONDS_KEPT, Seconds
 def test_the_rate_counts_whole_seconds_before_now() -> None:
     seconds = Seconds()
     for moment in (90.5, 91.5, 91.6, 99.9, 100.2):
-        seconds.decided(moment, "allow", 1.0)
+        seconds.decided(moment, "allow")
 
     assert seconds.per_second(100.3) == pytest.approx(0.4)
 
 
 def test_the_series_has_one_value_for_every_second_even_where_nothing_happened() -> None:
     seconds = Seconds()
-    seconds.decided(50.0, "block", 7.0)
-    seconds.decided(52.0, "allow", 9.0)
+    seconds.decided(50.0, "block")
+    seconds.answered(50.1, 7.0)
+    seconds.decided(52.0, "allow")
+    seconds.answered(52.0, 9.0)
 
     series = seconds.series(52.5)
 
@@ -28,6 +30,7 @@ def test_the_series_has_one_value_for_every_second_even_where_nothing_happened()
 def test_old_seconds_are_forgotten() -> None:
     seconds = Seconds()
     for moment in range(3 * SECONDS_KEPT):
-        seconds.decided(float(moment), "allow", 1.0)
+        seconds.decided(float(moment), "allow")
+        seconds.answered(float(moment), 1.0)
 
     assert len(seconds._seconds) == SECONDS_KEPT
