@@ -2,7 +2,7 @@
 
 Both wait for all in-sync replicas, are idempotent (a retry is never appended twice), and let the key choose
 the partition by murmur2. What is not acknowledged in time is given up, yet may still arrive: who appends it
-again does so under the same event id.
+again does so under the same event id. confluent-kafka may give up a record of a call and append later ones.
 """
 
 import logging
@@ -191,6 +191,12 @@ class PythonSender:
 
     def _made(self, seconds_max: float) -> KafkaProducer:
         within_ms = int(self._append_seconds_max * 1000)
+        clients: list[Any] = []
+
+        def noted(**settings: Any) -> Any:
+            clients.append(KafkaProducer.DEFAULT_CONFIG["kafka_client"](**settings))
+            return clients[-1]
+
         try:
             return KafkaProducer(
                 bootstrap_servers=self._bootstrap.split(","),
@@ -205,8 +211,12 @@ class PythonSender:
                 retry_backoff_ms=50,
                 reconnect_backoff_ms=50,
                 reconnect_backoff_max_ms=250,
+                kafka_client=noted,
             )
         except PythonKafkaError as error:
+            # A constructor that fails leaves its client, with its sockets, to the garbage collector.
+            for client in clients:
+                client.close()
             raise LogUnavailableError(f"no Kafka broker can be reached: {type(error).__name__}") from error
 
 
