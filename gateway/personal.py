@@ -91,16 +91,34 @@ class PersonalData:
         return unseal(sealed, key=key, subject=subject) if sealed and key else {}
 
     def erase(self, connection: Connection, subject: str) -> None:
-        """Forget a subject: key, mappings, cards' tokens, what intents say; raises `NotFoundError`."""
+        """Forget a subject: key, mappings, cards' tokens, what intents say; raises `NotFoundError`.
+
+        Another merchant's tokens of the same cards are not this person's to lose: they go on, under new
+        surrogates, so that what was counted by the old ones leads to nobody.
+        """
         forgotten = connection.execute(delete(subject_keys).where(subject_keys.c.subject == subject))
         own = select(subject_surrogates.c.digest).where(subject_surrogates.c.subject == subject)
-        connection.execute(delete(tokens).where(tokens.c.surrogate_digest.in_(own)))
+        own_merchants = select(intents.c.merchant_id).where(intents.c.subject == subject)
+        of_own_cards = tokens.c.surrogate_digest.in_(own)
+        connection.execute(delete(tokens).where(of_own_cards, tokens.c.merchant_id.in_(own_merchants)))
         mappings = connection.execute(delete(surrogates).where(surrogates.c.digest.in_(own)))
+        others = connection.execute(select(tokens.c.surrogate_digest).where(of_own_cards).distinct())
+        for digest in others.scalars().all():
+            self._begin_anew(connection, digest)
         connection.execute(delete(subject_surrogates).where(subject_surrogates.c.subject == subject))
         blank = update(intents).where(intents.c.subject == subject)
         touched = connection.execute(blank, {"customer": None, "metadata_json": "{}", "sealed_context": None})
         if not forgotten.rowcount + mappings.rowcount + touched.rowcount:
             raise NotFoundError("There is no such person.")
+
+    def _begin_anew(self, connection: Connection, card_digest: bytes) -> None:
+        """Give a card, whose mapping is gone, a new surrogate in the tokens that are left of it."""
+        surrogate = prefixed(PREFIXES["card"], self._entropy(12))
+        row = {"digest": card_digest, "kind": "card", "surrogate": surrogate}
+        connection.execute(insert(surrogates), row)
+        connection.execute(
+            update(tokens).where(tokens.c.surrogate_digest == card_digest).values(surrogate=surrogate)
+        )
 
     def customer_subject(
         self, connection: Connection, mode: Mode, merchant_id: str, customer: str

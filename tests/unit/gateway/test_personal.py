@@ -9,12 +9,14 @@ from sqlalchemy import func, select
 from sqlalchemy.schema import Table
 
 from events.types import AssessmentRequested
+from gateway.auth import Merchant, create_key, create_merchant
 from gateway.errors import NotFoundError
+from gateway.facts import Facts
 from gateway.intents import Intent
 from gateway.personal import PersonalData
 from gateway.requests import ConfirmIntent, CreateIntent, RiskContextInput
 from gateway.store.tables import subject_keys, subject_surrogates, surrogates, tokens
-from tests.gateway_world import KEYRING, World
+from tests.gateway_world import KEYRING, START, World
 
 CONTEXT = RiskContextInput(ip="192.0.2.7", device_id="device-1", email="A@Example.com", user_agent="Browser")
 
@@ -131,6 +133,59 @@ def test_forgetting_one_person_leaves_the_others(tmp_path: Path) -> None:
         assert (await world.intent(other.id)).customer == "c-2"
 
     lived(tmp_path, story)
+
+
+def test_another_merchants_token_of_the_same_card_goes_on_under_a_new_surrogate(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        intent = await paid(world)
+        own_key, world.keys["test"] = world.keys["test"], await another_merchants_key(world)
+        await world.token(name="tok_theirs")
+        before = (await cards(world))["tok_theirs"]
+
+        await world.store.write(lambda c: personal_of(world).erase(c, intent.subject))
+
+        after = await cards(world)
+        await world.token(name="tok_again")
+        assert list(after) == ["tok_theirs"]
+        assert after["tok_theirs"] != before
+        assert (await cards(world))["tok_again"] == after["tok_theirs"]
+        caller = await world.caller()
+        body = CreateIntent(amount=100, currency="eur", payment_method="tok_theirs")
+        theirs = await world.gateway.payments.create(caller, body)
+        done = await world.gateway.payments.confirm(caller, theirs.id, ConfirmIntent())
+        assert done.status == "succeeded"
+        world.keys["test"] = own_key
+        with pytest.raises(NotFoundError):
+            await world.gateway.payments.create(
+                await world.caller(), CreateIntent(amount=100, currency="eur", payment_method="tok_1")
+            )
+
+    lived(tmp_path, story)
+
+
+async def cards(world: World) -> dict[str, str]:
+    """The surrogate of each token's card."""
+    rows = await world.store.read(lambda c: c.execute(select(tokens.c.id, tokens.c.surrogate)).all())
+    return {row.id: row.surrogate for row in rows}
+
+
+async def another_merchants_key(world: World) -> str:
+    facts = Facts(world.entropy)
+    other = Merchant(id="m_2", name="Pots", category="5719", country="IN")
+    await world.store.write(lambda c: create_merchant(c, facts, other, at=START, actor="test"))
+    created = await world.store.write(
+        lambda c: create_key(
+            c,
+            facts,
+            merchant_id=other.id,
+            mode="test",
+            secret=KEYRING.api_keys,
+            entropy=world.entropy,
+            at=START,
+            actor="test",
+        )
+    )
+    return created.secret
 
 
 def test_nobody_cannot_be_forgotten(tmp_path: Path) -> None:
