@@ -8,13 +8,14 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from events.types import Mode
+from events.vocabulary import Mode
 from gateway.auth import ApiKey, Merchant, create_key, create_merchant, list_keys, revoke_key
 from gateway.facts import Facts
 from gateway.keyring import open_keyring
 from gateway.personal import PersonalData
 from gateway.store.database import open_engine
 from gateway.store.intent_rows import load_intent
+from gateway.store.writer import in_one_commit
 
 T = TypeVar("T")
 ACTOR = "command-line"
@@ -31,10 +32,8 @@ class Backoffice:
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """One durable transaction."""
-        writer = self._engine.execution_options(weir_writes=True)
         try:
-            with writer.connect() as connection, connection.begin():
-                return work(connection)
+            return in_one_commit(self._engine, work)
         finally:
             self._engine.dispose()
 

@@ -6,8 +6,11 @@ from typing import Any
 import httpx2
 import msgspec
 
+from events.crash import crash_point, declare
 from gateway.errors import ProcessorUnavailableError
 from gateway.processor_port import AuthorizationRequest, CaptureRequest, ProcessorAnswer, ReversalRequest
+
+declare({"gateway.processor.asking": "a question to the processor is made, it has not left"})
 
 ANSWER_SECONDS_MAX = 10.0
 """Longer than an acquirer's own time-out, so that the processor can say what became of it."""
@@ -50,6 +53,7 @@ class HttpProcessor:
                 "content": msgspec.json.encode(body),
                 "headers": {"content-type": "application/json"},
             }
+        crash_point("gateway.processor.asking")
         try:
             response = await self._client.request(method, path, **arguments)
             if response.status_code != httpx2.codes.OK:

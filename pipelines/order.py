@@ -21,6 +21,7 @@ declare(
     {
         "risk.order.writing": "a batch was read; nothing of it is kept",
         "risk.order.written": "a batch's order is kept; none of its events has been handled",
+        "state.order.made": "the journal of orders is made, and empty",
     }
 )
 
@@ -60,11 +61,16 @@ class OrderJournal:
         self._connection.execute(
             "CREATE TABLE IF NOT EXISTS batches (number INTEGER PRIMARY KEY, runs BLOB NOT NULL)"
         )
+        crash_point("state.order.made")
+        self._forgotten = 0
 
     def note(self, number: int, runs: Sequence[Run]) -> None:
-        """Keep the order of batch `number`."""
-        crash_point("risk.order.writing")
+        """Keep the order of batch `number`, and drop what is to be forgotten, in one transaction."""
+        self._connection.execute("BEGIN IMMEDIATE")
         self._connection.execute("INSERT INTO batches VALUES (?, ?)", (number, msgspec.json.encode(runs)))
+        self._connection.execute("DELETE FROM batches WHERE number <= ?", (self._forgotten,))
+        crash_point("risk.order.writing")
+        self._connection.execute("COMMIT")
         crash_point("risk.order.written")
 
     def after(self, number: int) -> list[list[Run]]:
@@ -80,8 +86,8 @@ class OrderJournal:
         return [_decoder.decode(row[1]) for row in rows]
 
     def forget(self, number: int) -> None:
-        """Drop batches up to and with `number`."""
-        self._connection.execute("DELETE FROM batches WHERE number <= ?", (number,))
+        """Batches up to and with `number` go with the next one that is noted."""
+        self._forgotten = number
 
     def close(self) -> None:
         self._connection.close()

@@ -1,5 +1,6 @@
 """The risk dataflow: assessments, labels, payments, sign-ins, models and controls in; decisions out."""
 
+import shutil
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,8 +16,10 @@ from bytewax.run import cli_main
 
 from events.clock import Clock
 from events.codec import encode
+from events.crash import crash_point, declare
 from events.dead_letters import refusal
 from events.log.port import Log, Outgoing
+from events.log.sqlite_file import make_folder_durably, sync_folder
 from pipelines.delivery import Batch
 from pipelines.order import OrderJournal
 from pipelines.pacing import SpillPace
@@ -25,6 +28,13 @@ from pipelines.root_cause import root_cause
 from pipelines.sink import Reply, ReplySink
 from pipelines.source import BatchOrder, Feed, LogSource
 from pipelines.state_store import StateStore
+
+declare(
+    {
+        "state.recovery.making": "Bytewax's new recovery store has no name of its own yet",
+        "state.recovery.made": "Bytewax's recovery store is in place, and empty",
+    }
+)
 
 TOPICS = ("controls", "models", "accounts", "payments", "labels", "assessments")
 FIRST = ("controls", "models")
@@ -104,7 +114,7 @@ def run(parts: Parts, stop: threading.Event, ready: Callable[[], None]) -> None:
     """Run until `stop` is set; the state of the last epoch is then safe. Errors of the parts come through."""
     journal = OrderJournal(parts.home / "order.sqlite")
     store = StateStore(parts.home / "state.sqlite")
-    sink = ReplySink(parts.log, "decisions")
+    sink = ReplySink(parts.log, "decisions", parts.start)
     feed = Feed(
         parts.log,
         TOPICS,
@@ -130,8 +140,14 @@ def run(parts: Parts, stop: threading.Event, ready: Callable[[], None]) -> None:
 
 
 def recovery_folder(path: Path) -> Path:
-    """Bytewax's recovery store with one partition, made once."""
+    """Bytewax's recovery store with one partition, made once: it is there whole or not at all."""
     if not any(path.glob("*.sqlite3")):
-        path.mkdir(parents=True, exist_ok=True)
-        init_db_dir(path, 1)
+        making = path.with_name(f".{path.name}.new")
+        shutil.rmtree(making, ignore_errors=True)
+        make_folder_durably(making)
+        init_db_dir(making, 1)
+        crash_point("state.recovery.making")
+        making.replace(path)
+        sync_folder(path.parent)
+        crash_point("state.recovery.made")
     return path

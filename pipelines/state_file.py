@@ -10,7 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from events.crash import crash_point, declare
+from events.log.sqlite_file import make_folder_durably, sync_folder
 from pipelines.errors import StateCorruptError, StateFormatError
+
+declare(
+    {
+        "state.file.making": "the tables of a flow's new file are written, not durable",
+        "state.file.made": "a flow's new file is durable, with nothing in it yet",
+    }
+)
 
 ABOUT = "CREATE TABLE about (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
 
@@ -32,15 +41,12 @@ class StateFile:
         self.ways_out = f"Restore the whole folder {path.parent} from one backup, or delete it: {otherwise}"
         self._tables = {"about", *re.findall(r"CREATE TABLE (\w+)", schema)}
         with self.reported():
-            fresh = not path.exists() or path.stat().st_size == 0
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder_durably(path.parent)
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
-            if fresh:
-                self._connection.executescript(f"BEGIN; {ABOUT} {schema}")
-                self._connection.execute("INSERT INTO about VALUES ('format', ?)", (format,))
-                self._connection.execute("COMMIT")
+            if not self._present():
+                self._make(schema, format)
             self._check(format)
 
     def rows(self, statement: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
@@ -85,13 +91,24 @@ class StateFile:
         except sqlite3.DatabaseError as error:
             raise StateCorruptError(f"{self.path} is damaged ({error}). {self.ways_out}") from error
 
+    def _make(self, schema: str, format: int) -> None:
+        self._connection.executescript(f"BEGIN IMMEDIATE; {ABOUT} {schema}")
+        self._connection.execute("INSERT INTO about VALUES ('format', ?)", (format,))
+        crash_point("state.file.making")
+        self._connection.execute("COMMIT")
+        sync_folder(self.path.parent)
+        crash_point("state.file.made")
+
+    def _present(self) -> set[str]:
+        """The tables; none in a file that a crash left before it was made, whatever its size."""
+        return {row[0] for row in self._connection.execute("SELECT name FROM sqlite_master")}
+
     def _begin(self) -> None:
         if not self._connection.in_transaction:
             self._connection.execute("BEGIN IMMEDIATE")
 
     def _check(self, format: int) -> None:
-        present = {row[0] for row in self._connection.execute("SELECT name FROM sqlite_master")}
-        if not self._tables <= present:
+        if not self._tables <= self._present():
             raise StateCorruptError(
                 f"{self.path} is a database, but not the one that this flow keeps there. {self.ways_out}"
             )

@@ -14,13 +14,16 @@ from pipelines.state_file import StateFile
 
 declare(
     {
-        "risk.state.writing": "the epoch's rows are not yet durable, nor is Bytewax's version number",
-        "risk.state.committed": "the epoch's rows are durable, Bytewax's version number is not",
+        "risk.state.writing": "rows of another version are written and not durable, nor is its number",
+        "risk.state.committed": "rows of another version are durable, Bytewax does not know its number",
     }
 )
 
-FORMAT = 1
-"""Raised whenever the meaning of rows changes; there is no way between formats but reading the log again."""
+FORMAT = 2
+"""Raised whenever the meaning of rows changes, the models' own included.
+
+There is no way between formats but reading the log again.
+"""
 
 UNDO_VERSIONS = 120
 """How far back a version can be asked for. Bytewax commits an epoch within one or two of the next."""
@@ -87,9 +90,7 @@ class StateStore:
         self._file.change("DELETE FROM undo WHERE version <= ?", (oldest,))
         self._set("undo_from", oldest)
         self._set("version", version)
-        crash_point("risk.state.writing")
-        self._file.commit()
-        crash_point("risk.state.committed")
+        self._make_durable()
 
     def rewind(self, version: int) -> None:
         """Bring the rows back to an earlier version; raises `StateMismatchError` where that is impossible."""
@@ -102,10 +103,15 @@ class StateStore:
         for undone in range(newest, version, -1):
             self._undo(undone)
         self._set("version", version)
-        self._file.commit()
+        self._make_durable()
 
     def close(self) -> None:
         self._file.close()
+
+    def _make_durable(self) -> None:
+        crash_point("risk.state.writing")
+        self._file.commit()
+        crash_point("risk.state.committed")
 
     def _undo(self, version: int) -> None:
         self._file.change(

@@ -12,9 +12,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from events.crash import crash_point, declare
 from events.errors import LogUnavailableError, LogUnusableError
 from events.log.port import TopicPartition
 from events.topics import TOPICS
+
+declare(
+    {
+        "log.sqlite.lanes_writing": "the lanes that a log lacked are written, not durable",
+        "log.sqlite.lanes_committed": "the log has all its lanes, nobody has used them",
+    }
+)
 
 LANE_SIZE = 2**40
 """Offsets of one partition: 10^12, which at 10,000 records a second lasts three years and a half."""
@@ -62,12 +70,14 @@ def create(
         patiently(lambda: connection.execute("BEGIN IMMEDIATE"), deadline)
         try:
             lanes = _declared(connection, path)
+            crash_point("log.sqlite.lanes_writing")
             connection.execute("COMMIT")
         except BaseException:
             connection.rollback()
             connection.close()
             raise
         sync_folder(path.parent)
+        crash_point("log.sqlite.lanes_committed")
     return connection, lanes
 
 

@@ -5,8 +5,11 @@ import ssl
 import httpx2
 import msgspec
 
+from events.crash import crash_point, declare
 from gateway.errors import ApiUnavailableError, AuthenticationError
 from gateway.processor_port import TokenRegistered, TokenRegistration
+
+declare({"processor.token.registering": "a token is known in memory alone, the API has not heard of it"})
 
 ANSWER_SECONDS_MAX = 5.0
 
@@ -21,6 +24,7 @@ class ApiRegistry:
 
     async def register(self, registration: TokenRegistration) -> TokenRegistered:
         body = msgspec.json.encode(registration)
+        crash_point("processor.token.registering")
         try:
             answer = await self._client.post(
                 "/internal/tokens", content=body, headers={"content-type": "application/json"}

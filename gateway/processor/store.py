@@ -23,6 +23,8 @@ declare(
     {
         "processor.store.committing": "the processor's waiting transactions are written, not durable",
         "processor.store.committed": "the processor's transactions are durable, nobody was told",
+        "processor.migration.writing": "a newer schema of the processor's store is written, not durable",
+        "processor.migration.committed": "a newer schema of the processor's store is durable",
     }
 )
 
@@ -145,4 +147,7 @@ def _open(path: Path | Literal[":memory:"], synchronous: str) -> sqlite3.Connect
 def _migrate(database: sqlite3.Connection) -> None:
     (applied,) = database.execute("PRAGMA user_version").fetchone()
     for version, statements in enumerate(SCHEMA[applied:], applied + 1):
-        database.executescript(f"BEGIN IMMEDIATE;{statements}PRAGMA user_version={version};COMMIT;")
+        database.executescript(f"BEGIN IMMEDIATE;{statements}PRAGMA user_version={version};")
+        crash_point("processor.migration.writing")
+        database.execute("COMMIT")
+        crash_point("processor.migration.committed")

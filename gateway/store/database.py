@@ -8,7 +8,15 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event
 
+from events.crash import crash_point, declare
 from events.log.sqlite_file import make_folder_durably
+
+declare(
+    {
+        "gateway.migration.writing": "the store's newest schema is written, its commit is not",
+        "gateway.migration.committed": "the store's newest schema is durable, nothing was done with it",
+    }
+)
 
 BUSY_SECONDS = 5.0
 """How long a writer waits for another process: far above one group commit, below a caller's patience."""
@@ -33,6 +41,8 @@ def migrate(engine: Engine) -> None:
     """Bring the schema to its newest version, in one transaction that other processes wait for."""
     with engine.connect().execution_options(weir_writes=True) as connection, connection.begin():
         command.upgrade(_alembic(connection), "head")
+        crash_point("gateway.migration.writing")
+    crash_point("gateway.migration.committed")
 
 
 def downgrade(connection: Connection, revision: str) -> None:

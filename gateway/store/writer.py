@@ -27,7 +27,6 @@ class Store:
     def __init__(self, engine: Engine, scheduling: Scheduling) -> None:
         self._engine = engine
         self._reader = engine.execution_options(weir_reads=True)
-        self._writer = engine.execution_options(weir_writes=True)
         self._scheduling = scheduling
         self._writes: GroupCommit[Connection] = GroupCommit(scheduling, "store-writes", self._commit)
 
@@ -53,16 +52,23 @@ class Store:
 
     def _commit(self, works: list[Callable[[Connection], Any]]) -> list[Any]:
         try:
-            with self._writer.connect() as connection, connection.begin():
-                results = (
-                    [_run(connection, work) for work in works] if len(works) > 1 else [works[0](connection)]
-                )
-                crash_point("gateway.store.commit.before")
+            return in_one_commit(self._engine, lambda connection: _results(connection, works))
         except OperationalError as error:
             name = getattr(error.orig, "sqlite_errorname", type(error.orig).__name__)
             raise StoreUnavailableError(f"the store cannot write: {name}") from None
-        crash_point("gateway.store.commit.after")
-        return results
+
+
+def in_one_commit(engine: Engine, work: Callable[[Connection], T]) -> T:
+    """Run `work` in a transaction that is durable when this returns, and undone if it raises."""
+    with engine.connect().execution_options(weir_writes=True) as connection, connection.begin():
+        result = work(connection)
+        crash_point("gateway.store.commit.before")
+    crash_point("gateway.store.commit.after")
+    return result
+
+
+def _results(connection: Connection, works: list[Callable[[Connection], Any]]) -> list[Any]:
+    return [_run(connection, work) for work in works] if len(works) > 1 else [works[0](connection)]
 
 
 def _run(connection: Connection, work: Callable[[Connection], Any]) -> Any:

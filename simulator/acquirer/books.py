@@ -16,6 +16,8 @@ declare(
     {
         "acquirer.books.committing": "what the acquirer decided is written, not durable, nobody was answered",
         "acquirer.books.committed": "what the acquirer decided is durable, nobody was answered",
+        "acquirer.tables.writing": "the tables that the books lacked are written, not durable",
+        "acquirer.tables.committed": "the books have their tables",
     }
 )
 
@@ -72,7 +74,10 @@ class Books:
         self._database = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=FULL")
-        self._database.executescript(_SCHEMA)
+        self._database.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}")
+        crash_point("acquirer.tables.writing")
+        self._database.execute("COMMIT")
+        crash_point("acquirer.tables.committed")
 
     @contextmanager
     def together(self) -> Iterator[None]:

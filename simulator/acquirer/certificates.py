@@ -5,7 +5,15 @@ import secrets
 import ssl
 from pathlib import Path
 
+from events.crash import crash_point, declare
 from simulator.acquirer.errors import CertificatesError
+
+declare(
+    {
+        "acquirer.secret.synced": "the key of the fingerprints is on disk under a temporary name",
+        "acquirer.secret.renamed": "the key of the fingerprints is in place, the books hold none yet",
+    }
+)
 
 _FOLDER = "acquirer"
 _SECRET_FILE = "issuers.key"  # noqa: S105  # a file's name
@@ -40,5 +48,17 @@ def issuers_secret(home: Path) -> bytes:
             file.write(secrets.token_bytes(_SECRET_BYTES))
             file.flush()
             os.fsync(file.fileno())
+        crash_point("acquirer.secret.synced")
         temporary.replace(path)
+        _sync_names(home)
+        crash_point("acquirer.secret.renamed")
     return path.read_bytes()
+
+
+def _sync_names(folder: Path) -> None:
+    """Without the key of before, a power loss would leave books of cards that nobody knows again."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

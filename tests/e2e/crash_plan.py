@@ -19,14 +19,28 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "acquirer.": (ACQUIRER,),
     "risk.": (RISK,),
     "learning.": (LEARNING,),
+    "state.file.": (RISK, LEARNING),
+    "state.": (RISK,),
     "log.sqlite.": (API, RISK, LEARNING),
     "log.kafka.": (API, RISK, LEARNING),
     "keys.": (PROCESSOR,),
 }
 """First part of a point's name → the programs that pass it."""
 
-AT_FIRST_START = ("keys.",)
-"""Passed before a program is ready for the first time, and then no more: its false starts."""
+AT_FIRST_START = (
+    "acquirer.secret.synced",
+    "acquirer.secret.renamed",
+    "processor.migration.writing",
+    "processor.migration.committed",
+    "keys.file.synced",
+    "keys.file.renamed",
+    "state.order.made",
+    "state.file.making",
+    "state.file.made",
+    "state.recovery.making",
+    "state.recovery.made",
+)
+"""Passed before a program is ready for the first time, in this order, and then no more: its false starts."""
 
 AT_ROTATION = ("processor.rotation.",)
 """Passed where the vault's keys are rotated, which a start does when it is asked to."""
@@ -38,12 +52,16 @@ STAGES: tuple[Stage, ...] = ("others", "api", "rotation")
 their points; then the API; then whoever rotates."""
 
 LATER = {
+    "log.sqlite.lanes_": 1,
+    "risk.state.": 3,
     "gateway.store.": 9,
     "processor.store.": 9,
     "acquirer.books.": 5,
     "log.": 3,
 }
-"""Points that a start itself passes, and in which passing to die instead: under traffic."""
+"""Points that a start itself passes, and in which passing to die instead: under traffic.
+
+Lanes are looked after at each opening of a log, and nowhere else."""
 
 _EVERY_MODULE = """
 import importlib, json, pkgutil, sys
@@ -94,15 +112,16 @@ def fate(point: str) -> str:
 def plan(points: Iterable[str], stage: Stage) -> dict[str, list[str]]:
     """Program → the fates of its lives in one stage of a run."""
     planned: dict[str, list[str]] = {}
-    for point in sorted(points, reverse=stage == "first start"):  # a file is synced before it is in place
+    chosen = set(points)
+    for point in (*AT_FIRST_START, *sorted(chosen.difference(AT_FIRST_START))):
         for program in owners(point):
-            if stage == _stage(point, program):
+            if point in chosen and stage == _stage(point, program):
                 planned.setdefault(program, []).append(fate(point))
     return planned
 
 
 def _stage(point: str, program: str) -> Stage:
-    if point.startswith(AT_FIRST_START):
+    if point in AT_FIRST_START:
         return "first start"
     if point.startswith(AT_ROTATION):
         return "rotation"

@@ -206,7 +206,7 @@ async def whole_platform(
         if (page or p.name != PAGE) and (p.name in FIVE or p.name == PAGE)
     ]
     for name, points in false_starts.items():
-        (program,) = (p for p in settings.gateway(wanted, ports, log_url) if p.name == name)
+        (program,) = (p for p in (*world, *settings.gateway(wanted, ports, log_url)) if p.name == name)
         for point in points:
             await false_start(replace(program, environment={"WEIR_CRASH_AT": point}), wanted.home)
     stages = [world, *([program] for program in settings.gateway(wanted, ports, log_url))]
