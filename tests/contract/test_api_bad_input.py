@@ -307,6 +307,7 @@ CARD_PLACES: dict[str, dict[str, Any]] = {
     "in a form": {"data": {"amount": "1", "currency": "eur", "customer": "4242 4242 4242 4242"}},
     "in the query": {"params": {"card": "4242 4242 4242 4242"}, "json": ORDER},
     "in a header": {"headers": {"x-card": CARD}, "json": ORDER},
+    "in a header's name": {"headers": {CARD: "x"}, "json": ORDER},
     "American Express": {"json": {**ORDER, "customer": "378282246310005"}},
     "thirteen digits": {"json": {**ORDER, "customer": "4222222222222"}},
     "nineteen digits": {"json": {**ORDER, "customer": "6304000000000000000"}},

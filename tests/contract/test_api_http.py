@@ -177,32 +177,10 @@ def test_the_queue_of_reviews_is_read_page_by_page_and_only_where_open(tmp_path:
     served(tmp_path, story)
 
 
-def test_another_modes_reviews_are_not_in_the_queue_nor_a_place_in_it(tmp_path: Path) -> None:
-    async def story(client: Client) -> None:
-        client.world.risk.outcome = "review"
-        review = (await client.confirmed()).json()["review"]
-        client.headers = {"authorization": f"Bearer {client.world.keys['live']}"}
-
-        assert (await client.get("/v1/reviews")).json()["data"] == []
-        assert (await client.get(f"/v1/reviews?starting_after={review}")).status_code == 404
-
-    served(tmp_path, story)
-
-
 @pytest.mark.parametrize("query", ["open=maybe", "open=", "limit=0", "state=open", "starting_after=x-y"])
 def test_a_wrong_question_to_the_queue_is_refused(tmp_path: Path, query: str) -> None:
     async def story(client: Client) -> None:
         assert (await client.get(f"/v1/reviews?{query}")).status_code == 400
-
-    served(tmp_path, story)
-
-
-def test_another_merchants_payment_does_not_exist(tmp_path: Path) -> None:
-    async def story(client: Client) -> None:
-        intent = (await client.confirmed()).json()
-        client.headers = {"authorization": f"Bearer {client.world.keys['live']}"}
-
-        assert (await client.get(f"{INTENTS}/{intent['id']}")).status_code == 404
 
     served(tmp_path, story)
 
