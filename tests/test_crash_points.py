@@ -32,11 +32,16 @@ SENDS = {
 }
 """Methods that send, and what they are called on where others have a method of that name."""
 
+COMMITS = re.compile(r"\b(COMMIT|END|VACUUM)\b")
+CHANGES = re.compile(rf"{COMMITS.pattern}|^\s*(INSERT|UPDATE|DELETE|REPLACE|CREATE|DROP|ALTER)\b")
+"""On a connection of its own a statement may commit by itself; one that is handed in is in a transaction."""
+
 ELSEWHERE = {
     "events/log/finding.py remember_log": "not durable: every start says it again",
     "events/log/kafka_senders.py ConfluentSender": "KafkaLog.append, which alone calls it, has them",
     "events/log/kafka_senders.py PythonSender": "KafkaLog.append, which alone calls it, has them",
     "events/log/sqlite_file.py sync_folder": "syncs names for those who pass points themselves",
+    "events/log/sqlite.py _Writing": "the inside of the transaction of SqliteLog._committed, which has them",
     "gateway/home_keys.py made_keys": "not durable: every start says it again",
     "gateway/listening.py": "refuses what is no request: nothing was done that could be lost",
     "pipelines/state_file.py StateFile.commit": "its two stores have them, before and after",
@@ -44,6 +49,7 @@ ELSEWHERE = {
     "pipelines/risk_flow.py _Logic.snapshot": "StateStore.commit has them",
     "pipelines/learning_step.py LearningStep.commit": "LearningStore.commit has them",
     "pipelines/replay.py": "a result for a person, made again by the same command",
+    "simulator/acquirer/books.py Books": "within the transaction of Books.together, which has them",
     "simulator/acquirer/certificates.py _sync_names": "syncs names for `issuers_secret`, which has them",
     "simulator/kafka/": "another program's files and downloads",
     "simulator/traffic/": "shoppers and merchants: the world outside, which is told when something failed",
@@ -74,7 +80,8 @@ def functions(tree: ast.AST, within: str = "") -> Iterator[tuple[str, list[ast.C
 def writes_or_sends(call: ast.Call) -> bool:
     name = name_of(call)
     if name.startswith(("execute", "exec_driver_sql")):
-        return any(re.search(r"\b(COMMIT|END|VACUUM)\b", text) for text in texts(call))
+        pattern = CHANGES if called_on(call).startswith("self.") else COMMITS
+        return any(pattern.search(text) for text in texts(call))
     if name == "replace":  # of a path: a text's has two arguments, a struct's and a time's have names
         return called_on(call) == "os" or (len(call.args) == 1 and not call.keywords)
     if name == "commit":
@@ -150,6 +157,7 @@ def test_every_exception_is_one_still() -> None:
     "statement",
     [
         "self._connection.execute('COMMIT')",
+        "self._connection.execute('DELETE FROM batches WHERE number <= ?', (number,))",
         "database.executescript(f'BEGIN; {schema} COMMIT;')",
         "connection.commit()",
         "with engine.connect() as connection, connection.begin(): work(connection)",
@@ -180,7 +188,8 @@ def test_a_write_or_a_send_without_a_crash_point_is_found(statement: str) -> Non
         "now.replace(tzinfo=UTC)",
         "msgspec.structs.replace(intent, status=after)",
         "sys.stdout.write(line)",
-        "connection.execute('SELECT 1')",
+        "self._connection.execute('SELECT 1')",
+        "connection.execute('INSERT INTO cards VALUES (1)')",
     ],
 )
 def test_what_writes_nothing_durable_needs_no_crash_point(statement: str) -> None:
