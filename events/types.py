@@ -14,9 +14,17 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 
-from events.vocabulary import ControlKind, Funding, LabelKind, LateEffect, ModelKind, Outcome, Reason, Ruling
-
-Mode = Literal["test", "live"]
+from events.vocabulary import (
+    ControlKind,
+    Funding,
+    LabelKind,
+    LateEffect,
+    Mode,
+    ModelKind,
+    Outcome,
+    Reason,
+    Ruling,
+)
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -95,6 +103,7 @@ class DecisionMade(Event, frozen=True, kw_only=True, tag="decision.made"):
 
     payment_id: str
     attempt: int
+    mode: Mode
     assessment_id: str
     request_partition: int
     request_offset: int
@@ -212,7 +221,7 @@ class LabelReported(Event, frozen=True, kw_only=True, tag="label.reported"):
     kind: LabelKind
     source: str
     fraud: bool | None
-    mode: Mode = "live"
+    mode: Mode
 
 
 class SignInAttempted(Event, frozen=True, kw_only=True, tag="account.sign_in_attempted"):

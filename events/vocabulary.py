@@ -4,6 +4,9 @@ from typing import Literal
 
 import msgspec
 
+Mode = Literal["test", "live"]
+"""Test payments move no money; the two worlds never mix in a merchant's lists."""
+
 Outcome = Literal["allow", "review", "block"]
 """What is done with a payment, and what a rule may ask for."""
 

@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from events.moments import microseconds, moment
-from events.types import Mode
+from events.vocabulary import Mode
 from gateway.business_time import BusinessTime
 from gateway.errors import AuthenticationError, InvalidRequestError, NotFoundError
 from gateway.facts import Facts

@@ -6,7 +6,7 @@ import msgspec
 from starlette.requests import Request
 
 from events.clock import Clock, FollowingClock
-from events.types import Mode
+from events.vocabulary import Mode
 from gateway.errors import InvalidRequestError
 
 TEST_TIME_HEADER = "weir-test-time"

@@ -18,7 +18,8 @@ from typing import Literal
 
 import msgspec
 
-from events.types import CardFacts, Mode, RiskContext
+from events.types import CardFacts, RiskContext
+from events.vocabulary import Mode
 from gateway.errors import InvalidRequestError, UnexpectedStateError
 from gateway.processor_port import TestRisk
 

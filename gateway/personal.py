@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from events.ids import prefixed
 from events.personal import KEY_BYTES, NONCE_BYTES, keyed_hash, seal, unseal
-from events.types import Mode
+from events.vocabulary import Mode
 from gateway.errors import NotFoundError
 from gateway.store.tables import intents, subject_keys, subject_surrogates, surrogates, tokens
 

@@ -7,7 +7,7 @@ import re
 
 from starlette.requests import Request
 
-from events.types import Mode
+from events.vocabulary import Mode
 from gateway.errors import AuthenticationError
 
 _KEY = re.compile(r"sk_(test|live)_[0-9a-f]{48}")

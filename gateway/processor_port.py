@@ -20,8 +20,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from events.types import Mode
-from events.vocabulary import Funding
+from events.vocabulary import Funding, Mode
 
 AnswerStatus = Literal["approved", "declined", "captured", "reversed", "unknown"]
 """`unknown`: never heard of this attempt, or its end is still being found out: ask, or authorize, again."""

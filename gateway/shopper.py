@@ -7,7 +7,8 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Connection
 
-from events.types import Mode, RiskContext
+from events.types import RiskContext
+from events.vocabulary import Mode
 from gateway.errors import InvalidRequestError
 from gateway.geo import Geography
 from gateway.personal import PersonalData, customer_entity

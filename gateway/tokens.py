@@ -6,7 +6,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, insert, select
 
 from events.moments import microseconds
-from events.types import CardFacts, Mode
+from events.types import CardFacts
+from events.vocabulary import Mode
 from gateway.auth import Keys
 from gateway.errors import NotFoundError
 from gateway.personal import PersonalData

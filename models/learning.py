@@ -124,8 +124,9 @@ class Learner:
                 kind="matured",
                 source="horizon",
                 fraud=False,
+                mode=mode,
             )
-            for payment_id, occurred_at_us in self.store.silent(now_us - horizon_us, limit)
+            for payment_id, occurred_at_us, mode in self.store.silent(now_us - horizon_us, limit)
         ]
 
     def encode(self) -> bytes:

@@ -6,7 +6,7 @@ What is missing is None and stays missing.
 
 import msgspec
 
-from events.vocabulary import LabelKind, ModelKind, Outcome, Reason
+from events.vocabulary import LabelKind, Mode, ModelKind, Outcome, Reason
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +63,7 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
     kind: LabelKind
     source: str
     fraud: bool | None
+    mode: Mode = "test"
 
 
 class Assessment(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from events.vocabulary import Mode
 from models.boosting import GENUINE_SHARE
 from models.features import Row
 from models.labels import Standing
@@ -47,6 +48,14 @@ class Settled(NamedTuple):
     numbers: bytes | None
 
 
+class Captured(NamedTuple):
+    """A payment whose money moved."""
+
+    payment_id: str
+    occurred_at_us: int
+    mode: Mode
+
+
 class ScoredStore(Protocol):
     """Rows as scored, by payment. What was remembered and settled is read back at once."""
 
@@ -68,15 +77,14 @@ class ScoredStore(Protocol):
         """
         ...
 
-    def silent(self, until_us: int, limit: int) -> list[tuple[str, int]]:
-        """(payment, time) of captured payments up to that time without a label or a report, oldest first.
-
-        A payment whose money never moved says nothing by being silent.
+    def silent(self, until_us: int, limit: int) -> list[Captured]:
+        """Captured payments scored up to that time without a label or a report, oldest first, each with the
+        time at which it was scored. A payment whose money never moved says nothing by being silent.
         """
         ...
 
-    def note_captured(self, payments: Iterable[tuple[str, int]]) -> None:
-        """(payment, time): their money moved, be they scored before or after."""
+    def note_captured(self, payments: Iterable[Captured]) -> None:
+        """Their money moved, be they scored before or after."""
         ...
 
     def note_reported(self, payment_ids: Iterable[str]) -> None:
@@ -109,7 +117,7 @@ class MemoryStore:
     def __init__(self, keep_days: float | None = None) -> None:
         self._entries: dict[str, _Entry] = {}
         self._history: dict[str, tuple[Standing, bytes]] = {}
-        self._captured: dict[str, int] = {}
+        self._captured: dict[str, Captured] = {}
         self._keep_us = None if keep_days is None else int(keep_days * DAY_US)
 
     def remember(self, scored: Sequence[Scored]) -> None:
@@ -152,7 +160,7 @@ class MemoryStore:
         frauds = np.array([fraud for _, _, fraud, _ in chosen], dtype=bool)
         return np.frombuffer(packed).reshape(len(chosen), len(NUMERIC)), frauds
 
-    def silent(self, until_us: int, limit: int) -> list[tuple[str, int]]:
+    def silent(self, until_us: int, limit: int) -> list[Captured]:
         """Captured payments without a label or a report."""
         waiting = sorted(
             (entry.occurred_at_us, payment_id)
@@ -160,12 +168,15 @@ class MemoryStore:
             if entry.standing is None and not entry.reported and payment_id in self._captured
             if entry.occurred_at_us <= until_us
         )
-        return [(payment_id, occurred_at_us) for occurred_at_us, payment_id in waiting[:limit]]
+        return [
+            Captured(payment_id, occurred_at_us, self._captured[payment_id].mode)
+            for occurred_at_us, payment_id in waiting[:limit]
+        ]
 
-    def note_captured(self, payments: Iterable[tuple[str, int]]) -> None:
+    def note_captured(self, payments: Iterable[Captured]) -> None:
         """Their money moved."""
-        for payment_id, occurred_at_us in payments:
-            self._captured.setdefault(payment_id, occurred_at_us)
+        for payment in payments:
+            self._captured.setdefault(payment.payment_id, payment)
 
     def note_reported(self, payment_ids: Iterable[str]) -> None:
         """Labels of these payments have come or are on their way."""
@@ -177,7 +188,7 @@ class MemoryStore:
     def _forget(self, before_us: int) -> None:
         for payment_id in _older(self._entries, before_us, lambda entry: entry.occurred_at_us):
             del self._entries[payment_id]
-        for payment_id in _older(self._captured, before_us, lambda occurred_at_us: occurred_at_us):
+        for payment_id in _older(self._captured, before_us, lambda payment: payment.occurred_at_us):
             del self._captured[payment_id]
 
 

@@ -17,7 +17,7 @@ from events.vocabulary import ModelKind
 from models.features import FEATURES_VERSION
 from models.learning import Learner
 from models.observations import Label, ModelSnapshot
-from models.scored import Scored
+from models.scored import Captured, Scored
 from models.windows import HOUR_US
 from pipelines import observe
 from pipelines.delivery import Batch
@@ -52,14 +52,14 @@ class LearningStep:
     def handle(self, batch: Batch, at: datetime) -> None:
         """Take a batch in; `at` is the learner's own time, for what it refuses."""
         scored: list[Scored] = []
-        captured: list[tuple[str, int]] = []
+        captured: list[Captured] = []
         for record, event, reason in batch.delivered:
             self._positions[f"{record.topic}/{record.partition}"] = record.offset + 1
             if isinstance(event, DecisionMade):
                 scored += _scored(event)
             elif isinstance(event, PaymentCaptured):
                 self._reach(microseconds(event.occurred_at))
-                captured.append((event.payment_id, microseconds(event.occurred_at)))
+                captured.append(Captured(event.payment_id, microseconds(event.occurred_at), event.mode))
             elif isinstance(event, LabelReported):
                 self._take_in(scored)
                 scored = []
@@ -152,5 +152,6 @@ def _reported(label: Label) -> Outgoing:
         kind="matured",
         source=label.source,
         fraud=label.fraud,
+        mode=label.mode,
     )
     return Outgoing("labels", label.payment_id.encode(), encode(event))

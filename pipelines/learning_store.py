@@ -17,7 +17,7 @@ from events.crash import crash_point, declare
 from events.log.port import Outgoing
 from models.features import Row
 from models.labels import Standing
-from models.scored import Found, Scored, Settled
+from models.scored import Captured, Found, Scored, Settled
 from models.slots import NUMERIC, Matrix
 from models.windows import DAY_US
 from pipelines.state_file import StateFile
@@ -48,7 +48,9 @@ CREATE TABLE scored (
 ) WITHOUT ROWID;
 CREATE INDEX scored_at ON scored (at_us);
 CREATE INDEX scored_silent ON scored (at_us, payment) WHERE fraud IS NULL AND told = 0;
-CREATE TABLE captured (payment TEXT PRIMARY KEY, at_us INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE captured (
+    payment TEXT PRIMARY KEY, at_us INTEGER NOT NULL, mode TEXT NOT NULL
+) WITHOUT ROWID;
 CREATE INDEX captured_at ON captured (at_us);
 CREATE TABLE history (
     payment TEXT PRIMARY KEY, arrived_us INTEGER NOT NULL, fraud INTEGER NOT NULL, numbers BLOB NOT NULL
@@ -132,21 +134,21 @@ class LearningStore:
         frauds = np.array([fraud for fraud, _ in rows], dtype=bool)
         return np.frombuffer(packed).reshape(len(rows), len(NUMERIC)), frauds
 
-    def silent(self, until_us: int, limit: int) -> list[tuple[str, int]]:
-        """(payment, time) of captured payments up to that time without a label or report, oldest first."""
+    def silent(self, until_us: int, limit: int) -> list[Captured]:
+        """Captured payments scored up to that time without a label or report, oldest first."""
         return [
-            (str(payment), int(at_us))
-            for payment, at_us in self._file.rows(
-                "SELECT scored.payment, scored.at_us FROM scored JOIN captured USING (payment) "
+            Captured(*row)
+            for row in self._file.rows(
+                "SELECT scored.payment, scored.at_us, mode FROM scored JOIN captured USING (payment) "
                 "WHERE fraud IS NULL AND told = 0 AND scored.at_us <= ? "
                 "ORDER BY scored.at_us, scored.payment LIMIT ?",
                 (until_us, limit),
             )
         ]
 
-    def note_captured(self, payments: Iterable[tuple[str, int]]) -> None:
-        """(payment, time): their money moved."""
-        self._file.change_many("INSERT OR IGNORE INTO captured VALUES (?, ?)", payments)
+    def note_captured(self, payments: Iterable[Captured]) -> None:
+        """Their money moved."""
+        self._file.change_many("INSERT OR IGNORE INTO captured VALUES (?, ?, ?)", payments)
 
     def note_reported(self, payment_ids: Iterable[str]) -> None:
         """Labels of these payments have come or are on their way: they are not silent any more."""

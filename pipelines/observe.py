@@ -93,6 +93,7 @@ def label(event: LabelReported) -> Label:
         kind=event.kind,
         source=event.source,
         fraud=event.fraud,
+        mode=event.mode,
     )
 
 
@@ -122,6 +123,7 @@ def decision(
         occurred_at=event.occurred_at,
         payment_id=event.payment_id,
         attempt=event.attempt,
+        mode=event.mode,
         assessment_id=event.id,
         request_partition=position.partition,
         request_offset=position.offset,

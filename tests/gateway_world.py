@@ -227,6 +227,7 @@ class ObedientRisk:
             occurred_at=START,
             payment_id=payment_id,
             attempt=attempt,
+            mode="test",
             assessment_id="assessment",
             request_partition=record.partition,
             request_offset=record.offset,

@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, insert, or_, select, update
 
-from events.types import CardFacts, Mode, RiskContext
+from events.types import CardFacts, RiskContext
+from events.vocabulary import Mode
 from gateway.errors import ConflictError, NotFoundError
 from gateway.intents import UNFINISHED, Attempt, Intent, PaymentError, PaymentOutcome
 from gateway.store.tables import attempts, intents

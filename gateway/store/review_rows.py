@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, insert, select, tuple_, update
 
-from events.types import Mode
+from events.vocabulary import Mode
 from gateway.errors import NotFoundError
 from gateway.intents import Intent
 from gateway.store.tables import reviews

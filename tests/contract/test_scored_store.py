@@ -8,7 +8,7 @@ import pytest
 
 from models.features import CATALOGUE, Row
 from models.labels import Standing
-from models.scored import Found, MemoryStore, Scored, ScoredStore, Settled
+from models.scored import Captured, Found, MemoryStore, Scored, ScoredStore, Settled
 from models.slots import NUMERIC
 from models.windows import DAY_US
 from pipelines.learning_store import LearningStore
@@ -106,7 +106,7 @@ def test_a_payment_that_is_thinned_away_is_not_in_the_history(store: ScoredStore
 
 def test_a_payment_older_than_the_memory_is_forgotten(store: ScoredStore) -> None:
     store.remember([scored(1)])
-    store.note_captured([("pi_1", 1)])
+    store.note_captured([Captured("pi_1", 1, "test")])
 
     store.remember([scored(2, day=31)])
 
@@ -115,27 +115,27 @@ def test_a_payment_older_than_the_memory_is_forgotten(store: ScoredStore) -> Non
 
 
 def test_only_captured_payments_are_silent(store: ScoredStore) -> None:
-    store.note_captured([("pi_0", 0)])
+    store.note_captured([Captured("pi_0", 0, "live")])
     store.remember([scored(number) for number in range(4)])
-    store.note_captured([("pi_3", 3)])
+    store.note_captured([Captured("pi_3", 3, "test")])
 
-    assert store.silent(10, 100) == [("pi_0", 0), ("pi_3", 3)]
+    assert store.silent(10, 100) == [("pi_0", 0, "live"), ("pi_3", 3, "test")]
 
 
 def test_a_payment_with_a_label_or_a_report_on_its_way_is_not_silent(store: ScoredStore) -> None:
     store.remember([scored(number) for number in range(4)])
-    store.note_captured([(f"pi_{number}", number) for number in range(4)])
+    store.note_captured([Captured(f"pi_{number}", number, "test") for number in range(4)])
 
     store.settle([settled(1, 9)])
     store.note_reported(["pi_2", "pi_404"])
     store.remember([scored(2)])
 
-    assert store.silent(10, 100) == [("pi_0", 0), ("pi_3", 3)]
+    assert store.silent(10, 100) == [("pi_0", 0, "test"), ("pi_3", 3, "test")]
 
 
 def test_the_oldest_silent_payments_come_first_up_to_the_time_and_the_limit(store: ScoredStore) -> None:
     store.remember([scored(number) for number in (3, 0, 2, 1)])
-    store.note_captured([(f"pi_{number}", number) for number in range(4)])
+    store.note_captured([Captured(f"pi_{number}", number, "test") for number in range(4)])
 
-    assert store.silent(2, 100) == [("pi_0", 0), ("pi_1", 1), ("pi_2", 2)]
-    assert store.silent(10, 2) == [("pi_0", 0), ("pi_1", 1)]
+    assert store.silent(2, 100) == [(f"pi_{number}", number, "test") for number in range(3)]
+    assert store.silent(10, 2) == [("pi_0", 0, "test"), ("pi_1", 1, "test")]

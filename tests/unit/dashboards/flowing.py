@@ -66,6 +66,7 @@ def answer(
         occurred_at=START + timedelta(minutes=number),
         payment_id=f"pi_{number:06}",
         attempt=1,
+        mode="test",
         assessment_id=event_id(number),
         request_partition=0,
         request_offset=number,
@@ -111,6 +112,7 @@ def label(number: int, fraud: bool | None, kind: LabelKind = "fraud_dispute") ->
         kind=kind,
         source="issuer",
         fraud=fraud,
+        mode="test",
     )
 
 

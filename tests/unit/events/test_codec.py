@@ -15,7 +15,14 @@ MOMENT = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
 
 
 def label(**changes: object) -> LabelReported:
-    members = {"id": "e1", "occurred_at": MOMENT, "payment_id": "pi_1", "kind": "matured", "source": "weir"}
+    members = {
+        "id": "e1",
+        "occurred_at": MOMENT,
+        "payment_id": "pi_1",
+        "kind": "matured",
+        "source": "weir",
+        "mode": "test",
+    }
     return LabelReported(**{"fraud": False, **members, **changes})  # type: ignore[arg-type]  # a test's shorthand
 
 

@@ -31,6 +31,7 @@ def label(number: int) -> Outgoing:
         kind="matured",
         source="horizon",
         fraud=False,
+        mode="test",
     )
     return Outgoing("labels", event.payment_id.encode(), encode(event), number % PARTITIONS)
 

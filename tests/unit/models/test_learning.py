@@ -9,7 +9,7 @@ from models.engine import Engine
 from models.learning import Learner, Schedule
 from models.observations import ModelSnapshot, Observation
 from models.online import BinnedLogisticRegression
-from models.scored import MemoryStore, Scored, in_history
+from models.scored import Captured, MemoryStore, Scored, in_history
 from models.windows import DAY_US, HOUR_US, MINUTE_US
 from tests.unit.models.sample_payments import START_US, days, label, payment
 
@@ -157,14 +157,14 @@ def test_a_label_with_a_time_before_the_last_cut_is_learned_with_the_next() -> N
 
 def test_payments_that_nobody_reported_mature_after_the_horizon() -> None:
     learner = learner_of(3, horizon_days=1.0)
-    learner.store.note_captured([(f"pi_{n}", START_US + n * HOUR_US) for n in range(3)])
+    learner.store.note_captured([Captured(f"pi_{n}", START_US + n * HOUR_US, "live") for n in range(3)])
     learner.note_label(label(1, True, START_US + 2 * HOUR_US))
     learner.cut(START_US + 3 * HOUR_US)
     matured = learner.matured(START_US + DAY_US + 2 * HOUR_US)
 
-    assert [(m.payment_id, m.arrived_at_us, m.fraud) for m in matured] == [
-        ("pi_0", START_US + DAY_US, False),
-        ("pi_2", START_US + DAY_US + 2 * HOUR_US, False),
+    assert [(m.payment_id, m.arrived_at_us, m.fraud, m.mode) for m in matured] == [
+        ("pi_0", START_US + DAY_US, False, "live"),
+        ("pi_2", START_US + DAY_US + 2 * HOUR_US, False, "live"),
     ]
     for told in matured:
         learner.note_label(told)

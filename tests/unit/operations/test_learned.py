@@ -20,6 +20,7 @@ def matured(number: int) -> LabelReported:
         kind="matured",
         source="horizon",
         fraud=False,
+        mode="test",
     )
 
 

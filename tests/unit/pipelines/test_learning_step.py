@@ -9,7 +9,7 @@ from events.moments import microseconds
 from events.types import LabelReported, PaymentCaptured
 from models.features import CATALOGUE
 from models.learning import Learner, Schedule
-from models.scored import Scored
+from models.scored import Captured, Scored
 from pipelines.delivery import Batch, Delivered
 from pipelines.learning_step import LearningStep
 from pipelines.learning_store import LearningStore
@@ -24,7 +24,7 @@ def test_more_payments_than_one_query_gives_mature_together(tmp_path: Path) -> N
     row = [None] * len(CATALOGUE)
     at_us = microseconds(START)
     store.remember([Scored(f"pi_{number}", at_us + number, row) for number in range(MANY)])
-    store.note_captured([(f"pi_{number}", at_us + number) for number in range(MANY)])
+    store.note_captured([Captured(f"pi_{number}", at_us + number, "live") for number in range(MANY)])
     step = LearningStep(Learner(store, Schedule(horizon_days=30)), store)
     later = START + timedelta(days=31)
     event = PaymentCaptured(
@@ -37,4 +37,5 @@ def test_more_payments_than_one_query_gives_mature_together(tmp_path: Path) -> N
     told = [decode(unsent.outgoing.value or b"") for unsent in store.unsent()]
     store.close()
     assert all(isinstance(one, LabelReported) and one.kind == "matured" for one in told)
+    assert {one.mode for one in told if isinstance(one, LabelReported)} == {"live"}
     assert len({one.payment_id for one in told if isinstance(one, LabelReported)}) == MANY
