@@ -1,8 +1,10 @@
-"""The cold start: before labels teach anything, an unsupervised detector says what is unusual.
+"""The cold start: while labels have taught little, an unsupervised detector says what is unusual.
 
 River's half-space trees over a few bins in [0, 1]. Their score is compared with the scores so far, so that
 `log-odds = log-odds of the base rate + deviations above the usual score`, and blended with the champion by
 the share of labels that are still missing (`models.blending.cold_share`). At 0 the detector rests.
+
+Until the trees have seen a whole window, and some scores after it, it says nothing: rules alone watch then.
 """
 
 from bisect import bisect_right
@@ -28,6 +30,8 @@ FEATURES = (
 )
 TREES, HEIGHT, WINDOW = 10, 6, 250
 """River's own number of trees and window; 64 leaves a tree are enough for ten features, and cheap."""
+SCORES_MIN = 50
+"""Scores after the first window before one is called unusual: their spread is known to a tenth."""
 SEED = 7
 """Any seed does; a fixed one makes the same trees everywhere, so that only their masses need to be kept."""
 DEVIATION_PRIOR = 0.05
@@ -60,11 +64,15 @@ class ColdStart:
     def score_and_learn(self, row: Row) -> tuple[float, float]:
         """The detector's score (0–1, higher is more unusual) and by how much it raises the log-odds."""
         x = scaled(row)
+        if self._trees._first_window:  # until it is over, River's trees give 0 for everything
+            self._trees.learn_one(x)
+            return 0.0, 0.0
         score = float(self._trees.score_one(x))
         deviation = (score - self._scores.mean) / self._scores.deviation(DEVIATION_PRIOR)
+        told = self._scores.count >= SCORES_MIN
         self._trees.learn_one(x)
         self._scores.add(score)
-        return score, min(max(deviation, 0.0), LOGIT_LIMIT)
+        return score, min(max(deviation, 0.0), LOGIT_LIMIT) if told else 0.0
 
     def encode(self) -> bytes:
         """The state as bytes, without pickle."""

@@ -3,14 +3,15 @@
 | kind | says | rank |
 |---|---|---|
 | matured | genuine: nobody reported the payment within its horizon | 0 |
-| early_fraud_warning | fraud, by the network | 1 |
-| fraud_dispute | fraud, by the cardholder | 2 |
-| confirmed_genuine | genuine, by the cardholder | 3 |
+| confirmed_genuine | genuine, by the merchant | 1 |
+| early_fraud_warning | fraud, by the network | 2 |
+| fraud_dispute | fraud, by the cardholder | 3 |
 | analyst_verdict | either, by an analyst | 4 |
 | other_dispute | nothing about fraud | – |
 
 A label that agrees with the one in force changes nothing but its rank. One that contradicts it takes its
 place when its rank is at least as high (the later report wins among equals), and is set aside otherwise.
+So a merchant cannot talk a cardholder's dispute away; an analyst who has looked at it can.
 """
 
 from enum import Enum
@@ -22,9 +23,9 @@ from models.observations import Label
 
 RANKS: dict[LabelKind, int] = {
     "matured": 0,
-    "early_fraud_warning": 1,
-    "fraud_dispute": 2,
-    "confirmed_genuine": 3,
+    "confirmed_genuine": 1,
+    "early_fraud_warning": 2,
+    "fraud_dispute": 3,
     "analyst_verdict": 4,
 }
 

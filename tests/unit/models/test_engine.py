@@ -84,7 +84,7 @@ def test_the_split_into_batches_never_shows(size: int, snapshots: list[ModelSnap
 
 
 def test_the_split_into_batches_never_shows_in_the_cold_start_either() -> None:
-    facts = busy(300)
+    facts = busy(500)
 
     whole, single = Engine().assess(facts), in_batches(Engine(), facts, 1)
     assert whole == single

@@ -48,6 +48,22 @@ def test_the_later_of_two_contradicting_verdicts_holds() -> None:
     assert second == Standing(False, RANKS["analyst_verdict"], 20)
 
 
+@pytest.mark.parametrize("kind", ["early_fraud_warning", "fraud_dispute"])
+def test_a_merchant_cannot_talk_a_report_of_fraud_away(kind: str) -> None:
+    _, reported = settle(None, told(kind, True))
+
+    assert settle(reported, told("confirmed_genuine", False, at_us=20)) == (Effect.SET_ASIDE, reported)
+
+
+@pytest.mark.parametrize("kind", ["early_fraud_warning", "fraud_dispute"])
+def test_a_payment_that_its_merchant_called_genuine_is_fraud_once_it_is_reported(kind: str) -> None:
+    _, confirmed = settle(None, told("confirmed_genuine", False))
+    effect, standing = settle(confirmed, told(kind, True, at_us=20))
+
+    assert effect is Effect.REVOKED
+    assert standing == Standing(True, RANKS[kind], 20)
+
+
 @pytest.mark.parametrize("kind", ["early_fraud_warning", "fraud_dispute", "confirmed_genuine", "matured"])
 def test_an_analysts_verdict_outranks_everything(kind: str) -> None:
     fraud = kind in ("early_fraud_warning", "fraud_dispute")

@@ -188,7 +188,7 @@ def test_the_documented_names_are_those_of_the_catalogue() -> None:
 
 def test_the_documented_rule_and_list_are_taken() -> None:
     document = (Path(__file__).parents[3] / "docs" / "rules.md").read_text()
-    rule, _file, entries = (
+    rule, _file, entries, *_others = (
         json.loads(block) for block in re.findall(r"```json\n(.*?)```", document, re.DOTALL)
     )
 
