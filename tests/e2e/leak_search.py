@@ -52,7 +52,7 @@ def forms(text: str) -> dict[str, list[bytes]]:
     if text.isdigit():
         found["EBCDIC"] = [text.encode("cp500")]
         found["BCD"] = [bytes.fromhex(part) for part in _nibbles(text)]
-        found["grouped"] = [separator.join(_groups(text)).encode() for separator in (" ", "-")]
+        found["grouped"] = [separator.join(_groups(text)).encode() for separator in (" ", "-", ":")]
     return {form: list(dict.fromkeys(patterns)) for form, patterns in found.items()}
 
 

@@ -117,6 +117,7 @@ def bad_at_api() -> Iterator[Bad]:
             {"card": {"number": card, "cvc": CODE}},
             {"amount": int(card), "currency": "eur"},
             {"amount": 1999, "currency": "eur", "metadata": {"note": f"card {grouped} please"}},
+            {"amount": 1999, "currency": "eur", "metadata": {"note": grouped.replace(" ", ":")}},
             {"amount": 1999, "currency": "eur", "metadata": {card: "x"}},
             {"amount": 1999, "currency": "eur", "customer": card, "risk_context": {"device_id": grouped}},
             {"type": "sign_in", "customer": card, "email": f"{card}@example.com"},

@@ -17,6 +17,7 @@ import pytest
 from tests.e2e.closing import settled
 from tests.e2e.leak_codes import is_code
 from tests.e2e.leak_places import Loopback, cells, files, log_records, memory, values
+from tests.e2e.leak_records import is_cell_in_pages
 from tests.e2e.leak_search import Planted, Search
 from tests.e2e.merchant import Merchant, merchant_of
 from tests.e2e.planting import (
@@ -173,6 +174,11 @@ def _written(folder: Path, log_url: str, broker_data: list[Path]) -> list[str]:
         f"{place}: a security code alone"
         for place, value in values(log_url, folder)
         if is_code(LONE_CODE, value)
+    ]
+    found += [
+        f"{place}: a security code in a record"
+        for place, content in places
+        if ".sqlite" in place and is_cell_in_pages(LONE_CODE, content)
     ]
     assert not broker_data or partitions, "the broker's files are not where they were looked for"
     return found

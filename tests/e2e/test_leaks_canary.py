@@ -19,6 +19,7 @@ from events.log import open_log
 from events.log.port import Outgoing
 from tests.e2e.leak_codes import SecurityCode, code_canaries, is_code
 from tests.e2e.leak_places import Loopback, cells, files, log_records, memory, values
+from tests.e2e.leak_records import is_cell_in_pages
 from tests.e2e.leak_search import Planted, Search, canaries
 
 CANARY = "4000027500183462"
@@ -101,6 +102,38 @@ def test_a_security_code_alone_in_a_cell_or_record_is_found(
 
     assert found.count("a.sqlite:t") == 3
     assert found.count("topic audit") == 1
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("before", [(), ("some words", None, 3.5, 70_000)], ids=["alone", "among others"])
+def test_a_security_code_that_was_a_deleted_cell_is_found_on_disk(
+    tmp_path: Path, code: SecurityCode, before: tuple[object, ...]
+) -> None:
+    def on_disk(held: str) -> bool:
+        path = tmp_path / f"{held}.sqlite"
+        with closing(sqlite3.connect(path, isolation_level=None)) as database:
+            database.execute("PRAGMA journal_mode=WAL")
+            names = [f"c{number}" for number in range(len(before))]
+            database.execute(f"CREATE TABLE t ({', '.join([*names, 'kept', 'last'])})")
+            places = ", ".join("?" * (len(before) + 2))
+            rows = [(*before, held, number) for number in range(20)]
+            database.execute("BEGIN")
+            database.executemany(f"INSERT INTO t VALUES ({places})", rows)
+            database.execute("COMMIT")
+            database.execute("DELETE FROM t")
+            return any(is_cell_in_pages(code, content) for _, content in files(tmp_path))
+
+    assert not on_disk(f"in {code.digits} ms")
+    assert not on_disk(f"{code.digits}0")
+    assert on_disk(code.digits)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_no_security_code_is_seen_in_the_pages_of_other_things(code: SecurityCode) -> None:
+    random_bytes = random.Random(7)
+    content = b"".join(random_bytes.randbytes(60) + code.digits.encode() for _ in range(500))
+
+    assert not is_cell_in_pages(code, content)
 
 
 def test_a_canary_in_a_deleted_row_of_a_database_is_found(tmp_path: Path) -> None:
