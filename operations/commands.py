@@ -1,7 +1,8 @@
-"""`weir up`, `weir demo`, `weir doctor`."""
+"""`weir up`, `weir demo`, `weir doctor`, `weir surrogate`."""
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -45,6 +46,16 @@ HorizonDays = Annotated[
     ),
 ]
 DeadlineMs = Annotated[int, typer.Option(min=1, help="How long a confirm waits for its decision.")]
+
+
+class EntityKind(StrEnum):
+    """What a list may name by its surrogate."""
+
+    DEVICE = "device"
+    IP = "ip"
+    EMAIL = "email"
+    CUSTOMER = "customer"
+    CARD = "card"
 
 
 @app.command()
@@ -113,3 +124,28 @@ def doctor(
         return settings.settle(home, keys, host, port, log, DEFAULT_DEADLINE_MS)
 
     raise typer.Exit(doctor.run(wanted, as_json=as_json))
+
+
+@app.command()
+def surrogate(
+    kind: Annotated[EntityKind, typer.Argument(metavar="KIND", help="device, ip, email, customer or card.")],
+    value: Annotated[
+        str, typer.Argument(metavar="VALUE", help="As the shop sends it; of a card its token, tok_….")
+    ],
+    home: Home = HOME,
+    keys: Keys = None,
+    merchant: Annotated[
+        str | None, typer.Option(metavar="MERCHANT", help="Whose customer it is; for customers alone.")
+    ] = None,
+    live: Annotated[bool, typer.Option("--live", help="Live mode; without it, test mode.")] = False,
+) -> None:
+    """Show what stands for a value in lists (docs/rules.md) and on the log. Only reads."""
+    from operations import surrogates, up
+    from operations.errors import SurrogateError
+
+    mode: Literal["test", "live"] = "live" if live else "test"
+    try:
+        found = surrogates.surrogate_of(home, keys, kind.value, value, mode=mode, merchant=merchant)
+    except SurrogateError as error:
+        raise typer.Exit(up.complain("weir surrogate", error)) from None
+    typer.echo(found)

@@ -4,7 +4,8 @@ OperationsError
 ├── HomeInUseError        another supervisor runs on this home
 ├── AddressInUseError     a port is taken
 ├── ProgramFailedError    a program did not become ready, or kept dying; carries the tail of its log
-└── TrafficError          the demo's traffic could not start or broke off
+├── TrafficError          the demo's traffic could not start or broke off
+└── SurrogateError        a value has no surrogate, or none that can be found
 """
 
 
@@ -31,3 +32,7 @@ class ProgramFailedError(OperationsError):
 
 class TrafficError(OperationsError):
     """The demo's traffic could not start or broke off."""
+
+
+class SurrogateError(OperationsError):
+    """A value has no surrogate, or none that can be found."""

@@ -36,7 +36,11 @@ def read_drafts(path: Path) -> list[Draft]:
     parts = told if isinstance(told, list) else [told]
     if not parts:
         raise ControlFileError(f"{path} holds no control")
-    return [_draft(path, number, part) for number, part in enumerate(parts, 1)]
+    drafts = [_draft(path, number, part) for number, part in enumerate(parts, 1)]
+    names = [draft.name for draft in drafts]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ControlFileError(f"{path} holds {twice} twice: the second would take the place of the first")
+    return drafts
 
 
 def checked(controls: Controls, drafts: Sequence[Draft], source: str) -> Controls:

@@ -11,6 +11,7 @@ from events.log.reading import events_until_end
 from events.types import AuditRecorded, ControlChanged
 from models.controls import Controls
 from models.errors import ControlError
+from pipelines.control_cautions import refuse_raw_values
 from pipelines.control_files import Draft, checked, next_version
 from pipelines.errors import ControlFileError
 
@@ -37,7 +38,7 @@ def publish(
     Raises `ControlFileError` where one is wrong, or where somebody else published the same control meanwhile.
     """
     controls = in_force(log)
-    checked(controls, drafts, source)
+    refuse_raw_values(checked(controls, drafts, source), drafts, source)
     changes: list[ControlChanged] = []
     for draft in drafts:
         change = ControlChanged(

@@ -12,14 +12,15 @@ from events.options import HOME, GivenLog, Home
 
 if TYPE_CHECKING:  # `weir --help` need not wait for these
     from events.log.port import Log
-    from models.controls import Control, Controls
     from pipelines.control_files import Draft
 
 app = typer.Typer(
-    no_args_is_help=True, help="Rules, lists, costs and policy: check, publish, list, remove (docs/rules.md)."
+    no_args_is_help=True,
+    help="Rules, lists, costs, policy, rates: check, publish, list, show, remove, restore (docs/rules.md).",
 )
 
-File = Annotated[Path, typer.Argument(help="JSON: one control, or a list of them.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="JSON: one control, or a list of them.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the control.")]
 
 
 @app.command()
@@ -27,10 +28,14 @@ def check(file: File) -> None:
     """Check a file as the engine would; nothing is published."""
     with _told():
         from models.controls import Controls
+        from pipelines.control_cautions import cautions, refuse_raw_values
         from pipelines.control_files import checked, read_drafts
 
         drafts = read_drafts(file)
-        checked(Controls.builtin(), drafts, str(file))
+        controls = checked(Controls.builtin(), drafts, str(file))
+        refuse_raw_values(controls, drafts, str(file))
+    for caution in cautions(controls, drafts, elsewhere=True):
+        _caution(caution)
     for draft in drafts:
         typer.echo(f"{draft.kind} {draft.name}: good")
 
@@ -51,21 +56,30 @@ def list_controls(home: Home = HOME, log: GivenLog = None) -> None:
     """Show what is in force, with versions; version 0 is what the build ships."""
     with _told(), _opened(log, home) as opened:
         from pipelines.control_log import in_force
+        from pipelines.control_text import lines
 
-        controls = in_force(opened)
-        for control in sorted(controls.entries, key=lambda entry: (entry.kind != "rule", entry.name)):
-            if control.name in controls.versions:
-                typer.echo(_line(control, controls))
+        typer.echo("\n".join(lines(in_force(opened))))
 
 
 @app.command()
-def remove(
-    name: Annotated[str, typer.Argument(help="Name of the control.")],
-    home: Home = HOME,
-    log: GivenLog = None,
-) -> None:
+def show(name: Name, home: Home = HOME, log: GivenLog = None) -> None:
+    """Print a control as it is in force, as JSON to change and publish: also the entries of a list."""
+    with _told(), _opened(log, home) as opened:
+        from pipelines.control_log import in_force
+        from pipelines.control_text import as_json
+        from pipelines.errors import ControlFileError
+
+        controls = in_force(opened)
+        if name not in controls.versions:
+            raise ControlFileError(f"no control is called {name}: see `weir rules list`")
+        typer.echo(as_json(controls, name))
+
+
+@app.command()
+def remove(name: Name, home: Home = HOME, log: GivenLog = None) -> None:
     """Take a control out of force; costs, decision and rates fall back to what the build ships."""
     with _told(), _opened(log, home) as opened:
+        from models.builtin_rules import BUILTIN_RULES
         from pipelines.control_files import Draft
         from pipelines.control_log import in_force
         from pipelines.errors import ControlFileError
@@ -74,27 +88,42 @@ def remove(
         if name not in kinds:
             raise ControlFileError(f"no control is called {name}: see `weir rules list`")
         _publish(opened, [Draft(name=name, kind=kinds[name], body=None)], name)
+        if name in BUILTIN_RULES:
+            typer.echo(f"This rule is shipped with the build: `weir rules restore {name}` brings it back.")
+
+
+@app.command()
+def restore(name: Name, home: Home = HOME, log: GivenLog = None) -> None:
+    """Put a shipped rule in force again as the build ships it, after it was removed or changed."""
+    with _told(), _opened(log, home) as opened:
+        from models.builtin_rules import BUILTIN_RULES
+        from pipelines.control_files import Draft
+        from pipelines.errors import ControlFileError
+
+        if name not in BUILTIN_RULES:
+            raise ControlFileError(
+                f"no shipped rule is called {name}: they are {', '.join(sorted(BUILTIN_RULES))} "
+                "(costs, decision and rates come back by `weir rules remove`)"
+            )
+        _publish(opened, [Draft(name=name, body=BUILTIN_RULES[name])], name)
 
 
 def _publish(log: "Log", drafts: "list[Draft]", source: str) -> None:
     import secrets
     from datetime import UTC, datetime
 
-    from pipelines.control_log import publish
+    from pipelines.control_cautions import cautions
+    from pipelines.control_log import in_force, publish
 
     for change in publish(log, drafts, source, datetime.now(UTC), secrets.token_bytes):
         done = "removed" if change.body is None else "published"
         typer.echo(f"{change.kind} {change.name}: {done} as version {change.version}")
+    for caution in cautions(in_force(log), drafts):
+        _caution(caution)
 
 
-def _line(control: "Control", controls: "Controls") -> str:
-    told = ""
-    for rule in controls.rules:
-        if control.kind == "rule" and rule.name == control.name:
-            told = f"{rule.action:<6}  {rule.when}"
-    if control.kind == "list":
-        told = f"{len((control.body or {})['entries'])} entries"
-    return f"{control.kind:<6}  {control.name:<34}  {control.version:>3}  {told}".rstrip()
+def _caution(caution: str) -> None:
+    typer.echo(f"weir rules: note: {caution}", err=True)
 
 
 @contextmanager

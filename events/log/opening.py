@@ -37,7 +37,7 @@ def _sqlite(url: str, append_seconds_max: float, create: bool) -> Log:
         raise LogUnusableError(f"synchronous is one of {', '.join(DURABILITY)}")
     path = Path("/" + unquote(parts.path).lstrip("/"))
     if not create and not path.exists():
-        raise LogUnavailableError(f"there is no log {path}")
+        raise LogUnavailableError(f"there is no log {path}: start `weir up`, or give its --home")
     return SqliteLog(path, synchronous=synchronous, append_seconds_max=append_seconds_max)
 
 

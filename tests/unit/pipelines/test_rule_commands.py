@@ -14,10 +14,12 @@ from typer.testing import CliRunner
 from events.log import open_log
 from events.log.reading import events_until_end
 from events.types import AuditRecorded, ControlChanged
+from models.builtin_rules import BUILTIN_RULES
 from pipelines.commands import app
 from pipelines.control_log import in_force
 
 GUIDE = Path(__file__).parents[3] / "docs" / "rules.md"
+SURROGATE = "dev_" + 24 * "a"
 RULE = {"action": "review", "when": "card_count_1h >= 4", "words": "a busy card"}
 
 
@@ -64,12 +66,30 @@ def test_the_guides_example_is_checked_published_listed_and_removed(
         for line in commands.splitlines()
     ]
 
-    assert [result.exit_code for result in printed] == [0, 0, 0, 0]
-    checked, published, listed, removed = (result.output for result in printed)
+    assert [result.exit_code for result in printed] == [0] * 7
+    checked, published, listed, shown, removed, gone, restored = (result.output for result in printed)
     assert "rule busy_card_abroad: good" in checked
     assert "list blocked_devices: published as version 1" in published
     assert re.search(r"blocked_device +1 +block +device IN @blocked_devices", listed)
+    assert "“busy card abroad”" in listed
+    assert json.loads(shown) == json.loads(example)[0]
     assert "busy_card_abroad: removed as version 2" in removed
+    assert "weir rules restore amount_far_from_own" in gone
+    assert "amount_far_from_own: published as version 2" in restored
+
+
+def test_the_guides_other_bodies_are_good(tmp_path: Path) -> None:
+    found = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", GUIDE.read_text(), re.DOTALL)]
+    controls = [told for told in found if isinstance(told, dict) and "name" in told]
+    lists = [told for told in found if isinstance(told, dict) and "entries" in told]
+    (tmp_path / "c.json").write_text(
+        json.dumps([*controls, *({"name": "l", "kind": "list", "body": told} for told in lists)])
+    )
+
+    result = CliRunner().invoke(app, ["rules", "check", str(tmp_path / "c.json")])
+
+    assert {told["name"] for told in controls} == {"costs", "decision", "rates"}
+    assert (result.exit_code, len(result.stdout.splitlines())) == (0, len(controls) + len(lists))
 
 
 def test_what_is_published_is_in_force_by_the_next_version_and_audited(shell: Shell) -> None:
@@ -91,11 +111,99 @@ def test_what_is_published_is_in_force_by_the_next_version_and_audited(shell: Sh
 
 def test_a_shipped_rule_is_removed_and_may_come_back(shell: Shell) -> None:
     assert shell.run("remove", "rapid_attempts").exit_code == 0
-    assert "rapid_attempts " not in shell.run("list").output
+    assert re.search(
+        r"rapid_attempts +1 +removed; `weir rules restore rapid_attempts`", shell.run("list").output
+    )
 
     shell.publish({"name": "rapid_attempts", "body": RULE})
+    assert re.search(r"rapid_attempts +2 +review +card_count_1h >= 4", shell.run("list").output)
 
-    assert re.search(r"rapid_attempts +2 +review", shell.run("list").output)
+    assert shell.run("restore", "rapid_attempts").exit_code == 0
+    shipped = re.escape(BUILTIN_RULES["rapid_attempts"]["when"])
+    assert re.search(rf"rapid_attempts +3 +review +{shipped}", shell.run("list").output)
+
+
+def test_only_what_is_shipped_is_restored(shell: Shell) -> None:
+    result = shell.run("restore", "nobody")
+
+    assert result.exit_code == 1
+    assert "rapid_attempts" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["costs", "decision", "rates", "rapid_attempts"])
+def test_what_is_shown_can_be_published_as_it_stands(shell: Shell, name: str) -> None:
+    shown = shell.run("show", name).stdout
+
+    assert shell.publish(json.loads(shown)).exit_code == 0
+    assert shell.run("show", name).stdout == shown
+
+
+def test_what_is_not_there_is_not_shown(shell: Shell) -> None:
+    assert "no control is called nobody" in shell.run("show", "nobody").stderr
+
+
+def test_a_control_that_stands_twice_in_a_file_is_refused(shell: Shell) -> None:
+    result = shell.publish({"name": "busy", "body": RULE}, {"name": "busy", "body": RULE})
+
+    assert result.exit_code == 1
+    assert "holds busy twice" in result.stderr
+    assert shell.events("controls") == []
+
+
+def test_a_rule_that_looks_in_a_list_which_is_not_there_is_pointed_to(shell: Shell) -> None:
+    rule = {"name": "listed", "body": {**RULE, "when": "device IN @nolist"}}
+
+    published = shell.publish(rule)
+    checked = CliRunner().invoke(app, ["rules", "check", str(shell.file)])
+
+    assert (published.exit_code, checked.exit_code) == (0, 0)
+    assert "rule listed looks in @nolist, which is not there: it counts as empty" in published.stderr
+    assert "@nolist" in checked.stderr
+
+
+def test_removing_a_list_that_a_rule_looks_in_is_pointed_to(shell: Shell) -> None:
+    shell.publish(
+        {"name": "listed", "body": {**RULE, "when": "device IN @l"}},
+        {"name": "l", "kind": "list", "body": {"entries": [{"value": SURROGATE}]}},
+    )
+
+    removed = shell.run("remove", "l")
+
+    assert removed.exit_code == 0
+    assert "rule listed looks in @l" in removed.stderr
+
+
+@pytest.mark.parametrize("value", ["laptop", "203.0.113.7", "jo@example.org", "dev_1"])
+def test_a_list_of_raw_values_is_refused_and_no_value_repeated(shell: Shell, value: str) -> None:
+    shell.publish({"name": "listed", "body": {**RULE, "when": "device IN @l"}})
+    before = shell.events("controls")
+
+    result = shell.publish({"name": "l", "kind": "list", "body": {"entries": [{"value": value}]}})
+
+    assert result.exit_code == 1
+    assert "weir surrogate device VALUE" in result.stderr
+    assert value not in result.stderr
+    assert shell.events("controls") == before
+
+
+def test_a_list_that_no_rule_looks_in_yet_holds_no_address_either(shell: Shell) -> None:
+    entries = [{"value": "DE"}, {"value": "203.0.113.7"}]
+
+    result = shell.publish({"name": "l", "kind": "list", "body": {"entries": entries}})
+
+    assert result.exit_code == 1
+    assert "list l, entry 2" in result.stderr
+
+
+def test_lists_of_merchants_and_countries_hold_them_as_they_are(shell: Shell) -> None:
+    result = shell.publish(
+        {"name": "a", "body": {**RULE, "when": "merchant IN @shops OR ip_country IN @places"}},
+        {"name": "shops", "kind": "list", "body": {"entries": [{"value": "acct_1"}]}},
+        {"name": "places", "kind": "list", "body": {"entries": [{"value": "DE"}]}},
+    )
+
+    assert result.exit_code == 0, result.stderr
+    assert "1 entry" in shell.run("list").output
 
 
 def test_what_is_not_there_is_not_removed(shell: Shell) -> None:
