@@ -13,7 +13,8 @@ from gateway.auth import ApiKey, Merchant, create_key, create_merchant, list_key
 from gateway.facts import Facts
 from gateway.keyring import open_keyring
 from gateway.personal import PersonalData
-from gateway.store.database import open_engine
+from gateway.processor.forgetting import forget_cards
+from gateway.store.database import forget_overwritten, open_engine
 from gateway.store.intent_rows import load_intent
 from gateway.store.writer import in_one_commit
 
@@ -28,6 +29,7 @@ class Backoffice:
         home.mkdir(parents=True, exist_ok=True)
         self.facts = Facts(secrets.token_bytes)
         self.keyring = open_keyring(keys)
+        self._vault = home / "processor.sqlite"
         self._engine = open_engine(f"sqlite:///{(home / 'gateway.sqlite').absolute()}")
 
     def write(self, work: Callable[[Connection], T]) -> T:
@@ -66,7 +68,10 @@ class Backoffice:
         self.write(lambda c: revoke_key(c, self.facts, key_id, at=_now(), actor=ACTOR))
 
     def erase(self, mode: Mode, merchant_id: str, customer: str | None, payment_id: str | None) -> None:
-        """Forget a merchant's customer, or the shopper of one payment; raises `NotFoundError`."""
+        """Forget a merchant's customer, or the shopper of one payment; raises `NotFoundError`.
+
+        Cards leave the vault first, within the transaction: whatever comes between, doing it again ends it.
+        """
         personal = PersonalData(
             entities_secret=self.keyring.entities,
             wrapping_key=self.keyring.subjects,
@@ -78,10 +83,15 @@ class Backoffice:
                 subject = load_intent(connection, payment_id, merchant_id=merchant_id, mode=mode).subject
             else:
                 subject = personal.customer_subject(connection, mode, merchant_id, customer or "") or ""
-            personal.erase(connection, subject)
+            forget_cards(self._vault, personal.erase(connection, subject))
             self.facts.audit(connection, _now(), actor=ACTOR, action="person.erase", resource=subject)
 
-        self.write(work)
+        try:
+            self.write(work)
+        finally:
+            # Also where nobody was found: a first try may have ended before this.
+            forget_overwritten(self._engine)
+            self._engine.dispose()
 
 
 def _now() -> datetime:

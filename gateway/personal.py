@@ -90,17 +90,19 @@ class PersonalData:
         key = self._key(connection, subject) if sealed else None
         return unseal(sealed, key=key, subject=subject) if sealed and key else {}
 
-    def erase(self, connection: Connection, subject: str) -> None:
+    def erase(self, connection: Connection, subject: str) -> list[str]:
         """Forget a subject: key, mappings, cards' tokens, what intents say; raises `NotFoundError`.
 
-        Another merchant's tokens of the same cards are not this person's to lose: they go on, under new
-        surrogates, so that what was counted by the old ones leads to nobody.
+        Gives the tokens that are gone, whose cards the vault still holds. Another merchant's tokens of the
+        same cards are not this person's to lose: they go on, under new surrogates, so that what was counted
+        by the old ones leads to nobody.
         """
         forgotten = connection.execute(delete(subject_keys).where(subject_keys.c.subject == subject))
         own = select(subject_surrogates.c.digest).where(subject_surrogates.c.subject == subject)
         own_merchants = select(intents.c.merchant_id).where(intents.c.subject == subject)
         of_own_cards = tokens.c.surrogate_digest.in_(own)
-        connection.execute(delete(tokens).where(of_own_cards, tokens.c.merchant_id.in_(own_merchants)))
+        gone = delete(tokens).where(of_own_cards, tokens.c.merchant_id.in_(own_merchants))
+        own_tokens = connection.execute(gone.returning(tokens.c.id)).scalars().all()
         mappings = connection.execute(delete(surrogates).where(surrogates.c.digest.in_(own)))
         others = connection.execute(select(tokens.c.surrogate_digest).where(of_own_cards).distinct())
         for digest in others.scalars().all():
@@ -110,6 +112,7 @@ class PersonalData:
         touched = connection.execute(blank, {"customer": None, "metadata_json": "{}", "sealed_context": None})
         if not forgotten.rowcount + mappings.rowcount + touched.rowcount:
             raise NotFoundError("There is no such person.")
+        return list(own_tokens)
 
     def _begin_anew(self, connection: Connection, card_digest: bytes) -> None:
         """Give a card, whose mapping is gone, a new surrogate in the tokens that are left of it."""

@@ -146,6 +146,11 @@ def insert_card(database: sqlite3.Connection, card: SealedCard) -> None:
     database.execute("INSERT INTO cards VALUES (?, ?, ?, ?, ?)", msgspec.structs.astuple(card))
 
 
+def delete_card(database: sqlite3.Connection, token: str) -> None:
+    """Forget a card."""
+    database.execute("DELETE FROM cards WHERE token = ?", (token,))
+
+
 def vault_is_empty(database: sqlite3.Connection) -> bool:
     """Whether no card is kept yet."""
     return database.execute("SELECT 1 FROM cards LIMIT 1").fetchone() is None

@@ -93,6 +93,12 @@ class Store:
         """
         return await self._transactions.run(work)
 
+    def forget_overwritten(self) -> None:
+        """Empty the write-ahead log, which holds what was deleted before; raises `StoreUnavailableError`."""
+        (busy, _, _) = self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise StoreUnavailableError("The write-ahead log of the vault is in use. Do the same again.")
+
     def close(self) -> None:
         """Close the file; nothing may be waiting."""
         self._database.close()

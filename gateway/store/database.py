@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 
 from events.crash import crash_point, declare
 from events.log.sqlite_file import make_folder_durably
+from gateway.errors import StoreUnavailableError
 
 declare(
     {
@@ -45,6 +46,23 @@ def migrate(engine: Engine) -> None:
     crash_point("gateway.migration.committed")
 
 
+def forget_overwritten(engine: Engine) -> None:
+    """Leave nothing in the store's files of what was deleted or changed before: empty the write-ahead log.
+
+    Pages are overwritten as soon as they are free (`secure_delete`), the log beside them only when it is
+    emptied. Waits for readers and writers of the moment, as long as a writer does; raises
+    `StoreUnavailableError` where they never leave it alone.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    with engine.connect().execution_options(weir_reads=True) as connection:
+        busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar_one()
+    if busy:
+        raise StoreUnavailableError(
+            "The write-ahead log of the store is in use, and may hold what was deleted. Do the same again."
+        )
+
+
 def downgrade(connection: Connection, revision: str) -> None:
     """Bring the schema back to an older version; what only newer ones hold is lost."""
     command.downgrade(_alembic(connection), revision)
@@ -63,6 +81,8 @@ def _make_durable(synchronous: str, connection: Any, _record: object) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute(f"PRAGMA synchronous={synchronous}")
     connection.execute("PRAGMA foreign_keys=ON")
+    # A key or a name that is deleted shall not stay readable in a free page.
+    connection.execute("PRAGMA secure_delete=ON")
 
 
 def _begin_as_asked(connection: Connection) -> None:

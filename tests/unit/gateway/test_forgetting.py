@@ -1,0 +1,128 @@
+"""Forgetting a person on a home whose programs run: no file holds what was deleted, others lose nothing."""
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from gateway.backoffice import Backoffice
+from gateway.errors import NotFoundError, StoreUnavailableError
+from gateway.intents import Intent
+from gateway.key_files import make_private_folder, write_secret
+from gateway.processor import attempts
+from gateway.processor.store import Store as Vault
+from gateway.processor.vault import SealedCard
+from gateway.requests import ConfirmIntent, CreateIntent, RiskContextInput
+from gateway.scheduling import InlineScheduling
+from gateway.store.tables import subject_keys
+from tests.gateway_world import KEYRING, MERCHANT, World
+
+NAME, NOTE, SEALED = b"customer-of-this-name", b"for-ada-alone", b"what-stands-for-a-sealed-card"
+
+
+class Home:
+    """A home with keys, a running gateway, and a processor that has its vault open."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "home"
+        self.keys = folder / "keys"
+        self.folder.mkdir()
+        make_private_folder(self.keys / "api")
+        for name, secret in KEYRING._asdict().items():
+            write_secret(self.keys / "api" / f"{name}.key", secret)
+
+    def lived(self, story: Callable[[World, Vault], Awaitable[None]]) -> None:
+        async def live() -> None:
+            vault = Vault(self.folder / "processor.sqlite", InlineScheduling())
+            async with World(self.folder) as world:
+                await story(world, vault)
+            vault.close()
+
+        asyncio.run(live())
+
+    async def erase(self, customer: bytes = NAME) -> None:
+        office = Backoffice(self.folder, self.keys)
+        await asyncio.to_thread(office.erase, "test", MERCHANT.id, customer.decode(), None)
+
+    def files_with(self, secret: bytes) -> list[str]:
+        return [path.name for path in sorted(self.folder.iterdir()) if secret in path.read_bytes()]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
+
+
+async def paid(world: World, vault: Vault, customer: bytes = NAME, token: str = "tok_1") -> Intent:
+    card = SealedCard(token, 1, b"key", b"nonce", SEALED + token.encode())
+    await vault.transact(lambda db: attempts.insert_card(db, card))
+    body = CreateIntent(
+        amount=100,
+        currency="eur",
+        customer=customer.decode(),
+        metadata={"note": NOTE.decode()},
+        payment_method=await world.token(name=token, fingerprint=f"fingerprint of {token}"),
+        risk_context=RiskContextInput(email="a@example.com"),
+    )
+    caller = await world.caller()
+    intent = await world.gateway.payments.create(caller, body)
+    return await world.gateway.payments.confirm(caller, intent.id, ConfirmIntent())
+
+
+async def wrapped_key(world: World, subject: str) -> bytes:
+    query = select(subject_keys.c.wrapped_key).where(subject_keys.c.subject == subject)
+    return bytes(await world.store.read(lambda c: c.execute(query).scalar_one()))
+
+
+async def cards(vault: Vault) -> list[str]:
+    rows = await vault.transact(lambda db: db.execute("SELECT token FROM cards").fetchall())
+    return [token for (token,) in rows]
+
+
+def test_no_file_of_a_running_home_holds_what_was_forgotten(home: Home) -> None:
+    async def story(world: World, vault: Vault) -> None:
+        intent = await paid(world, vault)
+        secrets = (await wrapped_key(world, intent.subject), NAME, NOTE, SEALED)
+        assert all(home.files_with(secret) for secret in secrets)
+
+        await home.erase()
+
+        assert [home.files_with(secret) for secret in secrets] == [[], [], [], []]
+        assert await cards(vault) == []
+
+    home.lived(story)
+
+
+def test_the_cards_of_other_customers_stay_in_the_vault(home: Home) -> None:
+    async def story(world: World, vault: Vault) -> None:
+        await paid(world, vault)
+        other = await paid(world, vault, b"another", "tok_2")
+
+        await home.erase()
+
+        assert await cards(vault) == ["tok_2"]
+        assert (await world.intent(other.id)).customer == "another"
+
+    home.lived(story)
+
+
+def test_a_forgetting_that_ended_before_the_log_was_emptied_is_ended_by_another(home: Home) -> None:
+    async def story(world: World, vault: Vault) -> None:
+        await paid(world, vault)
+        reader = sqlite3.connect(home.folder / "gateway.sqlite", isolation_level=None)
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM merchants").fetchall()
+
+        with pytest.raises(StoreUnavailableError):
+            await home.erase()
+        assert home.files_with(NAME) != []
+        reader.close()
+        with pytest.raises(NotFoundError):
+            await home.erase()
+
+        assert home.files_with(NAME) == []
+
+    home.lived(story)
