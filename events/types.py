@@ -286,23 +286,7 @@ class DeadLetter(Event, frozen=True, kw_only=True, tag="dead_letter.recorded"):
     truncated: bool = False
 
 
-EVENT_TYPES: tuple[type[Event], ...] = (
-    AssessmentRequested,
-    DecisionMade,
-    PaymentCreated,
-    PaymentConfirmed,
-    PaymentAuthorized,
-    PaymentDeclined,
-    PaymentBlocked,
-    PaymentDecidedLate,
-    PaymentReviewed,
-    PaymentCaptured,
-    PaymentCaptureFailed,
-    PaymentCanceled,
-    LabelReported,
-    SignInAttempted,
-    AuditRecorded,
-    ControlChanged,
-    ModelPublished,
-    DeadLetter,
+EVENT_TYPES: tuple[type[Event], ...] = tuple(
+    kind for kind in (*Event.__subclasses__(), *PaymentEvent.__subclasses__()) if kind is not PaymentEvent
 )
+"""Every type that can be written: all of this module."""
