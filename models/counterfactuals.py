@@ -184,7 +184,7 @@ def candidates(observation: Observation, row: Row, rules: Sequence[Rule]) -> lis
         if feature.entity == "model" or feature.name == REFERENCE or not present(value):
             continue
         if isinstance(value, str):
-            if feature.name in cuts:
+            if feature.name in cuts and feature.name != "currency":  # every payment has one
                 found.append(Change(feature.name, value, None, "not known", 1))
             continue
         found += _moves(feature, float(value or 0.0), _cuts(feature, cuts, row))

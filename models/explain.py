@@ -5,7 +5,7 @@ champion of the recorded versions, and says in `gaps` what is no longer there.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,21 +20,29 @@ from models.observations import Assessment, Observation
 from models.odds import log_odds, sigmoid
 from models.online import BinnedLogisticRegression, linear_values
 from models.reasons import EVERYTHING_ELSE, reason_of
-from models.slots import numbers_of, slots_of
+from models.slots import Matrix, numbers_of, slots_of
 
 Rescoring = Literal["equal", "different", "no_model"]
 """Whether the stored vector, scored again under its versions, gives the stored probability bit by bit."""
 
+BoostingAgain = Literal["equal", "different", "gone", "none"]
+"""Whether the boosting's snapshot gives the stored log-odds bit by bit; `gone`: taken as stored; `none`:
+there was no boosting yet."""
+
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is left of a decision. `champion` None: its snapshot is gone; `gaps` says so, and what else is."""
+    """What is left of a decision. `champion` None: its snapshot is gone; `gaps` says so, and what else is.
+
+    `boosting` gives log-odds for numbers of rows; None: its snapshot is gone, or there was none.
+    """
 
     assessment: Assessment
     observation: Observation
     controls: Controls
     champion: BinnedLogisticRegression | None
     gaps: tuple[str, ...] = ()
+    boosting: Callable[[Matrix], Matrix] | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,7 @@ class Explanation:
     evidence: Evidence
     contributions: list[Reason]
     rescoring: Rescoring
+    boosting_again: BoostingAgain
     outcome_again: Outcome
     searched: bool
     turn: Turn | None
@@ -76,6 +85,7 @@ def explain(evidence: Evidence) -> Explanation:
         evidence=evidence,
         contributions=scoring.contributions(),
         rescoring=scoring.rescoring(),
+        boosting_again=_boosting_again(evidence),
         outcome_again=_outcome(evidence),
         searched=evidence.champion is not None,
         turn=turn,
@@ -157,6 +167,17 @@ class _Scoring:
         numbers = numbers_of(rows)
         found: list[float] = champion.logits(numbers, slots_of(rows, numbers)).tolist()
         return found
+
+
+def _boosting_again(evidence: Evidence) -> BoostingAgain:
+    assessment = evidence.assessment
+    if assessment.batch_version == 0:
+        return "none"
+    if evidence.boosting is None:
+        return "gone"
+    again = float(evidence.boosting(numbers_of([assessment.features]))[0])
+    stored = assessment.features[POSITIONS["boosting_logit"]]
+    return "equal" if isinstance(stored, float) and _bits(again) == _bits(stored) else "different"
 
 
 def _bits(value: float) -> bytes:

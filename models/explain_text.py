@@ -2,11 +2,19 @@
 
 from events.moments import moment
 from events.vocabulary import Reason
+from models.costs import (
+    ELEVATED_PROBABILITY,
+    ELEVATED_SCORE,
+    HIGHEST_PROBABILITY,
+    HIGHEST_SCORE,
+)
 from models.counterfactuals import Change
-from models.explain import Explanation
-from models.features import BY_NAME, POSITIONS, Row
+from models.explain import BoostingAgain, Explanation
+from models.features import BY_NAME, CATALOGUE, POSITIONS, Row
+from models.fired_rules import FiredRule, fired_rules
 from models.observations import Observation
-from models.wording import duration, in_words, money, number
+from models.rules import ENTITY_FIELDS
+from models.wording import duration, in_words, money, number, present
 
 CONTRIBUTIONS_SHOWN = 12
 """As many lines as are read; what follows weighs little. Round, not tuned."""
@@ -16,14 +24,25 @@ _RESCORED = {
     "different": "WARNING: the stored vector, scored again under its versions, gives another probability",
     "no_model": "not scored again: the champion of this version is no longer in the log",
 }
+_BOOSTING: dict[BoostingAgain, str] = {
+    "equal": "the boosting's log-odds, too, are those that its snapshot gives, bit by bit",
+    "different": "WARNING: the boosting's snapshot gives other log-odds than those stored",
+    "gone": "the boosting's log-odds were taken as stored: its snapshot is no longer in the log",
+}
+_SCALE = (
+    f"(0 to 100; a probability of {ELEVATED_PROBABILITY:g} is {ELEVATED_SCORE}, "
+    f"one of {HIGHEST_PROBABILITY:g} is {HIGHEST_SCORE})"
+)
 
 
-def render(explanation: Explanation) -> str:
-    """The whole explanation, several lines."""
+def render(explanation: Explanation, *, features: bool = False) -> str:
+    """The whole explanation, several lines; with `features` the vector as scored too."""
     parts = [
         _decision(explanation),
+        _entities(explanation),
         _reasons(explanation),
         _contributions(explanation),
+        _features(explanation) if features else [],
         _turn(explanation),
         _versions(explanation),
     ]
@@ -36,7 +55,7 @@ def _decision(explanation: Explanation) -> list[str]:
     lines = [
         f"payment {assessment.payment_id}: {assessment.outcome}",
         f"  {money(observation.amount_minor, observation.currency)} at {when:%Y-%m-%d %H:%M:%S} UTC",
-        f"  probability of fraud {assessment.probability:.6g}, risk score {assessment.risk_score}",
+        f"  probability of fraud {assessment.probability:.6g}, risk score {assessment.risk_score} {_SCALE}",
     ]
     if assessment.costs_minor:
         reference = explanation.evidence.controls.rates.reference
@@ -44,11 +63,54 @@ def _decision(explanation: Explanation) -> list[str]:
             f"{action} {money(round(cost), reference)}" for action, cost in assessment.costs_minor.items()
         )
         lines.append(f"  expected costs: {compared}")
+    lines += _deciding(explanation)
     if explanation.outcome_again != assessment.outcome:
         lines.append(
             f"  WARNING: rules and costs as found now decide {explanation.outcome_again} for it; see below"
         )
     return lines
+
+
+def _deciding(explanation: Explanation) -> list[str]:
+    """Who decided, and which rules fired beside."""
+    assessment, policy = explanation.evidence.assessment, explanation.evidence.controls.policy
+    fired = fired_rules(assessment, explanation.evidence.controls)
+    if assessment.costs_minor and policy.method == "expected_cost":
+        model = "the least expected cost"
+    else:
+        model = f"the policy's thresholds (review from {policy.review_at}, block from {policy.block_at})"
+    lines = [f"  decided by: {_rule(rule)}" for rule in fired if rule.decided]
+    if not fired:
+        lines = [f"  decided by: {model}; no rule fired"]
+    elif not lines:
+        lines = [f"  decided by: {model}"]
+    return [*lines, *(f"  fired, too: {_rule(rule)}" for rule in fired if not rule.decided)]
+
+
+def _rule(rule: FiredRule) -> str:
+    does = f"{rule.action} when {rule.when}" if rule.when else "its words are no longer in the log"
+    return f"rule {rule.name} (version {rule.version}): {does}"
+
+
+def _entities(explanation: Explanation) -> list[str]:
+    """What lists are looked up by; nothing where the request is no longer in the log."""
+    observation = explanation.evidence.observation
+    known = [(name, getattr(observation, name)) for name in ENTITY_FIELDS]
+    lines = [f"  {name:<8}  {value}" for name, value in known if value is not None]
+    return ["Who and what paid, as lists name them:", *lines] if lines else []
+
+
+def _features(explanation: Explanation) -> list[str]:
+    row = explanation.evidence.assessment.features
+    lines = [
+        f"  {feature.name:<30} {_plain(row[POSITIONS[feature.name]]):>22}  {feature.unit}".rstrip()
+        for feature in CATALOGUE
+    ]
+    return ["Every feature as scored (docs/rules.md has the meanings; yes is 1.0, no is 0.0):", *lines]
+
+
+def _plain(value: float | str | None) -> str:
+    return str(value) if present(value) else "missing"
 
 
 def _reasons(explanation: Explanation) -> list[str]:
@@ -120,12 +182,21 @@ def change_in_words(change: Change, observation: Observation, row: Row, referenc
 
 def _versions(explanation: Explanation) -> list[str]:
     assessment, gaps = explanation.evidence.assessment, explanation.evidence.gaps
-    controls = ", ".join(f"{name} {version}" for name, version in assessment.controls_versions.items())
-    return [
+    controls = ", ".join(
+        f"{name} {version}{' (fired)' if name in assessment.rules else ''}"
+        for name, version in assessment.controls_versions.items()
+    )
+    lines = [
         "Made by (versions; 0 is what the build ships, or no model yet):",
         f"  features {assessment.features_version}, champion {assessment.online_version}, "
         f"boosting {assessment.batch_version}",
         f"  controls: {controls}",
         f"  {_RESCORED[explanation.rescoring]}",
-        *(f"  {gap}" for gap in gaps),
     ]
+    if explanation.boosting_again != "none":
+        lines.append(f"  {_BOOSTING[explanation.boosting_again]}")
+    if assessment.anomaly is not None:
+        lines.append(
+            "  what the detector of the cold start added was taken as stored: the log keeps no model of it"
+        )
+    return [*lines, *(f"  {gap}" for gap in gaps)]

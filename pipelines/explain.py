@@ -4,46 +4,75 @@ The log is only read, from its start to its present end. What it no longer holds
 control that compaction replaced) is said in the explanation, never guessed.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from events.log.port import Log, TopicPartition
 from events.log.reading import events_until_end, readable, records_between
 from events.types import AssessmentRequested, ControlChanged, DecisionMade, Event, ModelPublished
-from models.blending import CHAMPION
+from models.blending import BOOSTING, CHAMPION
 from models.controls import Control, Controls, builtin_controls
 from models.errors import ControlError
-from models.explain import Evidence, explain, observation_of
+from models.explain import Evidence, Explanation, explain, observation_of
+from models.explain_json import plain
 from models.explain_text import render
 from models.observations import Observation
 from models.online import BinnedLogisticRegression
+from models.slots import Matrix
 from pipelines import observe
 from pipelines.errors import NotInLogError, UnusableEventError
-from pipelines.payment_end import payment_end
+from pipelines.payment_end import PaymentEnd, payment_end
 
 E = TypeVar("E", bound=Event)
 
 
-def explain_payment(log: Log, payment_id: str, attempt: int | None = None) -> str:
-    """What was done with a payment (its latest attempt, unless told) and why, then what the engine thought.
+_OTHER_IDS = {"tok_": "a token", "prv_": "a review", "acct_": "a merchant", "card_": "a card's surrogate"}
+
+
+class Told(NamedTuple):
+    """What the log tells of one attempt: what was done, what the engine thought; None: not there (yet)."""
+
+    end: PaymentEnd | None
+    thought: Explanation | None
+
+
+def told_of(log: Log, payment_id: str, attempt: int | None = None) -> Told:
+    """A payment's attempt (its latest, unless told).
 
     Raises `NotInLogError` where nothing of it is in the log, `ExplainError` where it cannot be explained.
     """
     end = payment_end(log, payment_id, attempt)
+    try:
+        return Told(end, explain(evidence_of(log, payment_id, end.attempt if end else attempt)))
+    except NotInLogError:
+        if end is None:
+            raise
+        return Told(end, None)
+
+
+def explain_payment(log: Log, payment_id: str, attempt: int | None = None, *, features: bool = False) -> str:
+    """What was done with it and why, then what the engine thought, as text; raises as `told_of`."""
+    end, thought = told_of(log, payment_id, attempt)
+    text = "  nothing that is in the log (yet)" if thought is None else render(thought, features=features)
     if end is None:
-        return render(explain(evidence_of(log, payment_id, attempt)))
+        return text
     done = [
         f"What was done with payment {payment_id}, attempt {end.attempt}:",
-        *(f"  {x}" for x in end.lines),
+        *(f"  {line}" for line in end.lines),
     ]
-    try:
-        thought = render(explain(evidence_of(log, payment_id, end.attempt)))
-    except NotInLogError:
-        thought = "  nothing that is in the log (yet)"
-    return "\n".join([*done, "", "What the engine thought:", thought])
+    return "\n".join([*done, "", "What the engine thought:", text])
+
+
+def explain_as_json(log: Log, payment_id: str, attempt: int | None = None) -> str:
+    """The same as JSON, with every feature; raises as `told_of`."""
+    end, thought = told_of(log, payment_id, attempt)
+    done = None if end is None else {"attempt": end.attempt, "lines": end.lines}
+    told = {"done": done, "thought": None if thought is None else plain(thought)}
+    return json.dumps(told, indent=2, ensure_ascii=False)
 
 
 def evidence_of(log: Log, payment_id: str, attempt: int | None = None) -> Evidence:
@@ -55,12 +84,14 @@ def evidence_of(log: Log, payment_id: str, attempt: int | None = None) -> Eviden
     if observation is None:
         observation = observation_of(assessment)
         gaps.append("the request is no longer in the log: lists and merchant's costs are left out")
+    boosting = _boosting(log, decision, gaps)
     return Evidence(
         assessment=assessment,
         observation=observation,
         controls=_controls(log, decision, gaps),
         champion=_champion(log, decision, gaps),
         gaps=tuple(gaps),
+        boosting=boosting,
     )
 
 
@@ -78,6 +109,9 @@ def _decision(log: Log, payment_id: str, attempt: int | None) -> DecisionMade:
         if wanted and (latest is None or decision.attempt >= latest.attempt):
             latest = decision
     if latest is None:
+        for prefix, what in _OTHER_IDS.items():
+            if payment_id.startswith(prefix):
+                raise NotInLogError(f"this is {what}, not a payment: give the payment's id, pi_…")
         which = "" if attempt is None else f", attempt {attempt}"
         raise NotInLogError(
             f"the log holds no decision on payment {payment_id}{which}: check the id (pi_…) and the log's "
@@ -127,12 +161,36 @@ def _champion(log: Log, decision: DecisionMade, gaps: list[str]) -> BinnedLogist
     version = decision.versions.online
     if version == 0:
         return BinnedLogisticRegression()
+    state = _state(log, CHAMPION, version)
+    if state is None:
+        gaps.append(
+            f"version {version} of the champion is no longer in the log: only stored reasons are left"
+        )
+        return None
+    try:
+        return BinnedLogisticRegression.decode(state)
+    except (msgspec.DecodeError, ValueError, IndexError):
+        gaps.append(f"version {version} of the champion cannot be read by this build")
+        return None
+
+
+def _boosting(log: Log, decision: DecisionMade, gaps: list[str]) -> Callable[[Matrix], Matrix] | None:
+    version = decision.versions.batch
+    state = _state(log, BOOSTING, version) if version else None
+    if state is None:
+        return None
+    # Here, for it loads the library that it learns with: most of what explaining a decision would take.
+    from models.boosting import Boosting, BoostingScorer
+
+    try:
+        return BoostingScorer(Boosting.decode(state)).logits
+    except (msgspec.DecodeError, ValueError, IndexError):
+        gaps.append(f"version {version} of the boosting cannot be read by this build")
+        return None
+
+
+def _state(log: Log, name: str, version: int) -> bytes | None:
     for published in events_of(log, "models", ModelPublished):
-        if published.name == CHAMPION and published.version == version:
-            try:
-                return BinnedLogisticRegression.decode(published.state)
-            except (msgspec.DecodeError, ValueError, IndexError):
-                gaps.append(f"version {version} of the champion cannot be read by this build")
-                return None
-    gaps.append(f"version {version} of the champion is no longer in the log: only stored reasons are left")
+        if published.name == name and published.version == version:
+            return published.state
     return None

@@ -18,6 +18,7 @@ from events.types import (
     PaymentReviewed,
 )
 from events.vocabulary import LateEffect, Ruling
+from pipelines.errors import NotInLogError
 
 End = PaymentAuthorized | PaymentBlocked | PaymentDeclined
 
@@ -29,7 +30,7 @@ _WORD = {
 _LATE: dict[LateEffect, str] = {
     "held": "held the capture for a review",
     "voided": "voided the authorization",
-    "marked": "came after the capture: no money moved, the payment is marked for a person to refund",
+    "marked": "came after the capture: no money moved back, the payment is marked for a person to refund",
 }
 
 
@@ -41,20 +42,21 @@ class PaymentEnd(NamedTuple):
 
 
 def payment_end(log: Log, payment_id: str, attempt: int | None = None) -> PaymentEnd | None:
-    """What was done with an attempt (the latest, unless told); None where the log tells nothing of it."""
+    """What was done with an attempt (the latest, unless told); None where the log tells nothing of it.
+
+    Raises `NotInLogError` for an attempt beyond the last.
+    """
     events = _life(log, payment_id)
     confirmed = [event.attempt for event in events if isinstance(event, PaymentConfirmed)]
     wanted = max(confirmed, default=None) if attempt is None else attempt
+    if wanted is not None and confirmed and wanted > max(confirmed):
+        count = max(confirmed)
+        made = "one attempt" if count == 1 else f"{count} attempts"
+        raise NotInLogError(f"payment {payment_id} has no attempt {wanted}: it has {made}")
     if wanted is None or wanted not in confirmed:
         return None
-    ends = [event for event in events if isinstance(event, End) and event.attempt == wanted]
-    lines = [line for event in ends for line in _ended(event)]
-    late = [event for event in events if isinstance(event, PaymentDecidedLate) and event.attempt == wanted]
-    lines += [
-        f"later the engine decided {event.ruling.outcome}, which {_LATE[event.effect]}" for event in late
-    ]
-    if any(isinstance(event, PaymentAuthorized) for event in ends):
-        lines += [line for event in events for line in _after(event)]
+    authorized = any(isinstance(event, PaymentAuthorized) and event.attempt == wanted for event in events)
+    lines = [line for event in events for line in _told(event, wanted, authorized=authorized)]
     return PaymentEnd(wanted, lines or ["confirmed, and not at its end yet"])
 
 
@@ -66,6 +68,16 @@ def _life(log: Log, payment_id: str) -> list[PaymentEvent]:
         if isinstance(event, PaymentEvent) and event.payment_id == payment_id
     }
     return [found[number] for number in sorted(found)]
+
+
+def _told(event: PaymentEvent, attempt: int, *, authorized: bool) -> list[str]:
+    """What an event says of an attempt; what has no attempt of its own belongs to the authorized one."""
+    if isinstance(event, End):
+        return _ended(event) if event.attempt == attempt else []
+    if isinstance(event, PaymentDecidedLate):
+        late = f"later the engine decided {event.ruling.outcome}, which {_LATE[event.effect]}"
+        return [late] if event.attempt == attempt else []
+    return _after(event) if authorized else []
 
 
 def _ended(event: End) -> list[str]:

@@ -1,9 +1,11 @@
 """`weir explain` over a log: finds decision, request, controls and champion, or says what is gone."""
 
+import json
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -11,6 +13,7 @@ from events.codec import encode
 from events.log import open_log
 from events.log.port import Outgoing, TopicPartition
 from events.types import AssessmentRequested, ControlChanged, DecisionMade, ModelPublished, RiskContext
+from models.boosting import fit
 from models.engine import Engine
 from models.online import BinnedLogisticRegression, linear_values
 from models.slots import numbers_of, slots_of
@@ -189,6 +192,37 @@ def test_a_payment_without_a_decision_cannot_be_explained(world: World) -> None:
         explain_payment(world.log, "pi_none")
 
 
+@pytest.mark.parametrize(("given", "what"), [("tok_1", "a token"), ("prv_1", "a review")])
+def test_the_id_of_something_else_is_said_to_be_that(world: World, given: str, what: str) -> None:
+    with pytest.raises(NotInLogError, match=f"this is {what}, not a payment"):
+        explain_payment(world.log, given)
+
+
+def test_the_boosting_of_the_decision_is_found_and_gives_the_stored_log_odds(world: World) -> None:
+    rows = [decision.features for decision in events_of(world.log, "decisions", DecisionMade)]
+    numbers = numbers_of(rows * 20)
+    fitted = fit(numbers, np.arange(len(numbers)) % 3 == 0)
+    event = ModelPublished(
+        id=derived_id("boosting", "1", START),
+        occurred_at=START,
+        name="boosting",
+        kind="batch",
+        version=1,
+        learned_to={},
+        labels=200,
+        state=fitted.encode(),
+    )
+    world.tell(Outgoing("models", b"boosting@1", encode(event)))
+    world.ask(20)
+
+    again = explain_payment(world.log, "pi_20")
+    world.forget("models", event.id)
+
+    assert "boosting 1" in again
+    assert "the boosting's log-odds, too, are those that its snapshot gives" in again
+    assert "log-odds were taken as stored: its snapshot" in explain_payment(world.log, "pi_20")
+
+
 def test_unreadable_records_on_the_way_are_passed_by(world: World) -> None:
     world.log.append([Outgoing("decisions", b"k", b"{", number) for number in range(8)])
     world.log.append([Outgoing("models", b"k", b'{"type":"unheard.of"}')])
@@ -205,11 +239,15 @@ def test_the_command_reads_a_log_on_disk_and_fails_in_one_line(world: World, tmp
             log.append([Outgoing(r.topic, r.key, r.value, r.partition) for r in records])
 
     told = CliRunner().invoke(app, ["explain", "pi_20", "--log", url])
+    whole = CliRunner().invoke(app, ["explain", "pi_20", "--log", url, "--features"])
+    as_json = CliRunner().invoke(app, ["explain", "pi_20", "--log", url, "--json"])
     refused = CliRunner().invoke(app, ["explain", "pi_none", "--log", url])
     absent = CliRunner().invoke(app, ["explain", "pi_20", "--home", str(tmp_path / "nothing")])
 
     assert (told.exit_code, refused.exit_code, absent.exit_code) == (0, 1, 1)
     assert "payment pi_20: allow" in told.stdout
+    assert "merchant_genuine_gap_days " in whole.stdout
+    assert json.loads(as_json.stdout)["thought"]["payment"] == "pi_20"
     assert "the request is no longer in the log" not in told.stdout
     assert refused.stderr.startswith("explain: the log holds no decision on payment pi_none")
     assert absent.stderr.count("\n") == 1

@@ -141,6 +141,18 @@ def test_the_way_to_the_end_is_told_once_and_in_order(life: Life) -> None:
     ]
 
 
+def test_a_late_decision_is_told_after_the_capture_that_it_came_after(life: Life) -> None:
+    life.confirmed()
+    life.told(PaymentAuthorized, attempt=1, authorization_id="a", assessed=False, ruling=FALLBACK)
+    life.told(PaymentCaptured, authorization_id="a")
+    life.told(PaymentDecidedLate, attempt=1, ruling=LATE_BLOCK, effect="marked")
+
+    captured, late = life.explained().splitlines()[3:5]
+
+    assert captured == "  captured: 12.50 EUR"
+    assert late.startswith("  later the engine decided block, which came after the capture")
+
+
 def test_each_attempt_is_told_by_its_own_end(life: Life) -> None:
     life.confirmed(1)
     life.told(PaymentDeclined, attempt=1, reason="insufficient_funds", card_surrogate="c")
@@ -153,5 +165,5 @@ def test_each_attempt_is_told_by_its_own_end(life: Life) -> None:
 def test_an_attempt_that_never_was_is_told_so(life: Life) -> None:
     life.confirmed()
 
-    with pytest.raises(NotInLogError, match="attempt 7"):
+    with pytest.raises(NotInLogError, match="has no attempt 7: it has one attempt"):
         life.explained(7)

@@ -1,0 +1,41 @@
+"""The rules that fired for a decision, and which of them decided it."""
+
+from typing import NamedTuple
+
+from events.vocabulary import Outcome
+from models.controls import Controls
+from models.observations import Assessment
+
+
+class FiredRule(NamedTuple):
+    """A rule that fired. `action`, `when` and `words` are None where its version can no longer be read."""
+
+    name: str
+    version: int
+    action: Outcome | None
+    when: str | None
+    words: str | None
+    decided: bool
+
+
+def fired_rules(assessment: Assessment, controls: Controls) -> list[FiredRule]:
+    """As recorded with the decision, the deciding ones first.
+
+    A rule decided where its action is the outcome: what allows skips the rest, what blocks skips reviews, and
+    where the model blocked what rules only wanted reviewed, none of them did.
+    """
+    known = {rule.name: rule for rule in controls.rules}
+    found = []
+    for name in assessment.rules:
+        rule = known.get(name)
+        found.append(
+            FiredRule(
+                name=name,
+                version=assessment.controls_versions.get(name, 0),
+                action=rule.action if rule else None,
+                when=rule.when if rule else None,
+                words=rule.words if rule else None,
+                decided=rule is not None and rule.action == assessment.outcome,
+            )
+        )
+    return sorted(found, key=lambda rule: not rule.decided)
