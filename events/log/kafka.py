@@ -26,6 +26,8 @@ declare(
 )
 
 _RETRY_SECONDS = 0.05
+_TRIES = 5
+"""Times that offsets are asked for: a try that goes to a leader which has just died takes all of its time."""
 logger = logging.getLogger(__name__)
 
 
@@ -84,11 +86,10 @@ class KafkaLog:
         deadline = time.monotonic() + self._append_seconds_max
         while True:
             try:
-                answers = self._admin.list_offsets(asked, request_timeout=self._append_seconds_max)
-                return [answers[partition].result().offset for partition in asked]
-            except KafkaException as error:
+                return _offsets_now(self._admin, asked, self._append_seconds_max / _TRIES)
+            except LogUnavailableError:
                 if time.monotonic() >= deadline:
-                    raise LogUnavailableError(f"Kafka gave no offsets: {error.args[0].str()}") from error
+                    raise
             self._learn_the_leaders(name, deadline)
 
     def _learn_the_leaders(self, name: str, deadline: float) -> None:
@@ -98,3 +99,15 @@ class KafkaLog:
             self._admin.list_topics(name, timeout=max(0.1, deadline - time.monotonic()))
         except KafkaException as error:
             raise LogUnavailableError(f"no Kafka broker can be reached: {error.args[0].str()}") from error
+
+
+def _offsets_now(admin: AdminClient, asked: dict[Assignment, OffsetSpec], seconds_max: float) -> list[int]:
+    try:
+        answers = admin.list_offsets(asked, request_timeout=seconds_max)
+        offsets = [answers[partition].result().offset for partition in asked]
+    except KafkaException as error:
+        raise LogUnavailableError(f"Kafka gave no offsets: {error.args[0].str()}") from error
+    if min(offsets) < 0:
+        # A partition whose leader has just died has no offset in the answer, and no error either.
+        raise LogUnavailableError("Kafka gave no offsets of some partitions")
+    return offsets

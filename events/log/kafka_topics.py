@@ -128,14 +128,19 @@ def _config(topic: Topic, replicas: int) -> dict[str, str]:
 
 def _configs(admin: AdminClient, names: list[str], deadline: float) -> dict[str, dict[str, str]]:
     resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
-    asked = admin.describe_configs(resources, request_timeout=max(0.1, deadline - time.monotonic()))
-    try:
-        return {
-            resource.name: {name: entry.value for name, entry in answer.result().items()}
-            for resource, answer in asked.items()
-        }
-    except KafkaException as error:
-        raise LogUnavailableError(f"the topics cannot be described: {error.args[0].str()}") from error
+    while True:
+        asked = admin.describe_configs(resources, request_timeout=max(0.1, deadline - time.monotonic()))
+        try:
+            return {
+                resource.name: {name: entry.value for name, entry in answer.result().items()}
+                for resource, answer in asked.items()
+            }
+        except KafkaException as error:
+            # One broker of a cluster may not have heard yet of the topics that another has just made.
+            unheard = error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART
+            if not unheard or time.monotonic() >= deadline:
+                raise LogUnavailableError(f"the topics cannot be described: {error.args[0].str()}") from error
+        time.sleep(_POLL_SECONDS)
 
 
 def _check_shape(name: str, topic: Topic, partitions: int, config: dict[str, str]) -> None:
