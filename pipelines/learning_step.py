@@ -64,7 +64,7 @@ class LearningStep:
                 self._take_in(scored)
                 scored = []
                 self._note_label(observe.label(event))
-            elif reason is not None and record.topic == "decisions":
+            elif reason is not None and record.topic == "decisions":  # the risk flow refuses the others
                 self._publish([refusal(record, reason, now=at)])
         self._take_in(scored)
         self._store.note_captured(captured)

@@ -1,19 +1,25 @@
-"""The learner's step: however many payments mature at one look, all of them become labels."""
+"""The learner's step: what it takes in, what it refuses, and what it publishes."""
 
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
+import pytest
+
 from events.codec import decode
-from events.log.port import Record
+from events.log.port import Position, Record
 from events.moments import microseconds
 from events.types import LabelReported, PaymentCaptured
-from models.features import CATALOGUE
+from models.engine import Engine
+from models.features import CATALOGUE, FEATURES_VERSION
 from models.learning import Learner, Schedule
 from models.scored import Captured, Scored
-from pipelines.delivery import Batch, Delivered
+from models.windows import HOUR_US
+from pipelines import observe
+from pipelines.delivery import Batch, Delivered, delivered
 from pipelines.learning_step import LearningStep
 from pipelines.learning_store import LearningStore
-from tests.unit.pipelines.standin import START
+from tests.unit.pipelines.standin import START, assessment, label
 
 MANY = 10_500
 """More than are asked for at once."""
@@ -39,3 +45,68 @@ def test_more_payments_than_one_query_gives_mature_together(tmp_path: Path) -> N
     assert all(isinstance(one, LabelReported) and one.kind == "matured" for one in told)
     assert {one.mode for one in told if isinstance(one, LabelReported)} == {"live"}
     assert len({one.payment_id for one in told if isinstance(one, LabelReported)}) == MANY
+
+
+def fresh(folder: Path) -> tuple[LearningStep, Learner, LearningStore]:
+    store = LearningStore(folder / "learning.sqlite")
+    learner = Learner(store)
+    return LearningStep(learner, store), learner, store
+
+
+def poison(topic: str) -> Batch:
+    return Batch([delivered(Record(topic, 0, 7, b"key", b"no event"))])
+
+
+def test_an_unreadable_decision_goes_to_the_dead_letters_and_is_passed_by(tmp_path: Path) -> None:
+    step, _, store = fresh(tmp_path)
+
+    step.handle(poison("decisions"), START)
+    step.commit()
+
+    assert [unsent.outgoing.topic for unsent in store.unsent()] == ["dead-letters"]
+    assert store.positions() == {"decisions/0": 8}
+    store.close()
+
+
+def test_an_unreadable_label_is_left_to_the_risk_flow_to_refuse(tmp_path: Path) -> None:
+    step, _, store = fresh(tmp_path)
+
+    step.handle(poison("labels"), START)
+    step.commit()
+
+    assert store.unsent() == []
+    assert store.positions() == {"labels/0": 8}
+    store.close()
+
+
+@pytest.mark.parametrize(("features_version", "learned"), [(FEATURES_VERSION, 1), (FEATURES_VERSION + 1, 0)])
+def test_a_vector_is_learned_only_under_the_catalogue_that_it_was_scored_with(
+    tmp_path: Path, features_version: int, learned: int
+) -> None:
+    step, learner, store = fresh(tmp_path)
+    request = assessment(1)
+    answer = Engine().assess([observe.observation(request)])[0]
+    made = observe.decision(
+        request,
+        msgspec.structs.replace(answer, features_version=features_version),
+        Position("assessments", 0, 0),
+        START,
+    )
+    told = Delivered(Record("labels", 0, 0, b"pi_1", b""), label(1))
+
+    step.handle(Batch([Delivered(Record("decisions", 0, 0, b"pi_1", b""), made), told]), START)
+
+    learner.cut(microseconds(label(1).occurred_at) + HOUR_US)
+    assert learner.counts["taught"] == learned
+    store.close()
+
+
+def test_once_it_is_committed_nothing_waits_to_be_published(tmp_path: Path) -> None:
+    step, _, store = fresh(tmp_path)
+
+    step.handle(poison("decisions"), START)
+    assert step.publishes
+
+    step.commit()
+    assert not step.publishes
+    store.close()
