@@ -1,6 +1,6 @@
 """Which keys belong to a home: it remembers their folder, so that no command takes, or makes, another's.
 
-Else a key that the API does not know, or a person who is not found, is all that tells of a wrong folder.
+Otherwise the only sign of a wrong folder is a key that the API does not know, or a person who is not found.
 """
 
 from datetime import datetime
@@ -22,7 +22,12 @@ def keys_of(home: Path, given: Path | None) -> Path:
     file = home / REMEMBERED
     if not file.exists():
         return (given or home.with_name(home.name + "-keys")).absolute()
-    remembered = Path(file.read_text().strip())
+    told = file.read_text().strip()
+    if not told:  # written and not yet on disk when the machine lost its power
+        raise HomeError(
+            f"{file} is empty: write the path of the keys folder into it, or delete it and give --keys"
+        )
+    remembered = Path(told)
     if given is not None and given.resolve() != remembered.resolve():
         raise HomeError(
             f"{home} belongs to the keys folder {remembered}, not to {given}: leave --keys away "

@@ -33,12 +33,12 @@ def log_url(log: str, home: Path, bootstrap_servers: str = "") -> str:
 
 def find_log(given: str | None, home: Path, bootstrap_servers: str = "") -> str:
     """The URL of a log that exists, for a command beside a platform; raises `LogUnusableError`."""
-    remembered = _remembered(home)
     if given is None:
-        return remembered or log_url("sqlite", home)
+        return _remembered(home) or log_url("sqlite", home)
     url = log_url(given, home, bootstrap_servers)
     if url != LOCAL_BROKER:
         return url
+    remembered = _remembered(home)
     if remembered is not None and remembered.startswith("kafka:"):
         return remembered
     raise LogUnusableError(f"{home} was not run on Kafka last: give --log kafka://HOST:PORT")
@@ -53,4 +53,9 @@ def remember_log(home: Path, url: str) -> None:
 
 def _remembered(home: Path) -> str | None:
     path = home / REMEMBERED
-    return path.read_text().strip() if path.exists() else None
+    if not path.exists():
+        return None
+    url = path.read_text().strip()
+    if not url:  # written and not yet on disk when the machine lost its power
+        raise LogUnusableError(f"{path} is empty: give --log, and start the platform once with it")
+    return url

@@ -44,3 +44,11 @@ def test_without_a_log_option_the_one_that_the_home_was_last_run_on_is_meant(tmp
 def test_kafka_without_an_address_is_refused_where_none_is_known(tmp_path: Path) -> None:
     with pytest.raises(LogUnusableError, match="give --log kafka://"):
         find_log("kafka", tmp_path)
+
+
+def test_a_remembered_log_that_a_power_cut_left_empty_is_not_taken_for_none(tmp_path: Path) -> None:
+    (tmp_path / "log-url").touch()
+
+    with pytest.raises(LogUnusableError, match=r"log-url is empty: give --log"):
+        find_log(None, tmp_path)
+    assert find_log("kafka://b:9092", tmp_path) == "kafka://b:9092"
