@@ -51,13 +51,13 @@ class AccountEvents:
         at = body.occurred_at or now
         if not now - PAST_MAX <= at <= now + FUTURE_MAX:
             raise InvalidRequestError(
-                "A sign-in is reported within thirty days of it, and not before it.",
+                "occurred_at: it lies more than thirty days back, or more than five minutes ahead.",
                 code="time_out_of_range",
                 param="occurred_at",
             )
         if body.customer is None and body.ip is None and body.device_id is None:
             raise InvalidRequestError(
-                "Give a customer, an IP or a device.", code="parameter_missing", param="customer"
+                "Give one of: customer, ip, device_id.", code="parameter_missing", param="customer"
             )
         event_id = await self.store.write(lambda c: self._kept(c, caller, body, at))
         crash_point("gateway.account_event.kept")
@@ -70,7 +70,11 @@ class AccountEvents:
             ip=body.ip, device_id=body.device_id, email=body.email, user_agent=body.user_agent
         )
         shopper = known_shopper(
-            given, merchant_id=caller.merchant_id, customer=body.customer, geography=self.geography
+            given,
+            merchant_id=caller.merchant_id,
+            customer=body.customer,
+            geography=self.geography,
+            ip_param="ip",
         )
         subject = subject_of(
             connection,

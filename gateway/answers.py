@@ -12,6 +12,7 @@ import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.errors import (
@@ -23,6 +24,7 @@ from gateway.errors import (
 )
 
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
+Elsewhere = Callable[[str], str | None]
 
 _log = structlog.get_logger("gateway")
 
@@ -37,7 +39,7 @@ def refused(error: GatewayError) -> Response:
     return Response(
         msgspec.json.encode(problem(error)),
         error.STATUS,
-        dict(error.HEADERS),
+        error.headers,
         media_type="application/problem+json",
     )
 
@@ -77,10 +79,22 @@ async def _gateway_error(_request: Request, error: Exception) -> Response:
     return refused(error if isinstance(error, GatewayError) else internal_error())
 
 
-async def _http_error(_request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    known: dict[int, GatewayError] = {404: NotFoundError(), 405: MethodNotAllowedError()}
-    return refused(known.get(status) or InvalidRequestError("This cannot be read.", code="request_malformed"))
+def _http_error(elsewhere: Elsewhere) -> Handler:
+    async def answer(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        if status == 404:
+            return refused(NotFoundError(elsewhere(request.scope["path"]) or "There is no such path."))
+        if status == 405:
+            return refused(MethodNotAllowedError(_methods(request)))
+        return refused(InvalidRequestError("This cannot be read.", code="request_malformed"))
+
+    return answer
+
+
+def _methods(request: Request) -> set[str]:
+    """What the request's path takes, over all routes that have it."""
+    routes = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return {method for route in routes for method in getattr(route, "methods", None) or ()}
 
 
 async def _gone(_request: Request, _error: Exception) -> Response:
@@ -88,10 +102,14 @@ async def _gone(_request: Request, _error: Exception) -> Response:
     return refused(InvalidRequestError("The request broke off.", code="request_malformed"))
 
 
-ERROR_HANDLERS: dict[int | type[Exception], Handler] = {
-    GatewayError: _gateway_error,
-    HTTPException: _http_error,
-    ClientDisconnect: _gone,
-    Exception: _gateway_error,
-}
-"""Replace every answer that the framework would give by itself: its own may quote the request."""
+def error_handlers(elsewhere: Elsewhere = lambda _path: None) -> dict[int | type[Exception], Handler]:
+    """Replace every answer that the framework would give by itself: its own may quote the request.
+
+    `elsewhere` says where a path is served that is not served here, or None.
+    """
+    return {
+        GatewayError: _gateway_error,
+        HTTPException: _http_error(elsewhere),
+        ClientDisconnect: _gone,
+        Exception: _gateway_error,
+    }

@@ -23,14 +23,14 @@ GatewayError
 No message quotes a value that the caller sent: it might be a card number.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 
 class GatewayError(Exception):
     """Base of the folder's errors: an HTTP status, Stripe's `type`, and a `code` that programs can test.
 
-    `HEADERS` are those that the answer carries besides its own.
+    `HEADERS` are those that the answer carries besides its own; `headers` adds what one error alone knows.
     """
 
     STATUS: ClassVar[int] = 500
@@ -43,6 +43,11 @@ class GatewayError(Exception):
         self.message = message
         self.code = code
         self.param = param
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the answer carries besides its own headers."""
+        return dict(self.HEADERS)
 
 
 class RequestError(GatewayError):
@@ -116,13 +121,19 @@ class NotFoundError(RequestError):
 
 
 class MethodNotAllowedError(RequestError):
-    """The path exists, the method does not."""
+    """The path exists, the method does not; `allowed` are those that do."""
 
     STATUS = 405
     TITLE = "Method not allowed"
 
-    def __init__(self) -> None:
-        super().__init__("This path does not take this method.", code="method_not_allowed")
+    def __init__(self, allowed: Iterable[str]) -> None:
+        self.allowed = ", ".join(sorted(allowed))
+        super().__init__(f"This path takes: {self.allowed}.", code="method_not_allowed")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """With `Allow`, as RFC 9110 asks."""
+        return {"allow": self.allowed}
 
 
 class ConflictError(RequestError):

@@ -29,21 +29,37 @@ _BOUND = re.compile(r"Expected `(\w+)` (of length )?(>=|<=) (-?\d+)")
 _TIME = "a time with its zone, such as 2026-01-05T10:00:00Z"
 
 
+def at_member(param: str, message: str) -> str:
+    """The message with the member that it is about: `amount: expected a whole number.`"""
+    return f"{param}: {message[0].lower()}{message[1:]}" if param else message
+
+
+def names_at(kind: Any, place: str) -> list[str]:
+    """The documented names of the struct at `place`."""
+    found = _at(kind, place)
+    return [field.encode_name for field in found.fields] if isinstance(found, inspect.StructType) else []
+
+
+def is_whole_number(kind: Any, path: Iterable[str | int]) -> bool:
+    """Whether a whole number is documented at the path."""
+    return isinstance(_at(kind, documented_place(kind, path)), inspect.IntType)
+
+
 def members_expected(kind: Any, place: str) -> str:
     """The documented members of the struct at `place` (`.risk_context.items[0]`) of `kind`."""
-    found = _at(kind, place)
-    if not isinstance(found, inspect.StructType):
+    if not isinstance(_at(kind, place), inspect.StructType):
         return f"See {REFERENCE}."
-    names = ", ".join(field.encode_name for field in found.fields)
-    return f"Documented here: {names or 'none'} ({REFERENCE})."
+    return f"Documented here: {', '.join(names_at(kind, place)) or 'none'} ({REFERENCE})."
 
 
-def value_expected(kind: Any, place: str, complaint: str) -> str:
-    """The complaint about the value at `place`, in words."""
+def value_expected(kind: Any, place: str, complaint: str, *, is_text: bool = False) -> str:
+    """The complaint about the value at `place`, in words; `is_text` where nothing but text can be sent."""
     found = _at(kind, place)
     if isinstance(found, inspect.LiteralType):
         return f"Expected one of: {', '.join(str(value) for value in found.values)}."
     if said := _WRONG_KIND.match(complaint):
+        if is_text:
+            return f"Expected {_kinds(said[1].removesuffix(' | null'))}."
         return f"Expected {_kinds(said[1])}, got {_kinds(said[2])}."
     if said := _BOUND.match(complaint):
         unit = f" {_UNITS[said[1]][said[4] != '1']}" if said[2] else ""

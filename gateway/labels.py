@@ -58,8 +58,8 @@ class Labels:
         """Keep a label. The same again gives the same answer and no second event.
 
         The same is: payment, kind, source and verdict as the latest of them, with its `reported_at` or none.
-        Raises `InvalidRequestError` for a verdict that contradicts its kind and for absurd times, and
-        `NotFoundError` for a payment that is not this merchant's.
+        Raises `InvalidRequestError` for a verdict that contradicts its kind, for absurd times and for a
+        payment that was never confirmed, and `NotFoundError` for one that is not this merchant's.
         """
         fraud = verdict_of(body)
         now = self.keys.at(caller)
@@ -74,6 +74,12 @@ class Labels:
         intent = load_intent(
             connection, body.payment_intent, merchant_id=caller.merchant_id, mode=caller.mode
         )
+        if not intent.attempts:
+            raise InvalidRequestError(
+                "This payment was never confirmed: there is nothing to say of it yet.",
+                code="payment_never_confirmed",
+                param="payment_intent",
+            )
         reported_us = _reported_us(body.reported_at, now, intent.created_us)
         latest = _latest(connection, body)
         again = body.reported_at is None or (latest is not None and latest.reported_us == reported_us)
@@ -107,12 +113,14 @@ def verdict_of(body: ReportLabel) -> bool | None:
     """Whether the label says fraud, genuine, or nothing of it; raises `InvalidRequestError`."""
     if body.kind == "analyst_verdict":
         if body.fraud is None:
-            raise InvalidRequestError("A verdict says fraud or not.", code="parameter_missing", param="fraud")
+            raise InvalidRequestError(
+                "A verdict says in fraud whether it was one.", code="parameter_missing", param="fraud"
+            )
         return body.fraud
     says = FRAUD_BY_KIND[body.kind]
     if body.fraud is not None and body.fraud != says:
         raise InvalidRequestError(
-            "This contradicts the label's kind: leave it out.", code="label_contradictory", param="fraud"
+            "fraud: it contradicts the label's kind. Leave it out.", code="label_contradictory", param="fraud"
         )
     return says
 
@@ -121,11 +129,13 @@ def _reported_us(reported_at: datetime | None, now: datetime, created_us: int) -
     at = now if reported_at is None else reported_at
     if at > now + FUTURE_MAX:
         raise InvalidRequestError(
-            "A report cannot come from the future.", code="time_in_future", param="reported_at"
+            "reported_at: it lies more than five minutes ahead.", code="time_in_future", param="reported_at"
         )
     if microseconds(at) < created_us:
         raise InvalidRequestError(
-            "A report cannot be older than its payment.", code="time_before_payment", param="reported_at"
+            "reported_at: a report cannot be older than its payment.",
+            code="time_before_payment",
+            param="reported_at",
         )
     return microseconds(at)
 

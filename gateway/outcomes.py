@@ -25,8 +25,25 @@ _MESSAGES = {
     "incorrect_number": "The card number is incorrect.",
     "processing_error": "The card could not be processed. Try again.",
     "card_velocity_exceeded": "The card was used too often.",
+    "authentication_required": "The card needs authentication, which is not possible here. Use another card.",
 }
 _DECLINED = "The card was declined."
+
+_ISSUER_WORDS = {
+    "authentication_required": "the cardholder must be authenticated",
+    "card_velocity_exceeded": "the card was used too often",
+    "do_not_honor": "do not honor",
+    "expired_card": "the card has expired",
+    "fraudulent": "it suspects fraud",
+    "generic_decline": "no reason given",
+    "incorrect_cvc": "the security code is incorrect",
+    "incorrect_number": "the card number is incorrect",
+    "insufficient_funds": "insufficient funds",
+    "lost_card": "the card is reported lost",
+    "processing_error": "the card could not be processed",
+    "stolen_card": "the card is reported stolen",
+}
+"""What the merchant alone may read."""
 
 
 class OutcomeOfTestCard(NamedTuple):
@@ -132,7 +149,7 @@ def declined_outcome(verdict: RiskVerdict, decline_code: str, *, reversed_: bool
         reason=None,
         risk_level=verdict.level,
         risk_score=verdict.score,
-        seller_message=f"The issuer declined: {decline_code}.",
+        seller_message=f"The issuer declined: {_ISSUER_WORDS.get(decline_code, decline_code)}.",
     )
 
 

@@ -16,6 +16,10 @@ _KEY = re.compile(r"sk_(test|live)_[0-9a-f]{48}")
 def presented_key(request: Request) -> str:
     """The secret key of the `Authorization` header; raises `AuthenticationError`."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "basic":
+        raise AuthenticationError(
+            "Basic authentication (curl -u) is not taken. Send the key as `Authorization: Bearer sk_…`."
+        )
     if scheme.lower() != "bearer" or not is_shaped_like_a_key(key.strip()):
         raise AuthenticationError()
     return key.strip()

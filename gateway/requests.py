@@ -152,6 +152,6 @@ def known_currency(code: str) -> str:
         exponent(currency)
     except MoneyError:
         raise InvalidRequestError(
-            "This is not an ISO 4217 currency.", code="currency_invalid", param="currency"
+            "currency: this is not an ISO 4217 currency.", code="currency_invalid", param="currency"
         ) from None
     return currency

@@ -83,7 +83,9 @@ class Reviews:
         reason = "approved" if approved else "rejected"
         if review.closed_reason is not None:
             if review.closed_reason != reason:
-                raise InvalidRequestError("This review is closed.", code="review_closed")
+                raise InvalidRequestError(
+                    f"This review was closed before: {review.closed_reason}.", code="review_closed"
+                )
             return review, None
         close_review(connection, review_id, reason, microseconds(at))
         self.facts.audit(connection, at, actor=caller.key_id, action=f"review.{reason}", resource=review_id)

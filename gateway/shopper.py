@@ -27,10 +27,15 @@ class Shopper(NamedTuple):
 
 
 def known_shopper(
-    context: RiskContextInput, *, merchant_id: str, customer: str | None, geography: Geography
+    context: RiskContextInput,
+    *,
+    merchant_id: str,
+    customer: str | None,
+    geography: Geography,
+    ip_param: str = "risk_context[ip]",
 ) -> Shopper:
-    """Read a context; raises `InvalidRequestError` for a text that is no IP address."""
-    address = _address(context.ip)
+    """Read a context; raises `InvalidRequestError`, with `ip_param`, for a text that is no IP address."""
+    address = _address(context.ip, ip_param)
     entities = {
         "ip": str(address) if address else None,
         "device": context.device_id,
@@ -116,14 +121,14 @@ def risk_context(
     )
 
 
-def _address(text: str | None) -> IPv4Address | IPv6Address | None:
+def _address(text: str | None, param: str) -> IPv4Address | IPv6Address | None:
     if text is None:
         return None
     try:
         return ip_address(text.strip())
     except ValueError:
         raise InvalidRequestError(
-            "This is not an IP address.", code="parameter_invalid", param="risk_context[ip]"
+            f"{param}: this is not an IP address.", code="parameter_invalid", param=param
         ) from None
 
 

@@ -7,12 +7,12 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
 
-from gateway.answers import ERROR_HANDLERS, LastResort, answered, refused
+from gateway.answers import LastResort, answered, error_handlers, refused
 from gateway.api.reading import B, read_query, read_struct, refuse_card_numbers
 from gateway.auth import Caller
 from gateway.bodies import read_body
 from gateway.business_time import carried_time
-from gateway.errors import CardDeclinedError, InvalidRequestError
+from gateway.errors import CardDeclinedError, InvalidRequestError, NotFoundError
 from gateway.intents import Intent
 from gateway.presented_keys import presented_key
 from gateway.presenting import intent_json, label_json, list_json, review_json, sign_in_json
@@ -53,7 +53,7 @@ def bare_application() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        exception_handlers={**ERROR_HANDLERS, RequestValidationError: _validation_error},
+        exception_handlers={**error_handlers(_elsewhere), RequestValidationError: _validation_error},
     )
 
     @application.get("/health")
@@ -61,6 +61,14 @@ def bare_application() -> FastAPI:
         return answered({"status": "ok"})
 
     return application
+
+
+def _elsewhere(path: str) -> str | None:
+    if path != "/v1/tokens":
+        return None
+    return (
+        "Tokens are made at the processor's listener, which has another address: card numbers go there alone."
+    )
 
 
 async def _validation_error(_request: Request, _error: Exception) -> Response:
@@ -150,6 +158,8 @@ async def _asked(gateway: Gateway, request: Request, struct: type[B]) -> tuple[C
 
 
 async def _caller(gateway: Gateway, request: Request) -> Caller:
+    if "\0" in request.scope["path"]:
+        raise NotFoundError()
     return await gateway.keys.authenticate(presented_key(request), carried_time(request))
 
 

@@ -7,14 +7,15 @@ import msgspec
 from starlette.requests import Request
 
 from gateway.api.card_numbers import any_holds_card_number, holds_card_number, texts_in
-from gateway.decoding import convert, decode_body
+from gateway.decoding import bracketed, convert, decode_body
 from gateway.errors import CardDataError, InvalidRequestError
+from gateway.expected import at_member, documented_place, is_whole_number
 from gateway.forms import parse_form
+from gateway.json_members import Path
 
 B = TypeVar("B", bound=msgspec.Struct)
 
 _WHOLE_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,18})")
-_NUMBERS = frozenset({"amount", "amount_to_capture", "quantity", "limit"})
 
 
 def refuse_card_numbers(request: Request, body: bytes) -> None:
@@ -48,16 +49,15 @@ def _refuse_in_tree(tree: Any) -> None:
 
 def _convert_text(tree: dict[str, Any], struct: type[B]) -> B:
     """A tree whose leaves are text, by the struct's types; numbers are written plainly (no 1e3, no 1.0)."""
-    _check_numbers(tree)
+    _check_numbers(tree, struct)
     return convert(tree, struct, strict=False)
 
 
-def _check_numbers(tree: Any, name: str = "") -> None:
-    if isinstance(tree, dict):
-        for member, branch in tree.items():
-            _check_numbers(branch, member)
-    elif isinstance(tree, list):
-        for branch in tree:
-            _check_numbers(branch)
-    elif name in _NUMBERS and not _WHOLE_NUMBER.fullmatch(tree):
-        raise InvalidRequestError("Expected a whole number.", code="parameter_invalid", param=name)
+def _check_numbers(branch: Any, struct: type[B], way: Path = ()) -> None:
+    if isinstance(branch, dict | list):
+        for name, inner in branch.items() if isinstance(branch, dict) else enumerate(branch):
+            _check_numbers(inner, struct, (*way, name))
+    elif is_whole_number(struct, way) and not _WHOLE_NUMBER.fullmatch(branch):
+        param = bracketed(documented_place(struct, way))
+        message = at_member(param, "Expected a whole number.")
+        raise InvalidRequestError(message, code="parameter_invalid", param=param)

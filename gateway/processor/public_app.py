@@ -30,7 +30,8 @@ class PublicListener:
             [
                 Route("/v1/tokens", self._create_token, methods=["POST"]),
                 Route("/health", self._health, methods=["GET"]),
-            ]
+            ],
+            _elsewhere,
         )
 
     async def _create_token(self, request: Request) -> Response:
@@ -47,3 +48,11 @@ class PublicListener:
 
     async def _health(self, request: Request) -> Response:  # noqa: ARG002  # Starlette's shape
         return answered({"status": "ok"})
+
+
+def _elsewhere(path: str) -> str | None:
+    if not path.startswith("/v1/"):
+        return None
+    return (
+        "This is the processor's listener, for POST /v1/tokens alone. Everything else has the API's address."
+    )

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from gateway.answers import ERROR_HANDLERS, LastResort
+from gateway.answers import Elsewhere, LastResort, error_handlers
 
 
-def application(routes: Sequence[Route]) -> LastResort:
+def application(routes: Sequence[Route], elsewhere: Elsewhere = lambda _path: None) -> LastResort:
     """The ASGI application of the routes; no path is redirected, as that would quote it."""
-    starlette = Starlette(routes=routes, exception_handlers=ERROR_HANDLERS)
+    starlette = Starlette(routes=routes, exception_handlers=error_handlers(elsewhere))
     starlette.router.redirect_slashes = False
     return LastResort(starlette)

@@ -175,30 +175,31 @@ def test_a_bad_form_is_refused(tmp_path: Path, name: str) -> None:
 MESSAGES: dict[str, tuple[dict[str, Any], str]] = {
     "a top member": (
         {MARK: 1},
-        "There is a member that is not documented. Documented here: amount, currency, capture_method, "
+        "Member 3 is not documented. Documented here: amount, currency, capture_method, "
         "payment_method, customer, metadata, risk_context (docs/api.md).",
     ),
     "an inner member": (
         {"risk_context": {"items": [{"quantity": 1, MARK: 1}]}},
-        "There is a member that is not documented. Documented here: description, quantity, amount "
-        "(docs/api.md).",
+        "risk_context[items][0]: member 2 is not documented. "
+        "Documented here: description, quantity, amount (docs/api.md).",
     ),
-    "a word": ({"capture_method": MARK}, "Expected one of: automatic, manual."),
-    "null for a word": ({"capture_method": None}, "Expected one of: automatic, manual."),
+    "a word": ({"capture_method": MARK}, "capture_method: expected one of: automatic, manual."),
+    "null for a word": ({"capture_method": None}, "capture_method: expected one of: automatic, manual."),
     "an empty identifier": (
         {"payment_method": ""},
-        "Expected an identifier as it was given to you: 1 to 64 letters, digits and underscores.",
+        "payment_method: expected an identifier as it was given to you: 1 to 64 letters, digits and "
+        "underscores.",
     ),
-    "a currency": ({"currency": "euro"}, "Expected a currency in three letters (ISO 4217)."),
-    "nothing": ({"amount": 0}, "Expected a whole number of at least 1."),
-    "too much": ({"amount": 10**12 + 1}, "Expected a whole number of at most 1000000000000."),
-    "a fraction": ({"amount": 12.5}, "Expected a whole number, got a fraction."),
-    "a list": ({"risk_context": []}, "Expected an object or null, got a list."),
-    "no text": ({"customer": ""}, "Expected text with at least 1 character."),
-    "a long name": ({"metadata": {"x" * 41: ""}}, "Expected text with at most 40 characters."),
+    "a currency": ({"currency": "euro"}, "currency: expected a currency in three letters (ISO 4217)."),
+    "nothing": ({"amount": 0}, "amount: expected a whole number of at least 1."),
+    "too much": ({"amount": 10**12 + 1}, "amount: expected a whole number of at most 1000000000000."),
+    "a fraction": ({"amount": 12.5}, "amount: expected a whole number, got a fraction."),
+    "a list": ({"risk_context": []}, "risk_context: expected an object or null, got a list."),
+    "no text": ({"customer": ""}, "customer: expected text with at least 1 character."),
+    "a long name": ({"metadata": {"x" * 41: ""}}, "metadata: expected names with at most 40 characters."),
     "many entries": (
         {"risk_context": {"items": [{}] * 101}},
-        "Expected a list with at most 100 entries.",
+        "risk_context[items]: expected a list with at most 100 entries.",
     ),
 }
 
@@ -221,7 +222,7 @@ def test_a_time_that_is_none_is_refused_with_an_example(tmp_path: Path, time: st
         label = {"payment_intent": "pi_1", "kind": "fraud_dispute", "source": "bank", "reported_at": time}
         answer = await http.post("/v1/labels", json=label)
 
-        expected = "Expected a time with its zone, such as 2026-01-05T10:00:00Z."
+        expected = "reported_at: expected a time with its zone, such as 2026-01-05T10:00:00Z."
         assert answer.json()["error"]["message"] == expected
 
     served(tmp_path, story)
