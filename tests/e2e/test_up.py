@@ -139,6 +139,48 @@ def test_a_published_rule_decides_without_a_restart_and_is_explained(platform: U
     assert weir("rules", "remove", "tried_rule", "--home", home, seconds_max=60).returncode == 0
 
 
+def test_a_device_is_blocked_by_its_surrogate_and_by_no_raw_value(platform: Up, tmp_path: Path) -> None:
+    home = str(Path(platform.place("logs")).parent)
+
+    def from_device(device: str) -> dict[str, Any]:
+        intent = platform.call("POST", "/v1/payment_intents", {"amount": 1999, "currency": "eur"}).json()
+        body = {"payment_method": platform.token(), "risk_context": {"device_id": device}}
+        answer = platform.call("POST", f"/v1/payment_intents/{intent['id']}/confirm", body).json()
+        return dict(answer["error"]["payment_intent"] if "error" in answer else answer)
+
+    first = from_device("a thief's phone")
+    assert first["status"] == "succeeded"
+    shown = weir("surrogate", "device", "a thief's phone", "--home", home, seconds_max=120)
+    assert shown.returncode == 0, shown.stderr
+    surrogate = shown.stdout.strip()
+    assert surrogate in weir("explain", first["id"], "--home", home, seconds_max=120).stdout
+
+    def published(value: str) -> int:
+        rule = {"action": "block", "when": "device IN @thieves", "words": "a thief's device"}
+        controls = [
+            {"name": "thieves", "kind": "list", "body": {"entries": [{"value": value}]}},
+            {"name": "thiefs_device", "body": rule},
+        ]
+        (tmp_path / "block.json").write_text(json.dumps(controls))
+        file = str(tmp_path / "block.json")
+        return weir("rules", "publish", file, "--home", home, seconds_max=60).returncode
+
+    assert published("a thief's phone") == 1
+    assert published(surrogate) == 0
+
+    last: list[dict[str, Any]] = []
+
+    def is_blocked() -> bool:
+        last[:] = [from_device("a thief's phone")]
+        return bool(last[0]["outcome"]["type"] == "blocked")
+
+    until(is_blocked, last)
+    assert "a thief's device" in last[0]["outcome"]["seller_message"]
+    assert from_device("another phone")["status"] == "succeeded"
+    explained = weir("explain", last[0]["id"], "--home", home, seconds_max=120)
+    assert "decided by: rule thiefs_device (version 1)" in explained.stdout
+
+
 def test_a_second_supervisor_on_the_same_home_is_refused_in_a_sentence(platform: Up) -> None:
     home = Path(platform.place("logs")).parent
 
