@@ -27,6 +27,7 @@ from gateway.presenting import intent_json, label_json, list_json, review_json, 
 from gateway.processor.card_input import CardInput, TokenInput
 from gateway.processor.declines import DECLINE_CODES, decline_code
 from gateway.store.review_rows import Review
+from models.labels import RANKS
 from simulator.testcards import APPROVED, TEST_CARDS, TestCard
 from tests.api_words import members
 
@@ -212,6 +213,13 @@ def test_every_kind_of_label_is_documented_with_what_it_says() -> None:
         **expected,
         "analyst_verdict": "as `fraud` says",
     }
+
+
+def test_the_ranks_of_labels_are_those_that_the_models_go_by() -> None:
+    ranks = {line[0].strip("`"): line[2] for line in table("Label kinds")}
+
+    assert ranks == {kind: str(RANKS.get(kind, "–")) for kind in get_args(ReportedKind)}
+    assert RANKS["matured"] == 0
 
 
 def test_the_reference_is_linked_and_names_the_header_of_test_time() -> None:

@@ -208,3 +208,23 @@ def test_the_issuers_word_is_told_in_words(tmp_path: Path) -> None:
         assert "stolen" not in answer["detail"]
 
     served(tmp_path, story)
+
+
+def test_a_step_that_is_sent_again_does_nothing_twice_and_says_where_the_intent_stands(
+    tmp_path: Path,
+) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        order = {**ORDER, "capture_method": "manual", "payment_method": await world.token()}
+        path = f"{INTENTS}/{(await http.post(INTENTS, json=order)).json()['id']}"
+        at_once = await asyncio.gather(*(http.post(f"{path}/confirm") for _ in range(3)))
+        captures = [await http.post(f"{path}/capture") for _ in range(2)]
+        canceled = await http.post(f"{path}/cancel")
+
+        assert sorted(answer.status_code for answer in at_once) == [200, 400, 400]
+        refused = [answer for answer in (*at_once, *captures, canceled) if answer.status_code != 200]
+        assert {answer.json()["error"]["code"] for answer in refused} == {"payment_intent_unexpected_state"}
+        assert [answer.status_code for answer in captures] == [200, 400]
+        assert "status is succeeded" in captures[1].json()["detail"]
+        assert len(world.processor.authorized) == 1
+
+    served(tmp_path, story)
