@@ -1,21 +1,24 @@
 """`weir replay`, `weir explain` and `weir rules`."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from events.options import HOME, GivenLog, Home
-from pipelines import rule_commands
+from pipelines import explain_command, rule_commands
 
 app = typer.Typer()
 app.add_typer(rule_commands.app, name="rules")
 
 
 Words = Annotated[
-    list[str], typer.Argument(metavar="FILE", help="CSV or Parquet of historical transactions.")
+    list[str],
+    typer.Argument(
+        metavar="FILE",
+        help="One CSV or Parquet file of historical transactions, with at least an id, a time and an amount. "
+        "Separators (comma, semicolon, tab, bar) and decimal commas are found out.",
+    ),
 ]
 Map = Annotated[
     list[str],
@@ -23,7 +26,8 @@ Map = Annotated[
         "--map",
         metavar="FIELD=COLUMN …",
         help="Which column is which: pairs such as id=TX_ID time=TX_TIME amount=TX_AMOUNT card=PAN_HASH, "
-        'a TOML file of lines such as id = "TX_ID", or a shipped mapping (handbook).',
+        'a TOML file of lines such as id = "TX_ID", or a shipped mapping (handbook). '
+        "amount is in major units (12.34), amount_minor in minor units (1234).",
     ),
 ]
 LabelDelay = Annotated[
@@ -35,7 +39,16 @@ Horizon = Annotated[
 Verdicts = Annotated[
     int, typer.Option(min=0, help="Investigate so many of yesterday's top cards each night, from day 30.")
 ]
-Currency = Annotated[str | None, typer.Option(help="Currency of rows that name none.")]
+Currency = Annotated[str | None, typer.Option(help="Currency of rows that name none: EUR.")]
+TimeFormat = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FORM",
+        help="How times are written, such as '%d/%m/%Y %H:%M', or milliseconds (since 1970). Without it: "
+        "2026-01-31, 2026-01-31 10:00 or 10:00:00.5 (or with a T), each with a zone or in UTC, and seconds "
+        "since 1970.",
+    ),
+]
 EvaluateFrom = Annotated[str | None, typer.Option(help="Day from which figures count.")]
 EngineChoice = Annotated[str, typer.Option(help="direct: a loop; flow: through the log and Bytewax.")]
 Out = Annotated[
@@ -60,6 +73,7 @@ def replay(
     horizon: Horizon = "30d",
     verdicts: Verdicts = 0,
     currency: Currency = None,
+    time_format: TimeFormat = None,
     evaluate_from: EvaluateFrom = None,
     engine: EngineChoice = "direct",
     out: Out = None,
@@ -77,7 +91,10 @@ def replay(
     files = [word for word in words if "=" not in word]
     pairs = [word for word in words if "=" in word]
     if len(files) != 1:
-        raise typer.BadParameter("give one FILE, and pairs FIELD=COLUMN after --map", param_hint="FILE")
+        given = f"not {len(files)} ({', '.join(files)})" if files else "and none is given"
+        raise typer.BadParameter(
+            f"one FILE is replayed, {given}; FIELD=COLUMN go after --map", param_hint="FILE"
+        )
     try:
         run(
             ReplayOptions(
@@ -87,6 +104,7 @@ def replay(
                 horizon=horizon,
                 verdicts=verdicts,
                 currency=currency,
+                time_format=time_format,
                 evaluate_from=evaluate_from,
                 engine=engine,
                 out=out,
@@ -100,29 +118,4 @@ def replay(
         sys.exit(2)
 
 
-@app.command()
-def explain(
-    payment: Annotated[str, typer.Argument(help="Id of the payment, pi_…")],
-    home: Home = HOME,
-    log: GivenLog = None,
-    attempt: Annotated[
-        int | None, typer.Option(min=1, help="Which confirm of the payment.", show_default="the latest")
-    ] = None,
-) -> None:
-    """Explain a decision: features, contributions, versions, and what would have turned it."""
-    from contextlib import closing
-
-    from events.errors import EventsError
-    from events.log import open_log
-    from events.log.finding import find_log
-    from models.errors import ModelsError
-    from pipelines.errors import PipelinesError
-    from pipelines.explain import explain_payment
-
-    try:
-        url = find_log(log, home, os.environ.get("KAFKA_BOOTSTRAP_SERVERS", ""))
-        with closing(open_log(url, create=False)) as opened:
-            typer.echo(explain_payment(opened, payment, attempt))
-    except (EventsError, ModelsError, PipelinesError) as error:
-        typer.echo(f"explain: {error}", err=True)
-        sys.exit(1)
+app.command()(explain_command.explain)

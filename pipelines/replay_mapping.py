@@ -8,7 +8,10 @@ from typing import Any
 
 import msgspec
 
+from events.errors import MoneyError
+from events.money import exponent
 from pipelines.errors import MappingError
+from pipelines.replay_times import check_format
 
 SHIPPED = Path(__file__).parent / "mappings"
 REQUIRED = ("id", "time")
@@ -24,11 +27,15 @@ DEFAULT_CURRENCY = "EUR"
 
 
 class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`columns`: field → column; `defaults`: field → value where the file has no column for it."""
+    """`columns`: field → column; `defaults`: field → value where the file has no column for it, or no value.
+
+    `time_format`: a form such as `%d/%m/%Y`, or what numbers count since 1970 (`milliseconds`).
+    """
 
     columns: dict[str, str]
     defaults: dict[str, str] = {}
     evaluate_from: str | None = None
+    time_format: str | None = None
 
     @property
     def currency_is_assumed(self) -> bool:
@@ -82,7 +89,7 @@ def _read(told: dict[str, Any]) -> Mapping:
     """A file with the table `[columns]`, or a flat one of lines `field = "COLUMN"`."""
     if "columns" in told:
         return msgspec.convert(told, Mapping)
-    beside = {"defaults", "evaluate_from"} & told.keys()
+    beside = {"defaults", "evaluate_from", "time_format"} & told.keys()
     flat: dict[str, Any] = {name: told[name] for name in beside}
     flat["columns"] = {name: column for name, column in told.items() if name not in beside}
     return msgspec.convert(flat, Mapping)
@@ -94,7 +101,7 @@ def _checked(mapping: Mapping) -> Mapping:
             raise MappingError(f"no field is called {field!r}; there are {', '.join(FIELDS)}")
     missing = [field for field in REQUIRED if field not in mapping.columns]
     if "amount" not in mapping.columns and "amount_minor" not in mapping.columns:
-        missing.append("amount (or amount_minor)")
+        missing.append("amount (in major units: 12.34) or amount_minor (in minor units: 1234)")
     if missing:
         raise MappingError(f"the mapping lacks {', '.join(missing)}: add {_example()}")
     if "amount" in mapping.columns and "amount_minor" in mapping.columns:
@@ -103,7 +110,19 @@ def _checked(mapping: Mapping) -> Mapping:
         mapping.evaluated_from()
     except ValueError:
         raise MappingError("evaluate_from is not a date such as 2026-01-31") from None
+    if "currency" in mapping.defaults:
+        check_currency(mapping.defaults["currency"])
+    if mapping.time_format is not None:
+        check_format(mapping.time_format)
     return mapping
+
+
+def check_currency(code: str) -> None:
+    """Raise `MappingError` where no currency is called so; small letters will do."""
+    try:
+        exponent(code.upper())
+    except MoneyError:
+        raise MappingError(f"no currency is called {code!r}: give an ISO 4217 code such as EUR") from None
 
 
 def check_columns(mapping: Mapping, present: Sequence[str]) -> None:

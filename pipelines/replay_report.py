@@ -13,7 +13,7 @@ from models.evaluation import Fold, Quality, Scores
 from models.windows import DAY_US, SECOND_US
 from pipelines.replay import Cost
 from pipelines.replay_source import Outcomes
-from pipelines.replay_truth import Truth, sentence, truth_of
+from pipelines.replay_truth import Truth, amount_note, sentence, truth_of
 from pipelines.replay_truth import table as truth_table
 
 WARM_UP_DAYS = 30
@@ -71,11 +71,22 @@ def _first_day(frame: pl.DataFrame, evaluate_from: datetime | None) -> int:
 
 
 def printed(
-    console: Console, report: Report, outcomes: Outcomes, cost: Cost, engine: str, *, labels_given: bool
+    console: Console,
+    report: Report,
+    outcomes: Outcomes,
+    cost: Cost,
+    engine: str,
+    figures: str,
+    *,
+    labels_given: bool,
 ) -> None:
-    """Print everything; `labels_given` says whether the file has a column of labels."""
+    """Print everything.
+
+    `figures` says which payments the figures count (`figures_line`), `labels_given` whether the file has a
+    column of labels.
+    """
     if report.all_payments.payments:
-        _print_figures(console, report)
+        _print_figures(console, report, figures)
     counts = {name: outcomes.outcomes.count(name) for name in ("allow", "review", "block")}
     console.print("outcomes   " + "  ".join(f"{name} {count:,}" for name, count in counts.items()))
     if report.all_payments.payments:
@@ -85,22 +96,43 @@ def printed(
         console.print(f"truth      {_no_truth(labels_given)}: nothing to compare outcomes with")
     console.print(
         f"speed      {cost.payments_per_second:,.0f} payments/s with engine {engine}: {cost.payments:,} in "
-        f"{cost.wall_seconds:,.1f} s; CPU-seconds: scoring {cost.scoring_seconds:,.1f}, "
-        f"learning {cost.learning_seconds:,.1f}, refits {cost.refits_seconds:,.1f}"
+        f"{cost.wall_seconds:,.1f} s{_cpu(cost)}"
     )
 
 
-def _print_figures(console: Console, report: Report) -> None:
-    console.print(
-        f"figures    count from {_date(report.first_day)} on: before, too few labels had come to learn from "
-        "(--evaluate-from sets the day)"
+def figures_line(first_day: int, first_label_us: int | None, *, day_given: bool) -> str:
+    """Which payments the figures count, and whether the model that scored them could have learned."""
+    start = f"figures    count from {_date(first_day)} on"
+    if first_label_us is None:
+        return f"{start}; no label arrived within this file: the figures are of an untrained model"
+    if evaluation.day_of(first_label_us) >= first_day:
+        first = _date(evaluation.day_of(first_label_us))
+        return f"{start}; no label arrived before {first}: until then they are of an untrained model"
+    if day_given:
+        return f"{start}, as asked for"
+    return f"{start}: before, too few labels had come to learn from (--evaluate-from sets the day)"
+
+
+def _cpu(cost: Cost) -> str:
+    """Where CPU went, if that was measured: the flows of the other engine are not parted so."""
+    if not cost.scoring_seconds:
+        return ""
+    return (
+        f"; CPU-seconds: scoring {cost.scoring_seconds:,.1f}, learning {cost.learning_seconds:,.1f}, "
+        f"refits {cost.refits_seconds:,.1f}"
     )
+
+
+def _print_figures(console: Console, report: Report, figures: str) -> None:
+    console.print(figures)
     console.print(_weeks(report))
     if report.folds:
         console.print(_folds(report))
     if report.calibration:
         console.print(_calibration(report))
     console.print(truth_table(report.truth))
+    if (note := amount_note(report.truth)) is not None:
+        console.print(note)
 
 
 def _no_truth(labels_given: bool) -> str:
@@ -117,10 +149,9 @@ def _summary(report: Report) -> list[str]:
         starts = ", ".join(_date(start) for start, _ in report.folds)
         lines.append(
             f"handbook   AP {mean.average_precision:.4f}  AUC {mean.roc_auc:.4f}  CP@100 "
-            f"{mean.card_precision:.4f}  mean over folds {starts}"
+            f"{mean.card_precision:.4f}  by the protocol of the Fraud Detection Handbook, "
+            f"mean over folds {starts}"
         )
-    else:
-        lines.append("handbook   no fold: the file is too short, or cards or labels are missing")
     return lines
 
 
@@ -136,7 +167,7 @@ def _weeks(report: Report) -> Table:
 
 
 def _folds(report: Report) -> Table:
-    table = Table(title="By fold of the handbook's protocol", title_justify="left")
+    table = Table(title="By fold of the Fraud Detection Handbook's protocol", title_justify="left")
     for heading in ("fold from", "AP", "AUC", "CP@100"):
         table.add_column(heading, justify="left" if heading == "fold from" else "right")
     for start, fold in report.folds:

@@ -68,6 +68,8 @@ class ReplaySource:
         self._settings = settings
         self._labels = _label_frame(frame, settings)
         self.outcomes = Outcomes()
+        self.first_label_us = int(self._labels["arrived_us"][0]) if self._labels.height else None
+        """When the first label came, None as long as none did; verdicts count from when they are given."""
         self._given = 0
         """Payments told so far: all of them must be assessed before the next segment."""
 
@@ -86,12 +88,16 @@ class ReplaySource:
         while payments.time_us is not None or labels.time_us is not None:
             start_us = _segment_start(payments.time_us, labels.time_us, cut_us)
             while (judged := night.judged_before(start_us, self.outcomes.scores)) is not None:
+                self._note_verdicts(judged.start_us + cut_us)
                 yield judged
             facts = list(_merged(payments, labels, start_us + cut_us))
             self._given += sum(isinstance(fact, Observation) for fact in facts)
             yield Segment(start_us, facts)
             if len(self.outcomes.scores) != self._given:
                 raise ReplayError("a segment was asked for before the one before was assessed")
+
+    def _note_verdicts(self, at_us: int) -> None:
+        self.first_label_us = at_us if self.first_label_us is None else min(self.first_label_us, at_us)
 
     def take(self, assessments: Sequence[Assessment]) -> None:
         """The assessments of the last segment, in order."""

@@ -85,5 +85,12 @@ def sentence(truth: Truth) -> str:
     )
 
 
+def amount_note(truth: Truth) -> str | None:
+    """Why there is no share by amount, where there is none."""
+    if truth.fraud.amounts_minor is not None:
+        return None
+    return "by amount  no figure: amounts of several currencies have no sum"
+
+
 def _percent(share: float | None, digits: int = 1) -> str:
     return "-" if share is None else f"{share:.{digits}%}"

@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.durations import duration_us
 from pipelines.errors import MappingError, ReplayError
-from pipelines.replay_file import History, read_history
+from pipelines.replay_file import Example, History, read_history
 from pipelines.replay_mapping import mapping_of
 
 MAP = ("id=ID", "time=T", "amount=A", "card=C", "label=Y")
@@ -66,18 +66,66 @@ def test_broken_rows_are_counted_written_beside_and_left_out(tmp_path: Path) -> 
     assert history.frame["id"].to_list() == ["1", "9"]
     assert sum(history.broken.values()) == 7
     assert history.broken["the id came before"] == 1
-    assert history.broken["no amount, or none that is a number"] == 2
+    assert history.broken["an amount that is not a number"] == 1
+    assert history.broken["the row is cut short: it has fewer cells than the header"] == 1
+    assert history.examples["an amount that is not a number"] == Example(4, "much")
     beside = pl.read_csv(tmp_path / "broken.csv", infer_schema=False)
     assert beside["row"].to_list() == ["2", "3", "4", "5", "6", "7", "8"]
     assert beside.filter(pl.col("row") == "3")["T"].to_list() == ["yesterday"]
     assert beside.filter(pl.col("row") == "7").row(0)[2:] == ("1", "2026-01-01", "5", "c", "0")
 
 
-def test_a_row_that_is_cut_short_is_told_from_one_without_a_currency(tmp_path: Path) -> None:
-    text = "ID,T,A,CUR\n1,2026-01-01\n2,2026-01-01,5,\n3,2026-01-01,5,EUR\n"
+def test_a_row_of_another_width_than_the_header_is_broken_also_where_every_field_could_be_read(
+    tmp_path: Path,
+) -> None:
+    text = (
+        "ID,T,A,CUR,NOTE\n1,2026-01-01,5,EUR\n2,2026-01-01,5,,x\n3,2026-01-01,5,EUR,x\n"
+        "4,2026-01-01,1,234.50,EUR,x\n5,2026-01-01,5,EUR,x,y,z\n"
+    )
     history = read(tmp_path, text, "id=ID", "time=T", "amount=A", "currency=CUR")
 
-    assert history.broken == {"no currency": 1, "the row is cut short: no amount, no currency": 1}
+    assert history.frame["id"].to_list() == ["3"]
+    assert sorted(history.broken.values()) == [1, 1, 2]
+    assert {reason[:20]: example.row for reason, example in history.examples.items()} == {
+        "the row is cut short": 1,
+        "no currency": 2,
+        "the row has more cel": 4,
+    }
+
+
+def test_empty_lines_are_no_rows(tmp_path: Path) -> None:
+    history = read(tmp_path, "ID,T,A,C,Y\n\n1,2026-01-01,5,c,1\n\n2,never,5,c,1\n\n")
+
+    assert history.frame["id"].to_list() == ["1"]
+    assert list(history.examples.values()) == [Example(4, "never")]
+
+
+def test_an_amount_beyond_all_bounds_is_too_large_and_not_missing(tmp_path: Path) -> None:
+    rows = "".join(
+        f"{number},2026-01-01,{amount},c,0\n" for number, amount in enumerate(("1e30", "-1", "nan"))
+    )
+    history = read(tmp_path, "ID,T,A,C,Y\n" + rows)
+
+    assert history.broken == {
+        "an amount that is not a number": 1,
+        "the amount is negative": 1,
+        "the amount is too large": 1,
+    }
+
+
+def test_amounts_in_minor_units_are_whole(tmp_path: Path) -> None:
+    text = "ID,T,A\n1,2026-01-01,12.5\n2,2026-01-01,1250\n"
+    history = read(tmp_path, text, "id=ID", "time=T", "amount_minor=A")
+
+    assert history.frame["amount_minor"].to_list() == [1250]
+    assert history.broken == {"an amount in minor units that is not a whole number": 1}
+
+
+def test_currencies_may_stand_in_small_letters(tmp_path: Path) -> None:
+    text = "ID,T,A,CUR\n1,2026-01-01,1,eur\n2,2026-01-01,1,jpy\n"
+    frame = read(tmp_path, text, "id=ID", "time=T", "amount=A", "currency=CUR").frame
+
+    assert frame.select("currency", "amount_minor").rows() == [("EUR", 100), ("JPY", 1)]
 
 
 @pytest.mark.parametrize(
@@ -162,6 +210,8 @@ def test_a_file_that_is_not_there_or_of_another_kind_is_refused(tmp_path: Path) 
 
     with pytest.raises(ReplayError, match="no file"):
         read_history(tmp_path / "absent.csv", mapping_of(MAP), tmp_path / "b.csv")
+    with pytest.raises(ReplayError, match="is a folder: give a file"):
+        read_history(tmp_path, mapping_of(MAP), tmp_path / "b.csv")
     with pytest.raises(ReplayError, match="neither"):
         read_history(tmp_path / "file.xlsx", mapping_of(MAP), tmp_path / "b.csv")
 
@@ -175,7 +225,7 @@ def test_the_shipped_mapping_names_the_handbooks_columns() -> None:
     [
         ([], "say which column"),
         (["nothing_like_it"], "neither a file nor a shipped mapping"),
-        (["id=A", "time=B"], "lacks amount"),
+        (["id=A", "time=B"], r"lacks amount \(in major units: 12.34\) or amount_minor"),
         (["id=A", "time=B", "amount=C", "colour=D"], "no field is called 'colour'"),
         (["id=A", "time=B", "amount"], "not of the form"),
         (["id=A", "time=B", "amount=C", "amount_minor=C"], "not both"),
