@@ -4,7 +4,7 @@ import random
 import socket
 from dataclasses import dataclass
 
-from operations.errors import AddressInUseError
+from operations.errors import AddressInUseError, AddressUnusableError
 
 INNER_PORTS = range(20_000, 32_000)
 """Below what Linux gives to outgoing connections, so that a restarted program finds its port free."""
@@ -24,26 +24,45 @@ class Ports:
 
 def is_free(host: str, port: int) -> bool:
     """Whether a listener could be opened there now."""
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-        except OSError:
-            return False
-    return True
+    return _obstacle(host, port) is None
+
+
+def check_host(host: str) -> None:
+    """Raises `AddressUnusableError` where no listener can be opened on an address, whatever its port."""
+    obstacle = _obstacle(host, 0)
+    if obstacle is not None:
+        raise AddressUnusableError(
+            f"{host} is no IPv4 address of this machine ({obstacle.strerror}): give another --host"
+        )
 
 
 def choose(host: str, port: int) -> Ports:
-    """API on `port`, processor on the next, page after it; 0 picks all. Raises `AddressInUseError`."""
+    """API on `port`, processor on the next, page after it; 0 picks all.
+
+    Raises `AddressInUseError`, `AddressUnusableError`.
+    """
+    check_host(host)
     public = [port, port + 1, port + 2] if port else _free_ports(host, 3)
-    taken = [number for number in public if not is_free(host, number)]
-    if taken:
-        names = ", ".join(str(number) for number in taken)
+    obstacles = {number: found for number in public if (found := _obstacle(host, number))}
+    names = ", ".join(str(number) for number in obstacles)
+    if any(isinstance(found, PermissionError) for found in obstacles.values()):
+        raise AddressUnusableError(f"port {names} is for privileged users: give a --port of 1024 or more")
+    if obstacles:
         raise AddressInUseError(
             f"{host} port {names} is in use: stop what listens there, or give another --port "
             f"(Weir takes it and the two after it; --port 0 picks free ones)"
         )
     return Ports(*public, *_free_ports("127.0.0.1", 3, without=public))
+
+
+def _obstacle(host: str, port: int) -> OSError | None:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            return error
+    return None
 
 
 def _free_ports(host: str, count: int, without: list[int] | None = None) -> list[int]:

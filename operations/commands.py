@@ -28,7 +28,12 @@ Keys = Annotated[
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[
     int,
-    typer.Option(help="API's port; the processor takes the next, the page the one after. 0 picks free ones."),
+    typer.Option(
+        min=0,
+        max=65_533,
+        metavar="PORT",
+        help="API's port; the processor takes the next, the page the one after. 0 picks free ones.",
+    ),
 ]
 LogUrl = Annotated[
     str,
@@ -96,7 +101,8 @@ def demo(
 ) -> None:
     """Run everything, and thirty days of shoppers and fraudsters in a minute; ends by itself.
 
-    Exit status 1 when over 1 % of decisions were fallbacks, or no reported label was learned.
+    Exit status 1 when over 1 % of decisions (of fewer than 300: more than 3) were fallbacks, or no reported
+    label was learned.
     """
     from operations import demo, settings
 

@@ -6,6 +6,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from operations.settings import DEFAULT_DEADLINE_MS
 from operations.tally import HONEST, PART_DAYS, Tally
 from simulator.traffic.month import DAYS
 
@@ -62,6 +63,11 @@ def figures(tally: Tally, title: str) -> Table:
     table.add_row("average precision", "–" if precision is None else f"{precision:.3f}")
     latencies = " / ".join(_ms(tally.confirm_ms(share)) for share in (0.5, 0.95, 0.99))
     table.add_row("confirm p50 / p95 / p99", f"{latencies}  (request to answer, bank and disk included)")
+    late, answered = tally.answered_after(DEFAULT_DEADLINE_MS)
+    table.add_row(
+        f"later than {DEFAULT_DEADLINE_MS} ms",
+        f"{late}{_share(late, answered)}  (so long `weir up` waits for a decision alone)",
+    )
     table.add_row("fallbacks", f"{tally.fallbacks}{_share(tally.fallbacks, decided)}")
     table.add_row("labels reported", str(tally.labels.total()))
     table.add_row("reported labels learned", str(tally.learned))

@@ -4,6 +4,7 @@ Looking changes nothing: what the first start makes is not made here.
 """
 
 import json
+import os
 import shutil
 import sqlite3
 import sys
@@ -63,6 +64,7 @@ def examine(wanted: Settings) -> list[Finding]:
     running = _is_running(wanted.home)
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
         lambda: python_version(sys.version_info[:2]),
+        lambda: places(wanted.home, wanted.keys),
         lambda: disk(wanted.home, shutil.disk_usage(_existing(wanted.home)).free),
         lambda: ports(wanted, running=running),
         lambda: keys(wanted.keys),
@@ -83,6 +85,16 @@ def python_version(version: tuple[int, ...]) -> Iterator[Finding]:
         yield Finding(
             "python", "wrong", text, "Use Python 3.11 or 3.12: some libraries have no other builds."
         )
+
+
+def places(*folders: Path) -> Iterator[Finding]:
+    """Whether home and keys can be written, or made."""
+    for folder in folders:
+        place = _existing(folder)
+        room_bytes = shutil.disk_usage(place).total  # none in /proc and its like, where root may write, too
+        if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK) or not room_bytes:
+            mend = "Give another folder (--home, --keys), or make this one writable."
+            yield Finding("folders", "wrong", f"{folder} cannot be written", mend)
 
 
 def disk(home: Path, free_bytes: int) -> Iterator[Finding]:
@@ -116,7 +128,8 @@ def ports(wanted: Settings, *, running: bool) -> Iterator[Finding]:
 def keys(folder: Path) -> Iterator[Finding]:
     """Whether keys and certificates have the right modes and are still valid."""
     if not folder.exists():
-        yield Finding("keys", "ok", f"{folder} is made at the first start")
+        if not list(places(folder)):
+            yield Finding("keys", "ok", f"{folder} is made at the first start")
         return
     problems = certificate_problems(folder, datetime.now(UTC))
     for problem in problems:
@@ -199,6 +212,7 @@ def _is_running(home: Path) -> bool:
 
 
 def _existing(path: Path) -> Path:
+    """The path, or what is there of it."""
     return next(folder for folder in (path, *path.parents) if folder.exists())
 
 

@@ -2,7 +2,9 @@
 
 OperationsError
 ├── HomeInUseError        another supervisor runs on this home
+├── HomeUnusableError     the home cannot be made or written
 ├── AddressInUseError     a port is taken
+├── AddressUnusableError  the machine has no such address, or may not listen there
 ├── ProgramFailedError    a program did not become ready, or kept dying; carries the tail of its log
 ├── TrafficError          the demo's traffic could not start or broke off
 └── SurrogateError        a value has no surrogate, or none that can be found
@@ -15,6 +17,14 @@ class OperationsError(Exception):
 
 class HomeInUseError(OperationsError):
     """Another supervisor holds the lock of this home."""
+
+
+class HomeUnusableError(OperationsError):
+    """The home cannot be made, or nothing can be written into it."""
+
+
+class AddressUnusableError(OperationsError):
+    """The machine has no such address, or may not listen there."""
 
 
 class AddressInUseError(OperationsError):

@@ -33,8 +33,11 @@ class Platform:
 async def running(wanted: Settings, report: Report) -> AsyncIterator[Platform]:
     """The platform, ready to take payments; stopped when the block ends, however it ends.
 
-    Raises `HomeInUseError`, `AddressInUseError`, `ProgramFailedError`.
+    Raises `HomeInUseError`, `HomeUnusableError`, `AddressInUseError`, `AddressUnusableError`,
+    `ProgramFailedError`.
     """
+    if not wanted.home.exists():
+        addresses.choose(wanted.host, wanted.port)  # a refusal leaves no home behind
     with sole_supervisor(wanted.home):
         ports = addresses.choose(wanted.host, wanted.port)
         supervisor = Supervisor(wanted.home / "logs", report)

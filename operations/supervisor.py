@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from operations.errors import HomeInUseError, ProgramFailedError
+from operations.errors import HomeInUseError, HomeUnusableError, ProgramFailedError
 from operations.processes import LogFile, Program, RunningProgram, start
 
 Report = Callable[[str], None]
@@ -166,9 +166,17 @@ class Supervisor:
 
 @contextlib.contextmanager
 def sole_supervisor(home: Path) -> Iterator[None]:
-    """Hold the home's lock; raises `HomeInUseError` when another supervisor holds it. Death frees it."""
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "supervisor.lock").open("a") as lock:
+    """Hold the home's lock, which its holder's death frees.
+
+    Raises `HomeInUseError` when another supervisor holds it, `HomeUnusableError` where there can be none.
+    """
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        lock = (home / "supervisor.lock").open("a")
+    except OSError as error:
+        why = "it is a file" if home.is_file() else error.strerror
+        raise HomeUnusableError(f"{home} cannot be a home ({why}): give another --home") from None
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -199,6 +199,31 @@ def test_a_taken_port_is_refused_in_a_sentence(tmp_path: Path) -> None:
     assert refused.returncode == 1
     assert f"port {port} is in use" in refused.stderr
     assert "Traceback" not in refused.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["--host", "192.0.2.1"], 1, "192.0.2.1 is no IPv4 address of this machine"),
+        (["--home", "/proc/weirhome"], 1, "/proc/weirhome cannot be a home"),
+        (["--home", "a-file"], 1, "a-file cannot be a home (it is a file)"),
+        (["--port", "80000"], 2, "80000 is not in the range"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_sentence_and_leaves_nothing(
+    tmp_path: Path, words: list[str], status: int, said: str
+) -> None:
+    (tmp_path / "a-file").write_text("")
+    told = [str(tmp_path / word) if word == "a-file" else word for word in words]
+    home = [] if "--home" in words else ["--home", str(tmp_path / "home")]
+
+    refused = weir("up", *home, *told, *([] if "--port" in words else ["--port", "0"]), seconds_max=60)
+
+    assert refused.returncode == status, refused.stderr
+    assert said in " ".join(refused.stderr.split())
+    assert "Traceback" not in refused.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["a-file"]
 
 
 def test_a_log_that_is_none_is_refused_in_a_sentence(tmp_path: Path) -> None:

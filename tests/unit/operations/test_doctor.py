@@ -62,6 +62,28 @@ def test_keys_that_are_not_the_homes_are_refused_in_a_sentence(
     assert f"belongs to the keys folder {tmp_path / 'keys'}" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("home", ["/proc/weirhome", "a file", "a file/home"])
+def test_a_home_that_cannot_be_made_is_wrong_and_not_made_at_the_first_start(
+    tmp_path: Path, home: str
+) -> None:
+    (tmp_path / "a file").write_text("")
+    asked = settings.settle(tmp_path / home, tmp_path / "keys", "127.0.0.1", 0, "sqlite", 250)
+
+    (finding,) = found(doctor.examine(asked), "folders")
+
+    assert finding.state == "wrong"
+    assert str(asked.home) in finding.finding
+
+
+def test_keys_that_cannot_be_made_are_not_said_to_be_made(tmp_path: Path) -> None:
+    asked = settings.settle(tmp_path / "home", Path("/proc/weirkeys"), "127.0.0.1", 0, "sqlite", 250)
+
+    findings = doctor.examine(asked)
+
+    assert [finding.state for finding in found(findings, "folders")] == ["wrong"]
+    assert found(findings, "keys") == []
+
+
 def test_every_finding_that_is_wrong_says_what_to_do(wanted: Settings, tmp_path: Path) -> None:
     wanted.home.mkdir()
     (wanted.home / "gateway.sqlite").write_bytes(b"no database" * 100)
