@@ -13,6 +13,7 @@ import uvicorn
 from dashboards.live_page import Fragments, Streams, application
 from dashboards.live_view import LiveView
 from dashboards.tail import Tail
+from dashboards.told import Teller
 from events.programs import announce, leave
 
 
@@ -42,7 +43,7 @@ async def main(arguments: argparse.Namespace) -> None:
     tail = Tail(arguments.log, view)
     listener = socket.create_server((arguments.host, arguments.port))
     config = uvicorn.Config(
-        application(Fragments(view, tail), streams),
+        application(Fragments(view, tail), streams, Teller(arguments.log)),
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=2,

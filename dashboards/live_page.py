@@ -1,20 +1,33 @@
-"""The live page's web application: one page, its stream of server-sent events, its static files."""
+"""The live page's web application: its stream of events, a page for each payment, static files."""
 
 import asyncio
 import contextlib
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+from urllib.parse import quote
 
-from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
+from fastapi import FastAPI, Query, Request
+from fastapi.responses import (
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from dashboards.latest import ROWS_MAX
 from dashboards.live_view import LiveView
+from dashboards.rows import date_in_words
 from dashboards.tail import Tail
+from dashboards.told import Teller, Told
+from events.vocabulary import Outcome
 
 HERE = Path(__file__).parent
 REFRESH_SECONDS = 0.5
@@ -24,7 +37,7 @@ STREAMS_MAX = 50
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -54,15 +67,20 @@ class Fragments:
             lstrip_blocks=True,
         )
 
-    def page(self) -> str:
-        """The whole page, as first loaded."""
-        return self._render("live.html")
+    def page(self, only: Outcome | None = None) -> str:
+        """The whole page, as first loaded; `only`: its table shows one outcome."""
+        return self._render("live.html", only)
 
-    def messages(self) -> list[tuple[str, str]]:
+    def payment(self, payment_id: str, attempt: int | None, told: Told) -> str:
+        """The page of one payment."""
+        template = self._templates.get_template("payment.html")
+        return template.render(payment=payment_id, attempt=attempt, parts=told.parts)
+
+    def messages(self, only: Outcome | None = None) -> list[tuple[str, str]]:
         """Name and data of each message of one refresh."""
         return [
-            ("tiles", self._render("tiles.html")),
-            ("payments", self._render("payments.html")),
+            ("tiles", self._render("tiles.html", only)),
+            ("payments", self._render("payments.html", only)),
             ("series", self._series()),
         ]
 
@@ -71,11 +89,16 @@ class Fragments:
         """Grows with every event that was taken in."""
         return self._view.changes
 
-    def _render(self, name: str) -> str:
+    def _render(self, name: str, only: Outcome | None) -> str:
+        year = datetime.now(UTC).year
         with self._tail.lock:
             self._view.refresh()
             return self._templates.get_template(name).render(
                 view=self._view,
+                rows=self._view.rows.newest(only),
+                rows_max=ROWS_MAX,
+                only=only,
+                date=lambda at: date_in_words(at, year),
                 reachable=self._tail.reachable,
                 now=time.monotonic(),
                 series=self._locked_series,
@@ -95,8 +118,8 @@ class Fragments:
         return json.dumps(series)
 
 
-def application(fragments: Fragments, streams: Streams) -> FastAPI:
-    """The page over what `fragments` shows."""
+def application(fragments: Fragments, streams: Streams, teller: Teller) -> FastAPI:
+    """The page over what `fragments` shows, and a page for each payment of which `teller` tells."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
 
@@ -109,14 +132,23 @@ def application(fragments: Fragments, streams: Streams) -> FastAPI:
         return response
 
     @app.get("/", response_class=HTMLResponse)
-    def page() -> str:
-        return fragments.page()
+    def page(only: Outcome | None = None) -> str:
+        return fragments.page(only)
+
+    @app.get("/payments")
+    def find(payment_id: Annotated[str, Query(alias="id", min_length=1)]) -> Response:
+        return RedirectResponse(f"/payments/{quote(payment_id.strip(), safe='')}", status_code=303)
+
+    @app.get("/payments/{payment_id}")
+    def payment(payment_id: str, attempt: Annotated[int | None, Query(ge=1)] = None) -> Response:
+        told = teller.tell(payment_id, attempt)
+        return HTMLResponse(fragments.payment(payment_id, attempt, told), told.status)
 
     @app.get("/stream")
-    async def stream() -> Response:
+    async def stream(only: Outcome | None = None) -> Response:
         if streams.open >= STREAMS_MAX:
             return PlainTextResponse("too many pages are open", status_code=503)
-        return StreamingResponse(stream_messages(fragments, streams), media_type="text/event-stream")
+        return StreamingResponse(stream_messages(fragments, streams, only), media_type="text/event-stream")
 
     @app.get("/health")
     def health() -> JSONResponse:
@@ -125,7 +157,9 @@ def application(fragments: Fragments, streams: Streams) -> FastAPI:
     return app
 
 
-async def stream_messages(fragments: Fragments, streams: Streams) -> AsyncIterator[str]:
+async def stream_messages(
+    fragments: Fragments, streams: Streams, only: Outcome | None = None
+) -> AsyncIterator[str]:
     """All fragments whenever something has changed, until the reader is gone or the program stops.
 
     The last message of a program that stops is `ended`, so that the page need not look for it any more.
@@ -136,11 +170,11 @@ async def stream_messages(fragments: Fragments, streams: Streams) -> AsyncIterat
         while not streams.stopping.is_set():
             if fragments.changes != shown or time.monotonic() - told > QUIET_SECONDS_MAX:
                 shown, told = fragments.changes, time.monotonic()
-                for name, data in fragments.messages():
+                for name, data in fragments.messages(only):
                     yield message(name, data)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(streams.stopping.wait(), REFRESH_SECONDS)
-        for name, data in fragments.messages():
+        for name, data in fragments.messages(only):
             yield message(name, data)
         yield message("ended", "the platform was stopped")
     finally:

@@ -4,16 +4,17 @@ It holds no personal field: surrogates, sealed members and addresses are never c
 is what the log shows: the time from seeing a question to seeing its answer.
 """
 
-from collections import Counter, OrderedDict, deque
+from collections import Counter, OrderedDict
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import singledispatchmethod
 from typing import TypeVar
 
-from dashboards.in_force import InForce
+from dashboards.in_force import Attempt, InForce
+from dashboards.latest import Latest
 from dashboards.ranking import average_precision
-from dashboards.rows import Row, asked, row
+from dashboards.rows import Row, asked, row, sentence
 from dashboards.seconds import Seconds
 from events.types import (
     AssessmentRequested,
@@ -29,7 +30,7 @@ from events.types import (
 )
 from events.vocabulary import Ruling
 
-ROWS_MAX = 25
+EARLY_MAX = 25
 WAITING_MAX = 5_000
 SCORES_MAX = 20_000
 LABELED_MAX = 4_000
@@ -109,23 +110,27 @@ class LiveView:
 
     def __init__(self) -> None:
         self.changes = 0
-        self.rows: deque[Row] = deque(maxlen=ROWS_MAX)
+        self.rows = Latest()
         self.payments: Counter[str] = Counter()
         self.seconds = Seconds()
         self.learning = Learning()
-        self._waiting: OrderedDict[tuple[str, int], tuple[AssessmentRequested, float]] = OrderedDict()
+        self._waiting: OrderedDict[Attempt, tuple[AssessmentRequested, float | None]] = OrderedDict()
         # Topics are read side by side: an answer may be seen before its question.
-        self._early: OrderedDict[tuple[str, int], DecisionMade] = OrderedDict()
+        self._early: OrderedDict[Attempt, DecisionMade] = OrderedDict()
         self._in_force = InForce()
-        self._rulings: OrderedDict[tuple[str, int], Ruling] = OrderedDict()
+        self._rulings: OrderedDict[Attempt, Ruling] = OrderedDict()
         self._scores: OrderedDict[str, float] = OrderedDict()
         self._labeled: OrderedDict[str, tuple[float, bool]] = OrderedDict()
         self._now = 0.0
+        self._live = True
         self._stale_precision = False
 
-    def take(self, event: Event, now_seconds: float) -> None:
-        """Take one event in, seen at `now_seconds` (monotonic)."""
-        self._now = now_seconds
+    def take(self, event: Event, now_seconds: float, *, live: bool = True) -> None:
+        """Take one event in, seen at `now_seconds` (monotonic).
+
+        Not `live`: it was on the log before anyone looked, so that seeing it tells no latency and no rate.
+        """
+        self._now, self._live = now_seconds, live
         self.changes += 1
         self._take(event)
 
@@ -154,7 +159,7 @@ class LiveView:
         attempt = (event.payment_id, event.attempt)
         decision = self._early.pop(attempt, None)
         if decision is None:
-            _keep(self._waiting, attempt, (event, self._now), WAITING_MAX)
+            _keep(self._waiting, attempt, (event, self._now if self._live else None), WAITING_MAX)
         else:
             self._add(row(event, decision, None))
 
@@ -163,15 +168,15 @@ class LiveView:
         attempt = (event.payment_id, event.attempt)
         question = self._waiting.pop(attempt, None)
         _keep(self._scores, event.payment_id, event.probability, SCORES_MAX)
-        latency_ms = (self._now - question[1]) * 1000 if question else None
+        latency_ms = self._since(question[1]) if question else None
         if latency_ms is not None:
             self.seconds.answered(self._now, latency_ms)
         # What was done without it stands until a late decision acts.
         if attempt not in self._in_force:
             self._put_in_force(attempt, event.outcome)
         if question is None:
-            _keep(self._early, attempt, event, ROWS_MAX)
-        elif self._place(attempt) is None:
+            _keep(self._early, attempt, event, EARLY_MAX)
+        else:
             self._add(row(question[0], event, latency_ms))
 
     @_take.register
@@ -229,32 +234,30 @@ class LiveView:
         if ruling is None or (ruling.by == "engine" and not isinstance(event, PaymentDecidedLate)):
             return
         _keep(self._rulings, attempt, ruling, WAITING_MAX)
-        if attempt in self._waiting and self._place(attempt) is None:
+        if attempt in self._waiting and attempt not in self.rows:
             self._add(asked(self._waiting[attempt][0]))
         else:
             self._show(attempt)
 
-    def _put_in_force(self, attempt: tuple[str, int], outcome: str) -> None:
-        if self._in_force.put(attempt, outcome):
+    def _put_in_force(self, attempt: Attempt, outcome: str) -> None:
+        if self._in_force.put(attempt, outcome) and self._live:
             self.seconds.decided(self._now, outcome)
 
     def _add(self, line: Row) -> None:
-        self.rows.appendleft(line)
+        self.rows.add(line)
         self._show((line.payment, line.attempt))
 
-    def _show(self, attempt: tuple[str, int]) -> None:
-        ruling, place = self._rulings.get(attempt), self._place(attempt)
-        if ruling is not None and place is not None:
-            self.rows[place] = replace(
-                self.rows[place],
+    def _show(self, attempt: Attempt) -> None:
+        if (ruling := self._rulings.get(attempt)) is not None:
+            self.rows.change(
+                attempt,
                 outcome=ruling.outcome,
                 risk_score=ruling.risk_score,
-                reasons=(ruling.text,),
+                reasons=(sentence(ruling.text),),
             )
 
-    def _place(self, attempt: tuple[str, int]) -> int | None:
-        places = (place for place, row in enumerate(self.rows) if (row.payment, row.attempt) == attempt)
-        return next(places, None)
+    def _since(self, seen_at: float | None) -> float | None:
+        return None if seen_at is None or not self._live else (self._now - seen_at) * 1000
 
 
 def _keep(kept: OrderedDict[K, V], key: K, value: V, size_max: int) -> None:

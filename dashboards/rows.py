@@ -1,6 +1,7 @@
 """The lines of the live page: one attempt each, in words a merchant may read, without any personal field."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from events.money import Money
 from events.types import AssessmentRequested, DecisionMade
@@ -14,7 +15,7 @@ class Row:
 
     payment: str
     attempt: int
-    time: str
+    at: datetime
     amount: str
     merchant_category: str
     card: str
@@ -31,7 +32,7 @@ def row(question: AssessmentRequested, decision: DecisionMade, latency_ms: float
         asked(question),
         outcome=decision.outcome,
         risk_score=decision.risk_score,
-        reasons=tuple(reason.text for reason in decision.reasons[:REASONS_MAX]),
+        reasons=tuple(sentence(reason.text) for reason in decision.reasons[:REASONS_MAX]),
         latency_ms=latency_ms,
     )
 
@@ -42,9 +43,29 @@ def asked(question: AssessmentRequested) -> Row:
     return Row(
         payment=question.payment_id,
         attempt=question.attempt,
-        time=question.occurred_at.strftime("%d %b %H:%M:%S"),
+        at=question.occurred_at,
         amount=str(Money(question.amount_minor, question.currency)),
         merchant_category=question.merchant_category or "",
         card=f"{card.brand} ··{card.last4}",
         country=card.issuer_country or "",
     )
+
+
+def sentence(text: str) -> str:
+    """Words with a capital and a full stop, as others that stand beside them have.
+
+    >>> sentence("a device seen for the first time"), sentence("Nothing unusual.")
+    ('A device seen for the first time.', 'Nothing unusual.')
+    """
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def date_in_words(at: datetime, present_year: int) -> str:
+    """Day and month, with the year where it is not the present one: payments may have a time of their own.
+
+    >>> from datetime import UTC
+    >>> at = datetime(2035, 1, 5, tzinfo=UTC)
+    >>> date_in_words(at, 2035), date_in_words(at, 2026)
+    ('05 Jan', '05 Jan 2035')
+    """
+    return f"{at:%d %b}" if at.year == present_year else f"{at:%d %b %Y}"

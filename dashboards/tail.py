@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from dashboards.live_view import LiveView
 from events.errors import LogError
@@ -52,34 +52,51 @@ class Tail:
     def _follow_until_it_breaks(self, next_offsets: dict[TopicPartition, int]) -> None:
         log = open_log(self._url)
         try:
-            reader = log.reader(next_offsets or _recent(log))
+            ends = _ends(log)
+            reader = log.reader(next_offsets or _recent(log, ends))
             try:
-                self._read(reader, next_offsets)
+                self._read(reader, next_offsets, ends)
             finally:
                 reader.close()
         finally:
             log.close()
 
-    def _read(self, reader: Reader, next_offsets: dict[TopicPartition, int]) -> None:
+    def _read(
+        self, reader: Reader, next_offsets: dict[TopicPartition, int], ends: Mapping[TopicPartition, int]
+    ) -> None:
         while not self._stop.is_set():
             records = reader.poll(POLL_RECORDS_MAX, POLL_WAIT_SECONDS)
             self.reachable = True
             with self.lock:
-                take_all(self._view, records, time.monotonic)
+                take_all(self._view, records, time.monotonic, ends)
             for record in records:
                 next_offsets[TopicPartition(record.topic, record.partition)] = record.offset + 1
 
 
-def take_all(view: LiveView, records: list[Record], monotonic: Callable[[], float]) -> None:
-    """Take records in; one that cannot be read is for the dead letters, not for this page."""
+def take_all(
+    view: LiveView,
+    records: list[Record],
+    monotonic: Callable[[], float],
+    ends: Mapping[TopicPartition, int],
+) -> None:
+    """Take records in; those before `ends` as history. One that can't be read is for the dead letters."""
     for record in records:
         if (event := readable(record)) is not None:
-            view.take(event, monotonic())
+            end = ends.get(TopicPartition(record.topic, record.partition), 0)
+            view.take(event, monotonic(), live=record.offset >= end)
 
 
-def _recent(log: Log) -> dict[TopicPartition, int]:
+def _ends(log: Log) -> dict[TopicPartition, int]:
+    """The next offsets now: what stands before them was not seen coming."""
     return {
-        TopicPartition(topic, partition): max(start, end - HISTORY_RECORDS)
+        TopicPartition(topic, partition): end
         for topic in TOPICS
-        for partition, (start, end) in enumerate(zip(log.starts(topic), log.ends(topic), strict=True))
+        for partition, end in enumerate(log.ends(topic))
+    }
+
+
+def _recent(log: Log, ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+    starts = {topic: log.starts(topic) for topic in TOPICS}
+    return {
+        place: max(starts[place.topic][place.partition], end - HISTORY_RECORDS) for place, end in ends.items()
     }

@@ -35,11 +35,14 @@ _SCALE = (
 )
 
 
-def render(explanation: Explanation, *, features: bool = False) -> str:
-    """The whole explanation, several lines; with `features` the vector as scored too."""
+def render(explanation: Explanation, *, entities: bool = True, features: bool = False) -> str:
+    """The whole explanation, several lines; with `features` the vector as scored too.
+
+    Without `entities` it holds no surrogate, for those who may not look a person up.
+    """
     parts = [
         _decision(explanation),
-        _entities(explanation),
+        _entities(explanation) if entities else [],
         _reasons(explanation),
         _contributions(explanation),
         _features(explanation) if features else [],

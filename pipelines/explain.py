@@ -54,10 +54,19 @@ def told_of(log: Log, payment_id: str, attempt: int | None = None) -> Told:
         return Told(end, None)
 
 
-def explain_payment(log: Log, payment_id: str, attempt: int | None = None, *, features: bool = False) -> str:
+def explain_payment(
+    log: Log,
+    payment_id: str,
+    attempt: int | None = None,
+    *,
+    entities: bool = True,
+    features: bool = False,
+) -> str:
     """What was done with it and why, then what the engine thought, as text; raises as `told_of`."""
     end, thought = told_of(log, payment_id, attempt)
-    text = "  nothing that is in the log (yet)" if thought is None else render(thought, features=features)
+    text = "  nothing that is in the log (yet)"
+    if thought is not None:
+        text = render(thought, entities=entities, features=features)
     if end is None:
         return text
     done = [

@@ -27,6 +27,7 @@ from events.types import (
 from events.vocabulary import Ruling
 from operations.addresses import choose
 from tests.e2e.programs import started
+from tests.unit.dashboards.deciding import decide
 from tests.unit.dashboards.flowing import EMAIL, answer, authorized, label, published, question
 
 pytestmark = pytest.mark.browser
@@ -108,9 +109,74 @@ def test_a_payment_appears_by_itself_with_score_outcome_and_reasons(told: Told, 
 
         row = page.locator("tbody tr")
         expect(row).to_have_count(1, timeout=PATIENCE_MS)
-        for text in ("pi_000001", "1234.56 EUR", "block", "97", "a <b>new</b> device", "visa ··4242 DE"):
+        for text in ("pi_000001", "1234.56 EUR", "block", "97", "A <b>new</b> device.", "visa ··4242 DE"):
             expect(row).to_contain_text(text)
         assert EMAIL not in page.content()
+
+
+def test_a_payments_link_leads_to_what_is_told_of_it(told: Told, page: Page) -> None:
+    decide(told.log, (1, 2))
+    with page_of(told) as address:
+        page.goto(address)
+        expect(page.locator("tbody tr")).to_have_count(2, timeout=PATIENCE_MS)
+        page.get_by_role("link", name="pi_2").focus()
+        decide(told.log, (3,))
+        expect(page.locator("tbody tr")).to_have_count(3, timeout=PATIENCE_MS)
+        expect(page.get_by_role("link", name="pi_2")).to_be_focused()
+        page.keyboard.press("Enter")
+
+        expect(page.get_by_text("risk score")).to_be_visible(timeout=PATIENCE_MS)
+        for head in ("What it is made of", "The smallest change", "Made by"):
+            expect(page.get_by_role("heading", name=head)).to_be_visible()
+        for width in (320, 1280):
+            page.set_viewport_size({"width": width, "height": 700})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+        page.get_by_role("link", name="All live payments").click()
+        page.get_by_label("Payment", exact=True).fill("pi_1")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="pi_1", level=2)).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_the_table_can_be_held_to_one_outcome_and_stays_so(told: Told, page: Page) -> None:
+    with page_of(told) as address:
+        page.goto(address)
+        told.tell(question(1), answer(1), question(2), answer(2, "block"))
+        expect(page.locator("tbody tr")).to_have_count(2, timeout=PATIENCE_MS)
+        page.get_by_role("link", name="Blocked").click()
+        expect(page.locator("tbody tr")).to_have_count(1)
+        told.tell(question(3), answer(3), question(4), answer(4, "block"))
+
+        expect(page.locator("tbody tr")).to_have_count(2, timeout=PATIENCE_MS)
+        expect(page.locator("tbody tr.block")).to_have_count(2)
+        expect(page.get_by_role("link", name="Blocked")).to_have_attribute("aria-current", "page")
+
+
+def test_on_a_phone_every_value_stands_beside_its_name_and_the_pause_beside_the_title(
+    told: Told, page: Page
+) -> None:
+    told.tell(question(1), answer(1))
+    page.set_viewport_size({"width": 375, "height": 800})
+    with page_of(told) as address:
+        page.goto(address)
+        expect(page.locator("tbody tr")).to_have_count(1, timeout=PATIENCE_MS)
+        expect(page.locator("#connection")).to_have_text("live", timeout=PATIENCE_MS)
+
+        lefts = page.locator("tbody td").evaluate_all(
+            """cells => cells.map(cell => {
+                const range = document.createRange();
+                range.selectNodeContents(cell);
+                return Math.round(range.getBoundingClientRect().left);
+            })"""
+        )
+        heading = page.locator("thead").evaluate("head => head.getBoundingClientRect().width")
+        title, pause = page.locator("h1").bounding_box(), page.locator("#pause").bounding_box()
+
+        assert len(set(lefts)) == 1
+        assert heading <= 1
+        assert title is not None
+        assert pause is not None
+        assert pause["y"] < title["y"] + title["height"]
 
 
 def test_the_figures_and_charts_follow_decisions_labels_and_snapshots(told: Told, page: Page) -> None:

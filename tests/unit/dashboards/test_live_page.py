@@ -12,6 +12,7 @@ from dashboards import live_page
 from dashboards.live_page import Fragments, Streams, application, stream_messages
 from dashboards.live_view import LiveView
 from dashboards.tail import Tail
+from dashboards.told import Teller
 from tests.unit.dashboards.flowing import answer, published, question
 
 
@@ -31,8 +32,13 @@ def streams() -> Streams:
 
 
 @pytest.fixture
-def client(view: LiveView, tail: Tail, streams: Streams) -> Iterator[TestClient]:
-    with TestClient(application(Fragments(view, tail), streams)) as client:
+def teller(tmp_path: Path) -> Teller:
+    return Teller(f"sqlite:///{tmp_path / 'log.sqlite'}")
+
+
+@pytest.fixture
+def client(view: LiveView, tail: Tail, streams: Streams, teller: Teller) -> Iterator[TestClient]:
+    with TestClient(application(Fragments(view, tail), streams, teller)) as client:
         yield client
 
 

@@ -38,18 +38,18 @@ def test_a_test_cards_outcome_stands_in_its_row_whatever_comes_first(
     for event in (answer(1), blocked) if decided_first else (blocked, answer(1)):
         view.take(event, 1.0)
 
-    [row] = view.rows
+    [row] = view.rows.newest()
     assert (row.outcome, row.risk_score, row.reasons) == ("block", 100, ("A test card.",))
 
 
 def test_a_fallback_has_its_row_before_the_engine_says_anything_and_one_row_after(view: LiveView) -> None:
     view.take(question(1), 1.0)
     view.take(fell_back(), 1.2)
-    [before] = view.rows
+    [before] = view.rows.newest()
     view.take(answer(1, "review"), 2.0)
 
     assert (before.outcome, before.risk_score, before.reasons) == ("allow", None, ("Too late.",))
-    assert list(view.rows) == [before]
+    assert view.rows.newest() == [before]
 
 
 def test_a_late_decision_that_acted_replaces_the_fallback(view: LiveView) -> None:
@@ -58,7 +58,7 @@ def test_a_late_decision_that_acted_replaces_the_fallback(view: LiveView) -> Non
     view.take(answer(1, "block"), 2.0)
     view.take(life(PaymentDecidedLate, ENGINE, effect="voided"), 2.0)
 
-    [row] = view.rows
+    [row] = view.rows.newest()
     assert (row.outcome, row.risk_score, row.reasons) == ("block", 90, ("A stolen device.",))
 
 
@@ -67,7 +67,7 @@ def test_the_engines_own_reasons_stay_where_it_ruled(view: LiveView) -> None:
     view.take(answer(1, "block", reason="9 payments in 10 minutes"), 1.0)
     view.take(life(PaymentBlocked, ENGINE, reason="rule"), 1.0)
 
-    assert view.rows[0].reasons == ("9 payments in 10 minutes",)
+    assert view.rows.newest()[0].reasons == ("9 payments in 10 minutes.",)
 
 
 def test_an_answer_that_is_seen_before_its_question_has_its_row_when_the_question_is_seen(
@@ -76,7 +76,7 @@ def test_an_answer_that_is_seen_before_its_question_has_its_row_when_the_questio
     view.take(answer(1, "review"), 1.0)
     view.take(question(1), 1.1)
 
-    [row] = view.rows
+    [row] = view.rows.newest()
     assert (row.outcome, row.latency_ms) == ("review", None)
 
 
@@ -116,7 +116,7 @@ def test_a_block_after_the_capture_is_counted_apart_since_the_money_has_moved(vi
 
     assert counts(view) == {"allow": 1}
     assert view.payments["marked"] == 1
-    assert view.rows[0].outcome == "allow"
+    assert view.rows.newest()[0].outcome == "allow"
 
 
 def test_an_event_that_is_seen_twice_is_counted_once(view: LiveView) -> None:

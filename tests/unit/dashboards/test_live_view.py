@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from dashboards import live_view
+from dashboards.latest import ROWS_MAX
 from dashboards.live_view import LiveView
 from dashboards.tail import take_all
 from events.codec import encode
@@ -33,35 +34,35 @@ def test_a_decided_payment_becomes_a_row_in_words_with_its_latency(view: LiveVie
     view.take(question(1, amount_minor=1234), 10.0)
     view.take(answer(1, "block", probability=0.93, reason="9 payments in 10 minutes"), 10.025)
 
-    row = view.rows[0]
+    row = view.rows.newest()[0]
     assert (row.payment, row.amount, row.outcome, row.risk_score) == ("pi_000001", "12.34 EUR", "block", 93)
-    assert row.reasons == ("9 payments in 10 minutes",)
+    assert row.reasons == ("9 payments in 10 minutes.",)
     assert row.latency_ms == pytest.approx(25)
     assert row.card == "visa ··4242"
 
 
 def test_the_newest_decision_stands_first_and_old_rows_leave(view: LiveView) -> None:
-    for number in range(live_view.ROWS_MAX + 5):
+    for number in range(ROWS_MAX + 5):
         view.take(question(number), 1.0)
         view.take(answer(number), 1.0)
 
-    assert len(view.rows) == live_view.ROWS_MAX
-    assert view.rows[0].payment == f"pi_{live_view.ROWS_MAX + 4:06}"
-    assert view.decided == live_view.ROWS_MAX + 5
+    assert len(view.rows.newest()) == ROWS_MAX
+    assert view.rows.newest()[0].payment == f"pi_{ROWS_MAX + 4:06}"
+    assert view.decided == ROWS_MAX + 5
 
 
 def test_a_decision_whose_question_was_not_seen_counts_without_a_row(view: LiveView) -> None:
     view.take(answer(1, "review"), 1.0)
 
     assert view.outcomes == {"review": 1}
-    assert not view.rows
+    assert not view.rows.newest()
 
 
 def test_no_surrogate_and_no_sealed_field_reaches_the_rows(view: LiveView) -> None:
     view.take(question(1), 1.0)
     view.take(answer(1), 1.0)
 
-    shown = repr(list(view.rows))
+    shown = repr(view.rows.newest())
     for hidden in (DEVICE, ADDRESS, EMAIL, SEALED.decode(), "surrogate-card", "400002"):
         assert hidden not in shown
 
@@ -156,6 +157,6 @@ def test_records_that_cannot_be_read_are_passed_over(view: LiveView) -> None:
     poison = [b"\x00", b"{}", b'{"type": "decision.made"}', None]
     records = [Record("decisions", 0, offset, b"k", value) for offset, value in enumerate(poison)]
 
-    take_all(view, [*records, Record("decisions", 0, 9, b"k", encode(answer(1)))], lambda: 1.0)
+    take_all(view, [*records, Record("decisions", 0, 9, b"k", encode(answer(1)))], lambda: 1.0, {})
 
     assert view.decided == 1

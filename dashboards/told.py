@@ -1,0 +1,73 @@
+"""What the log tells of one payment, as `weir explain` has it but without surrogates, in parts for a page."""
+
+import threading
+from contextlib import closing
+from typing import NamedTuple
+
+from events.errors import EventsError
+from events.log import open_log
+from events.log.port import Log
+from models.errors import ModelsError
+
+BUSY_SECONDS_MAX = 15.0
+
+
+class Part(NamedTuple):
+    """A paragraph: its first line, and those under it."""
+
+    head: str
+    lines: list[str]
+
+
+class Told(NamedTuple):
+    """The parts, or what hinders telling; with the status of an answer over HTTP."""
+
+    status: int
+    parts: list[Part]
+
+
+class Teller:
+    """Tells of one payment at a time: each time the log is read from its start."""
+
+    def __init__(self, log_url: str, busy_seconds_max: float = BUSY_SECONDS_MAX) -> None:
+        self._url = log_url
+        self._busy_seconds_max = busy_seconds_max
+        self.turn = threading.Lock()
+
+    def tell(self, payment_id: str, attempt: int | None) -> Told:
+        """Tell of an attempt of a payment, the latest unless told which."""
+        if not self.turn.acquire(timeout=self._busy_seconds_max):
+            return Told(503, [Part("Others are asking. Try again in a moment.", [])])
+        try:
+            with closing(open_log(self._url, create=False)) as log:
+                return _told(log, payment_id, attempt)
+        except EventsError:
+            return Told(503, [Part("The log does not answer. Try again in a moment.", [])])
+        finally:
+            self.turn.release()
+
+
+def _told(log: Log, payment_id: str, attempt: int | None) -> Told:
+    # The engine's libraries take a second and a hundred megabytes to load: who only looks on need not pay.
+    from pipelines.errors import NotInLogError, PipelinesError
+    from pipelines.explain import explain_payment
+
+    try:
+        return Told(200, parts(explain_payment(log, payment_id, attempt, entities=False, features=True)))
+    except NotInLogError as error:
+        return Told(404, [Part("Nothing to tell.", [str(error)])])
+    except (ModelsError, PipelinesError) as error:
+        return Told(500, [Part("It cannot be explained.", [str(error)])])
+
+
+def parts(text: str) -> list[Part]:
+    r"""An explanation's paragraphs.
+
+    >>> parts("Reasons given:\n  - a new device\n\nMade by:\n  champion 3")
+    [Part(head='Reasons given', lines=['a new device']), Part(head='Made by', lines=['champion 3'])]
+    """
+    paragraphs = (paragraph.splitlines() for paragraph in text.split("\n\n"))
+    return [
+        Part(head.rstrip(":"), [line.strip().removeprefix("- ") for line in lines])
+        for head, *lines in paragraphs
+    ]
