@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from events.types import RiskContext
 from events.vocabulary import Mode
+from gateway.countries import COUNTRIES
 from gateway.errors import InvalidRequestError
 from gateway.geo import Geography
 from gateway.personal import PersonalData, customer_entity
@@ -34,7 +35,7 @@ def known_shopper(
     geography: Geography,
     ip_param: str = "risk_context[ip]",
 ) -> Shopper:
-    """Read a context; raises `InvalidRequestError`, with `ip_param`, for a text that is no IP address."""
+    """Read a context; raises `InvalidRequestError` for what is no IP address (`ip_param`) or no country."""
     address = _address(context.ip, ip_param)
     entities = {
         "ip": str(address) if address else None,
@@ -46,8 +47,8 @@ def known_shopper(
         entities={kind: value for kind, value in entities.items() if value},
         sealed_fields=sealed_fields(context),
         ip_country=geography.ip_country(address) if address else None,
-        billing_country=_country(context.billing_address),
-        shipping_country=_country(context.shipping_address),
+        billing_country=_country(context.billing_address, "billing_address"),
+        shipping_country=_country(context.shipping_address, "shipping_address"),
         item_count=sum(item.quantity for item in context.items) if context.items is not None else None,
     )
 
@@ -132,5 +133,13 @@ def _address(text: str | None, param: str) -> IPv4Address | IPv6Address | None:
         ) from None
 
 
-def _country(address: Address | None) -> str | None:
-    return address.country.upper() if address is not None and address.country else None
+def _country(address: Address | None, member: str) -> str | None:
+    if address is None or address.country is None:
+        return None
+    country = address.country.upper()
+    if country not in COUNTRIES:
+        param = f"risk_context[{member}][country]"
+        raise InvalidRequestError(
+            f"{param}: this is not a country of ISO 3166.", code="parameter_invalid", param=param
+        )
+    return country

@@ -103,6 +103,11 @@ BODIES = {
         "parameter_invalid",
         "risk_context[billing_address][country]",
     ),
+    "a country that there is not": (
+        as_json(risk_context={"shipping_address": {"country": "ZZ"}}),
+        "parameter_invalid",
+        "risk_context[shipping_address][country]",
+    ),
     "a bad item": (
         as_json(risk_context={"items": [{"quantity": 1}, {"quantity": 0}]}),
         "parameter_invalid",
