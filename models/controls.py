@@ -148,7 +148,10 @@ def _read(control: Control) -> Rule | Entries | Costs | Policy | Rates | None:
     try:
         return _READERS[control.kind](control.name, body)
     except msgspec.ValidationError as error:
-        raise ControlError(f"{control.name} is not a control of kind {control.kind}: {error}") from None
+        raise ControlError(
+            f"the body of {control.name} is not that of a control of kind {control.kind}: {error} "
+            "(docs/rules.md shows one)"
+        ) from None
 
 
 def _list_of(name: str, body: Mapping[str, Any]) -> Entries:

@@ -4,18 +4,34 @@ Minor units of yen, rupees and dinars do not compare, so `amount_minor` may stan
 also says `currency = '...'`. `amount_reference_minor` compares across currencies.
 """
 
+from sqlglot import exp
+
 from events.errors import MoneyError
 from events.money import exponent
 from models import rule_nodes as nodes
 from models.errors import RuleError
+
+_WORDS_OF_SIGNS: dict[type[object], tuple[str, str]] = {
+    exp.ArrayOverlaps: ("&&", "AND"),
+    exp.DPipe: ("||", "OR"),
+}
+"""As what the dialect reads signs of other languages."""
+
+
+def check_signs(parsed: exp.Expression) -> None:
+    """Refuse && and || with the words to write; raises `RuleError`."""
+    for found in parsed.walk():
+        if type(found) in _WORDS_OF_SIGNS:
+            sign, word = _WORDS_OF_SIGNS[type(found)]
+            raise RuleError(f"{sign} is not part of the language: write {word}")
 
 
 def check_amounts(predicate: nodes.Predicate) -> None:
     """Refuse `amount_minor` without its currency; raises `RuleError`."""
     if _unguarded(predicate):
         raise RuleError(
-            "amount_minor is in minor units of the payment's own currency: add AND currency = 'INR' "
-            "(or another) beside it, or use amount_reference_minor"
+            "amount_minor is in minor units of each payment's own currency: say which you mean, such as "
+            "AND currency = 'EUR' beside it, or use amount_reference_minor"
         )
 
 

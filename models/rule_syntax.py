@@ -4,6 +4,7 @@ Every refusal is a `RuleError` that says what to mend. Text in double quotes, su
 functions beyond `abs` and `coalesce` are not part of the language.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from math import isfinite
@@ -14,7 +15,7 @@ from sqlglot.errors import SqlglotError
 
 from models import rule_nodes as nodes
 from models.errors import RuleError
-from models.rule_checks import check_amounts, check_currencies
+from models.rule_checks import check_amounts, check_currencies, check_signs
 
 TEXT_CHARACTERS_MAX = 2000
 """About half a page: what is longer belongs into several rules. Round, not tuned."""
@@ -43,6 +44,8 @@ _OPERATORS: dict[type[exp.Expression], nodes.Operator] = {
     exp.Mul: "*",
     exp.Div: "/",
 }
+_CUT_SHORT = re.compile(r"Required keyword: '\w+' missing for <class '[\w.]+'>")
+"""How sqlglot says that an operator has no second operand."""
 
 
 def parse_predicate(text: str, names: Names) -> nodes.Predicate:
@@ -69,13 +72,15 @@ def _parsed(text: str) -> exp.Expression:
     try:
         statements = sqlglot.parse(text, read="duckdb")
     except SqlglotError as error:
-        raise RuleError(f"this is no SQL predicate: {str(error).splitlines()[0]}") from None
+        said = _CUT_SHORT.sub("something is missing beside an operator", str(error).splitlines()[0])
+        raise RuleError(f"this is no SQL predicate: {said}") from None
     except RecursionError:
         raise RuleError(f"a rule is nested at most {DEPTH_MAX} levels deep") from None
     if len(statements) != 1 or not isinstance(statements[0], exp.Expression):
         raise RuleError("write exactly one predicate, for example: card_count_1h >= 4 AND ip_country_differs")
     if sum(1 for _ in statements[0].walk()) > 2 * NODES_MAX:
         raise RuleError(f"a rule has at most {NODES_MAX} names, constants and operators")
+    check_signs(statements[0])
     return statements[0]
 
 
@@ -218,7 +223,8 @@ class _Reader:
             case exp.Add() | exp.Sub() | exp.Mul() | exp.Div():
                 return self._arithmetic(found, depth)
         if isinstance(found, exp.Func):
-            raise RuleError(f"the function {found.sql_name().lower()} is not allowed: use abs or coalesce")
+            name = found.name if found.key == "anonymous" else found.sql_name()
+            raise RuleError(f"the function {name.lower()[:40]} is not allowed: use abs or coalesce")
         raise RuleError(f"{_quoted(found)} is not a value this language has; see docs/rules.md")
 
     def _coalesce(self, found: exp.Expression, depth: int) -> nodes.Scalar:

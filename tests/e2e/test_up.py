@@ -208,7 +208,7 @@ def test_a_taken_port_is_refused_in_a_sentence(tmp_path: Path) -> None:
         (["--host", "192.0.2.1"], 1, "192.0.2.1 is no IPv4 address of this machine"),
         (["--home", "/proc/weirhome"], 1, "/proc/weirhome cannot be a home"),
         (["--home", "a-file"], 1, "a-file cannot be a home (it is a file)"),
-        (["--port", "80000"], 2, "80000 is not in the range"),
+        (["--port", "80000"], 2, "less than or equal to 65533"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_sentence_and_leaves_nothing(
