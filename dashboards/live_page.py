@@ -74,7 +74,9 @@ class Fragments:
     def payment(self, payment_id: str, attempt: int | None, told: Told) -> str:
         """The page of one payment."""
         template = self._templates.get_template("payment.html")
-        return template.render(payment=payment_id, attempt=attempt, parts=told.parts)
+        return template.render(
+            payment=payment_id, attempt=attempt, parts=told.parts, found=told.status == 200
+        )
 
     def messages(self, only: Outcome | None = None) -> list[tuple[str, str]]:
         """Name and data of each message of one refresh."""
