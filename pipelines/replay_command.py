@@ -79,7 +79,7 @@ def _tell(console: Console, lines: Sequence[str | None]) -> None:
 def _mapping(options: ReplayOptions) -> Mapping:
     mapping = mapping_of(options.map_words)
     if options.currency is not None:
-        check_currency(options.currency)
+        check_currency(options.currency, "--currency")
         defaults = {**mapping.defaults, "currency": options.currency}
         mapping = msgspec.structs.replace(mapping, defaults=defaults)
     if options.time_format is not None:

@@ -111,18 +111,20 @@ def _checked(mapping: Mapping) -> Mapping:
     except ValueError:
         raise MappingError("evaluate_from is not a date such as 2026-01-31") from None
     if "currency" in mapping.defaults:
-        check_currency(mapping.defaults["currency"])
+        check_currency(mapping.defaults["currency"], "defaults")
     if mapping.time_format is not None:
         check_format(mapping.time_format)
     return mapping
 
 
-def check_currency(code: str) -> None:
-    """Raise `MappingError` where no currency is called so; small letters will do."""
+def check_currency(code: str, place: str) -> None:
+    """Raise `MappingError`, naming the place, where no currency is called so; small letters will do."""
     try:
         exponent(code.upper())
     except MoneyError:
-        raise MappingError(f"no currency is called {code!r}: give an ISO 4217 code such as EUR") from None
+        raise MappingError(
+            f"{place}: no currency is called {code!r}; give an ISO 4217 code such as EUR"
+        ) from None
 
 
 def check_columns(mapping: Mapping, present: Sequence[str]) -> None:

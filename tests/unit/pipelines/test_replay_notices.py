@@ -135,7 +135,7 @@ def test_sums_over_several_currencies_are_not_given_and_it_is_said(tmp_path: Pat
 
 
 def test_a_currency_that_there_is_not_is_refused_by_its_option(tmp_path: Path) -> None:
-    with pytest.raises(MappingError, match="no currency is called 'euro'"):
+    with pytest.raises(MappingError, match="--currency: no currency is called 'euro'"):
         printed(history(tmp_path), currency="euro")
     assert "taken as EUR" not in printed(history(tmp_path), currency="usd")
 
