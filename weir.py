@@ -5,6 +5,7 @@ A `commands.py` exposes `app`, a Typer whose commands appear here, and imports w
 
 import importlib
 import importlib.util
+from typing import Annotated
 
 import typer
 
@@ -20,6 +21,24 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"weir {version('weir')}")
+        raise typer.Exit
+
+
+@app.callback()
+def front_door(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Hold what belongs to no command."""
+
 
 for folder in FOLDERS:
     if importlib.util.find_spec(f"{folder}.commands"):

@@ -35,12 +35,13 @@ def topics(
     ] = None,
 ) -> None:
     """Show the declared topics: key, partitions, retention, meaning."""
+    typer.echo(f"{'topic':<13} {'partitions × key':<38} {'retention':<22} meaning")
     if home is None and log is None:
         for topic in TOPICS.values():
             typer.echo(_declaration(topic))
         return
     with _opened(log, home or HOME) as opened:
-        typer.echo(opened.durability)
+        typer.echo(f"Below each topic, by partition: first offset–next offset. {opened.durability}")
         for topic in TOPICS.values():
             typer.echo(_declaration(topic))
             reach = zip(opened.starts(topic.name), opened.ends(topic.name), strict=True)
@@ -57,7 +58,9 @@ def list_dead_letters(home: Home = HOME, log: GivenLog = None, topic: OneTopic =
 
 @dead_letters.command("replay")
 def replay_dead_letters(
-    numbers: Annotated[list[int] | None, typer.Argument(help="Which, as `list` numbers them.")] = None,
+    numbers: Annotated[
+        list[int] | None, typer.Argument(metavar="[NUMBER]...", help="Which, as `list` numbers them.")
+    ] = None,
     home: Home = HOME,
     log: GivenLog = None,
     topic: OneTopic = None,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from events.vocabulary import Mode
 from gateway.auth import ApiKey, Merchant, create_key, create_merchant, list_keys, revoke_key
@@ -16,6 +16,7 @@ from gateway.personal import PersonalData
 from gateway.processor.forgetting import forget_cards
 from gateway.store.database import forget_overwritten, open_engine
 from gateway.store.intent_rows import load_intent
+from gateway.store.tables import merchants
 from gateway.store.writer import in_one_commit
 
 T = TypeVar("T")
@@ -42,6 +43,12 @@ class Backoffice:
     def add_merchant(self, merchant: Merchant) -> None:
         """Create a merchant; raises `InvalidRequestError` where the id is taken."""
         self.write(lambda c: create_merchant(c, self.facts, merchant, at=_now(), actor=ACTOR))
+
+    def merchants(self) -> list[Merchant]:
+        """All merchants, by id."""
+        columns = (merchants.c.id, merchants.c.name, merchants.c.category, merchants.c.country)
+        rows = self.write(lambda c: c.execute(select(*columns).order_by(merchants.c.id)).all())
+        return [Merchant(**row._mapping) for row in rows]
 
     def add_key(self, merchant_id: str, mode: Mode) -> dict[str, str]:
         """The new key's id and its text, which is nowhere else."""

@@ -23,12 +23,22 @@ Keys = Annotated[
         show_default="the folder that the home belongs to; of a new home HOME-keys",
     ),
 ]
+MerchantId = Annotated[
+    str, typer.Argument(metavar="MERCHANT", help="Id of the merchant, such as acct_first.")
+]
+KeyId = Annotated[str, typer.Argument(metavar="KEY", help="Id of the key, key_…; `list` shows it.")]
 Live = Annotated[bool, typer.Option("--live", help="Live mode; without it, test mode.")]
+
+
+@merchants_app.command("list")
+def merchants_list(home: Home = HOME, keys: Keys = None) -> None:
+    """List merchants by id."""
+    _run(home, keys, lambda office: office.merchants())
 
 
 @merchants_app.command("create")
 def merchants_create(
-    merchant_id: str,
+    merchant_id: MerchantId,
     name: Annotated[str, typer.Option()],
     home: Home = HOME,
     keys: Keys = None,
@@ -48,14 +58,16 @@ def merchants_create(
 
 
 @keys_app.command("create")
-def api_keys_create(merchant_id: str, home: Home = HOME, keys: Keys = None, live: Live = False) -> None:
+def api_keys_create(
+    merchant_id: MerchantId, home: Home = HOME, keys: Keys = None, live: Live = False
+) -> None:
     """Create a key. Its text is printed now and never again."""
     _run(home, keys, lambda office: [office.add_key(merchant_id, "live" if live else "test")])
 
 
 @keys_app.command("list")
 def api_keys_list(
-    merchant_id: Annotated[str | None, typer.Option("--merchant")] = None,
+    merchant_id: Annotated[str | None, typer.Option("--merchant", metavar="MERCHANT")] = None,
     home: Home = HOME,
     keys: Keys = None,
 ) -> None:
@@ -64,7 +76,7 @@ def api_keys_list(
 
 
 @keys_app.command("revoke")
-def api_keys_revoke(key_id: str, home: Home = HOME, keys: Keys = None) -> None:
+def api_keys_revoke(key_id: KeyId, home: Home = HOME, keys: Keys = None) -> None:
     """Revoke a key: from now on it opens nothing."""
 
     def work(office: Any) -> Iterable[Any]:
@@ -76,7 +88,7 @@ def api_keys_revoke(key_id: str, home: Home = HOME, keys: Keys = None) -> None:
 
 @app.command("erase-person")
 def erase_person(
-    merchant_id: Annotated[str, typer.Option("--merchant")],
+    merchant_id: Annotated[str, typer.Option("--merchant", metavar="MERCHANT")],
     customer: Annotated[str | None, typer.Option(help="The merchant's own id of the customer.")] = None,
     payment: Annotated[str | None, typer.Option(help="A payment of the person.")] = None,
     home: Home = HOME,

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 
 import click
 import pytest
@@ -83,6 +84,12 @@ def test_explaining_loads_no_library_that_models_learn_with() -> None:
     )
 
     assert loaded.stdout.strip() == "[]"
+
+
+def test_the_version_is_told() -> None:
+    shown = weir("--version", seconds_max=60)
+
+    assert (shown.returncode, shown.stdout) == (0, f"weir {version('weir')}\n")
 
 
 def test_an_unknown_command_is_refused_with_the_way_to_help() -> None:

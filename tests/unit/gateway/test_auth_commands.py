@@ -39,6 +39,14 @@ def test_a_key_is_shown_once_and_listed_without_its_text(shell: Shell) -> None:
     assert made["secret"] not in json.dumps(listed)
 
 
+def test_merchants_are_listed_by_id(shell: Shell) -> None:
+    shell.run("merchants", "create", "a_1", "--name", "Coffee", "--country", "DE")
+
+    _, listed, _ = shell.run("merchants", "list")
+
+    assert [(merchant["id"], merchant["name"]) for merchant in listed] == [("a_1", "Coffee"), ("m_1", "Tea")]
+
+
 def test_a_live_key_is_asked_for_by_name(shell: Shell) -> None:
     _, [made], _ = shell.run("api-keys", "create", "m_1", "--live")
 
