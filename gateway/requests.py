@@ -12,20 +12,20 @@ from events.vocabulary import ReportedKind
 from gateway.errors import InvalidRequestError
 
 Text = Annotated[str, Meta(min_length=1, max_length=255)]
-Country = Annotated[str, Meta(pattern="^[A-Za-z]{2}$", description="a country in two letters (ISO 3166)")]
+Country = Annotated[str, Meta(pattern=r"^[A-Za-z]{2}\Z", description="a country in two letters (ISO 3166)")]
 AmountMinor = Annotated[int, Meta(gt=0, le=AMOUNT_MINOR_MAX)]
-Currency = Annotated[str, Meta(pattern="^[A-Za-z]{3}$", description="a currency in three letters (ISO 4217)")]
+Currency = Annotated[str, Meta(pattern=r"^[A-Za-z]{3}\Z", description="a currency in three letters (ISO 4217)")]
 Identifier = Annotated[
     str,
     Meta(
-        pattern=r"^[A-Za-z0-9_]{1,64}$",
+        pattern=r"^[A-Za-z0-9_]{1,64}\Z",
         description="an identifier as it was given to you: 1 to 64 letters, digits and underscores",
     ),
 ]
 IpAddress = Annotated[str, Meta(max_length=45)]
-Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$", description="an email address")]
+Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s]+@[^@\s]+\Z", description="an email address")]
 Source = Annotated[
-    str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,64}$", description="1 to 64 letters, digits and any of _ . : -")
+    str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,64}\Z", description="1 to 64 letters, digits and any of _ . : -")
 ]
 Moment = Annotated[datetime, Meta(tz=True)]
 MetadataKey = Annotated[str, Meta(min_length=1, max_length=40)]

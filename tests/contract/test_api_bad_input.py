@@ -48,6 +48,12 @@ BODIES = {
     "half a character": (b'{"amount": 1, "currency": "\\ud800"}', "json_malformed", None),
     "very deep": (b'{"metadata":' * 5000 + b"1" + b"}" * 5000, "json_malformed", None),
     "deep arrays": (b"[" * 60_000, "json_malformed", None),
+    "a line's end after a currency": (as_json(currency="eur\n"), "parameter_invalid", "currency"),
+    "a line's end after an email": (
+        as_json(risk_context={"email": "a@example.org\n"}),
+        "parameter_invalid",
+        "risk_context[email]",
+    ),
     "a huge number": (as_json(amount=10**300), "parameter_invalid", "amount"),
     "a number of 5000 digits": (b'{"amount": ' + b"9" * 5000 + b"}", None, None),
     "a member twice": (b'{"amount": 1, "currency": "eur", "amount": 2}', "parameter_duplicate", "amount"),
