@@ -14,7 +14,9 @@ from gateway.errors import InvalidRequestError
 Text = Annotated[str, Meta(min_length=1, max_length=255)]
 Country = Annotated[str, Meta(pattern=r"^[A-Za-z]{2}\Z", description="a country in two letters (ISO 3166)")]
 AmountMinor = Annotated[int, Meta(gt=0, le=AMOUNT_MINOR_MAX)]
-Currency = Annotated[str, Meta(pattern=r"^[A-Za-z]{3}\Z", description="a currency in three letters (ISO 4217)")]
+Currency = Annotated[
+    str, Meta(pattern=r"^[A-Za-z]{3}\Z", description="a currency in three letters (ISO 4217)")
+]
 Identifier = Annotated[
     str,
     Meta(
