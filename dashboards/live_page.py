@@ -138,10 +138,11 @@ def application(fragments: Fragments, streams: Streams, teller: Teller) -> FastA
         return fragments.page(only)
 
     @app.get("/payments")
-    def find(payment_id: Annotated[str, Query(alias="id", min_length=1)]) -> Response:
-        return RedirectResponse(f"/payments/{quote(payment_id.strip(), safe='')}", status_code=303)
+    def find(payment_id: Annotated[str, Query(alias="id")] = "") -> Response:
+        wanted = quote(payment_id.strip(), safe="")
+        return RedirectResponse(f"/payments/{wanted}" if wanted else "/", status_code=303)
 
-    @app.get("/payments/{payment_id}")
+    @app.get("/payments/{payment_id:path}")
     def payment(payment_id: str, attempt: Annotated[int | None, Query(ge=1)] = None) -> Response:
         told = teller.tell(payment_id, attempt)
         return HTMLResponse(fragments.payment(payment_id, attempt, told), told.status)

@@ -62,12 +62,13 @@ def test_a_payments_page_names_no_surrogate(client: TestClient, url: str) -> Non
         assert surrogate not in page
 
 
+@pytest.mark.parametrize("asked", ["%3Cscript%3E", "a%2F%3Cscript%3E"])
 def test_a_payment_that_the_log_does_not_know_has_no_page_and_the_answer_says_what_to_check(
-    client: TestClient, url: str
+    client: TestClient, url: str, asked: str
 ) -> None:
     open_log(url).close()
 
-    page = client.get("/payments/%3Cscript%3E")
+    page = client.get(f"/payments/{asked}")
 
     assert page.status_code == 404
     assert "check the id" in page.text
@@ -92,7 +93,8 @@ def test_who_asks_while_others_do_is_asked_to_come_again(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "path"), [(" pi_20 ", "/payments/pi_20"), ("a/../b?c", "/payments/a%2F..%2Fb%3Fc")]
+    ("asked", "path"),
+    [(" pi_20 ", "/payments/pi_20"), ("a/../b?c", "/payments/a%2F..%2Fb%3Fc"), (" ", "/"), ("", "/")],
 )
 def test_a_payment_is_found_by_its_id(client: TestClient, asked: str, path: str) -> None:
     answer = client.get("/payments", params={"id": asked}, follow_redirects=False)
