@@ -162,7 +162,12 @@ def test_the_topics_are_listed_with_how_far_a_log_reaches(log: Log, sqlite_url: 
     declared = CliRunner().invoke(app, ["topics"]).output
     reaching = CliRunner().invoke(app, ["topics", "--log", sqlite_url]).output
 
-    assert "last of each key" in next(line for line in declared.splitlines() if line.startswith("models"))
+    head, *rows = declared.splitlines()
+    (models,) = [row for row in rows if row.startswith("models")]
+    assert [models.index("1 × name"), models.index("kept last of each key"), models.index("model snap")] == [
+        head.index(column) for column in ("partitions × key", "retention", "meaning")
+    ]
+    assert "by partition: first offset–next offset" in reaching
     assert "0: 0–12" in reaching
     assert log.durability in reaching
 
