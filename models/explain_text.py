@@ -1,5 +1,7 @@
 """An explanation as text for a terminal."""
 
+import re
+
 from events.moments import moment
 from events.vocabulary import Reason
 from models.costs import (
@@ -18,6 +20,10 @@ from models.wording import duration, in_words, money, number, present
 
 CONTRIBUTIONS_SHOWN = 12
 """As many lines as are read; what follows weighs little. Round, not tuned."""
+
+_ENTITY = re.compile(rf"\b({'|'.join(ENTITY_FIELDS)})\b", re.IGNORECASE)
+_LITERAL = re.compile(r"['$]")
+"""A text in SQL: beside an entity's name it is a surrogate."""
 
 _RESCORED = {
     "equal": "the stored vector, scored again under its versions, gives the same probability bit by bit",
@@ -41,7 +47,7 @@ def render(explanation: Explanation, *, entities: bool = True, features: bool = 
     Without `entities` it holds no surrogate, for those who may not look a person up.
     """
     parts = [
-        _decision(explanation),
+        _decision(explanation, entities=entities),
         _entities(explanation) if entities else [],
         _reasons(explanation),
         _contributions(explanation),
@@ -52,7 +58,7 @@ def render(explanation: Explanation, *, entities: bool = True, features: bool = 
     return "\n\n".join("\n".join(part) for part in parts if part)
 
 
-def _decision(explanation: Explanation) -> list[str]:
+def _decision(explanation: Explanation, *, entities: bool) -> list[str]:
     assessment, observation = explanation.evidence.assessment, explanation.evidence.observation
     when = moment(assessment.occurred_at_us)
     lines = [
@@ -66,7 +72,7 @@ def _decision(explanation: Explanation) -> list[str]:
             f"{action} {money(round(cost), reference)}" for action, cost in assessment.costs_minor.items()
         )
         lines.append(f"  expected costs: {compared}")
-    lines += _deciding(explanation)
+    lines += _deciding(explanation, entities=entities)
     if explanation.outcome_again != assessment.outcome:
         lines.append(
             f"  WARNING: rules and costs as found now decide {explanation.outcome_again} for it; see below"
@@ -74,7 +80,7 @@ def _decision(explanation: Explanation) -> list[str]:
     return lines
 
 
-def _deciding(explanation: Explanation) -> list[str]:
+def _deciding(explanation: Explanation, *, entities: bool) -> list[str]:
     """Who decided, and which rules fired beside."""
     assessment, policy = explanation.evidence.assessment, explanation.evidence.controls.policy
     fired = fired_rules(assessment, explanation.evidence.controls)
@@ -82,16 +88,24 @@ def _deciding(explanation: Explanation) -> list[str]:
         model = "the least expected cost"
     else:
         model = f"the policy's thresholds (review from {policy.review_at}, block from {policy.block_at})"
-    lines = [f"  decided by: {_rule(rule)}" for rule in fired if rule.decided]
+    lines = [f"  decided by: {_rule(rule, entities=entities)}" for rule in fired if rule.decided]
     if not fired:
         lines = [f"  decided by: {model}; no rule fired"]
     elif not lines:
         lines = [f"  decided by: {model}"]
-    return [*lines, *(f"  fired, too: {_rule(rule)}" for rule in fired if not rule.decided)]
+    return [
+        *lines,
+        *(f"  fired, too: {_rule(rule, entities=entities)}" for rule in fired if not rule.decided),
+    ]
 
 
-def _rule(rule: FiredRule) -> str:
-    does = f"{rule.action} when {rule.when}" if rule.when else "its words are no longer in the log"
+def _rule(rule: FiredRule, *, entities: bool) -> str:
+    does = "its words are no longer in the log"
+    if rule.when:
+        hidden = not entities and _ENTITY.search(rule.when) and _LITERAL.search(rule.when)
+        does = (
+            f"{rule.action} what it names by its surrogate" if hidden else f"{rule.action} when {rule.when}"
+        )
     return f"rule {rule.name} (version {rule.version}): {does}"
 
 
