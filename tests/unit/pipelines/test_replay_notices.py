@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from models.windows import DAY_US
+from pipelines.commands import app
 from pipelines.errors import MappingError, ReplayError
 from pipelines.replay_command import ReplayOptions, replay
 from pipelines.replay_report import figures_line
@@ -171,3 +173,13 @@ def test_a_flow_tells_no_cpu_that_it_did_not_measure(tmp_path: Path) -> None:
 
     assert "CPU-seconds" in printed(path)
     assert "CPU-seconds" not in printed(tmp_path / "again.csv", engine="flow")
+
+
+@pytest.mark.parametrize(
+    ("files", "told"), [(["a.csv", "b.csv"], "not 2 (a.csv, b.csv)"), ([], "and none is given")]
+)
+def test_one_file_is_asked_for_by_what_was_given(files: list[str], told: str) -> None:
+    words = ["replay", *files, "--map", "id=ID", "time=T", "amount=A"]
+    result = CliRunner().invoke(app, words, standalone_mode=False)
+
+    assert told in str(result.exception)
