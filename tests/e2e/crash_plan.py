@@ -28,6 +28,10 @@ OWNERS: dict[str, tuple[str, ...]] = {
 """First part of a point's name → the programs that pass it."""
 
 AT_FIRST_START = (
+    "log.sqlite.lanes_writing",
+    "log.sqlite.lanes_committed",
+    "acquirer.tables.writing",
+    "acquirer.tables.committed",
     "acquirer.secret.synced",
     "acquirer.secret.renamed",
     "processor.migration.writing",
@@ -39,8 +43,10 @@ AT_FIRST_START = (
     "state.file.made",
     "state.recovery.making",
     "state.recovery.made",
+    "gateway.migration.writing",
+    "gateway.migration.committed",
 )
-"""Passed before a program is ready for the first time, in this order, and then no more: its false starts."""
+"""Passed before a program is ready, in this order: its false starts, for which no shopper has to wait."""
 
 AT_ROTATION = ("processor.rotation.",)
 """Passed where the vault's keys are rotated, which a start does when it is asked to."""
