@@ -84,7 +84,7 @@ def by_week(given: Scores, first_day: int) -> list[tuple[int, Quality]]:
     """(first day, figures) of each week from `first_day` on."""
     if not len(given.days):
         return []
-    weeks = range(first_day, int(given.days.max()) + 1, 7)
+    weeks = range(first_day, int(np.max(given.days)) + 1, 7)
     return [(day, quality(given.only((given.days >= day) & (given.days < day + 7)))) for day in weeks]
 
 
