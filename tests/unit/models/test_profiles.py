@@ -170,7 +170,7 @@ def test_a_revoked_label_no_longer_counts() -> None:
     state = EngineState()
     visit(state, payment(1), RATES)
     note_label(state, label(1, True, START_US + HOUR_US))
-    note_label(state, label(1, False, START_US + 2 * HOUR_US))
+    note_label(state, label(1, False, START_US + 2 * HOUR_US, kind="analyst_verdict"))
     row = features(state, payment(2, START_US + 3 * HOUR_US))
 
     assert row["card_frauds"] == 0.0
