@@ -1,5 +1,6 @@
 """Ports: those that people see follow `--port`, the inner ones are picked; all are tried before a start."""
 
+import os
 import random
 import socket
 from dataclasses import dataclass
@@ -8,6 +9,9 @@ from operations.errors import AddressInUseError, AddressUnusableError
 
 INNER_PORTS = range(20_000, 32_000)
 """Below what Linux gives to outgoing connections, so that a restarted program finds its port free."""
+
+BLOCK = 8
+"""Ports that a process tries first: its own, so that platforms that start together never pick the same."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,16 @@ def choose(host: str, port: int) -> Ports:
     return Ports(*public, *_free_ports("127.0.0.1", 3, without=public))
 
 
+def own_ports(process: int) -> list[int]:
+    """The ports that a process tries first.
+
+    >>> own_ports(3)
+    [20024, 20025, 20026, 20027, 20028, 20029, 20030, 20031]
+    """
+    first = process * BLOCK % len(INNER_PORTS)
+    return list(INNER_PORTS[first : first + BLOCK])
+
+
 def _obstacle(host: str, port: int) -> OSError | None:
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -66,7 +80,8 @@ def _obstacle(host: str, port: int) -> OSError | None:
 
 
 def _free_ports(host: str, count: int, without: list[int] | None = None) -> list[int]:
-    candidates = random.SystemRandom().sample(INNER_PORTS, 200)
+    others = random.SystemRandom().sample(INNER_PORTS, 200)
+    candidates = dict.fromkeys([*own_ports(os.getpid()), *others])
     free = [number for number in candidates if number not in (without or ()) and is_free(host, number)]
     if len(free) < count:
         raise AddressInUseError(f"no free ports on {host} between {INNER_PORTS.start} and {INNER_PORTS.stop}")
