@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from models import rule_nodes as nodes
@@ -162,7 +162,12 @@ def test_a_rule_means_what_its_own_text_means_to_duckdb(
     for name in FLAGS:
         as_written = as_written.replace(name, f"CAST({name} AS BOOLEAN)")
 
-    assert [in_python(predicate, row) for row in values] == in_duckdb(history, as_written, values)
+    try:
+        found = in_duckdb(history, as_written, values)
+    except duckdb.OutOfRangeException:
+        # Whole constants whose product is beyond 64 bits, which a rule takes as doubles.
+        reject()
+    assert [in_python(predicate, row) for row in values] == found
 
 
 @pytest.mark.parametrize(
