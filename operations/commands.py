@@ -101,8 +101,7 @@ def demo(
 ) -> None:
     """Run everything, and thirty days of shoppers and fraudsters in a minute; ends by itself.
 
-    Exit status 1 when over 1 % of decisions (of fewer than 300: more than 3) were fallbacks, or no reported
-    label was learned.
+    Exit status 1 when over 1 % of decisions were fallbacks, or no reported label was learned.
     """
     from operations import demo, settings
 

@@ -13,8 +13,6 @@ ALARMS = ("review", "block")
 LATENCIES_KEPT = 100_000
 SCORED_KEPT = 200_000
 FALLBACK_SHARE_MAX = 0.01
-FALLBACKS_MAX = 3
-"""Good in any case: of fewer than 300 decisions one late one is a larger share than a share can judge."""
 HONEST = "honest"
 PART_DAYS = 10
 
@@ -91,11 +89,6 @@ class Tally:
         decided = self.decisions.total()
         return self.fallbacks / decided if decided else 0.0
 
-    @property
-    def fallbacks_good_max(self) -> int:
-        """How many fallbacks a good run of so many decisions has at most."""
-        return max(FALLBACKS_MAX, int(FALLBACK_SHARE_MAX * self.decisions.total()))
-
     def answered_after(self, milliseconds: float) -> tuple[int, int]:
         """How many confirms took longer, and of how many (the latest that are kept)."""
         return sum(took > milliseconds for took in self._confirm_ms), len(self._confirm_ms)
@@ -114,11 +107,11 @@ class Tally:
             yield "The traffic broke off before the month was over."
         if not self.decisions:
             yield "No payment was decided."
-        if self.fallbacks > self.fallbacks_good_max:
+        if self.fallback_share > FALLBACK_SHARE_MAX:
             yield (
                 f"{self.fallbacks} of {self.decisions.total()} decisions were fallbacks "
-                f"({self.fallback_share:.1%}; up to {self.fallbacks_good_max} would be good): the risk flow "
-                "was later than the deadline."
+                f"({self.fallback_share:.1%}, at most {FALLBACK_SHARE_MAX:.0%} are good): the risk flow was "
+                "later than the deadline."
             )
         if not self.labels:
             yield "No label was reported."

@@ -1,9 +1,7 @@
 """Bad input: each has its documented refusal, nothing of it is quoted, and nothing else is lost."""
 
-import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,27 +9,13 @@ import httpx2
 import pytest
 
 from gateway.api.application import BODY_BYTES_MAX, make_application
+from tests.contract.api_serving import served
 from tests.gateway_world import World
 
 INTENTS = "/v1/payment_intents"
 ORDER = {"amount": 1250, "currency": "eur"}
 CARD = "4242424242424242"
 MARK = "do-not-quote-me"
-
-
-def served(
-    folder: Path, story: Callable[[httpx2.AsyncClient, World], Awaitable[None]], mode: str = "test"
-) -> None:
-    async def live() -> None:
-        async with World(folder) as world:
-            headers = {"authorization": f"Bearer {world.keys[mode]}"}  # type: ignore[index]  # a mode
-            transport = httpx2.ASGITransport(app=make_application(world.gateway))
-            async with httpx2.AsyncClient(
-                transport=transport, base_url="http://weir", headers=headers
-            ) as http:
-                await story(http, world)
-
-    asyncio.run(live())
 
 
 def as_json(**members: Any) -> bytes:

@@ -1,33 +1,19 @@
 """What a refusal tells a developer: which member, which address, which method, and what to do instead."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
-from gateway.api.application import make_application
+from tests.contract.api_serving import served
 from tests.gateway_world import World
 
 INTENTS = "/v1/payment_intents"
 ORDER = {"amount": 1250, "currency": "eur"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 NUL = "Text cannot hold the character NUL (U+0000)."
-
-
-def served(folder: Path, story: Callable[[httpx2.AsyncClient, World], Awaitable[None]]) -> None:
-    async def live() -> None:
-        async with World(folder) as world:
-            headers = {"authorization": f"Bearer {world.keys['test']}"}
-            transport = httpx2.ASGITransport(app=make_application(world.gateway))
-            async with httpx2.AsyncClient(
-                transport=transport, base_url="http://weir", headers=headers
-            ) as http:
-                await story(http, world)
-
-    asyncio.run(live())
 
 
 WITH_NUL: dict[str, tuple[dict[str, Any], str | None]] = {

@@ -30,7 +30,7 @@ def fell_back() -> PaymentAuthorized:
 
 
 @pytest.mark.parametrize("decided_first", [True, False])
-def test_a_test_cards_outcome_stands_in_its_row_whatever_comes_first(
+def test_a_test_cards_outcome_stands_in_its_row_and_is_counted_whatever_comes_first(
     view: LiveView, decided_first: bool
 ) -> None:
     blocked = life(PaymentBlocked, TEST_CARD, reason="highest_risk_level")
@@ -40,6 +40,8 @@ def test_a_test_cards_outcome_stands_in_its_row_whatever_comes_first(
 
     [row] = view.rows.newest()
     assert (row.outcome, row.risk_score, row.reasons) == ("block", 100, ("A test card.",))
+    assert counts(view) == {"block": 1}
+    assert view.decided == 1
 
 
 def test_a_fallback_has_its_row_before_the_engine_says_anything_and_one_row_after(view: LiveView) -> None:
@@ -82,19 +84,6 @@ def test_an_answer_that_is_seen_before_its_question_has_its_row_when_the_questio
 
 def counts(view: LiveView) -> dict[str, int]:
     return {outcome: count for outcome, count in view.outcomes.items() if count}
-
-
-@pytest.mark.parametrize("decided_first", [True, False])
-def test_a_test_cards_outcome_is_counted_and_not_what_the_engine_said(
-    view: LiveView, decided_first: bool
-) -> None:
-    blocked = life(PaymentBlocked, TEST_CARD, reason="highest_risk_level")
-    view.take(question(1), 1.0)
-    for event in (answer(1), blocked) if decided_first else (blocked, answer(1)):
-        view.take(event, 1.0)
-
-    assert counts(view) == {"block": 1}
-    assert view.decided == 1
 
 
 def test_a_fallback_is_counted_until_a_late_decision_acts(view: LiveView) -> None:
