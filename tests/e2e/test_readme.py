@@ -136,7 +136,7 @@ def test_a_payment_sent_to_the_running_platform_is_explained(clone: Path) -> Non
 @pytest.mark.kafka
 @pytest.mark.xdist_group("readme")
 def test_the_demo_runs_on_kafka(clone: Path, kafka_bootstrap: str) -> None:
-    # Long enough for a hundred decisions: of fewer, one that a busy machine delays is more than one in a hundred.
+    # Long enough for a hundred decisions: of fewer, a single late one is more than one in a hundred.
     command = command_with("weir demo --log kafka").replace("--seconds 60", "--seconds 45")
 
     assert "average precision" in run(f"KAFKA_BOOTSTRAP_SERVERS={kafka_bootstrap} {command}", clone)
