@@ -19,11 +19,11 @@ from models.features import POSITIONS
 from models.learning import Schedule
 from models.observations import Assessment
 from models.windows import DAY_US
-from pipelines.replay import DirectRun
-from pipelines.replay_file import read_history
-from pipelines.replay_mapping import mapping_of
-from pipelines.replay_report import report_of
-from pipelines.replay_source import ReplaySettings, ReplaySource
+from pipelines.replay.direct import DirectRun
+from pipelines.replay.file import read_history
+from pipelines.replay.mapping import mapping_of
+from pipelines.replay.report import report_of
+from pipelines.replay.source import ReplaySettings, ReplaySource
 
 DATA = Path(os.environ.get("WEIR_DATA", Path(__file__).parents[2] / "shared" / "data"))
 HANDBOOK, DRIFT = "handbook_apr_jul", "cards_drift_s7"

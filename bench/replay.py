@@ -7,10 +7,10 @@ from tempfile import TemporaryDirectory
 from bench.detection import DATA, HANDBOOK
 from bench.record import figure, record
 from models.learning import Schedule
-from pipelines.replay import Cost, DirectRun
-from pipelines.replay_file import read_history
-from pipelines.replay_mapping import mapping_of
-from pipelines.replay_source import ReplaySettings, ReplaySource
+from pipelines.replay.direct import Cost, DirectRun
+from pipelines.replay.file import read_history
+from pipelines.replay.mapping import mapping_of
+from pipelines.replay.source import ReplaySettings, ReplaySource
 
 PAYMENTS = int(os.environ.get("WEIR_BENCH_PAYMENTS", "200000"))
 """About three weeks of the file: with labels from the second on and four refits."""

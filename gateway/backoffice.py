@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from events.vocabulary import Mode
 from gateway.auth import ApiKey, Merchant, create_key, create_merchant, list_keys, revoke_key
 from gateway.facts import Facts
-from gateway.keyring import open_keyring
+from gateway.keys.keyring import open_keyring
 from gateway.personal import PersonalData
 from gateway.processor.forgetting import forget_cards
 from gateway.store.database import forget_overwritten, open_engine

@@ -114,7 +114,7 @@ def _run(
 
     from gateway.backoffice import Backoffice
     from gateway.errors import GatewayError
-    from gateway.home_keys import found_keys, made_keys
+    from gateway.keys.home_keys import found_keys, made_keys
 
     try:
         folder = made_keys(home, keys, datetime.now(UTC)) if may_make else found_keys(home, keys)

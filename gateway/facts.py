@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 
 from events.ids import prefixed, uuid7
 from events.types import AuditRecorded, Event, PaymentEvent
-from gateway.intents import Intent
 from gateway.outbox import enqueue
+from gateway.payments.intents import Intent
 
 Entropy = Callable[[int], bytes]
 

@@ -8,14 +8,14 @@ import msgspec
 
 from events.moments import microseconds
 from events.vocabulary import ControlKind
-from models.builtin_rules import BUILTIN_COSTS, BUILTIN_POLICY, BUILTIN_RATES, BUILTIN_RULES
+from models.builtin_controls import BUILTIN_COSTS, BUILTIN_POLICY, BUILTIN_RATES, BUILTIN_RULES
 from models.costs import Costs, Policy
 from models.errors import ControlError
 from models.features import POSITIONS, Row
 from models.observations import Observation
 from models.rates import Rates, RatesBody
-from models.rule_python import Entries, compile_predicates
-from models.rules import ACTIONS, Rule, rule_of
+from models.rules.python import Entries, compile_predicates
+from models.rules.rule import ACTIONS, Rule, rule_of
 
 NEVER_US = 2**62
 """The expiry of an entry that has none."""

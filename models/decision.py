@@ -30,7 +30,7 @@ from models.costs import least, risk_score
 from models.features import Row
 from models.observations import Observation
 from models.reasons import Contributions, reasons_of
-from models.rules import Rule
+from models.rules.rule import Rule
 
 
 class Decision(msgspec.Struct, frozen=True):

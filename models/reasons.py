@@ -6,7 +6,7 @@ from events.vocabulary import Outcome, Reason
 from models.features import BY_NAME, POSITIONS, Row
 from models.observations import Observation
 from models.odds import log_odds
-from models.rules import Rule
+from models.rules.rule import Rule
 from models.wording import in_words, usual_value
 
 REASONS_MAX = 4

@@ -21,7 +21,7 @@ from rich.table import Table
 
 from events.errors import EventsError
 from events.log import open_log
-from gateway.tls import certificate_problems
+from gateway.keys.tls import certificate_problems
 from operations.addresses import is_free
 from operations.errors import HomeInUseError
 from operations.migrations import Schema, schemas

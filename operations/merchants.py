@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from gateway.auth import Merchant, key_digest
 from gateway.backoffice import Backoffice
-from gateway.key_files import make_private_folder, write_secret
+from gateway.keys.key_files import make_private_folder, write_secret
 from gateway.store.tables import api_keys, merchants
 from simulator.traffic.population import MERCHANTS
 

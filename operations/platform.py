@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from events.log.finding import remember_log
-from gateway.home_keys import made_keys
+from gateway.keys.home_keys import made_keys
 from operations import addresses, merchants, settings
 from operations.settings import Settings
 from operations.supervisor import Supervisor, sole_supervisor

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from events.log.finding import LOCAL_BROKER, log_url
-from gateway.home_keys import keys_of
+from gateway.keys.home_keys import keys_of
 from operations.addresses import Ports
 from operations.processes import Program
 

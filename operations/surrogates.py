@@ -13,8 +13,8 @@ from sqlalchemy.exc import OperationalError
 from events.vocabulary import Mode
 from gateway.errors import GatewayError, InvalidRequestError
 from gateway.geo import Geography
-from gateway.home_keys import STORE, found_keys
-from gateway.keyring import open_keyring
+from gateway.keys.home_keys import STORE, found_keys
+from gateway.keys.keyring import open_keyring
 from gateway.personal import PersonalData
 from gateway.requests import RiskContextInput
 from gateway.shopper import known_shopper

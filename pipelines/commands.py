@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from pipelines import explain_command, rule_commands
+from pipelines import explain_command
+from pipelines.controls import rule_commands
 
 app = typer.Typer()
 app.add_typer(rule_commands.app, name="rules")
@@ -84,8 +85,8 @@ def replay(
     from rich.console import Console
 
     from pipelines.errors import ControlFileError, ReplayError
-    from pipelines.replay_command import ReplayOptions
-    from pipelines.replay_command import replay as run
+    from pipelines.replay.command import ReplayOptions
+    from pipelines.replay.command import replay as run
 
     # `--map a=b c=d` leaves c=d among the arguments: a file's name has no equals sign.
     files = [word for word in words if "=" not in word]

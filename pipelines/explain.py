@@ -17,9 +17,9 @@ from events.types import AssessmentRequested, ControlChanged, DecisionMade, Even
 from models.blending import BOOSTING, CHAMPION
 from models.controls import Control, Controls, builtin_controls
 from models.errors import ControlError
-from models.explain import Evidence, Explanation, explain, observation_of
-from models.explain_json import plain
-from models.explain_text import render
+from models.explain.as_json import plain
+from models.explain.as_text import render
+from models.explain.explanation import Evidence, Explanation, explain, observation_of
 from models.observations import Observation
 from models.online import BinnedLogisticRegression
 from models.slots import Matrix

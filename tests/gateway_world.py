@@ -28,8 +28,8 @@ from gateway.auth import Caller, Merchant, create_key, create_merchant
 from gateway.errors import ProcessorUnavailableError
 from gateway.facts import Facts
 from gateway.geo import Geography
-from gateway.intents import Intent
-from gateway.keyring import Keyring
+from gateway.keys.keyring import Keyring
+from gateway.payments.intents import Intent
 from gateway.processor_port import (
     AuthorizationRequest,
     CaptureRequest,

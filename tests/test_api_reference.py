@@ -16,14 +16,14 @@ from events.vocabulary import ReportedKind
 from gateway import requests
 from gateway.account_events import SignIn
 from gateway.api.application import make_application
+from gateway.api.presenting import intent_json, label_json, list_json, review_json, sign_in_json
 from gateway.business_time import TEST_TIME_HEADER
 from gateway.cards import TEST_CARD_RISKS
 from gateway.errors import GatewayError, InvalidRequestError, UnavailableError, problem
-from gateway.expected import REFERENCE
-from gateway.intents import Intent, PaymentError, PaymentOutcome, Status
+from gateway.http.expected import REFERENCE
 from gateway.labels import FRAUD_BY_KIND, Label
-from gateway.outcomes import TEST_OUTCOMES, payment_error
-from gateway.presenting import intent_json, label_json, list_json, review_json, sign_in_json
+from gateway.payments.intents import Intent, PaymentError, PaymentOutcome, Status
+from gateway.payments.outcomes import TEST_OUTCOMES, payment_error
 from gateway.processor.card_input import CardInput, TokenInput
 from gateway.processor.declines import DECLINE_CODES, decline_code
 from gateway.store.review_rows import Review

@@ -17,13 +17,13 @@ from gateway.api.application import make_application
 from gateway.api.internal import make_internal_application
 from gateway.geo import Geography
 from gateway.hardening import forbid_core_dumps
-from gateway.keyring import open_keyring
-from gateway.listening import Listener, bind, serve_until
+from gateway.http.listening import Listener, bind, serve_until
+from gateway.keys.keyring import open_keyring
+from gateway.keys.tls import client_context, ensure_certificates, server_context
 from gateway.processor_client import HttpProcessor
 from gateway.scheduling import ThreadScheduling
 from gateway.store.database import open_engine
 from gateway.store.writer import Store
-from gateway.tls import client_context, ensure_certificates, server_context
 from gateway.wiring import Gateway, Surroundings
 
 

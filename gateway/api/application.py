@@ -7,15 +7,15 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
 
-from gateway.answers import LastResort, answered, error_handlers, refused
+from gateway.api.presenting import intent_json, label_json, list_json, review_json, sign_in_json
 from gateway.api.reading import B, read_query, read_struct, refuse_card_numbers
 from gateway.auth import Caller
-from gateway.bodies import read_body
 from gateway.business_time import carried_time
 from gateway.errors import CardDeclinedError, InvalidRequestError, NotFoundError
-from gateway.intents import Intent
-from gateway.presented_keys import presented_key
-from gateway.presenting import intent_json, label_json, list_json, review_json, sign_in_json
+from gateway.http.answers import LastResort, answered, error_handlers, refused
+from gateway.http.bodies import read_body
+from gateway.http.presented_keys import presented_key
+from gateway.payments.intents import Intent
 from gateway.requests import (
     AccountEvent,
     CancelIntent,

@@ -3,10 +3,10 @@
 from fastapi import Request
 from starlette.responses import Response
 
-from gateway.answers import LastResort, answered
 from gateway.api.application import BODY_BYTES_MAX, bare_application
-from gateway.bodies import read_body
-from gateway.decoding import decode_json
+from gateway.http.answers import LastResort, answered
+from gateway.http.bodies import read_body
+from gateway.http.decoding import decode_json
 from gateway.processor_port import TokenRegistration
 from gateway.wiring import Gateway
 

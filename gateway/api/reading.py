@@ -7,11 +7,11 @@ import msgspec
 from starlette.requests import Request
 
 from gateway.api.card_numbers import any_holds_card_number, holds_card_number, texts_in
-from gateway.decoding import bracketed, convert, decode_body
 from gateway.errors import CardDataError, InvalidRequestError
-from gateway.expected import at_member, documented_place, is_whole_number
-from gateway.forms import parse_form
-from gateway.json_members import Path
+from gateway.http.decoding import bracketed, convert, decode_body
+from gateway.http.expected import at_member, documented_place, is_whole_number
+from gateway.http.forms import parse_form
+from gateway.http.json_members import Path
 
 B = TypeVar("B", bound=msgspec.Struct)
 

@@ -17,7 +17,8 @@ from events.clock import SystemClock
 from events.programs import announce, leave, log_as_json
 from gateway.business_time import BusinessTime
 from gateway.hardening import forbid_core_dumps
-from gateway.listening import Listener, bind, serve_until
+from gateway.http.listening import Listener, bind, serve_until
+from gateway.keys.tls import client_context, ensure_certificates, server_context
 from gateway.processor import attempts
 from gateway.processor.acquirer_link import AcquirerLink
 from gateway.processor.api_registry import ApiRegistry
@@ -28,7 +29,6 @@ from gateway.processor.rotation import rotate
 from gateway.processor.store import Store
 from gateway.processor.vault_keys import open_vault_keys
 from gateway.scheduling import ThreadScheduling
-from gateway.tls import client_context, ensure_certificates, server_context
 
 
 @dataclass(frozen=True)

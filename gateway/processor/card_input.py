@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from gateway import cards
-from gateway.decoding import convert, decode_body
+from gateway.http.decoding import convert, decode_body
 from gateway.processor.errors import CardInputError
 
 YEARS_AHEAD_MAX = 50

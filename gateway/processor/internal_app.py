@@ -6,9 +6,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.answers import LastResort, answered
-from gateway.bodies import read_body
-from gateway.decoding import decode_json
+from gateway.http.answers import LastResort, answered
+from gateway.http.bodies import read_body
+from gateway.http.decoding import decode_json
 from gateway.processor.routing import application
 from gateway.processor_port import AuthorizationRequest, CaptureRequest, Processor, ReversalRequest
 

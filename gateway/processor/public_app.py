@@ -6,10 +6,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.answers import LastResort, answered
-from gateway.bodies import read_body
 from gateway.business_time import BusinessTime, carried_time
-from gateway.presented_keys import mode_of, presented_key
+from gateway.http.answers import LastResort, answered
+from gateway.http.bodies import read_body
+from gateway.http.presented_keys import mode_of, presented_key
 from gateway.processor.card_input import check, read_card
 from gateway.processor.routing import application
 from gateway.processor.tokens import Tokens

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from gateway.answers import Elsewhere, LastResort, error_handlers
+from gateway.http.answers import Elsewhere, LastResort, error_handlers
 
 
 def application(routes: Sequence[Route], elsewhere: Elsewhere = lambda _path: None) -> LastResort:

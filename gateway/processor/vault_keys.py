@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from gateway.key_files import exclusively, make_private_folder, write_secret
+from gateway.keys.key_files import exclusively, make_private_folder, write_secret
 from gateway.processor.errors import VaultError
 from gateway.processor.vault import KEY_BYTES, Entropy, VaultKeys
 

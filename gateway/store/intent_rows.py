@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, insert, 
 from events.types import CardFacts, RiskContext
 from events.vocabulary import Mode
 from gateway.errors import ConflictError, NotFoundError
-from gateway.intents import UNFINISHED, Attempt, Intent, PaymentError, PaymentOutcome
+from gateway.payments.intents import UNFINISHED, Attempt, Intent, PaymentError, PaymentOutcome
 from gateway.store.tables import attempts, intents
 
 _encode = msgspec.json.encode

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row, insert, select, tuple_, update
 
 from events.vocabulary import Mode
 from gateway.errors import NotFoundError
-from gateway.intents import Intent
+from gateway.payments.intents import Intent
 from gateway.store.tables import reviews
 
 

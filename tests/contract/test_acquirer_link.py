@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from events.clock import SystemClock
+from gateway.keys.tls import client_context, ensure_certificates
 from gateway.processor import messages
 from gateway.processor.acquirer_link import AcquirerLink
 from gateway.processor.errors import AcquirerSilentError, AcquirerUnreachableError
 from gateway.processor.message_format import decode, encode, framed
 from gateway.scheduling import ThreadScheduling
-from gateway.tls import client_context, ensure_certificates
 from simulator.acquirer.books import Books
 from simulator.acquirer.certificates import server_context
 from simulator.acquirer.network import Network

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from models.builtin_rules import BUILTIN_RULES
+from models.builtin_controls import BUILTIN_RULES
 from operations import launch
 from simulator.traffic.steps import SCENARIOS
 from tests.conftest import require_a_local_broker

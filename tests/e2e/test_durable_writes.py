@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("platform")]
 ROOT = Path(__file__).parents[2]
 WRITERS = {
     "events/log/sqlite.py",
-    "gateway/key_files.py",
+    "gateway/keys/key_files.py",
     "gateway/processor/store.py",
     "gateway/store/writer.py",
     "pipelines/learning_store.py",

@@ -17,7 +17,7 @@ from types import MappingProxyType
 
 from gateway.auth import Merchant
 from gateway.backoffice import Backoffice
-from gateway.tls import ensure_certificates
+from gateway.keys.tls import ensure_certificates
 from operations import addresses, processes, settings
 from operations.processes import LogFile, Program
 from operations.settings import Settings

@@ -22,9 +22,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.listening import Listener, bind
+from gateway.http.listening import Listener, bind
+from gateway.keys.tls import client_context, ensure_certificates, server_context
 from gateway.processor_port import TokenRegistered, TokenRegistration
-from gateway.tls import client_context, ensure_certificates, server_context
 
 ROOT = Path(__file__).parents[2]
 GOOD_KEY = "sk_test_" + "0" * 48

@@ -11,11 +11,11 @@ import pytest
 from events.log import open_log
 from events.types import ModelPublished
 from models.learning import Schedule
-from pipelines.flow_replay import FlowRun
-from pipelines.replay import DirectRun, write_outcomes
-from pipelines.replay_file import History, read_history
-from pipelines.replay_mapping import mapping_of
-from pipelines.replay_source import ReplaySettings, ReplaySource
+from pipelines.replay.direct import DirectRun, write_outcomes
+from pipelines.replay.file import History, read_history
+from pipelines.replay.flow import FlowRun
+from pipelines.replay.mapping import mapping_of
+from pipelines.replay.source import ReplaySettings, ReplaySource
 from tests.integration.flow_process import events_of
 
 DAY_US = 86_400_000_000

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from events.clock import VirtualClock
-from gateway.intents import Intent
+from gateway.payments.intents import Intent
 from gateway.processor.card_input import CardInput, check
 from gateway.processor_port import TokenRegistered, TokenRegistration
 from gateway.requests import ConfirmIntent, CreateIntent, RiskContextInput

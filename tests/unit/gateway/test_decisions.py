@@ -11,9 +11,9 @@ from events.clock import SystemClock
 from events.log import open_log
 from events.log.port import Outgoing
 from events.types import DecisionMade
-from gateway.decisions import DecisionTail
 from gateway.facts import Facts
 from gateway.outbox import Relay
+from gateway.payments.decisions import DecisionTail
 from gateway.scheduling import InlineScheduling
 from gateway.store.database import open_engine
 from gateway.store.tables import outbox, positions

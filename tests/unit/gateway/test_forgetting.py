@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from gateway.backoffice import Backoffice
 from gateway.errors import NotFoundError, StoreUnavailableError
-from gateway.intents import Intent
-from gateway.key_files import make_private_folder, write_secret
+from gateway.keys.key_files import make_private_folder, write_secret
+from gateway.payments.intents import Intent
 from gateway.processor import attempts
 from gateway.processor.store import Store as Vault
 from gateway.processor.vault import SealedCard

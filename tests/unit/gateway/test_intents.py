@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from gateway.errors import InvalidRequestError, UnexpectedStateError
-from gateway.intents import (
+from gateway.payments.intents import (
     LEGAL,
     Intent,
     PaymentOutcome,

@@ -9,7 +9,7 @@ import pytest
 
 from events.types import AssessmentRequested, PaymentAuthorized, PaymentCaptured, PaymentDeclined
 from gateway.errors import InvalidRequestError, NotFoundError, UnexpectedStateError
-from gateway.intents import Intent
+from gateway.payments.intents import Intent
 from gateway.requests import (
     CancelIntent,
     CaptureIntent,

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from events.log.port import Record
 from events.vocabulary import Outcome
-from gateway.intents import Intent
+from gateway.payments.intents import Intent
 from gateway.requests import CaptureIntent, ConfirmIntent, CreateIntent, ListIntents, RiskContextInput
 from gateway.store.tables import positions
 from tests.gateway_world import World

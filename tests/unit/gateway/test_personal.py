@@ -12,7 +12,7 @@ from events.types import AssessmentRequested
 from gateway.auth import Merchant, create_key, create_merchant
 from gateway.errors import NotFoundError
 from gateway.facts import Facts
-from gateway.intents import Intent
+from gateway.payments.intents import Intent
 from gateway.personal import PersonalData
 from gateway.requests import ConfirmIntent, CreateIntent, RiskContextInput
 from gateway.store.tables import subject_keys, subject_surrogates, surrogates, tokens

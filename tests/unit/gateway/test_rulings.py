@@ -10,8 +10,8 @@ import pytest
 from events.log.port import Record
 from events.types import PaymentAuthorized, PaymentBlocked, PaymentDecidedLate, PaymentDeclined
 from events.vocabulary import Outcome, Ruling
-from gateway.intents import Intent
-from gateway.outcomes import TEST_OUTCOMES
+from gateway.payments.intents import Intent
+from gateway.payments.outcomes import TEST_OUTCOMES
 from gateway.processor_port import TestRisk
 from gateway.requests import ConfirmIntent, CreateIntent, RiskContextInput
 from tests.gateway_world import World

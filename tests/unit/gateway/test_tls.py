@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.certificates import identity_from_pem
-from gateway.tls import (
+from gateway.keys.certificates import identity_from_pem
+from gateway.keys.tls import (
     certificate_problems,
     client_context,
     ensure_certificates,

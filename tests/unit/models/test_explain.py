@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from models.controls import Controls
-from models.counterfactuals import Turn, applied, candidates
 from models.decision import decide
 from models.engine import Engine
 from models.errors import ExplainError
-from models.explain import Evidence, Explanation, explain
-from models.explain_json import plain
-from models.explain_text import render
+from models.explain.as_json import plain
+from models.explain.as_text import render
+from models.explain.counterfactuals import Turn, applied, candidates
+from models.explain.explanation import Evidence, Explanation, explain
 from models.features import CATALOGUE, FEATURES_VERSION, POSITIONS, Row, Value
 from models.observations import Assessment, Observation
 from models.odds import log_odds, sigmoid

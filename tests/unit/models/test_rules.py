@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from models.builtin_rules import BUILTIN_RULES
+from models.builtin_controls import BUILTIN_RULES
 from models.controls import Controls, builtin_controls
 from models.errors import RuleError
 from models.features import BY_NAME, CATALOGUE, POSITIONS, Row
 from models.observations import Observation
-from models.rule_nodes import Listed, fields_of, walk
-from models.rules import ENTITY_FIELDS, NAMES, rule_of
+from models.rules.nodes import Listed, fields_of, walk
+from models.rules.rule import ENTITY_FIELDS, NAMES, rule_of
 
 
 def rule_when(when: str, action: str = "review") -> object:

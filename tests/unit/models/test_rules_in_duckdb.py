@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from models import rule_nodes as nodes
 from models.features import CATALOGUE, POSITIONS, Row
 from models.observations import Observation
-from models.rule_python import compile_predicates
-from models.rule_sql import duckdb_sql
-from models.rules import predicate_of
+from models.rules import nodes
+from models.rules.python import compile_predicates
+from models.rules.rule import predicate_of
+from models.rules.sql import duckdb_sql
 
 NUMBERS = ("card_count_1h", "card_amount_z", "hour", "amount_reference_minor")
 FLAGS = ("weekend", "ip_country_differs")

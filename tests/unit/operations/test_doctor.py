@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from events.log import open_log
 from gateway.commands import app
-from gateway.home_keys import made_keys
+from gateway.keys.home_keys import made_keys
+from gateway.keys.tls import ensure_certificates
 from gateway.store.database import open_engine
-from gateway.tls import ensure_certificates
 from operations import doctor, settings
 from operations.addresses import choose
 from operations.doctor import Finding

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from events.vocabulary import Mode
 from gateway.backoffice import Backoffice
-from gateway.home_keys import made_keys
+from gateway.keys.home_keys import made_keys
 from gateway.personal import PersonalData, customer_entity
 from operations.commands import app
 

@@ -14,12 +14,12 @@ from sklearn.metrics import average_precision_score
 from models.learning import Schedule
 from models.windows import DAY_US, HOUR_US
 from pipelines.errors import ReplayError
-from pipelines.replay import DirectRun, write_outcomes
-from pipelines.replay_command import ReplayOptions, replay
-from pipelines.replay_file import read_history
-from pipelines.replay_mapping import mapping_of
-from pipelines.replay_source import Outcomes, ReplaySettings, ReplaySource
-from pipelines.replay_truth import truth_of
+from pipelines.replay.command import ReplayOptions, replay
+from pipelines.replay.direct import DirectRun, write_outcomes
+from pipelines.replay.file import read_history
+from pipelines.replay.mapping import mapping_of
+from pipelines.replay.source import Outcomes, ReplaySettings, ReplaySource
+from pipelines.replay.truth import truth_of
 from tests.unit.models.sample_payments import START_US, days
 
 DELAY_US = 2 * DAY_US

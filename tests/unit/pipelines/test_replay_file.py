@@ -5,10 +5,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipelines.durations import duration_us
 from pipelines.errors import MappingError, ReplayError
-from pipelines.replay_file import Example, History, read_history
-from pipelines.replay_mapping import mapping_of
+from pipelines.replay.durations import duration_us
+from pipelines.replay.file import Example, History, read_history
+from pipelines.replay.mapping import mapping_of
 
 MAP = ("id=ID", "time=T", "amount=A", "card=C", "label=Y")
 

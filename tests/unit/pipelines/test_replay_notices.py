@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from models.windows import DAY_US
 from pipelines.commands import app
 from pipelines.errors import MappingError, ReplayError
-from pipelines.replay_command import ReplayOptions, replay
-from pipelines.replay_report import figures_line
+from pipelines.replay.command import ReplayOptions, replay
+from pipelines.replay.report import figures_line
 
 MAP = ("id=ID", "time=T", "amount=A", "card=C", "label=Y")
 GOOD = "{},2026-01-{:02},5.00,c{},{}\n"

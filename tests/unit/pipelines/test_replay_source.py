@@ -8,8 +8,8 @@ import pytest
 from models.observations import Assessment, Label, Observation
 from models.windows import DAY_US, HOUR_US, MINUTE_US
 from pipelines.errors import ReplayError
-from pipelines.replay_mapping import TEXTS
-from pipelines.replay_source import ReplaySettings, ReplaySource, Segment
+from pipelines.replay.mapping import TEXTS
+from pipelines.replay.source import ReplaySettings, ReplaySource, Segment
 
 START_US = 17_600 * DAY_US
 TYPES = {"original_id": pl.String, "at_us": pl.Int64, "label": pl.Boolean, "label_at_us": pl.Int64}

@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 
 from pipelines.errors import ReplayError
-from pipelines.replay_amounts import has_decimal_comma
-from pipelines.replay_file import History, read_history
-from pipelines.replay_mapping import mapping_of
+from pipelines.replay.amounts import has_decimal_comma
+from pipelines.replay.file import History, read_history
+from pipelines.replay.mapping import mapping_of
 
 COMMAS = ["ID,T,A,CUR,SHOP", "1,2026-01-01,12.50,EUR,Corner", "2,2026-01-02,3,EUR,Market"]
 

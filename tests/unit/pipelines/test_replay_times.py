@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 
 from pipelines.errors import MappingError
-from pipelines.replay_file import History, read_history
-from pipelines.replay_mapping import Mapping, mapping_of
-from pipelines.replay_times import check_format, hint
+from pipelines.replay.file import History, read_history
+from pipelines.replay.mapping import Mapping, mapping_of
+from pipelines.replay.times import check_format, hint
 
 SECONDS = 1_767_254_880
 AT_US = SECONDS * 1_000_000

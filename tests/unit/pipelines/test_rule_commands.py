@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 from events.log import open_log
 from events.log.reading import events_until_end
 from events.types import AuditRecorded, ControlChanged
-from models.builtin_rules import BUILTIN_RULES
+from models.builtin_controls import BUILTIN_RULES
 from pipelines.commands import app
-from pipelines.control_log import in_force
+from pipelines.controls.log import in_force
 
 GUIDE = Path(__file__).parents[3] / "docs" / "rules.md"
 SURROGATE = "dev_" + 24 * "a"

@@ -1,0 +1,81 @@
+"""Resources as the API shows them: Stripe's shapes."""
+
+from typing import Any
+
+import msgspec
+
+from events.moments import moment
+from gateway.account_events import SignIn
+from gateway.labels import Label
+from gateway.payments.intents import Intent
+from gateway.store.review_rows import Review
+
+
+def intent_json(intent: Intent) -> dict[str, Any]:
+    """A payment intent. `created` and `canceled_at` are Unix seconds, amounts minor units."""
+    return {
+        "id": intent.id,
+        "object": "payment_intent",
+        "amount": intent.amount_minor,
+        "amount_capturable": intent.amount_capturable_minor,
+        "amount_received": intent.amount_received_minor,
+        "cancellation_reason": intent.cancellation_reason,
+        "canceled_at": None if intent.canceled_us is None else intent.canceled_us // 1_000_000,
+        "capture_method": intent.capture_method,
+        "created": intent.created_us // 1_000_000,
+        "currency": intent.currency.lower(),
+        "customer": intent.customer,
+        "last_payment_error": None if intent.last_error is None else msgspec.to_builtins(intent.last_error),
+        "late_block_after_capture": intent.late_block_after_capture,
+        "livemode": intent.mode == "live",
+        "metadata": intent.metadata,
+        "not_assessed": intent.not_assessed,
+        "outcome": None if intent.outcome is None else msgspec.to_builtins(intent.outcome),
+        "payment_method": intent.token,
+        "review": intent.review_id,
+        "status": intent.status,
+    }
+
+
+def review_json(review: Review) -> dict[str, Any]:
+    """A review; `open` until someone closed it."""
+    return {
+        "id": review.id,
+        "object": "review",
+        "closed_at": None if review.closed_us is None else review.closed_us // 1_000_000,
+        "closed_reason": review.closed_reason,
+        "created": review.opened_us // 1_000_000,
+        "livemode": review.mode == "live",
+        "open": review.closed_us is None,
+        "payment_intent": review.payment_id,
+        "reason": review.closed_reason or review.reason,
+        "opened_reason": review.reason,
+    }
+
+
+def label_json(label: Label) -> dict[str, Any]:
+    """A label; its time is the one that was reported, or when it came."""
+    return {
+        "id": label.id,
+        "object": "label",
+        "fraud": label.fraud,
+        "kind": label.kind,
+        "payment_intent": label.payment_id,
+        "reported_at": moment(label.reported_us),
+        "source": label.source,
+    }
+
+
+def sign_in_json(sign_in: SignIn) -> dict[str, Any]:
+    """A sign-in or a failure to sign in."""
+    return {
+        "id": sign_in.id,
+        "object": "account_event",
+        "occurred_at": sign_in.occurred_at,
+        "type": sign_in.type,
+    }
+
+
+def list_json(items: list[dict[str, Any]], url: str, *, has_more: bool) -> dict[str, Any]:
+    """A page of resources, and whether more follow."""
+    return {"object": "list", "data": items, "has_more": has_more, "url": url}

@@ -1,0 +1,1 @@
+"""HTTP as every listener of the gateway speaks it: heads, bodies, answers."""

@@ -1,0 +1,1 @@
+"""Keys and certificates under `--keys DIR`, and who may speak to whom by them."""

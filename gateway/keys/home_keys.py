@@ -1,0 +1,60 @@
+"""Which keys belong to a home: it remembers their folder, so that no command takes, or makes, another's.
+
+Otherwise the only sign of a wrong folder is a key that the API does not know, or a person who is not found.
+"""
+
+from datetime import datetime
+from pathlib import Path
+
+from gateway.errors import HomeError
+from gateway.keys.key_files import make_private_folder
+from gateway.keys.keyring import is_complete
+from gateway.keys.tls import ensure_certificates
+
+REMEMBERED = "keys-folder"
+"""The file in the home that holds the path of its keys."""
+
+STORE = "gateway.sqlite"
+
+
+def keys_of(home: Path, given: Path | None) -> Path:
+    """The home's keys folder, whether it is there yet or not; raises `HomeError` where `given` is another."""
+    file = home / REMEMBERED
+    if not file.exists():
+        return (given or home.with_name(home.name + "-keys")).absolute()
+    told = file.read_text().strip()
+    if not told:  # written and not yet on disk when the machine lost its power
+        raise HomeError(
+            f"{file} is empty: write the path of the keys folder into it, or delete it and give --keys"
+        )
+    remembered = Path(told)
+    if given is not None and given.resolve() != remembered.resolve():
+        raise HomeError(
+            f"{home} belongs to the keys folder {remembered}, not to {given}: leave --keys away "
+            f"(if the folder was moved, write where it is now into {file})"
+        )
+    return remembered
+
+
+def found_keys(home: Path, given: Path | None) -> Path:
+    """The keys folder of a home that is there with its keys; raises `HomeError`, and makes nothing."""
+    if not (home / STORE).exists():
+        raise HomeError(f"{home} is no home of Weir yet: `weir up` or `weir merchants create` makes it one")
+    keys = keys_of(home, given)
+    if not is_complete(keys):
+        raise HomeError(
+            f"the keys of {home} are not in {keys}: name their folder with --keys, or restore them there"
+        )
+    return keys
+
+
+def made_keys(home: Path, given: Path | None, now: datetime, hosts: tuple[str, ...] = ()) -> Path:
+    """The same where a home may be made: what a new one lacks is made, and the folder is remembered."""
+    keys = found_keys(home, given) if (home / STORE).exists() else keys_of(home, given)
+    home.mkdir(parents=True, exist_ok=True)
+    temporary = home / f".{REMEMBERED}.new"
+    temporary.write_text(f"{keys}\n")
+    temporary.replace(home / REMEMBERED)
+    make_private_folder(keys)
+    ensure_certificates(keys, now, hosts)
+    return keys

@@ -1,0 +1,227 @@
+"""What an attempt's end commits (state, events, review, debts: one commit), and what a late decision does.
+
+A commit may leave a debt: a capture or a void that the processor has yet to be told (`debts`). The intent
+already shows the end, because a capture of what was authorized, and a void of what was not captured, are all
+but sure; where the network does refuse a capture, `debts` takes that end back.
+"""
+
+from dataclasses import dataclass
+
+import msgspec
+from sqlalchemy import Connection
+
+from events.moments import microseconds, moment
+from events.types import (
+    DecisionMade,
+    PaymentAuthorized,
+    PaymentBlocked,
+    PaymentDecidedLate,
+    PaymentDeclined,
+)
+from events.vocabulary import LateEffect
+from gateway.facts import Facts
+from gateway.outbox import Relay
+from gateway.payments import intents
+from gateway.payments.debts import Debts
+from gateway.payments.intents import Attempt, Intent
+from gateway.payments.outcomes import (
+    BLOCKED_ERROR,
+    RiskVerdict,
+    authorized_outcome,
+    blocked_outcome,
+    declined_outcome,
+    judged,
+    payment_error,
+    ruling,
+)
+from gateway.processor_port import ProcessorAnswer
+from gateway.store.intent_rows import load_attempt, load_intent, save_attempt, save_intent
+from gateway.store.review_rows import close_review, open_review
+from gateway.store.writer import Store
+
+_replace = msgspec.structs.replace
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptEnds:
+    """Ends attempts, once each."""
+
+    store: Store
+    facts: Facts
+    relay: Relay
+    debts: Debts
+
+    async def end(self, attempt: Attempt, verdict: RiskVerdict, answer: ProcessorAnswer | None) -> Intent:
+        """Commit the attempt's end; where it has one already, that one stands."""
+        intent, after = await self.store.write(
+            lambda connection: self._ended(connection, attempt, verdict, answer)
+        )
+        self.relay.nudge()
+        self.debts.drive(after)
+        return intent
+
+    async def act_late(self, decision: DecisionMade) -> None:
+        """Let a decision act that came after a fallback's; a second time it changes nothing."""
+        after = await self.store.write(lambda connection: self._late(connection, decision))
+        self.relay.nudge()
+        if after is not None:
+            self.debts.drive(after)
+
+    def _ended(
+        self, connection: Connection, attempt: Attempt, verdict: RiskVerdict, answer: ProcessorAnswer | None
+    ) -> tuple[Intent, Attempt]:
+        intent = load_intent(connection, attempt.payment_id)
+        stored = load_attempt(connection, attempt.payment_id, attempt.number)
+        if stored is None or stored.phase != "assessing":
+            return intent, stored or attempt
+        after = _replace(stored, assessed=verdict.assessed, decision_id=verdict.decision_id)
+        intent = _replace(intent, not_assessed=not verdict.assessed)
+        if verdict.outcome == "block":
+            intent, after = self._block(connection, intent, after, verdict, answer)
+        elif answer is not None and answer.status == "approved":
+            intent, after = self._authorize(connection, intent, after, verdict, answer)
+        else:
+            intent, after = self._decline(connection, intent, after, verdict, answer)
+        save_attempt(connection, after)
+        return save_intent(connection, intent), after
+
+    def _block(
+        self,
+        connection: Connection,
+        intent: Intent,
+        attempt: Attempt,
+        verdict: RiskVerdict,
+        answer: ProcessorAnswer | None,
+    ) -> tuple[Intent, Attempt]:
+        approved_before = answer is not None and answer.approval_code is not None
+        outcome = blocked_outcome(verdict, after_approval=approved_before)
+        intent = intents.refused(intent, "block", outcome, BLOCKED_ERROR)
+        intent = self.facts.payment(
+            connection,
+            intent,
+            moment(attempt.moment_us),
+            PaymentBlocked,
+            attempt=attempt.number,
+            reason=verdict.reason or "rule",
+            ruling=ruling(verdict),
+        )
+        return intent, _replace(attempt, phase="blocked")
+
+    def _decline(
+        self,
+        connection: Connection,
+        intent: Intent,
+        attempt: Attempt,
+        verdict: RiskVerdict,
+        answer: ProcessorAnswer | None,
+    ) -> tuple[Intent, Attempt]:
+        code = (answer.decline_code if answer else None) or "processing_error"
+        reversed_ = answer is not None and answer.status == "reversed"
+        outcome = declined_outcome(verdict, code, reversed_=reversed_)
+        intent = intents.refused(intent, "decline", outcome, payment_error(code))
+        intent = self.facts.payment(
+            connection,
+            intent,
+            moment(attempt.moment_us),
+            PaymentDeclined,
+            attempt=attempt.number,
+            reason=code,
+            card_surrogate=attempt.card.surrogate,
+            ruling=ruling(verdict),
+        )
+        return intent, _replace(attempt, phase="declined")
+
+    def _authorize(
+        self,
+        connection: Connection,
+        intent: Intent,
+        attempt: Attempt,
+        verdict: RiskVerdict,
+        answer: ProcessorAnswer,
+    ) -> tuple[Intent, Attempt]:
+        outcome = authorized_outcome(verdict)
+        attempt = _replace(
+            attempt,
+            phase="authorized",
+            approval_code=answer.approval_code,
+            network_reference=answer.network_reference,
+        )
+        review = verdict.outcome == "review"
+        if review or intent.capture_method == "manual":
+            review_id = self._review(connection, intent, attempt, outcome.reason) if review else None
+            intent = intents.held(intent, outcome, review_id)
+        else:
+            intent = intents.succeeded(intent, outcome)
+            attempt = _replace(
+                attempt, phase="capturing", capture_minor=intent.amount_minor, ended_us=attempt.moment_us
+            )
+        intent = self.facts.payment(
+            connection,
+            intent,
+            moment(attempt.moment_us),
+            PaymentAuthorized,
+            attempt=attempt.number,
+            authorization_id=attempt.id,
+            approval_code=answer.approval_code,
+            network_reference=answer.network_reference,
+            held=review,
+            assessed=verdict.assessed,
+            ruling=ruling(verdict),
+        )
+        return intent, attempt
+
+    def _review(self, connection: Connection, intent: Intent, attempt: Attempt, reason: str | None) -> str:
+        review_id = self.facts.new_id("prv")
+        open_review(connection, review_id, intent, reason=reason or "rule", opened_us=attempt.moment_us)
+        return review_id
+
+    def _late(self, connection: Connection, decision: DecisionMade) -> Attempt | None:
+        attempt = load_attempt(connection, decision.payment_id, decision.attempt)
+        if attempt is None or attempt.assessed is not False or attempt.decision_id is not None:
+            return None
+        intent = load_intent(connection, decision.payment_id)
+        attempt = _replace(attempt, decision_id=decision.id)
+        verdict = judged(decision, attempt.test_risk)
+        if intent.attempts == attempt.number:
+            at_us = max(attempt.moment_us, microseconds(decision.occurred_at))
+            intent, attempt, effect = self._late_act(connection, intent, attempt, verdict, at_us)
+            if effect is not None:
+                intent = self.facts.payment(
+                    connection,
+                    intent,
+                    moment(at_us),
+                    PaymentDecidedLate,
+                    attempt=attempt.number,
+                    ruling=ruling(verdict),
+                    effect=effect,
+                )
+            save_intent(connection, intent)
+        save_attempt(connection, attempt)
+        return attempt
+
+    def _late_act(
+        self, connection: Connection, intent: Intent, attempt: Attempt, verdict: RiskVerdict, at_us: int
+    ) -> tuple[Intent, Attempt, LateEffect | None]:
+        """Block: void what is not captured, mark what is. Review: hold what is not captured."""
+        if verdict.outcome == "block" and intent.status == "requires_capture":
+            return *self._late_void(connection, intent, attempt, verdict, at_us), "voided"
+        if verdict.outcome == "block" and intent.status == "succeeded":
+            return _replace(intent, late_block_after_capture=True), attempt, "marked"
+        if verdict.outcome == "review" and intent.status == "requires_capture" and not intent.review_id:
+            review_id = self._review(connection, intent, attempt, verdict.reason)
+            outcome = _replace(authorized_outcome(verdict), risk_level="not_assessed")
+            return _replace(intent, review_id=review_id, outcome=outcome), attempt, "held"
+        return intent, attempt, None
+
+    def _late_void(
+        self,
+        connection: Connection,
+        intent: Intent,
+        attempt: Attempt,
+        verdict: RiskVerdict,
+        at_us: int,
+    ) -> tuple[Intent, Attempt]:
+        close_review(connection, intent.review_id, "canceled", at_us)
+        intent = intents.canceled(intent, "automatic", at_us)
+        intent = _replace(intent, outcome=blocked_outcome(verdict, after_approval=True))
+        return intent, _replace(attempt, phase="voiding", ended_us=at_us)

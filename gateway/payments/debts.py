@@ -1,0 +1,135 @@
+"""What the gateway owes the network: captures and voids that are committed and have yet to be told.
+
+Each is driven until the processor has acknowledged it; only then does its event (`payment.captured`,
+`payment.canceled`) say that it happened. Where nobody answers, or cannot say yet, it is told again, after
+pauses that grow. A capture that the network refused ends (`payment.capture_failed`): the processor has given
+the authorization back, so that asking again could only be refused again.
+"""
+
+import msgspec
+import structlog
+from sqlalchemy import Connection
+
+from events.crash import crash_point, declare
+from events.moments import moment
+from events.types import PaymentCanceled, PaymentCaptured, PaymentCaptureFailed
+from gateway.errors import UnavailableError
+from gateway.facts import Facts
+from gateway.outbox import Relay
+from gateway.payments import intents
+from gateway.payments.intents import Attempt, Intent, Phase
+from gateway.payments.outcomes import payment_error
+from gateway.processor_port import CaptureRequest, Processor, ProcessorAnswer, ReversalRequest
+from gateway.scheduling import RETRY_SECONDS, RETRY_SECONDS_MAX, Scheduling
+from gateway.store.intent_rows import load_attempt, load_intent, save_attempt, save_intent
+from gateway.store.writer import Store
+
+declare(
+    {
+        "gateway.debt.owed": "a capture or void is durable as owed, the processor is not told",
+        "gateway.debt.told": "the processor has done it, the store still shows it as owed",
+        "gateway.debt.paid": "the store shows it as done, its event waits in the outbox",
+    }
+)
+
+
+class Debts:
+    """Captures and voids on their way."""
+
+    def __init__(
+        self, *, store: Store, facts: Facts, relay: Relay, processor: Processor, scheduling: Scheduling
+    ) -> None:
+        self._store = store
+        self._facts = facts
+        self._relay = relay
+        self._processor = processor
+        self._scheduling = scheduling
+        self._driving: set[str] = set()
+        self._log = structlog.get_logger("gateway.debts")
+
+    def drive(self, attempt: Attempt) -> None:
+        """Pay what the attempt owes, if anything and if nobody is at it."""
+        if attempt.phase in ("capturing", "voiding") and attempt.id not in self._driving:
+            self._driving.add(attempt.id)
+            self._scheduling.spawn(self._pay(attempt), f"debt {attempt.id}")
+
+    async def _pay(self, attempt: Attempt) -> None:
+        wait_seconds = RETRY_SECONDS
+        try:
+            while not await self._paid(attempt):
+                await self._scheduling.sleep(wait_seconds)
+                wait_seconds = min(2 * wait_seconds, RETRY_SECONDS_MAX)
+        finally:
+            self._driving.discard(attempt.id)
+
+    async def _paid(self, attempt: Attempt) -> bool:
+        try:
+            crash_point("gateway.debt.owed")
+            answer = await self._ask(attempt)
+            crash_point("gateway.debt.told")
+            end = _end(attempt, answer)
+            if end is None:
+                # The attempt's end is being found out; or the two sides disagree, which an operator must see.
+                self._log.error("debt not paid", attempt=attempt.id, owed=attempt.phase, answer=answer.status)
+                return False
+            if end == "capture_failed":
+                self._log.error("capture refused", attempt=attempt.id)
+            await self._store.write(lambda connection: self._record(connection, attempt, answer, end))
+        except UnavailableError:
+            return False
+        crash_point("gateway.debt.paid")
+        self._relay.nudge()
+        return True
+
+    async def _ask(self, attempt: Attempt) -> ProcessorAnswer:
+        at = moment(attempt.ended_us or attempt.moment_us)
+        if attempt.phase == "voiding":
+            return await self._processor.reverse(attempt.id, ReversalRequest(occurred_at=at))
+        request = CaptureRequest(amount_minor=attempt.capture_minor or 0, occurred_at=at)
+        return await self._processor.capture(attempt.id, request)
+
+    def _record(self, connection: Connection, attempt: Attempt, answer: ProcessorAnswer, end: Phase) -> None:
+        stored = load_attempt(connection, attempt.payment_id, attempt.number)
+        if stored is None or stored.phase != attempt.phase:
+            return
+        intent = load_intent(connection, attempt.payment_id)
+        save_intent(connection, self._told(connection, intent, stored, answer, end))
+        save_attempt(connection, msgspec.structs.replace(stored, phase=end))
+
+    def _told(
+        self, connection: Connection, intent: Intent, attempt: Attempt, answer: ProcessorAnswer, end: Phase
+    ) -> Intent:
+        """The intent after the debt's end, with the event that tells of it."""
+        at = moment(attempt.ended_us or attempt.moment_us)
+        if end == "voided":
+            reason = intent.cancellation_reason or "unspecified"
+            return self._facts.payment(
+                connection, intent, at, PaymentCanceled, reason=reason, authorization_id=attempt.id
+            )
+        if end == "captured":
+            return self._facts.payment(
+                connection,
+                intent,
+                at,
+                PaymentCaptured,
+                amount_minor=answer.captured_minor,
+                authorization_id=attempt.id,
+            )
+        return self._facts.payment(
+            connection,
+            intents.capture_failed(intent, payment_error("processing_error")),
+            at,
+            PaymentCaptureFailed,
+            attempt=attempt.number,
+            amount_minor=attempt.capture_minor or 0,
+            authorization_id=attempt.id,
+        )
+
+
+def _end(attempt: Attempt, answer: ProcessorAnswer) -> Phase | None:
+    """How the debt ends by the processor's answer; None where it does not end yet."""
+    if attempt.phase == "voiding":
+        return "voided" if answer.status in ("reversed", "declined") else None
+    if answer.status in ("reversed", "declined"):
+        return "capture_failed"
+    return "captured" if answer.status == "captured" else None

@@ -1,0 +1,179 @@
+"""Attempts in flight: wait for the decision or fall back, ask the network, and commit what came of it.
+
+A flight survives its request: it goes on when the caller has left, and after a crash a new one is started for
+every attempt that the store shows unfinished. Whatever it repeats is idempotent by attempt id.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from events.clock import Clock
+from events.crash import crash_point, declare
+from events.moments import moment
+from events.types import DecisionMade
+from gateway.auth import Merchant
+from gateway.errors import ProcessorUnavailableError
+from gateway.payments.attempt_ends import AttemptEnds
+from gateway.payments.fallback import fallback
+from gateway.payments.intents import Attempt, Intent
+from gateway.payments.outcomes import RiskVerdict, fallen_back, judged
+from gateway.processor_port import AuthorizationRequest, Processor, ProcessorAnswer, ReversalRequest
+from gateway.scheduling import RETRY_SECONDS, RETRY_SECONDS_MAX, Scheduling, persistently
+
+declare(
+    {
+        "gateway.flight.verdict": "a decision or the fallback is known in memory, nothing has left",
+        "gateway.flight.answered": "the processor has answered, the intent does not show it yet",
+        "gateway.flight.settled": "the final state is durable, the caller has not heard",
+    }
+)
+
+AUTHORIZATION_SECONDS_MAX = 30.0
+"""After this long nobody stands at the till any more: what may still be approved is reversed instead."""
+RECOVERY_DEADLINE_SECONDS = 5.0
+"""How long a restarted gateway waits for a decision: it may stand in the log, or its flow restart as well."""
+
+
+class Flight:
+    """One attempt on its way.
+
+    `decision` may come at any time; `settled` gives the intent's new state; `ended` says that a decision
+    which came late has acted, too.
+    """
+
+    def __init__(self, intent: Intent, attempt: Attempt, merchant: Merchant, *, recovered: bool) -> None:
+        loop = asyncio.get_running_loop()
+        self.attempt = attempt
+        self.request = authorization_request(intent, attempt, merchant)
+        self.recovered = recovered
+        self.decision: asyncio.Future[DecisionMade] = loop.create_future()
+        self.settled: asyncio.Future[Intent] = loop.create_future()
+        self.ended = asyncio.Event()
+
+    def offer(self, decision: DecisionMade) -> None:
+        """The first decision counts; the same again changes nothing."""
+        if not self.decision.done():
+            self.decision.set_result(decision)
+
+
+class Flights:
+    """All attempts in flight, by payment and number."""
+
+    def __init__(
+        self,
+        *,
+        ends: AttemptEnds,
+        processor: Processor,
+        scheduling: Scheduling,
+        clock: Clock,
+        deadline_seconds: float,
+    ) -> None:
+        self._ends = ends
+        self._processor = processor
+        self._scheduling = scheduling
+        self._clock = clock
+        self._deadline_seconds = deadline_seconds
+        self._flying: dict[tuple[str, int], Flight] = {}
+        self._log = structlog.get_logger("gateway.flights")
+
+    def find(self, payment_id: str, number: int) -> Flight | None:
+        """The attempt's flight, None where it is not under way."""
+        return self._flying.get((payment_id, number))
+
+    def start(
+        self, intent: Intent, attempt: Attempt, merchant: Merchant, *, recovered: bool = False
+    ) -> Flight:
+        """The attempt's flight, started unless it is under way."""
+        key = (attempt.payment_id, attempt.number)
+        flight = self._flying.get(key)
+        if flight is None:
+            flight = self._flying[key] = Flight(intent, attempt, merchant, recovered=recovered)
+            self._scheduling.spawn(self._fly(flight), f"flight {attempt.id}")
+        return flight
+
+    async def _fly(self, flight: Flight) -> None:
+        try:
+            verdict = await self._ended(flight)
+            if not verdict.assessed and flight.decision.done():
+                late = flight.decision.result()
+                await persistently(self._scheduling, lambda: self._ends.act_late(late))
+        finally:
+            flight.ended.set()
+
+    async def _ended(self, flight: Flight) -> RiskVerdict:
+        attempt = flight.attempt
+        try:
+            verdict = await self._verdict(flight)
+            crash_point("gateway.flight.verdict")
+            if verdict.outcome == "block":
+                answer = await self._never_authorized(flight)
+            else:
+                answer = await self._authorization(flight)
+            crash_point("gateway.flight.answered")
+            end = self._ends.end
+            intent = await persistently(self._scheduling, lambda: end(attempt, verdict, answer))
+            crash_point("gateway.flight.settled")
+            flight.settled.set_result(intent)
+        finally:
+            self._flying.pop((attempt.payment_id, attempt.number), None)
+            if not flight.settled.done():
+                flight.settled.cancel()
+        return verdict
+
+    async def _verdict(self, flight: Flight) -> RiskVerdict:
+        attempt = flight.attempt
+        seconds = RECOVERY_DEADLINE_SECONDS if flight.recovered else self._deadline_seconds
+        await asyncio.wait({flight.decision}, timeout=seconds)
+        if not flight.decision.done():
+            return fallen_back(fallback(attempt.card, attempt.context), attempt.test_risk)
+        return judged(flight.decision.result(), attempt.test_risk)
+
+    async def _never_authorized(self, flight: Flight) -> ProcessorAnswer | None:
+        """A flight before a crash may have asked already, on a fallback: what it left is reversed."""
+        if not flight.recovered:
+            return None
+        return await self._answer(lambda: self._reverse(flight.attempt))
+
+    async def _authorization(self, flight: Flight) -> ProcessorAnswer:
+        give_up_at = self._clock.monotonic() + AUTHORIZATION_SECONDS_MAX
+
+        def ask() -> Awaitable[ProcessorAnswer]:
+            if self._clock.monotonic() >= give_up_at:
+                return self._reverse(flight.attempt)
+            return self._processor.authorize(flight.request)
+
+        return await self._answer(ask)
+
+    def _reverse(self, attempt: Attempt) -> Awaitable[ProcessorAnswer]:
+        return self._processor.reverse(attempt.id, ReversalRequest(occurred_at=moment(attempt.moment_us)))
+
+    async def _answer(self, ask: Callable[[], Awaitable[ProcessorAnswer]]) -> ProcessorAnswer:
+        """Ask until the answer is final."""
+        wait_seconds = RETRY_SECONDS
+        while True:
+            try:
+                answer = await ask()
+            except ProcessorUnavailableError:
+                self._log.warning("the processor does not answer")
+            else:
+                if answer.status != "unknown":
+                    return answer
+            await self._scheduling.sleep(wait_seconds)
+            wait_seconds = min(2 * wait_seconds, RETRY_SECONDS_MAX)
+
+
+def authorization_request(intent: Intent, attempt: Attempt, merchant: Merchant) -> AuthorizationRequest:
+    """What the processor is asked for an attempt: the same every time it is asked."""
+    return AuthorizationRequest(
+        attempt_id=attempt.id,
+        token=attempt.card.token,
+        amount_minor=intent.amount_minor,
+        currency=intent.currency,
+        merchant_id=intent.merchant_id,
+        merchant_category=merchant.category,
+        merchant_country=merchant.country,
+        mode=intent.mode,
+        occurred_at=moment(attempt.moment_us),
+    )

@@ -1,0 +1,168 @@
+"""From a decision and the network's answer to what merchant and payer may read: pure."""
+
+from typing import Literal, NamedTuple
+
+from events.types import DecisionMade
+from events.vocabulary import Outcome as RiskOutcome
+from events.vocabulary import Ruling
+from gateway.payments.fallback import FallbackDecision
+from gateway.payments.intents import PaymentError, PaymentOutcome
+from gateway.processor_port import TestRisk
+from models.costs import ELEVATED_SCORE, HIGHEST_SCORE
+
+RiskLevel = Literal["normal", "elevated", "highest", "not_assessed"]
+
+SHOWN_AS_GENERIC = frozenset({"fraudulent", "lost_card", "stolen_card"})
+"""What a payer is not told: a thief would learn that the card is reported."""
+
+STAND_ALONE_CODES = frozenset({"expired_card", "incorrect_cvc", "processing_error", "incorrect_number"})
+"""Decline codes that are error codes of their own; every other is a `card_declined`."""
+
+_MESSAGES = {
+    "insufficient_funds": "The card has insufficient funds.",
+    "expired_card": "The card has expired.",
+    "incorrect_cvc": "The card's security code is incorrect.",
+    "incorrect_number": "The card number is incorrect.",
+    "processing_error": "The card could not be processed. Try again.",
+    "card_velocity_exceeded": "The card was used too often.",
+    "authentication_required": "The card needs authentication, which is not possible here. Use another card.",
+}
+_DECLINED = "The card was declined."
+
+_ISSUER_WORDS = {
+    "authentication_required": "the cardholder must be authenticated",
+    "card_velocity_exceeded": "the card was used too often",
+    "do_not_honor": "do not honor",
+    "expired_card": "the card has expired",
+    "fraudulent": "it suspects fraud",
+    "generic_decline": "no reason given",
+    "incorrect_cvc": "the security code is incorrect",
+    "incorrect_number": "the card number is incorrect",
+    "insufficient_funds": "insufficient funds",
+    "lost_card": "the card is reported lost",
+    "processing_error": "the card could not be processed",
+    "stolen_card": "the card is reported stolen",
+}
+"""What the merchant alone may read."""
+
+
+class OutcomeOfTestCard(NamedTuple):
+    """What a documented test card gets in test mode, whatever rules, model and fallback say."""
+
+    outcome: RiskOutcome
+    level: RiskLevel
+    score: int
+    message: str
+
+
+TEST_OUTCOMES: dict[TestRisk, OutcomeOfTestCard] = {
+    "blocked": OutcomeOfTestCard("block", "highest", 100, "A test card that is always blocked."),
+    "highest": OutcomeOfTestCard("block", "highest", 90, "A test card that always has the highest risk."),
+    "elevated": OutcomeOfTestCard("review", "elevated", 70, "A test card that always has an elevated risk."),
+    "normal": OutcomeOfTestCard("allow", "normal", 10, "A test card that always has a normal risk."),
+}
+
+
+class RiskVerdict(NamedTuple):
+    """The decision in force for an attempt, whoever made it."""
+
+    outcome: RiskOutcome
+    level: RiskLevel
+    score: int | None
+    reason: str | None
+    message: str
+    assessed: bool
+    decision_id: str | None
+    by: Literal["engine", "test_card", "fallback"]
+
+
+def judged(decision: DecisionMade, test_risk: TestRisk | None) -> RiskVerdict:
+    """The engine's decision; a documented test card has its own outcome, whatever the engine says."""
+    if test_risk is not None:
+        outcome, level, score, message = TEST_OUTCOMES[test_risk]
+        reason = _reason(outcome, by_rule=False)
+        return RiskVerdict(outcome, level, score, reason, message, True, decision.id, "test_card")
+    outcome, score = decision.outcome, decision.risk_score
+    reason = _reason(outcome, by_rule=bool(decision.rules))
+    message = decision.reasons[0].text if decision.reasons else "Nothing unusual."
+    return RiskVerdict(outcome, risk_level(score), score, reason, message, True, decision.id, "engine")
+
+
+def fallen_back(decision: FallbackDecision, test_risk: TestRisk | None) -> RiskVerdict:
+    """The fallback's decision, or a documented test card's, marked as not assessed."""
+    if test_risk is not None:
+        told = TEST_OUTCOMES[test_risk]
+        reason = _reason(told.outcome, by_rule=False)
+        return RiskVerdict(told.outcome, "not_assessed", None, reason, told.message, False, None, "test_card")
+    reason = _reason(decision.outcome, by_rule=True)
+    message = "; ".join(("The risk decision came too late", *decision.reasons)) + "."
+    return RiskVerdict(decision.outcome, "not_assessed", None, reason, message, False, None, "fallback")
+
+
+def _reason(outcome: RiskOutcome, *, by_rule: bool) -> str | None:
+    if outcome == "allow":
+        return None
+    return "rule" if by_rule else "highest_risk_level" if outcome == "block" else "elevated_risk_level"
+
+
+def ruling(verdict: RiskVerdict) -> Ruling:
+    """The verdict as the log keeps it."""
+    return Ruling(by=verdict.by, outcome=verdict.outcome, risk_score=verdict.score, text=verdict.message)
+
+
+def risk_level(score: int) -> RiskLevel:
+    """Stripe's word for a risk score."""
+    if score >= HIGHEST_SCORE:
+        return "highest"
+    return "elevated" if score >= ELEVATED_SCORE else "normal"
+
+
+def blocked_outcome(verdict: RiskVerdict, *, after_approval: bool = False) -> PaymentOutcome:
+    """Of a payment that was blocked: before the network was asked, or reversed after its approval."""
+    return PaymentOutcome(
+        type="blocked",
+        network_status="reversed_after_approval" if after_approval else "not_sent_to_network",
+        reason=verdict.reason,
+        risk_level=verdict.level,
+        risk_score=verdict.score,
+        seller_message=verdict.message,
+    )
+
+
+def authorized_outcome(verdict: RiskVerdict) -> PaymentOutcome:
+    """Of a payment that the network approved, held for review or not."""
+    return PaymentOutcome(
+        type="manual_review" if verdict.outcome == "review" else "authorized",
+        network_status="approved_by_network",
+        reason=verdict.reason,
+        risk_level=verdict.level,
+        risk_score=verdict.score,
+        seller_message=verdict.message,
+    )
+
+
+def declined_outcome(verdict: RiskVerdict, decline_code: str, *, reversed_: bool = False) -> PaymentOutcome:
+    """`seller_message` names the issuer's own word, which the payer is not told."""
+    return PaymentOutcome(
+        type="issuer_declined",
+        network_status="reversed_after_approval" if reversed_ else "declined_by_network",
+        reason=None,
+        risk_level=verdict.level,
+        risk_score=verdict.score,
+        seller_message=f"The issuer declined: {_ISSUER_WORDS.get(decline_code, decline_code)}.",
+    )
+
+
+def payment_error(decline_code: str) -> PaymentError:
+    """What a payer may read of a decline."""
+    shown = "generic_decline" if decline_code in SHOWN_AS_GENERIC else decline_code
+    alone = shown in STAND_ALONE_CODES
+    return PaymentError(
+        code=shown if alone else "card_declined",
+        decline_code=None if alone else shown,
+        message=_MESSAGES.get(shown, _DECLINED),
+    )
+
+
+BLOCKED_ERROR = PaymentError(code="card_declined", decline_code="generic_decline", message=_DECLINED)
+"""What a payer may read of a block: nothing of the risk rules."""

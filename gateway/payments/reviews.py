@@ -1,0 +1,116 @@
+"""Reviews: a person approves, which lifts the hold, or rejects, which voids. Both are audited."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Connection
+
+from events.crash import crash_point, declare
+from events.moments import microseconds
+from events.types import PaymentReviewed
+from gateway.auth import Caller, Keys
+from gateway.errors import InvalidRequestError
+from gateway.facts import Facts
+from gateway.outbox import Relay
+from gateway.payments import intents
+from gateway.payments.debts import Debts
+from gateway.payments.intents import Attempt, Intent
+from gateway.payments.service import Payments
+from gateway.requests import ListReviews
+from gateway.store.intent_rows import load_intent, save_intent
+from gateway.store.review_rows import Review, close_review, list_reviews, load_review
+from gateway.store.writer import Store
+
+declare({"gateway.review.closed": "a review's end is durable, its caller has not heard"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reviews:
+    """What an analyst may do with a held payment."""
+
+    store: Store
+    facts: Facts
+    keys: Keys
+    relay: Relay
+    debts: Debts
+    payments: Payments
+
+    async def retrieve(self, caller: Caller, review_id: str) -> Review:
+        """The caller's review; raises `NotFoundError`."""
+        return await self.store.read(lambda c: self._load(c, caller, review_id))
+
+    async def list(self, caller: Caller, query: ListReviews) -> tuple[list[Review], bool]:
+        """A page, newest first, and whether there is more."""
+        page = await self.store.read(
+            lambda c: list_reviews(
+                c,
+                merchant_id=caller.merchant_id,
+                mode=caller.mode,
+                limit=query.limit + 1,
+                starting_after=query.starting_after,
+                is_open=query.open,
+            )
+        )
+        return page[: query.limit], len(page) > query.limit
+
+    async def approve(self, caller: Caller, review_id: str) -> Review:
+        """Lift the hold: automatic capture captures now, manual capture waits for the merchant.
+
+        A second approval gets the same answer.
+        """
+        return await self._close(caller, review_id, approved=True)
+
+    async def reject(self, caller: Caller, review_id: str) -> Review:
+        """Void the authorization and cancel the intent; a second rejection gets the same answer."""
+        return await self._close(caller, review_id, approved=False)
+
+    async def _close(self, caller: Caller, review_id: str, *, approved: bool) -> Review:
+        at = self.keys.at(caller)
+        review, attempt = await self.store.write(
+            lambda c: self._closed(c, caller, review_id, at, approved=approved)
+        )
+        crash_point("gateway.review.closed")
+        self.relay.nudge()
+        if attempt is not None:
+            self.debts.drive(attempt)
+        return review
+
+    def _closed(
+        self, connection: Connection, caller: Caller, review_id: str, at: datetime, *, approved: bool
+    ) -> tuple[Review, Attempt | None]:
+        review = self._load(connection, caller, review_id)
+        reason = "approved" if approved else "rejected"
+        if review.closed_reason is not None:
+            if review.closed_reason != reason:
+                raise InvalidRequestError(
+                    f"This review was closed before: {review.closed_reason}.", code="review_closed"
+                )
+            return review, None
+        close_review(connection, review_id, reason, microseconds(at))
+        self.facts.audit(connection, at, actor=caller.key_id, action=f"review.{reason}", resource=review_id)
+        intent = self.facts.payment(
+            connection,
+            load_intent(connection, review.payment_id),
+            at,
+            PaymentReviewed,
+            verdict=reason,
+            actor=caller.key_id,
+        )
+        attempt = self._followed(connection, intent, at, approved=approved)
+        closed = msgspec.structs.replace(review, closed_us=microseconds(at), closed_reason=reason)
+        return closed, attempt
+
+    def _followed(
+        self, connection: Connection, intent: Intent, at: datetime, *, approved: bool
+    ) -> Attempt | None:
+        if not approved:
+            intent = intents.canceled(intent, "fraudulent", microseconds(at))
+            return self.payments.owe(connection, intent, "voiding", at)[1]
+        if intent.capture_method == "automatic":
+            return self.payments.owe(connection, intents.captured(intent, None), "capturing", at)[1]
+        save_intent(connection, intent)
+        return None
+
+    def _load(self, connection: Connection, caller: Caller, review_id: str) -> Review:
+        return load_review(connection, review_id, merchant_id=caller.merchant_id, mode=caller.mode)

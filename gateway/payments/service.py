@@ -1,0 +1,294 @@
+"""The payment service: create, confirm, capture, cancel, retrieve and list payment intents.
+
+Four syncs lie on the path of a confirm: the intent with its outgoing events (here), the processor's attempt
+before the authorization leaves and its outcome before it is said (there), and the final state before the
+answer (`gateway.payments.attempt_ends`).
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Connection
+
+from events.crash import crash_point, declare
+from events.moments import microseconds
+from events.types import AssessmentRequested, CardFacts, PaymentCanceled, PaymentConfirmed, PaymentCreated
+from gateway.auth import Caller, Keys, Merchant, load_merchant
+from gateway.errors import InvalidRequestError
+from gateway.facts import Facts
+from gateway.geo import Geography
+from gateway.outbox import Relay
+from gateway.payments import intents
+from gateway.payments.debts import Debts
+from gateway.payments.flights import Flights
+from gateway.payments.intents import Attempt, Intent
+from gateway.personal import PersonalData
+from gateway.requests import (
+    CancelIntent,
+    CaptureIntent,
+    ConfirmIntent,
+    CreateIntent,
+    ListIntents,
+    known_currency,
+)
+from gateway.shopper import Shopper, known_shopper, restored, risk_context, sealed_fields, subject_of
+from gateway.store.intent_rows import (
+    insert_attempt,
+    insert_intent,
+    list_intents,
+    load_attempt,
+    load_intent,
+    save_attempt,
+    save_intent,
+)
+from gateway.store.review_rows import close_review, is_open
+from gateway.store.writer import Store
+from gateway.tokens import load_card
+
+declare(
+    {
+        "gateway.intent.created": "a new intent is durable, its caller has not heard of it",
+        "gateway.intent.confirmed": "the attempt and its request for a decision are durable, nothing is sent",
+        "gateway.intent.captured": "a capture is durable as owed, its caller has not heard",
+        "gateway.intent.canceled": "a cancellation is durable, its caller has not heard",
+    }
+)
+
+ANSWER_SECONDS_MAX = 20.0
+"""How long a confirm waits for its end; then it answers `processing`, and the flight goes on by itself."""
+
+_replace = msgspec.structs.replace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Payments:
+    """What a merchant may do with payment intents."""
+
+    store: Store
+    facts: Facts
+    personal: PersonalData
+    geography: Geography
+    keys: Keys
+    relay: Relay
+    flights: Flights
+    debts: Debts
+
+    async def create(self, caller: Caller, body: CreateIntent) -> Intent:
+        """A new intent; raises `InvalidRequestError`, and `NotFoundError` for an unknown payment method."""
+        currency = known_currency(body.currency)
+        if body.risk_context:
+            known_shopper(
+                body.risk_context, merchant_id=caller.merchant_id, customer=None, geography=self.geography
+            )
+        at = self.keys.at(caller)
+        intent = await self.store.write(lambda c: self._created(c, caller, body, currency, at))
+        crash_point("gateway.intent.created")
+        self.relay.nudge()
+        return intent
+
+    async def confirm(self, caller: Caller, payment_id: str, body: ConfirmIntent) -> Intent:
+        """The intent after its attempt; `processing` where the network has not answered yet."""
+        at = self.keys.at(caller)
+        intent, attempt, merchant = await self.store.write(
+            lambda c: self._confirmed(c, caller, payment_id, body, at)
+        )
+        crash_point("gateway.intent.confirmed")
+        self.relay.nudge()
+        flight = self.flights.start(intent, attempt, merchant)
+        await asyncio.wait({flight.settled}, timeout=ANSWER_SECONDS_MAX)
+        if flight.settled.done() and not flight.settled.cancelled():
+            return flight.settled.result()
+        return intent
+
+    async def capture(self, caller: Caller, payment_id: str, body: CaptureIntent) -> Intent:
+        """Take all or part of what was authorized; raises `InvalidRequestError` where that cannot be."""
+        at = self.keys.at(caller)
+        intent, attempt = await self.store.write(
+            lambda c: self._captured(c, caller, payment_id, body.amount_to_capture, at)
+        )
+        crash_point("gateway.intent.captured")
+        self.debts.drive(attempt)
+        return intent
+
+    async def cancel(self, caller: Caller, payment_id: str, body: CancelIntent) -> Intent:
+        """Give the intent up and void what was authorized; raises `UnexpectedStateError`."""
+        at = self.keys.at(caller)
+        intent, attempt = await self.store.write(
+            lambda c: self._canceled(c, caller, payment_id, body.cancellation_reason, at)
+        )
+        crash_point("gateway.intent.canceled")
+        self.relay.nudge()
+        if attempt is not None:
+            self.debts.drive(attempt)
+        return intent
+
+    async def retrieve(self, caller: Caller, payment_id: str) -> Intent:
+        """The caller's intent; raises `NotFoundError`."""
+        return await self.store.read(lambda c: self._load(c, caller, payment_id))
+
+    async def list(self, caller: Caller, query: ListIntents) -> tuple[list[Intent], bool]:
+        """A page, newest first, and whether there is more."""
+        page = await self.store.read(
+            lambda c: list_intents(
+                c,
+                merchant_id=caller.merchant_id,
+                mode=caller.mode,
+                limit=query.limit + 1,
+                starting_after=query.starting_after,
+            )
+        )
+        return page[: query.limit], len(page) > query.limit
+
+    def _load(self, connection: Connection, caller: Caller, payment_id: str) -> Intent:
+        return load_intent(connection, payment_id, merchant_id=caller.merchant_id, mode=caller.mode)
+
+    def _created(
+        self, connection: Connection, caller: Caller, body: CreateIntent, currency: str, at: datetime
+    ) -> Intent:
+        payment_id = self.facts.new_id("pi")
+        if body.payment_method is not None:
+            load_card(connection, body.payment_method, merchant_id=caller.merchant_id, mode=caller.mode)
+        subject = subject_of(
+            connection,
+            self.personal,
+            mode=caller.mode,
+            merchant_id=caller.merchant_id,
+            customer=body.customer,
+            payment_id=payment_id,
+        )
+        fields = sealed_fields(body.risk_context) if body.risk_context else {}
+        intent = Intent(
+            id=payment_id,
+            merchant_id=caller.merchant_id,
+            mode=caller.mode,
+            status="requires_confirmation" if body.payment_method else "requires_payment_method",
+            amount_minor=body.amount,
+            currency=currency,
+            capture_method=body.capture_method,
+            created_us=microseconds(at),
+            subject=subject,
+            token=body.payment_method,
+            customer=body.customer,
+            metadata=body.metadata,
+            sealed_context=self.personal.seal(connection, subject, fields, microseconds(at)),
+        )
+        intent = self.facts.payment(connection, intent, at, PaymentCreated)
+        insert_intent(connection, intent)
+        return intent
+
+    def _confirmed(
+        self, connection: Connection, caller: Caller, payment_id: str, body: ConfirmIntent, at: datetime
+    ) -> tuple[Intent, Attempt, Merchant]:
+        intent = self._load(connection, caller, payment_id)
+        token = body.payment_method or intent.token
+        if token is None:
+            raise InvalidRequestError(
+                "Give a payment method.", code="parameter_missing", param="payment_method"
+            )
+        intent = _replace(intents.confirmed(intent), token=token)
+        card = load_card(connection, token, merchant_id=caller.merchant_id, mode=caller.mode)
+        context = risk_context(
+            connection,
+            self.personal,
+            self._shopper(connection, intent, body),
+            mode=intent.mode,
+            subject=intent.subject,
+            at_us=microseconds(at),
+            sealed=None if body.risk_context else intent.sealed_context,
+            linked=(card.digest,),
+        )
+        attempt = Attempt(
+            id=f"{intent.id}_{intent.attempts}",
+            payment_id=intent.id,
+            number=intent.attempts,
+            phase="assessing",
+            moment_us=microseconds(at),
+            card=self._with_country(card.facts),
+            context=context,
+            test_risk=card.test_risk,
+        )
+        insert_attempt(connection, attempt)
+        merchant = load_merchant(connection, intent.merchant_id)
+        intent = self._asked(connection, intent, attempt, merchant, at)
+        return save_intent(connection, intent), attempt, merchant
+
+    def _asked(
+        self, connection: Connection, intent: Intent, attempt: Attempt, merchant: Merchant, at: datetime
+    ) -> Intent:
+        # First the question, which is waited for; the life-cycle event may stand behind it.
+        self.facts.record(
+            connection,
+            "assessments",
+            attempt.card.surrogate,
+            AssessmentRequested(
+                id=self.facts.event_id(at),
+                occurred_at=at,
+                payment_id=intent.id,
+                attempt=attempt.number,
+                mode=intent.mode,
+                merchant_id=intent.merchant_id,
+                merchant_category=merchant.category,
+                merchant_country=merchant.country,
+                amount_minor=intent.amount_minor,
+                currency=intent.currency,
+                card=attempt.card,
+                context=attempt.context,
+            ),
+        )
+        return self.facts.payment(
+            connection, intent, at, PaymentConfirmed, attempt=attempt.number, card=attempt.card
+        )
+
+    def _shopper(self, connection: Connection, intent: Intent, body: ConfirmIntent) -> Shopper:
+        given = body.risk_context
+        if given is None:
+            given = restored(self.personal.unseal(connection, intent.subject, intent.sealed_context))
+        return known_shopper(
+            given, merchant_id=intent.merchant_id, customer=intent.customer, geography=self.geography
+        )
+
+    def _with_country(self, card: CardFacts) -> CardFacts:
+        if card.issuer_country is not None:
+            return card
+        return _replace(card, issuer_country=self.geography.card_country(card.bin))
+
+    def _captured(
+        self,
+        connection: Connection,
+        caller: Caller,
+        payment_id: str,
+        amount_minor: int | None,
+        at: datetime,
+    ) -> tuple[Intent, Attempt]:
+        before = self._load(connection, caller, payment_id)
+        intent = intents.captured(before, amount_minor)
+        if is_open(connection, intent.review_id):
+            raise InvalidRequestError(
+                "A review holds the capture: approve or reject it first.", code="payment_intent_under_review"
+            )
+        return self.owe(connection, intent, "capturing", at)
+
+    def _canceled(
+        self, connection: Connection, caller: Caller, payment_id: str, reason: str | None, at: datetime
+    ) -> tuple[Intent, Attempt | None]:
+        before = self._load(connection, caller, payment_id)
+        intent = intents.canceled(before, reason, microseconds(at))
+        close_review(connection, intent.review_id, "canceled", microseconds(at))
+        if before.status == "requires_capture":
+            return self.owe(connection, intent, "voiding", at)
+        intent = self.facts.payment(connection, intent, at, PaymentCanceled, reason=reason or "unspecified")
+        return save_intent(connection, intent), None
+
+    def owe(
+        self, connection: Connection, intent: Intent, phase: intents.Phase, at: datetime
+    ) -> tuple[Intent, Attempt]:
+        """Commit an intent whose capture or void the processor has yet to be told."""
+        attempt = load_attempt(connection, intent.id, intent.attempts)
+        if attempt is None or attempt.phase != "authorized":
+            raise InvalidRequestError("There is no authorization.", code="charge_invalid")
+        capture_minor = intent.amount_received_minor if phase == "capturing" else None
+        attempt = _replace(attempt, phase=phase, capture_minor=capture_minor, ended_us=microseconds(at))
+        save_attempt(connection, attempt)
+        return save_intent(connection, intent), attempt

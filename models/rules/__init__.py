@@ -1,0 +1,1 @@
+"""Rules: SQL predicates, checked against the catalogue, compiled to Python and to DuckDB SQL."""

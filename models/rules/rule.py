@@ -1,0 +1,80 @@
+"""Rules: SQL predicates over the feature catalogue, each with what it asks for when it fires."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import msgspec
+
+from events.vocabulary import Outcome
+from models.errors import RuleError
+from models.features import CATALOGUE
+from models.rules import nodes
+from models.rules.sql import duckdb_sql
+from models.rules.syntax import parse_predicate
+
+ACTIONS: tuple[Outcome, ...] = ("allow", "block", "review")
+"""In the order of precedence: allow skips the others, block skips review."""
+
+ENTITY_FIELDS = ("card", "device", "ip", "email", "customer", "merchant")
+"""The payment's entities, as surrogates: for lists (`card IN @blocked_cards`) more than for comparisons."""
+
+NAMES: Mapping[str, nodes.FieldType] = {
+    **{feature.name: feature.type for feature in CATALOGUE},
+    **dict.fromkeys(ENTITY_FIELDS, "text"),
+}
+"""Every name that a predicate may use, with its type."""
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule: when it fires (SQL), what it asks for, and why, in words for who reads a decision."""
+
+    name: str
+    action: Outcome
+    when: str
+    words: str
+    predicate: nodes.Predicate
+
+    @property
+    def sql(self) -> str:
+        """The predicate as a DuckDB expression over history."""
+        return duckdb_sql(self.predicate)
+
+
+class _Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    action: str
+    when: str
+    words: str = ""
+
+
+def rule_of(name: str, body: object) -> Rule:
+    """The rule that a control's body declares; raises `RuleError`.
+
+    >>> rule_of("quick", {"action": "review", "when": "card_count_1h >= 4"}).action
+    'review'
+    """
+    try:
+        parts = msgspec.convert(body, _Body)
+    except msgspec.ValidationError as error:
+        raise RuleError(f"a rule has action, when and words: {error}") from None
+    return Rule(
+        name=name,
+        action=_action(parts.action),
+        when=parts.when,
+        words=parts.words or f"rule {name}",
+        predicate=predicate_of(parts.when),
+    )
+
+
+@lru_cache(maxsize=1024)
+def predicate_of(when: str) -> nodes.Predicate:
+    """The checked tree of a predicate over this build's catalogue; raises `RuleError`."""
+    return parse_predicate(when, NAMES)
+
+
+def _action(text: str) -> Outcome:
+    for action in ACTIONS:
+        if text == action:
+            return action
+    if text == "challenge":
+        raise RuleError("the action challenge is not available at this stage: use review")
+    raise RuleError(f"no action is called {text[:40]!r}: use allow, review or block")

@@ -1,0 +1,1 @@
+"""Rules and the other controls, published and looked at by people."""

@@ -1,0 +1,54 @@
+"""Controls for a person: a table of what is in force, and one of them as the JSON that publishes it."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from models.builtin_controls import BUILTIN_RULES
+from models.controls import Control, Controls
+
+HEADING = f"{'kind':<6}  {'name':<34}  {'ver.':>4}  what it does"
+
+
+def lines(controls: Controls) -> Iterator[str]:
+    """A heading, and each control; rules with their words below, and shipped ones that were removed."""
+    yield HEADING
+    words = {rule.name: rule.words for rule in controls.rules}
+    for control in sorted(controls.entries, key=lambda entry: (entry.kind != "rule", entry.name)):
+        if control.name in controls.versions or control.name in BUILTIN_RULES:
+            yield f"{control.kind:<6}  {control.name:<34}  {control.version:>4}  {_what(control)}".rstrip()
+        if control.name in words:
+            yield f"{'':<50}“{words[control.name]}”"
+
+
+def as_json(controls: Controls, name: str) -> str:
+    """One control in the form of a file for `weir rules publish`, with every default filled in."""
+    (control,) = [entry for entry in controls.entries if entry.name == name]
+    told = {"name": name, "kind": control.kind, "body": _body(controls, control)}
+    return json.dumps(told, indent=2, ensure_ascii=False, default=str)
+
+
+def _what(control: Control) -> str:
+    if control.kind == "rule":
+        if control.body is None:
+            return f"removed; `weir rules restore {control.name}` brings it back"
+        return f"{control.body['action']:<6}  {control.body['when']}"
+    if control.kind == "list":
+        count = len((control.body or {})["entries"])
+        return f"{count} {'entry' if count == 1 else 'entries'}"
+    return ""
+
+
+def _body(controls: Controls, control: Control) -> dict[str, Any]:
+    if control.kind == "policy":
+        return dict(msgspec.structs.asdict(controls.policy))
+    if control.kind == "costs":
+        merchant = (control.body or {}).get("merchant")
+        costs = msgspec.structs.asdict(controls.costs_of(merchant))
+        return {name: value for name, value in costs.items() if value is not None}
+    if control.body is None:  # rates that were removed: the shipped ones
+        (shipped,) = [entry for entry in Controls.builtin().entries if entry.name == control.name]
+        return shipped.body or {}
+    return control.body

@@ -1,0 +1,1 @@
+"""Replay of historical payments from a file, through the same engine."""

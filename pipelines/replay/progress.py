@@ -1,0 +1,64 @@
+"""Progress of a replay: a bar in a terminal, else a line now and then."""
+
+import time
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from pipelines.replay.direct import Cost, DirectRun
+from pipelines.replay.flow import FlowRun
+from pipelines.replay.source import Outcomes
+
+LINE_SECONDS = 10.0
+
+
+def run_watched(run: DirectRun | FlowRun, total: int, console: Console) -> tuple[Outcomes, Cost]:
+    """Run over `total` payments, and show how far it is."""
+    if not console.is_terminal:
+        return run.run(_Lines(console, total).tell), run.cost
+    columns = (
+        TextColumn("replay"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[speed]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("replay", total=total, speed="")
+
+        def progress(count: int) -> None:
+            bar.advance(task, count)
+            speed = bar.tasks[0].finished_speed or bar.tasks[0].speed
+            bar.update(task, speed=f"{speed:,.0f}/s" if speed else "")
+
+        return run.run(progress), run.cost
+
+
+class _Lines:
+    """Progress where nothing can be redrawn."""
+
+    def __init__(self, console: Console, total: int) -> None:
+        self._console, self._total, self._done = console, total, 0
+        self._started = self._told = time.monotonic()
+
+    def tell(self, count: int) -> None:
+        """So many payments more are assessed."""
+        self._done += count
+        now = time.monotonic()
+        if now - self._told < LINE_SECONDS:
+            return
+        self._told = now
+        speed = self._done / (now - self._started)
+        left_seconds = (self._total - self._done) / speed if speed else 0.0
+        self._console.print(
+            f"replay     {self._done:,} of {self._total:,}, {speed:,.0f}/s, about {left_seconds:,.0f} s left"
+        )
