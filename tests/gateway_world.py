@@ -1,7 +1,6 @@
 """A gateway in one piece for tests: log in memory, processor and risk engine that do as they are told."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -11,13 +10,11 @@ from typing import Any
 from events.clock import Clock, SystemClock
 from events.codec import decode, encode
 from events.ids import uuid7
-from events.log.partitioner import partition_of
-from events.log.port import Outgoing, Position, Reader, Record, TopicPartition
+from events.log.port import Outgoing, Record, TopicPartition
 from events.topics import topic_named
 from events.types import (
     AssessmentRequested,
     DecisionMade,
-    Event,
     Mode,
     Outcome,
     PaymentEvent,
@@ -42,6 +39,7 @@ from gateway.scheduling import InlineScheduling, Scheduling
 from gateway.store.database import open_engine
 from gateway.store.writer import Store
 from gateway.wiring import Gateway, Surroundings
+from tests.memory_log import MemoryLog
 
 START = datetime(2026, 1, 5, 10, tzinfo=UTC)
 KEYRING = Keyring(api_keys=b"a" * 32, entities=b"e" * 32, subjects=b"s" * 32)
@@ -66,63 +64,6 @@ class Counter:
     def __call__(self, size: int) -> bytes:
         self._count += 1
         return (b"\xab" * 24 + self._count.to_bytes(8, "big"))[-size:]
-
-
-class MemoryLog:
-    """The log port in memory, for one process."""
-
-    durability = "none: memory"
-
-    def __init__(self) -> None:
-        self.records: dict[TopicPartition, list[Record]] = {}
-        self.written: list[Record] = []
-
-    def append(self, records: Sequence[Outgoing]) -> list[Position]:
-        positions = []
-        for record in records:
-            number = record.partition
-            if number is None:
-                number = partition_of(record.key, topic_named(record.topic).partitions)
-            place = self.records.setdefault(TopicPartition(record.topic, number), [])
-            place.append(Record(record.topic, number, len(place), record.key, record.value))
-            self.written.append(place[-1])
-            positions.append(Position(record.topic, number, len(place) - 1))
-        return positions
-
-    def reader(self, start: Mapping[TopicPartition, int]) -> Reader:
-        return MemoryReader(self, dict(start))
-
-    def starts(self, topic: str) -> list[int]:
-        return [0] * topic_named(topic).partitions
-
-    def ends(self, topic: str) -> list[int]:
-        partitions = range(topic_named(topic).partitions)
-        return [len(self.records.get(TopicPartition(topic, number), [])) for number in partitions]
-
-    def close(self) -> None:
-        return
-
-    def events(self, topic: str) -> list[Event]:
-        """Everything on a topic, by time and then by place."""
-        found = [decode(r.value) for place, rs in self.records.items() if place.topic == topic for r in rs]
-        return sorted(found, key=lambda event: event.id)
-
-
-class MemoryReader:
-    def __init__(self, log: MemoryLog, start: dict[TopicPartition, int]) -> None:
-        self._log = log
-        self._next = start
-
-    def poll(self, limit: int, wait_seconds: float) -> list[Record]:
-        found: list[Record] = []
-        for place, offset in self._next.items():
-            found += self._log.records.get(place, [])[offset : offset + limit - len(found)]
-        for record in found:
-            self._next[TopicPartition(record.topic, record.partition)] = record.offset + 1
-        return found
-
-    def close(self) -> None:
-        return
 
 
 class ObedientProcessor:

@@ -1,4 +1,7 @@
-"""What every log promises, held against each adapter: the embedded one, and Kafka with both its producers."""
+"""What every log promises, held against each adapter: the embedded one, and Kafka with both its producers.
+
+The log in memory, on which other tests stand, is held to what one process can see.
+"""
 
 import os
 import random
@@ -18,6 +21,7 @@ from events.log import open_log
 from events.log.partitioner import partition_of
 from events.log.port import Log, Outgoing, Position, Reader, Record, TopicPartition
 from events.topics import PARTITIONS, RECORD_BYTES_MAX
+from tests.memory_log import MemoryLog
 
 ROOT = Path(__file__).parents[2]
 SECONDS_MAX = 120
@@ -25,18 +29,36 @@ PATIENT_SECONDS = 30.0
 KAFKA = pytest.mark.kafka
 
 
-@pytest.fixture(
-    params=["sqlite", pytest.param("kafka", marks=KAFKA), pytest.param("kafka+python", marks=KAFKA)]
-)
-def url(request: pytest.FixtureRequest) -> str:
-    if request.param == "sqlite":
+SHARED = ["sqlite", pytest.param("kafka", marks=KAFKA), pytest.param("kafka+python", marks=KAFKA)]
+
+
+def url_of(kind: str, request: pytest.FixtureRequest) -> str:
+    if kind == "sqlite":
         return str(request.getfixturevalue("sqlite_url"))
-    return str(request.getfixturevalue("kafka_url")).replace("kafka://", f"{request.param}://")
+    return str(request.getfixturevalue("kafka_url")).replace("kafka://", f"{kind}://")
+
+
+@pytest.fixture(params=SHARED)
+def url(request: pytest.FixtureRequest) -> str:
+    """Of a log that several processes may open."""
+    return url_of(request.param, request)
 
 
 @pytest.fixture
-def log(url: str) -> Iterator[Log]:
+def shared_log(url: str) -> Iterator[Log]:
     opened = open_log(url, append_seconds_max=PATIENT_SECONDS)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=["memory", *SHARED])
+def log(request: pytest.FixtureRequest) -> Iterator[Log]:
+    in_memory = request.param == "memory"
+    opened: Log = (
+        MemoryLog()
+        if in_memory
+        else open_log(url_of(request.param, request), append_seconds_max=PATIENT_SECONDS)
+    )
     yield opened
     opened.close()
 
@@ -239,30 +261,30 @@ def test_what_was_appended_is_there_after_closing_and_opening_again(url: str) ->
     log.close()
 
 
-def test_a_log_says_what_an_acknowledgement_survives(log: Log) -> None:
-    assert log.durability.startswith("an acknowledged record survives")
+def test_a_log_says_what_an_acknowledgement_survives(shared_log: Log) -> None:
+    assert shared_log.durability.startswith("an acknowledged record survives")
 
 
-def test_compaction_keeps_the_last_record_of_each_key_at_its_position(log: Log, url: str) -> None:
+def test_compaction_keeps_the_last_record_of_each_key_at_its_position(shared_log: Log, url: str) -> None:
     hasten_compaction(url)
     kept: dict[bytes, Position] = {}
     for number in range(20):
         sent = [Outgoing("controls", b"rule", b"%d" % number), Outgoing("controls", b"list", b"%d" % number)]
-        kept.update(zip((b"rule", b"list"), log.append(sent), strict=True))
-    start = everywhere(log, "controls")
+        kept.update(zip((b"rule", b"list"), shared_log.append(sent), strict=True))
+    start = everywhere(shared_log, "controls")
 
     deadline = time.monotonic() + SECONDS_MAX
-    records = read_to_the_end(log, start)
+    records = read_to_the_end(shared_log, start)
     while len([r for r in records if r.key == b"rule"]) > 1 and time.monotonic() < deadline:
-        log.append([Outgoing("controls", b"other", bytes(1000)) for _ in range(10)])
-        records = read_to_the_end(log, start)
+        shared_log.append([Outgoing("controls", b"other", bytes(1000)) for _ in range(10)])
+        records = read_to_the_end(shared_log, start)
 
     last = {record.key: record for record in records if record.key != b"other"}
     assert {key: record.position for key, record in last.items()} == kept
     assert {record.value for record in last.values()} == {b"19"}
     assert len([record for record in records if record.key == b"rule"]) == 1
     # A position that compaction has removed is still one to read from.
-    assert read_to_the_end(log, {TopicPartition("controls", 0): 1})[0].position == kept[b"rule"]
+    assert read_to_the_end(shared_log, {TopicPartition("controls", 0): 1})[0].position == kept[b"rule"]
 
 
 def hasten_compaction(url: str) -> None:
@@ -282,7 +304,7 @@ def hasten_compaction(url: str) -> None:
         altered.result()
 
 
-def test_many_processes_write_and_read_at_once_and_agree_on_one_order(log: Log, url: str) -> None:
+def test_many_processes_write_and_read_at_once_and_agree_on_one_order(shared_log: Log, url: str) -> None:
     writers = [
         start_process(url, "write", "--name", f"w{n}", "--count", "40", "--threads", "2") for n in range(3)
     ]
@@ -295,21 +317,23 @@ def test_many_processes_write_and_read_at_once_and_agree_on_one_order(log: Log, 
     assert by_reader[0] == by_reader[1]
     assert sorted(value for _, _, value in by_reader[0]) == sorted(acknowledged)
     in_order = defaultdict(list)
-    for record in read_to_the_end(log, everywhere(log)):
+    for record in read_to_the_end(shared_log, everywhere(shared_log)):
         name, _, number = (record.value or b"").decode().rpartition("-")
         in_order[name].append(int(number))
     assert in_order == {f"w{n}-{thread}": list(range(40)) for n in range(3) for thread in range(2)}
 
 
-def test_kill_9_in_mid_append_loses_nothing_acknowledged_and_writes_nothing_twice(log: Log, url: str) -> None:
+def test_kill_9_in_mid_append_loses_nothing_acknowledged_and_writes_nothing_twice(
+    shared_log: Log, url: str
+) -> None:
     writer = start_process(url, "write", "--count", "100000", "--threads", "4")
     assert writer.stdout is not None
     acknowledged = [writer.stdout.readline().strip() for _ in range(150)]
     writer.send_signal(signal.SIGKILL)
     acknowledged += output(writer)
-    (position,) = log.append([payment(b"after", b"after-0-0")])
+    (position,) = shared_log.append([payment(b"after", b"after-0-0")])
 
-    found = [(record.value or b"").decode() for record in read_to_the_end(log, everywhere(log))]
+    found = [(record.value or b"").decode() for record in read_to_the_end(shared_log, everywhere(shared_log))]
 
     assert len(found) == len(set(found))
     assert set(acknowledged) <= set(found)
@@ -321,7 +345,7 @@ def test_kill_9_in_mid_append_loses_nothing_acknowledged_and_writes_nothing_twic
 @pytest.mark.parametrize("passing", [1, 7])
 @pytest.mark.parametrize(("point", "is_there"), [("before", False), ("after", True)])
 def test_a_writer_that_dies_at_a_crash_point_leaves_all_or_nothing_of_its_call(
-    log: Log, url: str, point: str, passing: int, is_there: bool
+    shared_log: Log, url: str, point: str, passing: int, is_there: bool
 ) -> None:
     kind = url.partition(":")[0].partition("+")[0]
     names = {"sqlite": ("writing", "committed"), "kafka": ("sending", "acknowledged")}[kind]
@@ -332,5 +356,5 @@ def test_a_writer_that_dies_at_a_crash_point_leaves_all_or_nothing_of_its_call(
 
     assert writer.returncode == -signal.SIGKILL
     assert acknowledged == [f"w-0-{number}" for number in range(passing - 1)]
-    found = [(record.value or b"").decode() for record in read_to_the_end(log, everywhere(log))]
+    found = [(record.value or b"").decode() for record in read_to_the_end(shared_log, everywhere(shared_log))]
     assert found == [f"w-0-{number}" for number in range(passing - 1 + is_there)]

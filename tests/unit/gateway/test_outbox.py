@@ -11,7 +11,8 @@ from events.log.port import Outgoing, Position
 from gateway.outbox import Relay
 from gateway.requests import CreateIntent
 from gateway.store.tables import outbox
-from tests.gateway_world import MemoryLog, World
+from tests.gateway_world import World
+from tests.memory_log import MemoryLog
 
 
 class UnsteadyLog(MemoryLog):

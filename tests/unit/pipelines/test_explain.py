@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from events.codec import encode
 from events.log import open_log
-from events.log.port import Outgoing, TopicPartition
+from events.log.port import Outgoing
 from events.types import AssessmentRequested, ControlChanged, DecisionMade, ModelPublished, RiskContext
 from models.boosting import fit
 from models.engine import Engine
@@ -23,7 +23,7 @@ from pipelines.errors import NotInLogError
 from pipelines.explain import events_of, evidence_of, explain_payment
 from pipelines.observe import derived_id
 from pipelines.risk_step import RiskStep
-from tests.unit.pipelines.memory_log import MemoryLog
+from tests.memory_log import MemoryLog
 from tests.unit.pipelines.standin import START, asked, assessment
 
 RULE = {"action": "block", "when": "device IN @blocked_devices", "words": "a blocked device"}
@@ -38,7 +38,7 @@ class World:
 
     def tell(self, outgoing: Outgoing) -> None:
         place = self.log.append([outgoing])[0]
-        record = self.log.kept[TopicPartition(place.topic, place.partition)][place.offset]
+        record = self.log.on(place.topic, place.partition)[place.offset]
         answers = self.step.handle([delivered(record)], START)
         assert answers.refused == []
         for key, decision in answers.decisions:
@@ -75,7 +75,7 @@ class World:
 
     def forget(self, topic: str, event_id: str) -> None:
         """What retention or compaction does."""
-        for place, records in self.log.kept.items():
+        for place, records in self.log.records.items():
             if place.topic == topic:
                 for number, record in enumerate(records):
                     if record.value is not None and event_id.encode() in record.value:
@@ -235,7 +235,7 @@ def test_the_command_reads_a_log_on_disk_and_fails_in_one_line(world: World, tmp
     world.ask(20)
     url = f"sqlite:///{tmp_path / 'log.sqlite'}"
     with closing(open_log(url)) as log:
-        for records in world.log.kept.values():
+        for records in world.log.records.values():
             log.append([Outgoing(r.topic, r.key, r.value, r.partition) for r in records])
 
     told = CliRunner().invoke(app, ["explain", "pi_20", "--log", url])

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from events.codec import encode
-from events.log.port import Outgoing, TopicPartition
+from events.log.port import Outgoing
 from events.types import (
     PaymentAuthorized,
     PaymentBlocked,
@@ -24,7 +24,7 @@ from pipelines.errors import NotInLogError
 from pipelines.explain import explain_payment
 from pipelines.observe import derived_id
 from pipelines.risk_step import RiskStep
-from tests.unit.pipelines.memory_log import MemoryLog
+from tests.memory_log import MemoryLog
 from tests.unit.pipelines.standin import START, asked, assessment
 
 PAYMENT = "pi_1"
@@ -62,7 +62,7 @@ class Life:
         if decided:
             outgoing = asked(event)
             place = self.log.append([outgoing])[0]
-            record = self.log.kept[TopicPartition(place.topic, place.partition)][place.offset]
+            record = self.log.on(place.topic, place.partition)[place.offset]
             for key, decision in RiskStep(Engine()).handle([delivered(record)], START).decisions:
                 self.log.append([Outgoing("decisions", key, encode(decision), place.partition)])
         self.told(PaymentConfirmed, attempt=attempt, card=event.card)

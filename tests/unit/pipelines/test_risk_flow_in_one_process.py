@@ -9,12 +9,12 @@ import pytest
 from events.clock import SystemClock
 from events.codec import decode
 from events.errors import LogUnavailableError
-from events.log.port import Log, Outgoing, Position, TopicPartition
+from events.log.port import Log, Outgoing, Position
 from events.types import DeadLetter, DecisionMade
 from pipelines.errors import SendError
 from pipelines.risk_flow import Parts, run
 from pipelines.risk_step import RiskStep
-from tests.unit.pipelines.memory_log import MemoryLog
+from tests.memory_log import MemoryLog
 from tests.unit.pipelines.standin import CountingEngine, asked, assessment
 
 
@@ -37,7 +37,7 @@ def run_until(log: Log, home: Path, done: Callable[[], bool]) -> None:
 
 
 def decisions(log: MemoryLog) -> list[DecisionMade]:
-    kept = [record for number in range(8) for record in log.kept[TopicPartition("decisions", number)]]
+    kept = [record for number in range(8) for record in log.on("decisions", number)]
     events = [decode(record.value) for record in kept]
     return [event for event in events if isinstance(event, DecisionMade)]
 
@@ -49,8 +49,8 @@ def test_every_assessment_gets_one_decision_in_its_partition_and_order(tmp_path:
     run_until(log, tmp_path, lambda: len(decisions(log)) == 300)
 
     for number in range(8):
-        answered = [decode(r.value) for r in log.kept[TopicPartition("decisions", number)]]
-        asked_for = log.kept[TopicPartition("assessments", number)]
+        answered = [decode(r.value) for r in log.on("decisions", number)]
+        asked_for = log.on("assessments", number)
         assert [event.request_offset for event in answered] == [record.offset for record in asked_for]
         assert {event.request_partition for event in answered} <= {number}
 
@@ -77,9 +77,9 @@ def test_unreadable_records_go_to_the_dead_letters_and_nothing_else_is_lost(tmp_
     log.append([asked(assessment(1)), Outgoing("assessments", b"card1", b"{broken"), asked(assessment(2))])
     log.append([Outgoing("controls", b"x", b"\xff"), asked(assessment(3, currency="ZZZ"))])
 
-    run_until(log, tmp_path, lambda: len(log.kept[TopicPartition("dead-letters", 0)]) == 3)
+    run_until(log, tmp_path, lambda: len(log.on("dead-letters", 0)) == 3)
 
-    refused = [decode(record.value) for record in log.kept[TopicPartition("dead-letters", 0)]]
+    refused = [decode(record.value) for record in log.on("dead-letters", 0)]
     assert {(letter.topic, letter.reason) for letter in refused if isinstance(letter, DeadLetter)} == {
         ("assessments", "the record is not a JSON object with a type and a version"),
         ("controls", "the record is not a JSON object with a type and a version"),

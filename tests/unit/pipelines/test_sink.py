@@ -12,7 +12,7 @@ from pipelines import observe
 from pipelines.errors import SendError
 from pipelines.sink import Reply, ReplySink, _Part
 from pipelines.sink import answered as answered_between
-from tests.unit.pipelines.memory_log import MemoryLog, MemoryReader
+from tests.memory_log import MemoryLog, MemoryReader
 from tests.unit.pipelines.standin import START, CountingEngine, assessment
 
 
@@ -30,7 +30,7 @@ def built(log: MemoryLog, resumed: dict[str, int] | None = None) -> _Part:
 def answered(log: MemoryLog, partition: int = 0) -> list[int]:
     """The requests that have a reply, in the order of the replies."""
     offsets = []
-    for record in log.kept[TopicPartition("decisions", partition)]:
+    for record in log.on("decisions", partition):
         try:
             event = decode(record.value)
         except UnreadableEventError:
@@ -114,7 +114,7 @@ def test_what_answers_no_request_is_always_sent() -> None:
     for _ in range(2):
         built(log).write_batch([[refused]])
 
-    assert len(log.kept[TopicPartition("dead-letters", 0)]) == 2
+    assert len(log.on("dead-letters", 0)) == 2
     assert answered(log) == [9]
 
 

@@ -10,7 +10,7 @@ from events.log.port import Outgoing, Record
 from pipelines.errors import StateMismatchError
 from pipelines.order import OrderJournal, Run, runs_of
 from pipelines.source import ONLY_PART, Feed, LogSource
-from tests.unit.pipelines.memory_log import MemoryLog
+from tests.memory_log import MemoryLog
 from tests.unit.pipelines.standin import asked, assessment
 
 TOPICS = ("controls", "labels", "assessments")

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,14 @@ from models.features import CATALOGUE
 from models.scored import Scored
 from pipelines.errors import StateCorruptError, StateFormatError
 from pipelines.learning_store import LearningStore
+from pipelines.order import OrderJournal, Run
 from pipelines.state_file import StateFile
 from pipelines.state_store import StateStore
 
 SCHEMA = "CREATE TABLE things (name TEXT PRIMARY KEY) WITHOUT ROWID;"
-Opened = Callable[[Path], StateStore | LearningStore]
-both = pytest.mark.parametrize("opened", [StateStore, LearningStore])
+Opened = Callable[[Path], StateStore | LearningStore | OrderJournal]
+KEEPERS = [StateStore, LearningStore, OrderJournal]
+each = pytest.mark.parametrize("opened", KEEPERS)
 
 
 def a_file(path: Path, format: int = 1) -> StateFile:
@@ -28,13 +31,16 @@ def filled(opened: Opened, path: Path) -> None:
         for version in range(1, 61):
             store.write({"always": b"%d" % version, f"only/{version}": b"x"})
             store.commit(version)
+    elif isinstance(store, OrderJournal):
+        for number in range(1, 61):
+            store.note(number, [Run(f"topic/{number}", 0, 0, number)] * 20)
     else:
         store.remember([Scored(f"pi_{number}", number, [1.0] * len(CATALOGUE)) for number in range(60)])
         store.commit(b"state", 1, {})
     store.close()
 
 
-@both
+@each
 def test_a_state_of_another_format_is_refused_with_both_numbers(opened: Opened, tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     filled(opened, path)
@@ -46,7 +52,7 @@ def test_a_state_of_another_format_is_refused_with_both_numbers(opened: Opened, 
         opened(path)
 
 
-@both
+@each
 def test_a_database_of_someone_else_is_refused_by_name(opened: Opened, tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     with sqlite3.connect(path) as connection:
@@ -57,8 +63,8 @@ def test_a_database_of_someone_else_is_refused_by_name(opened: Opened, tmp_path:
         opened(path)
 
 
-@pytest.mark.parametrize(("made", "opened"), [(StateStore, LearningStore), (LearningStore, StateStore)])
-def test_the_state_of_the_other_flow_is_refused_too(made: Opened, opened: Opened, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("made", "opened"), list(permutations(KEEPERS, 2)))
+def test_what_another_keeper_left_there_is_refused_too(made: Opened, opened: Opened, tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     filled(made, path)
 
@@ -66,7 +72,7 @@ def test_the_state_of_the_other_flow_is_refused_too(made: Opened, opened: Opened
         opened(path)
 
 
-@both
+@each
 @pytest.mark.parametrize("place", [0, 4096, 8192])
 def test_a_damaged_file_is_refused_by_name(opened: Opened, place: int, tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
@@ -79,7 +85,7 @@ def test_a_damaged_file_is_refused_by_name(opened: Opened, place: int, tmp_path:
         opened(path)
 
 
-@both
+@each
 def test_a_file_that_is_no_database_is_refused(opened: Opened, tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     path.write_bytes(b"not a database at all" * 100)
