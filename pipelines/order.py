@@ -6,7 +6,6 @@ flow that resumes reads the batches after its epoch again exactly as they were. 
 power loss may lose the last ones, and then those events are handled in a new order (replies stay as sent).
 """
 
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -16,14 +15,17 @@ import msgspec
 from events.crash import crash_point, declare
 from events.log.port import Position, Record
 from pipelines.errors import StateMismatchError
+from pipelines.state_file import StateFile
 
 declare(
     {
         "risk.order.writing": "a batch was read; nothing of it is kept",
         "risk.order.written": "a batch's order is kept; none of its events has been handled",
-        "state.order.made": "the journal of orders is made, and empty",
     }
 )
+
+
+FORMAT = 1
 
 
 class Run(NamedTuple):
@@ -54,30 +56,27 @@ class OrderJournal:
     """Batches by number, in the order in which they were read."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = NORMAL")
-        self._connection.execute(
-            "CREATE TABLE IF NOT EXISTS batches (number INTEGER PRIMARY KEY, runs BLOB NOT NULL)"
+        """Raises `StateFormatError`, `StateCorruptError`."""
+        self._file = StateFile(
+            path,
+            schema="CREATE TABLE batches (number INTEGER PRIMARY KEY, runs BLOB NOT NULL);",
+            format=FORMAT,
+            otherwise="the flow then reads the log again from its start.",
+            synchronous="NORMAL",
         )
-        crash_point("state.order.made")
         self._forgotten = 0
 
     def note(self, number: int, runs: Sequence[Run]) -> None:
         """Keep the order of batch `number`, and drop what is to be forgotten, in one transaction."""
-        self._connection.execute("BEGIN IMMEDIATE")
-        self._connection.execute("INSERT INTO batches VALUES (?, ?)", (number, msgspec.json.encode(runs)))
-        self._connection.execute("DELETE FROM batches WHERE number <= ?", (self._forgotten,))
+        self._file.change("INSERT INTO batches VALUES (?, ?)", (number, msgspec.json.encode(runs)))
+        self._file.change("DELETE FROM batches WHERE number <= ?", (self._forgotten,))
         crash_point("risk.order.writing")
-        self._connection.execute("COMMIT")
+        self._file.commit()
         crash_point("risk.order.written")
 
     def after(self, number: int) -> list[list[Run]]:
         """The batches after `number`, in order; raises `StateMismatchError` where some are no longer kept."""
-        rows = self._connection.execute(
-            "SELECT number, runs FROM batches WHERE number > ? ORDER BY number", (number,)
-        ).fetchall()
+        rows = self._file.rows("SELECT number, runs FROM batches WHERE number > ? ORDER BY number", (number,))
         if rows and rows[0][0] != number + 1:
             raise StateMismatchError(
                 f"the order of batch {number + 1} is no longer kept, the first is {rows[0][0]}: the recovery "
@@ -90,4 +89,4 @@ class OrderJournal:
         self._forgotten = number
 
     def close(self) -> None:
-        self._connection.close()
+        self._file.close()

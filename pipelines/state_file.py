@@ -1,4 +1,4 @@
-"""A flow's own SQLite file: made or opened, checked, synced with every commit, its damage named.
+"""A flow's own SQLite file: made or opened, checked, its damage named.
 
 Used by one thread of one process.
 """
@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from events.crash import crash_point, declare
 from events.log.sqlite_file import make_folder_durably, sync_folder
@@ -24,6 +24,7 @@ declare(
 ABOUT = "CREATE TABLE about (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
 
 Parameters = Sequence[Any]
+Synchronous = Literal["FULL", "NORMAL"]
 
 
 class StateFile:
@@ -32,8 +33,12 @@ class StateFile:
     Other trouble of SQLite's (a full disk, a lock) comes through as it is: the flow stops, and starts again.
     """
 
-    def __init__(self, path: Path, *, schema: str, format: int, otherwise: str) -> None:
+    def __init__(
+        self, path: Path, *, schema: str, format: int, otherwise: str, synchronous: Synchronous = "FULL"
+    ) -> None:
         """`schema` makes the tables of a new file; `otherwise` says what happens once the file is deleted.
+
+        With `synchronous` NORMAL no commit waits for the disk: a power loss may drop the last ones.
 
         Raises `StateFormatError` and `StateCorruptError`.
         """
@@ -44,7 +49,7 @@ class StateFile:
             make_folder_durably(path.parent)
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.execute(f"PRAGMA synchronous = {synchronous}")
             if not self._present():
                 self._make(schema, format)
             self._check(format)

@@ -38,7 +38,6 @@ AT_FIRST_START = (
     "processor.migration.committed",
     "keys.file.synced",
     "keys.file.renamed",
-    "state.order.made",
     "state.file.making",
     "state.file.made",
     "state.recovery.making",

@@ -39,7 +39,6 @@ store.commit(b"state", 1, {})
 """
 ORDER = """
 from pipelines.order import OrderJournal, Run
-(folder / "risk").mkdir(exist_ok=True)
 journal = OrderJournal(folder / "risk" / "order.sqlite")
 journal.note(1, [Run("labels", 0, 0, 0)])
 assert len(journal.after(0)) == 1
@@ -85,7 +84,8 @@ def run(program: str, folder: Path, crash_at: str = "") -> int:
         ("state.file.made", STATE),
         ("state.file.making", LEARNING),
         ("state.file.made", LEARNING),
-        ("state.order.made", ORDER),
+        ("state.file.making", ORDER),
+        ("state.file.made", ORDER),
         ("state.recovery.making", RECOVERY),
         ("state.recovery.made", RECOVERY),
         ("log.sqlite.lanes_writing", LOG),
