@@ -102,12 +102,24 @@ class InlineScheduling(_Tasks):
         return work()
 
 
+class Backoff:
+    """The rests between tries of one thing: each twice as long as the one before, up to a bound."""
+
+    def __init__(self, scheduling: Scheduling) -> None:
+        self._scheduling = scheduling
+        self._seconds = RETRY_SECONDS
+
+    async def rest(self) -> None:
+        """Wait before the next try."""
+        await self._scheduling.sleep(self._seconds)
+        self._seconds = min(2 * self._seconds, RETRY_SECONDS_MAX)
+
+
 async def persistently(scheduling: Scheduling, work: Callable[[], Awaitable[T]]) -> T:
     """Repeat `work`, which is idempotent, until what it needs is there again."""
-    wait_seconds = RETRY_SECONDS
+    backoff = Backoff(scheduling)
     while True:
         try:
             return await work()
         except (UnavailableError, ConflictError):
-            await scheduling.sleep(wait_seconds)
-            wait_seconds = min(2 * wait_seconds, RETRY_SECONDS_MAX)
+            await backoff.rest()

@@ -17,7 +17,7 @@ fired are recorded. Where costs are equal the milder action wins. A rule on some
 | late, authorized and not captured | nothing changes | capture held, review opened | authorization voided |
 | late, captured | nothing changes | nothing changes | no money moves: marked, for a person to refund |
 
-Late is after the fallback policy decided; a late decision acts once the attempt has settled.
+Late is after the fallback policy decided; a late decision acts once the attempt has ended.
 """
 
 from collections.abc import Callable, Sequence

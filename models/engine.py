@@ -7,7 +7,7 @@ Facts are taken in the order given. A payment sees what was told before it, neve
 - A payment told again with the same id and time is a duplicate: it is answered, and not counted again. The
   same id with another time is another attempt of the same payment.
 - A label or decline of a payment that is not remembered (`MEMORY_DAYS`) changes nothing.
-- Labels that come twice or contradict each other are settled by `models.labels`.
+- Labels that come twice or contradict each other are resolved by `models.labels`.
 
 Equal facts give equal answers, bit for bit, however they are split into batches.
 """

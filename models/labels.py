@@ -21,6 +21,9 @@ import msgspec
 from events.vocabulary import LabelKind
 from models.observations import Label
 
+HORIZON_DAYS = 30
+"""A payment that nobody reported within so many days counts as genuine, until someone does."""
+
 RANKS: dict[LabelKind, int] = {
     "matured": 0,
     "confirmed_genuine": 1,
@@ -48,7 +51,7 @@ class Standing(msgspec.Struct, frozen=True, array_like=True):
     arrived_at_us: int
 
 
-def settle(standing: Standing | None, label: Label) -> tuple[Effect, Standing | None]:
+def resolve(standing: Standing | None, label: Label) -> tuple[Effect, Standing | None]:
     """The effect of `label` on the label in force, and the label in force afterwards.
 
     A confirmed label keeps the time at which it first arrived, so that a duplicate changes nothing at all.

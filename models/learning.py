@@ -1,7 +1,7 @@
 """The learner: labels in, model snapshots out. Pure: rows wait in a store that is a parameter.
 
-- A label counts when it arrives. `models.labels` settles duplicates, contradictions and revocations: the step
-  of a revoked label is taken back (a step of weight -1), then the new label is learned.
+- A label counts when it arrives. `models.labels` resolves duplicates, contradictions and revocations: the
+  step of a revoked label is taken back (a step of weight -1), then the new label is learned.
 - A label of a payment that was not scored yet waits for it, the latest `WAITING_MAX` at most.
 - A payment without a report gets a genuine label of kind `matured` at its time plus the horizon: `matured`
   names them, the caller publishes them like any label.
@@ -24,10 +24,10 @@ from models.boosting import Boosting, fit
 from models.challenger import NAME as CHALLENGER
 from models.challenger import Challenger
 from models.features import Row
-from models.labels import Effect, Standing, settle
+from models.labels import HORIZON_DAYS, Effect, Standing, resolve
 from models.observations import Label, ModelSnapshot
 from models.online import BinnedLogisticRegression, linear_values
-from models.scored import Scored, ScoredStore, Settled, in_history
+from models.scored import Labeled, Scored, ScoredStore, in_history
 from models.slots import Matrix, active_slots, numbers_of, slots_of
 from models.windows import DAY_US, HOUR_US
 
@@ -44,7 +44,7 @@ class Schedule:
     cut_us: int = HOUR_US
     refit_days: int = 3
     history_days: int = 60
-    horizon_days: float = 30.0
+    horizon_days: float = HORIZON_DAYS
     refit_frauds_min: int = 100
     refit_genuine_min: int = 1_000
     """Of the thinned genuine payments. A boosting on fewer labels would learn the payments by heart.
@@ -213,10 +213,10 @@ class Learner:
         numbers = numbers_of(rows)
         active, linear = active_slots(slots_of(rows, numbers)), linear_values(numbers).tolist()
         standings = {payment_id: payment.standing for payment_id, payment in found.items()}
-        settled: dict[str, Settled] = {}
+        labeled: dict[str, Labeled] = {}
         for label in known:
             before = standings[label.payment_id]
-            effect, after = settle(before, label)
+            effect, after = resolve(before, label)
             self.counts[effect.value] += 1
             if after is None or after == before:
                 continue
@@ -225,10 +225,10 @@ class Learner:
                 self._step(active[place], linear[place], rows[place], before, after)
             standings[label.payment_id] = after
             kept = in_history(label.payment_id, after.fraud)
-            settled[label.payment_id] = Settled(
+            labeled[label.payment_id] = Labeled(
                 label.payment_id, after, numbers[place].tobytes() if kept else None
             )
-        self.store.settle(list(settled.values()))
+        self.store.label(list(labeled.values()))
 
     def _step(
         self, slots: list[int], linear: list[float], row: Row, before: Standing | None, after: Standing

@@ -38,7 +38,7 @@ class Found(NamedTuple):
     standing: Standing | None
 
 
-class Settled(NamedTuple):
+class Labeled(NamedTuple):
     """A payment with the label now in force. `numbers` holds its modeled numbers (float64, catalogue order)
     where the payment belongs to the boosting's history, None where it is thinned away.
     """
@@ -57,7 +57,7 @@ class Captured(NamedTuple):
 
 
 class ScoredStore(Protocol):
-    """Rows as scored, by payment. What was remembered and settled is read back at once."""
+    """Rows as scored, by payment. What was remembered and labeled is read back at once."""
 
     def remember(self, scored: Sequence[Scored]) -> None:
         """Keep rows; a payment scored again (another attempt) keeps its label and gets the newer row."""
@@ -67,12 +67,12 @@ class ScoredStore(Protocol):
         """The payments that are known, of those asked for."""
         ...
 
-    def settle(self, settled: Sequence[Settled]) -> None:
+    def label(self, labeled: Sequence[Labeled]) -> None:
         """Put labels in force; for one payment the last counts."""
         ...
 
     def history(self, after_us: int, until_us: int) -> tuple[Matrix, npt.NDArray[np.bool_]]:
-        """Numbers and labels of settled payments that are not thinned away and whose label in force arrived
+        """Numbers and labels of labeled payments that are not thinned away and whose label in force arrived
         in (after, until], ordered by (arrival, payment). What arrived earlier will not be asked for again.
         """
         ...
@@ -140,9 +140,9 @@ class MemoryStore:
                 found[payment_id] = Found(entry.occurred_at_us, _decode_row(entry.row), entry.standing)
         return found
 
-    def settle(self, settled: Sequence[Settled]) -> None:
+    def label(self, labeled: Sequence[Labeled]) -> None:
         """Put labels in force."""
-        for payment_id, standing, numbers in settled:
+        for payment_id, standing, numbers in labeled:
             self._entries[payment_id].standing = standing
             self._history.pop(payment_id, None)
             if numbers is not None:

@@ -4,7 +4,7 @@ from math import isfinite
 
 from models.features import CATALOGUE, POSITIONS, Row, Value
 from models.histories import CLIP_DEVIATIONS
-from models.labels import Effect, Standing, settle
+from models.labels import Effect, Standing, resolve
 from models.merchants import MerchantProfile
 from models.observations import Decline, Label, Observation, SignIn
 from models.profiles import CardProfile, CustomerProfile, SharedProfile
@@ -147,12 +147,12 @@ def note_decline(state: EngineState, event: Decline) -> None:
 
 
 def note_label(state: EngineState, label: Label) -> None:
-    """A label counts for every entity of its payment, as `models.labels` settles."""
+    """A label counts for every entity of its payment, as `models.labels` resolves it."""
     payment = state.remembered(label.payment_id)
     if payment is None:
         return
     before = payment.standing
-    effect, standing = settle(before, label)
+    effect, standing = resolve(before, label)
     if standing == before or standing is None:
         return
     payment.standing = standing

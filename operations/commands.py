@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 import typer
 
 from events.options import HOME
+from models.labels import HORIZON_DAYS
 from operations.settings import (
     DEFAULT_DEADLINE_MS,
-    DEFAULT_HORIZON_DAYS,
     DEFAULT_PORT,
     DEMO_DEADLINE_MS,
     DEMO_HORIZON_DAYS,
@@ -71,12 +71,14 @@ def up(
     port: Port = DEFAULT_PORT,
     log: LogUrl = "sqlite",
     deadline_ms: DeadlineMs = DEFAULT_DEADLINE_MS,
-    horizon_days: HorizonDays = DEFAULT_HORIZON_DAYS,
+    horizon_days: HorizonDays = HORIZON_DAYS,
 ) -> None:
     """Run everything on this machine until Ctrl-C: gateway, risk, learning, acquirer network, page."""
     from operations import settings, up
 
-    raise typer.Exit(up.run(lambda: settings.settle(home, keys, host, port, log, deadline_ms, horizon_days)))
+    raise typer.Exit(
+        up.run(lambda: settings.from_options(home, keys, host, port, log, deadline_ms, horizon_days))
+    )
 
 
 @app.command()
@@ -106,7 +108,7 @@ def demo(
     from operations import demo, settings
 
     status = demo.run(
-        lambda place: settings.settle(place, keys, host, port, log, deadline_ms, horizon_days),
+        lambda place: settings.from_options(place, keys, host, port, log, deadline_ms, horizon_days),
         home,
         demo.Traffic(seconds, rate, seed),
     )
@@ -126,7 +128,7 @@ def doctor(
     from operations import doctor, settings
 
     def wanted() -> settings.Settings:
-        return settings.settle(home, keys, host, port, log, DEFAULT_DEADLINE_MS)
+        return settings.from_options(home, keys, host, port, log, DEFAULT_DEADLINE_MS)
 
     raise typer.Exit(doctor.run(wanted, as_json=as_json))
 

@@ -47,12 +47,12 @@ class Traffic:
     seed: int
 
 
-def run(settle: Callable[[Path], Settings], home: Path | None, traffic: Traffic) -> int:
+def run(options: Callable[[Path], Settings], home: Path | None, traffic: Traffic) -> int:
     """Exit status: 0 good, 1 with a sentence that says why not, 130 when it was stopped before its end."""
     console = Console(highlight=False)
     with _home(home) as place:
         try:
-            wanted = settle(place)
+            wanted = options(place)
             return asyncio.run(_demo(wanted if home else _apart(wanted), traffic, console))
         except EXPECTED as error:
             return complain("weir demo", error)

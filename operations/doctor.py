@@ -46,10 +46,10 @@ class Finding:
     mend: str = ""
 
 
-def run(settle: Callable[[], Settings], *, as_json: bool) -> int:
+def run(options: Callable[[], Settings], *, as_json: bool) -> int:
     """Print the findings; exit status 1 where anything is wrong."""
     try:
-        findings = examine(settle())
+        findings = examine(options())
     except EXPECTED as error:
         return complain("weir doctor", error)
     if as_json:

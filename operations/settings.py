@@ -6,12 +6,12 @@ from pathlib import Path
 
 from events.log.finding import LOCAL_BROKER, log_url
 from gateway.keys.home_keys import keys_of
+from models.labels import HORIZON_DAYS
 from operations.addresses import Ports
 from operations.processes import Program
 
 DEFAULT_PORT = 8400
 DEFAULT_DEADLINE_MS = 250
-DEFAULT_HORIZON_DAYS = 30.0
 DEMO_DEADLINE_MS = 2_000
 """In a demo traffic and platform share a few cores: decisions may take longer than production would wait."""
 DEMO_HORIZON_DAYS = 7.0
@@ -28,7 +28,7 @@ class Settings:
     port: int
     log: str
     deadline_ms: int
-    horizon_days: float = DEFAULT_HORIZON_DAYS
+    horizon_days: float = HORIZON_DAYS
 
     @property
     def needs_broker(self) -> bool:
@@ -36,14 +36,14 @@ class Settings:
         return self.log == LOCAL_BROKER
 
 
-def settle(
+def from_options(
     home: Path,
     keys: Path | None,
     host: str,
     port: int,
     log: str,
     deadline_ms: int,
-    horizon_days: float = DEFAULT_HORIZON_DAYS,
+    horizon_days: float = HORIZON_DAYS,
 ) -> Settings:
     """Absolute paths and a full log URL; raises `LogUnusableError`, `HomeError`."""
     home = home.absolute()

@@ -21,11 +21,11 @@ EXPECTED = (OperationsError, EventsError, GatewayError, OSError)
 """What may go wrong with a set-up: a sentence is enough; anything else is a fault and shows where."""
 
 
-def run(settle: Callable[[], Settings]) -> int:
+def run(options: Callable[[], Settings]) -> int:
     """Exit status: 0 after Ctrl-C or SIGTERM, 1 when something failed (said in a sentence on stderr)."""
     console = Console(stderr=True, highlight=False)
     try:
-        return asyncio.run(_up(settle(), console))
+        return asyncio.run(_up(options(), console))
     except EXPECTED as error:
         return complain("weir up", error)
 

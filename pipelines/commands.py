@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from models.labels import HORIZON_DAYS
 from pipelines import explain_command
 from pipelines.controls import rule_commands
 
@@ -71,7 +72,7 @@ def replay(
     words: Words,
     map_words: Map,
     label_delay: LabelDelay = "7d",
-    horizon: Horizon = "30d",
+    horizon: Horizon = f"{HORIZON_DAYS}d",
     verdicts: Verdicts = 0,
     currency: Currency = None,
     time_format: TimeFormat = None,

@@ -17,7 +17,7 @@ from events.crash import crash_point, declare
 from events.log.port import Outgoing
 from models.features import Row
 from models.labels import Standing
-from models.scored import Captured, Found, Scored, Settled
+from models.scored import Captured, Found, Labeled, Scored
 from models.slots import NUMERIC, Matrix
 from models.windows import DAY_US
 from pipelines.state_file import StateFile
@@ -103,22 +103,22 @@ class LearningStore:
             found[payment] = Found(at_us, _decode_row(row), standing)
         return {payment: found[payment] for payment in payment_ids if payment in found}
 
-    def settle(self, settled: Sequence[Settled]) -> None:
+    def label(self, labeled: Sequence[Labeled]) -> None:
         """Put labels in force; for one payment the last counts."""
-        if not settled:
+        if not labeled:
             return
         self._file.change_many(
             "UPDATE scored SET fraud = ?, rank = ?, arrived_us = ? WHERE payment = ?",
-            [(s.standing.fraud, s.standing.rank, s.standing.arrived_at_us, s.payment_id) for s in settled],
+            [(s.standing.fraud, s.standing.rank, s.standing.arrived_at_us, s.payment_id) for s in labeled],
         )
         self._file.change_many(
-            "DELETE FROM history WHERE payment = ?", [(one.payment_id,) for one in settled]
+            "DELETE FROM history WHERE payment = ?", [(one.payment_id,) for one in labeled]
         )
         self._file.change_many(
             "INSERT OR REPLACE INTO history VALUES (?, ?, ?, ?)",
             [
                 (one.payment_id, one.standing.arrived_at_us, one.standing.fraud, one.numbers)
-                for one in settled
+                for one in labeled
                 if one.numbers is not None
             ],
         )

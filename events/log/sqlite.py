@@ -55,7 +55,7 @@ class SqliteLog:
             return []
         call = _Call(records)
         deadline = time.monotonic() + self._append_seconds_max
-        calls = self._settled_or_calls_to_commit(call, deadline)
+        calls = self._finished_or_calls_to_commit(call, deadline)
         if calls:
             try:
                 self._commit(calls, deadline)
@@ -104,11 +104,11 @@ class SqliteLog:
         with closing(connection):
             yield connection
 
-    def _settled_or_calls_to_commit(self, call: "_Call", deadline: float) -> "list[_Call]":
+    def _finished_or_calls_to_commit(self, call: "_Call", deadline: float) -> "list[_Call]":
         """Wait until another thread has committed this call, or it is this one's turn to commit for all."""
         with self._changed:
             self._waiting.append(call)
-            while not call.settled:
+            while not call.finished:
                 if not self._committing:
                     self._committing = True
                     calls, self._waiting = self._waiting, []
@@ -130,7 +130,7 @@ class SqliteLog:
                 raise
         else:
             for call, placed in zip(calls, positions, strict=True):
-                call.settle(placed)
+                call.finish(placed)
 
     def _committed(self, calls: "list[_Call]", deadline: float) -> list[list[Position]]:
         connection = self._connection
@@ -160,10 +160,10 @@ class _Call:
         self._error: BaseException | None = None
 
     @property
-    def settled(self) -> bool:
+    def finished(self) -> bool:
         return self._positions is not None or self._error is not None
 
-    def settle(self, positions: list[Position]) -> None:
+    def finish(self, positions: list[Position]) -> None:
         self._positions = positions
 
     def fail(self, error: BaseException) -> None:

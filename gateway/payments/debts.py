@@ -20,7 +20,7 @@ from gateway.payments import intents
 from gateway.payments.intents import Attempt, Intent, Phase
 from gateway.payments.outcomes import payment_error
 from gateway.processor_port import CaptureRequest, Processor, ProcessorAnswer, ReversalRequest
-from gateway.scheduling import RETRY_SECONDS, RETRY_SECONDS_MAX, Scheduling
+from gateway.scheduling import Backoff, Scheduling
 from gateway.store.intent_rows import load_attempt, load_intent, save_attempt, save_intent
 from gateway.store.writer import Store
 
@@ -54,11 +54,10 @@ class Debts:
             self._scheduling.spawn(self._pay(attempt), f"debt {attempt.id}")
 
     async def _pay(self, attempt: Attempt) -> None:
-        wait_seconds = RETRY_SECONDS
+        backoff = Backoff(self._scheduling)
         try:
             while not await self._paid(attempt):
-                await self._scheduling.sleep(wait_seconds)
-                wait_seconds = min(2 * wait_seconds, RETRY_SECONDS_MAX)
+                await backoff.rest()
         finally:
             self._driving.discard(attempt.id)
 

@@ -22,7 +22,7 @@ from events.types import DecisionMade
 from gateway.errors import UnavailableError
 from gateway.facts import Facts
 from gateway.outbox import Relay
-from gateway.scheduling import RETRY_SECONDS_MAX, Scheduling, persistently
+from gateway.scheduling import Scheduling, persistently
 from gateway.store.tables import positions
 from gateway.store.writer import Store
 
@@ -37,6 +37,8 @@ TOPIC = "decisions"
 BATCH_MAX = 256
 KEEP_SECONDS = 1.0
 """How often the position is kept: what is read again after a crash is at most this much."""
+TAIL_RETRY_SECONDS = 0.5
+"""Before decisions that could not be read are tried again."""
 
 T = TypeVar("T")
 Deal = Callable[[DecisionMade], Awaitable[None]]
@@ -98,7 +100,7 @@ class DecisionTail:
             except PositionLostError:
                 self._logger.error("the position in the decisions is gone: starting at what is left")
                 await persistently(self._scheduling, self._forget_position)
-            await self._scheduling.sleep(RETRY_SECONDS_MAX / 10)
+            await self._scheduling.sleep(TAIL_RETRY_SECONDS)
 
     async def _start(self) -> dict[TopicPartition, int]:
         kept = await self._store.read(_kept_positions)

@@ -20,13 +20,13 @@ from gateway.payments.fallback import fallback
 from gateway.payments.intents import Attempt, Intent
 from gateway.payments.outcomes import RiskVerdict, fallen_back, judged
 from gateway.processor_port import AuthorizationRequest, Processor, ProcessorAnswer, ReversalRequest
-from gateway.scheduling import RETRY_SECONDS, RETRY_SECONDS_MAX, Scheduling, persistently
+from gateway.scheduling import Backoff, Scheduling, persistently
 
 declare(
     {
         "gateway.flight.verdict": "a decision or the fallback is known in memory, nothing has left",
         "gateway.flight.answered": "the processor has answered, the intent does not show it yet",
-        "gateway.flight.settled": "the final state is durable, the caller has not heard",
+        "gateway.flight.ended": "the final state is durable, the caller has not heard",
     }
 )
 
@@ -39,7 +39,7 @@ RECOVERY_DEADLINE_SECONDS = 5.0
 class Flight:
     """One attempt on its way.
 
-    `decision` may come at any time; `settled` gives the intent's new state; `ended` says that a decision
+    `decision` may come at any time; `answer` gives the intent's new state; `ended` says that a decision
     which came late has acted, too.
     """
 
@@ -49,7 +49,7 @@ class Flight:
         self.request = authorization_request(intent, attempt, merchant)
         self.recovered = recovered
         self.decision: asyncio.Future[DecisionMade] = loop.create_future()
-        self.settled: asyncio.Future[Intent] = loop.create_future()
+        self.answer: asyncio.Future[Intent] = loop.create_future()
         self.ended = asyncio.Event()
 
     def offer(self, decision: DecisionMade) -> None:
@@ -114,12 +114,12 @@ class Flights:
             crash_point("gateway.flight.answered")
             end = self._ends.end
             intent = await persistently(self._scheduling, lambda: end(attempt, verdict, answer))
-            crash_point("gateway.flight.settled")
-            flight.settled.set_result(intent)
+            crash_point("gateway.flight.ended")
+            flight.answer.set_result(intent)
         finally:
             self._flying.pop((attempt.payment_id, attempt.number), None)
-            if not flight.settled.done():
-                flight.settled.cancel()
+            if not flight.answer.done():
+                flight.answer.cancel()
         return verdict
 
     async def _verdict(self, flight: Flight) -> RiskVerdict:
@@ -151,7 +151,7 @@ class Flights:
 
     async def _answer(self, ask: Callable[[], Awaitable[ProcessorAnswer]]) -> ProcessorAnswer:
         """Ask until the answer is final."""
-        wait_seconds = RETRY_SECONDS
+        backoff = Backoff(self._scheduling)
         while True:
             try:
                 answer = await ask()
@@ -160,8 +160,7 @@ class Flights:
             else:
                 if answer.status != "unknown":
                     return answer
-            await self._scheduling.sleep(wait_seconds)
-            wait_seconds = min(2 * wait_seconds, RETRY_SECONDS_MAX)
+            await backoff.rest()
 
 
 def authorization_request(intent: Intent, attempt: Attempt, merchant: Merchant) -> AuthorizationRequest:

@@ -97,9 +97,9 @@ class Payments:
         crash_point("gateway.intent.confirmed")
         self.relay.nudge()
         flight = self.flights.start(intent, attempt, merchant)
-        await asyncio.wait({flight.settled}, timeout=ANSWER_SECONDS_MAX)
-        if flight.settled.done() and not flight.settled.cancelled():
-            return flight.settled.result()
+        await asyncio.wait({flight.answer}, timeout=ANSWER_SECONDS_MAX)
+        if flight.answer.done() and not flight.answer.cancelled():
+            return flight.answer.result()
         return intent
 
     async def capture(self, caller: Caller, payment_id: str, body: CaptureIntent) -> Intent:

@@ -19,7 +19,7 @@ from gateway.scheduling import Scheduling
 declare(
     {
         "processor.advice.answered": "the acquirer has answered an advice, the answer is nowhere yet",
-        "processor.advice.settled": "the answer to an advice is durable, nobody was told",
+        "processor.advice.recorded": "the answer to an advice is durable, nobody was told",
     }
 )
 
@@ -119,7 +119,7 @@ class Advices:
 
     async def _record(self, attempt: Attempt, answered: Advice) -> None:
         await self._store.transact(lambda db: transitions.record_answer(db, attempt, answered))
-        crash_point("processor.advice.settled")
+        crash_point("processor.advice.recorded")
 
     def _postpone(self, key: Key) -> None:
         _, wait = self._due.get(key, (0.0, FIRST_REPEAT_SECONDS))

@@ -9,6 +9,7 @@ import polars as pl
 from rich.console import Console
 
 from models.controls import Controls
+from models.labels import HORIZON_DAYS
 from models.learning import Schedule
 from models.windows import DAY_US
 from pipelines.controls.files import checked, read_drafts
@@ -32,7 +33,7 @@ class ReplayOptions(msgspec.Struct, frozen=True, kw_only=True):
     file: Path
     map_words: Sequence[str]
     label_delay: str = "7d"
-    horizon: str = "30d"
+    horizon: str = f"{HORIZON_DAYS}d"
     verdicts: int = 0
     currency: str | None = None
     time_format: str | None = None

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import msgspec
 import polars as pl
 
+from models.labels import HORIZON_DAYS
 from models.observations import Assessment, Label, Observation
 from models.windows import DAY_US
 from pipelines.errors import ReplayError
@@ -30,7 +31,7 @@ class ReplaySettings(msgspec.Struct, frozen=True, kw_only=True):
 
     cut_us: int
     label_delay_us: int = 7 * DAY_US
-    horizon_us: int = 30 * DAY_US
+    horizon_us: int = HORIZON_DAYS * DAY_US
     verdicts: int = 0
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from models.features import CATALOGUE, Row
 from models.labels import Standing
-from models.scored import Captured, Found, MemoryStore, Scored, ScoredStore, Settled
+from models.scored import Captured, Found, Labeled, MemoryStore, Scored, ScoredStore
 from models.slots import NUMERIC
 from models.windows import DAY_US
 from pipelines.learning_store import LearningStore
@@ -36,10 +36,10 @@ def scored(number: int, day: float = 0.0, row: Row = ROW) -> Scored:
     return Scored(f"pi_{number}", int(day * DAY_US) + number, row)
 
 
-def settled(number: int, arrived_us: int, fraud: bool = True, thinned: bool = False) -> Settled:
+def labeled(number: int, arrived_us: int, fraud: bool = True, thinned: bool = False) -> Labeled:
     """`numbers` all hold the payment's own number, so that it can be told in the history."""
     numbers = None if thinned else np.full(len(NUMERIC), float(number)).tobytes()
-    return Settled(f"pi_{number}", Standing(fraud, 2, arrived_us), numbers)
+    return Labeled(f"pi_{number}", Standing(fraud, 2, arrived_us), numbers)
 
 
 def history(store: ScoredStore, after_us: int, until_us: int) -> list[tuple[float, bool]]:
@@ -65,7 +65,7 @@ def test_many_payments_can_be_asked_for_at_once(store: ScoredStore) -> None:
 
 def test_a_payment_scored_again_keeps_its_label_and_gets_the_newer_row(store: ScoredStore) -> None:
     store.remember([scored(1)])
-    store.settle([settled(1, 9)])
+    store.label([labeled(1, 9)])
 
     store.remember([scored(1, day=1, row=NEWER)])
 
@@ -75,7 +75,7 @@ def test_a_payment_scored_again_keeps_its_label_and_gets_the_newer_row(store: Sc
 def test_of_two_labels_for_one_payment_the_last_counts(store: ScoredStore) -> None:
     store.remember([scored(1)])
 
-    store.settle([settled(1, 5, fraud=False), settled(1, 9, fraud=True)])
+    store.label([labeled(1, 5, fraud=False), labeled(1, 9, fraud=True)])
 
     assert store.find(["pi_1"])["pi_1"].standing == Standing(True, 2, 9)
     assert history(store, 0, 99) == [(1.0, True)]
@@ -83,7 +83,7 @@ def test_of_two_labels_for_one_payment_the_last_counts(store: ScoredStore) -> No
 
 def test_history_is_what_arrived_in_the_stretch_by_arrival_and_payment(store: ScoredStore) -> None:
     store.remember([scored(number) for number in range(9)])
-    store.settle([settled(number, 100 - number // 2, fraud=number % 3 == 0) for number in range(9)])
+    store.label([labeled(number, 100 - number // 2, fraud=number % 3 == 0) for number in range(9)])
 
     assert history(store, 96, 99) == [
         (6.0, True),
@@ -97,9 +97,9 @@ def test_history_is_what_arrived_in_the_stretch_by_arrival_and_payment(store: Sc
 
 def test_a_payment_that_is_thinned_away_is_not_in_the_history(store: ScoredStore) -> None:
     store.remember([scored(1), scored(2)])
-    store.settle([settled(1, 5), settled(2, 6, fraud=False)])
+    store.label([labeled(1, 5), labeled(2, 6, fraud=False)])
 
-    store.settle([settled(2, 7, fraud=False, thinned=True)])
+    store.label([labeled(2, 7, fraud=False, thinned=True)])
 
     assert history(store, 0, 99) == [(1.0, True)]
 
@@ -126,7 +126,7 @@ def test_a_payment_with_a_label_or_a_report_on_its_way_is_not_silent(store: Scor
     store.remember([scored(number) for number in range(4)])
     store.note_captured([Captured(f"pi_{number}", number, "test") for number in range(4)])
 
-    store.settle([settled(1, 9)])
+    store.label([labeled(1, 9)])
     store.note_reported(["pi_2", "pi_404"])
     store.remember([scored(2)])
 

@@ -19,7 +19,7 @@ async def closed_books(platform: WholePlatform, notebook: Notebook, title: str, 
 
     Books that close are tampered with, to see that the accounting would not have overlooked it.
     """
-    await settled(platform)
+    await come_to_rest(platform)
     books = read_books(platform.home, platform.log_url)
     kills = {name: platform.chronicles[name].statuses.count(KILLED) for name in FIVE}
     counted = f"{table(books, notebook, title)}\n{'kill -9':36} {kills}\n"
@@ -32,7 +32,7 @@ async def closed_books(platform: WholePlatform, notebook: Notebook, title: str, 
     return found
 
 
-async def settled(platform: WholePlatform) -> None:
+async def come_to_rest(platform: WholePlatform) -> None:
     """Return when nothing is owed any more; says what is, when that takes too long."""
     await platform.until_ready(*FIVE)
     try:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e import watch
-from tests.e2e.closing import settled
+from tests.e2e.closing import come_to_rest
 from tests.e2e.merchant import merchant_of
 from tests.e2e.shopping import KINDS, Shopping
 from tests.e2e.whole_platform import whole_platform
@@ -71,7 +71,7 @@ async def _a_day(folder: Path, log_url: str) -> None:
         shopping = Shopping(merchant, seed=3)
         await shopping.buy(len(KINDS))
         await shopping.close_the_day()
-        await settled(platform)
+        await come_to_rest(platform)
 
 
 BEGUN = """

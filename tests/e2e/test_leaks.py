@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.e2e.closing import settled
+from tests.e2e.closing import come_to_rest
 from tests.e2e.leak_codes import is_code
 from tests.e2e.leak_places import Loopback, cells, files, log_records, memory, values
 from tests.e2e.leak_records import is_cell_in_pages
@@ -83,7 +83,7 @@ async def _run(folder: Path, log_url: str, broker_data: list[Path]) -> list[str]
         loopback = Loopback(*vars(platform.ports).values())
         loopback.start()
         await _traffic(platform)
-        await settled(platform)
+        await come_to_rest(platform)
         loopback.stop()
         assert loopback.lost == 0, "frames were lost: what was in them is unknown"
         found = [*_on_loopback(platform, loopback), *_in_memory(platform)]

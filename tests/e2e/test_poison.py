@@ -12,7 +12,7 @@ from events.topics import TOPICS
 from events.types import DeadLetter
 from tests.e2e.accounting import faults
 from tests.e2e.books import read_books
-from tests.e2e.closing import settled
+from tests.e2e.closing import come_to_rest
 from tests.e2e.merchant import merchant_of
 from tests.e2e.shopping import KINDS, Shopping
 from tests.e2e.whole_platform import FIVE, WholePlatform, whole_platform
@@ -48,7 +48,7 @@ async def _run(folder: Path, log_url: str) -> None:
         poisoned = _poisoned(log_url)
         await shopping.buy(len(KINDS))
         await shopping.close_the_day()
-        await settled(platform)
+        await come_to_rest(platform)
         letters = await _letters(platform, poisoned)
         books = read_books(platform.home, log_url)
 

@@ -23,7 +23,7 @@ from operations.supervisor import sole_supervisor
 
 @pytest.fixture
 def wanted(tmp_path: Path) -> Settings:
-    return settings.settle(tmp_path / "home", tmp_path / "keys", "127.0.0.1", 0, "sqlite", 250)
+    return settings.from_options(tmp_path / "home", tmp_path / "keys", "127.0.0.1", 0, "sqlite", 250)
 
 
 def found(findings: list[Finding], check: str) -> list[Finding]:
@@ -43,9 +43,9 @@ def test_a_home_that_its_first_merchant_made_is_in_order(tmp_path: Path) -> None
     words = ["merchants", "create", "m_1", "--name", "Tea", "--home", str(home)]
     assert CliRunner().invoke(app, words).exit_code == 0
 
-    settled = settings.settle(home, None, "127.0.0.1", 0, "sqlite", 250)
+    wanted = settings.from_options(home, None, "127.0.0.1", 0, "sqlite", 250)
 
-    assert [finding for finding in doctor.examine(settled) if finding.state == "wrong"] == []
+    assert [finding for finding in doctor.examine(wanted) if finding.state == "wrong"] == []
 
 
 def test_keys_that_are_not_the_homes_are_refused_in_a_sentence(
@@ -54,7 +54,7 @@ def test_keys_that_are_not_the_homes_are_refused_in_a_sentence(
     made_keys(tmp_path / "home", tmp_path / "keys", datetime.now(UTC))
 
     status = doctor.run(
-        lambda: settings.settle(tmp_path / "home", tmp_path / "other", "127.0.0.1", 0, "sqlite", 250),
+        lambda: settings.from_options(tmp_path / "home", tmp_path / "other", "127.0.0.1", 0, "sqlite", 250),
         as_json=False,
     )
 
@@ -67,7 +67,7 @@ def test_a_home_that_cannot_be_made_is_wrong_and_not_made_at_the_first_start(
     tmp_path: Path, home: str
 ) -> None:
     (tmp_path / "a file").write_text("")
-    asked = settings.settle(tmp_path / home, tmp_path / "keys", "127.0.0.1", 0, "sqlite", 250)
+    asked = settings.from_options(tmp_path / home, tmp_path / "keys", "127.0.0.1", 0, "sqlite", 250)
 
     (finding,) = found(doctor.examine(asked), "folders")
 
@@ -76,7 +76,7 @@ def test_a_home_that_cannot_be_made_is_wrong_and_not_made_at_the_first_start(
 
 
 def test_keys_that_cannot_be_made_are_not_said_to_be_made(tmp_path: Path) -> None:
-    asked = settings.settle(tmp_path / "home", Path("/proc/weirkeys"), "127.0.0.1", 0, "sqlite", 250)
+    asked = settings.from_options(tmp_path / "home", Path("/proc/weirkeys"), "127.0.0.1", 0, "sqlite", 250)
 
     findings = doctor.examine(asked)
 

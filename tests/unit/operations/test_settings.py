@@ -10,9 +10,9 @@ from operations.errors import AddressInUseError
 
 
 def test_keys_are_apart_from_the_home_unless_said_otherwise(tmp_path: Path) -> None:
-    settled = settings.settle(tmp_path / "home", None, "127.0.0.1", 0, "sqlite", 250)
+    wanted = settings.from_options(tmp_path / "home", None, "127.0.0.1", 0, "sqlite", 250)
 
-    assert settled.keys == tmp_path / "home-keys"
+    assert wanted.keys == tmp_path / "home-keys"
 
 
 def test_a_taken_port_is_named_before_anything_starts() -> None:
@@ -31,9 +31,9 @@ def test_port_zero_picks_six_different_ports() -> None:
 
 
 def test_every_program_finds_the_others_where_they_listen(tmp_path: Path) -> None:
-    settled = settings.settle(tmp_path, tmp_path / "keys", "127.0.0.1", 0, "sqlite", 250)
+    wanted = settings.from_options(tmp_path, tmp_path / "keys", "127.0.0.1", 0, "sqlite", 250)
     ports = addresses.Ports(1, 2, 3, 4, 5, 6)
-    programs = [*settings.world(settled, ports, settled.log), *settings.gateway(settled, ports, settled.log)]
+    programs = [*settings.world(wanted, ports, wanted.log), *settings.gateway(wanted, ports, wanted.log)]
     words = {program.name: " ".join(program.arguments) for program in programs}
 
     assert "--acquirer 127.0.0.1:6" in words["gateway.processor"]
@@ -41,13 +41,13 @@ def test_every_program_finds_the_others_where_they_listen(tmp_path: Path) -> Non
     assert "--processor https://127.0.0.1:5" in words["gateway.api"]
     assert "--internal-port 5" in words["gateway.processor"]
     assert "--api https://127.0.0.1:4" in words["gateway.processor"]
-    assert f"--log {settled.log}" in words["pipelines.risk"]
+    assert f"--log {wanted.log}" in words["pipelines.risk"]
 
 
 def test_the_api_alone_sends_to_kafka_with_kafka_python(tmp_path: Path) -> None:
-    settled = settings.settle(tmp_path, tmp_path / "keys", "127.0.0.1", 0, "kafka://a:1,b:2/demo", 250)
+    wanted = settings.from_options(tmp_path, tmp_path / "keys", "127.0.0.1", 0, "kafka://a:1,b:2/demo", 250)
     ports = addresses.Ports(1, 2, 3, 4, 5, 6)
-    programs = [*settings.world(settled, ports, settled.log), *settings.gateway(settled, ports, settled.log)]
+    programs = [*settings.world(wanted, ports, wanted.log), *settings.gateway(wanted, ports, wanted.log)]
     logs = {
         program.name: program.arguments[program.arguments.index("--log") + 1]
         for program in programs
@@ -55,4 +55,4 @@ def test_the_api_alone_sends_to_kafka_with_kafka_python(tmp_path: Path) -> None:
     }
 
     assert logs.pop("gateway.api") == "kafka+python://a:1,b:2/demo"
-    assert set(logs.values()) == {settled.log}
+    assert set(logs.values()) == {wanted.log}
