@@ -13,12 +13,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import httpx2
+import aiohttp
 
 from bench.record import Figure, figure, record
 from dashboards.seconds import percentile
 from operations.platform import Platform, running
-from operations.settings import settle
+from operations.settings import from_options
 
 RATE_PER_SECOND = 50
 SECONDS = 20
@@ -26,6 +26,7 @@ RUNS = 3
 WARM_UP = 100
 DEADLINE_MS = 250
 SETUP_AT_ONCE = 8
+CONNECTIONS_MAX = 1000  # a confirm is sent on time, whatever is still unanswered
 
 
 def main() -> None:
@@ -50,7 +51,7 @@ def figures(runs: list[dict[str, float]]) -> list[Figure]:
 async def _measured() -> dict[str, float]:
     with TemporaryDirectory(prefix="weir-bench-") as folder:
         home = Path(folder) / "home"
-        wanted = settle(home, None, "127.0.0.1", 0, "sqlite", DEADLINE_MS)
+        wanted = from_options(home, None, "127.0.0.1", 0, "sqlite", DEADLINE_MS)
         async with running(wanted, print) as platform:
             return await _paid(platform, home)
 
@@ -58,7 +59,8 @@ async def _measured() -> dict[str, float]:
 async def _paid(platform: Platform, home: Path) -> dict[str, float]:
     trusted = ssl.create_default_context(cafile=platform.ca)
     headers = {"Authorization": f"Bearer {platform.test_key}"}
-    async with httpx2.AsyncClient(verify=trusted, headers=headers, trust_env=False, timeout=60) as client:
+    connector = aiohttp.TCPConnector(ssl=trusted, limit=CONNECTIONS_MAX)
+    async with aiohttp.ClientSession(connector=connector, headers=headers) as client:
         payments = await _prepared(client, platform, WARM_UP + RATE_PER_SECOND * SECONDS)
         await _confirmed(client, platform, payments[:WARM_UP])
         syncing = asyncio.create_task(asyncio.to_thread(_sync_times_ms, home, SECONDS))
@@ -74,7 +76,7 @@ async def _paid(platform: Platform, home: Path) -> dict[str, float]:
     }
 
 
-async def _prepared(client: httpx2.AsyncClient, platform: Platform, count: int) -> list[tuple[str, str]]:
+async def _prepared(client: aiohttp.ClientSession, platform: Platform, count: int) -> list[tuple[str, str]]:
     gate = asyncio.Semaphore(SETUP_AT_ONCE)
 
     async def prepare(number: int) -> tuple[str, str]:
@@ -89,7 +91,7 @@ async def _prepared(client: httpx2.AsyncClient, platform: Platform, count: int) 
 
 
 async def _confirmed(
-    client: httpx2.AsyncClient, platform: Platform, payments: list[tuple[str, str]]
+    client: aiohttp.ClientSession, platform: Platform, payments: list[tuple[str, str]]
 ) -> list[tuple[float, dict[str, Any]]]:
     start = time.perf_counter() + 0.1
 
@@ -103,14 +105,14 @@ async def _confirmed(
     return await asyncio.gather(*(confirm(place, *payment) for place, payment in enumerate(payments)))
 
 
-async def _posted(client: httpx2.AsyncClient, url: str, body: dict[str, Any]) -> dict[str, Any]:
-    response = await client.post(url, json=body)
-    answer: dict[str, Any] = response.json()
-    if response.status_code == 402:
-        intent: dict[str, Any] = answer["error"]["payment_intent"]
-        return intent
-    response.raise_for_status()
-    return answer
+async def _posted(client: aiohttp.ClientSession, url: str, body: dict[str, Any]) -> dict[str, Any]:
+    async with client.post(url, json=body) as response:
+        answer: dict[str, Any] = await response.json(content_type=None)
+        if response.status == 402:
+            intent: dict[str, Any] = answer["error"]["payment_intent"]
+            return intent
+        response.raise_for_status()
+        return answer
 
 
 def card_number(number: int) -> str:

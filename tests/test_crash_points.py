@@ -27,8 +27,9 @@ SENDS = {
     "produce": "producer",
     "sendall": "",
     "sendto": "",
-    "post": "client|api$|processor$",
-    "request": "client",
+    "post": "client|session",
+    "request": "client|session",
+    "ask": "peer",
 }
 """Methods that send, and what they are called on where others have a method of that name."""
 
@@ -42,9 +43,10 @@ ELSEWHERE = {
     "events/log/kafka_senders.py PythonSender": "KafkaLog.append, which alone calls it, has them",
     "events/log/sqlite_file.py sync_folder": "syncs names for those who pass points themselves",
     "events/log/sqlite.py _Writing": "the inside of the transaction of SqliteLog._committed, which has them",
+    "gateway/http/asking.py Peer.ask": "HttpProcessor and ApiRegistry, which alone call it, have them",
     "gateway/keys/home_keys.py made_keys": "not durable: every start says it again",
     "gateway/http/listening.py": "refuses what is no request: nothing was done that could be lost",
-    "pipelines/state_file.py StateFile.commit": "its two stores have them, before and after",
+    "pipelines/state_file.py StateFile.commit": "StateStore, LearningStore and OrderJournal have them",
     "pipelines/learning_flow.py _Logic._committed": "LearningStore.commit has them",
     "pipelines/risk_flow.py _Logic.snapshot": "StateStore.commit has them",
     "pipelines/learning_step.py LearningStep.commit": "LearningStore.commit has them",
@@ -169,6 +171,8 @@ def test_every_exception_is_one_still() -> None:
         "connection.writer.write(framed(message))",
         "self._producer.produce(topic, value)",
         "await self._client.post(path, content=body)",
+        "self._session.request(method, path, data=content)",
+        "await self._peer.ask('POST', path, body)",
     ],
 )
 def test_a_write_or_a_send_without_a_crash_point_is_found(statement: str) -> None:

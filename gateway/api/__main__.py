@@ -38,7 +38,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--internal-port", type=int, default=0)
     parser.add_argument("--processor", required=True, help="the processor's internal listener")
-    parser.add_argument("--deadline-ms", type=int, default=250, help="how long a confirm waits to be decided")
+    parser.add_argument(
+        "--deadline-ms", type=int, required=True, help="how long a confirm waits for a decision"
+    )
     parser.add_argument("--addresses", type=Path, help="CSV: first,last,country of IP addresses")
     parser.add_argument("--bins", type=Path, help="CSV: first,last,country of card prefixes")
     return parser.parse_args(arguments)

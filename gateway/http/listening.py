@@ -14,7 +14,7 @@ from gateway.errors import GatewayError, HeadTooLargeError, InvalidRequestError
 from gateway.http.answers import refused
 
 GRACE_SECONDS = 3
-"""How long a stop waits for requests under way: the supervisor allows five."""
+"""How long a stop waits for requests under way: a third of what the supervisor allows."""
 
 KEEP_ALIVE_SECONDS = 75
 """How long an idle connection stays open: longer than clients do, lest they ask over a closed one."""

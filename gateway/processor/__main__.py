@@ -13,6 +13,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import uvloop
+
 from events.clock import SystemClock
 from events.programs import announce, leave, log_as_json
 from gateway.business_time import BusinessTime
@@ -52,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.umask(0o077)
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
     log_as_json()
-    asyncio.run(_run(settings))
+    uvloop.run(_run(settings))
     return 0
 
 

@@ -1,12 +1,13 @@
-"""The API's token registry over mutual TLS."""
+"""The API's token registry, over the network."""
 
 import ssl
+from http import HTTPStatus
 
-import httpx2
 import msgspec
 
 from events.crash import crash_point, declare
 from gateway.errors import ApiUnavailableError, AuthenticationError
+from gateway.http.asking import Peer
 from gateway.processor_port import TokenRegistered, TokenRegistration
 
 declare({"processor.token.registering": "a token is known in memory alone, the API has not heard of it"})
@@ -18,27 +19,20 @@ class ApiRegistry:
     """Implements `gateway.processor_port.TokenRegistry`."""
 
     def __init__(self, url: str, context: ssl.SSLContext) -> None:
-        self._client = httpx2.AsyncClient(
-            base_url=url, verify=context, timeout=ANSWER_SECONDS_MAX, trust_env=False
-        )
+        self._peer = Peer(url, context, answer_seconds_max=ANSWER_SECONDS_MAX, silent=ApiUnavailableError)
 
     async def register(self, registration: TokenRegistration) -> TokenRegistered:
-        body = msgspec.json.encode(registration)
         crash_point("processor.token.registering")
-        try:
-            answer = await self._client.post(
-                "/internal/tokens", content=body, headers={"content-type": "application/json"}
-            )
-        except httpx2.HTTPError as error:
-            raise ApiUnavailableError(f"The API gives no answer ({type(error).__name__}).") from None
-        if answer.status_code == 401:
+        reply = await self._peer.ask("POST", "/internal/tokens", registration)
+        if reply.status == HTTPStatus.UNAUTHORIZED:
             raise AuthenticationError()
+        if reply.status != HTTPStatus.OK:
+            raise ApiUnavailableError(f"The API answered {reply.status}.")
         try:
-            answer.raise_for_status()
-            return msgspec.json.decode(answer.content, type=TokenRegistered)
-        except (httpx2.HTTPError, msgspec.DecodeError):
+            return msgspec.json.decode(reply.body, type=TokenRegistered)
+        except msgspec.DecodeError:
             raise ApiUnavailableError("The API's answer is not as agreed.") from None
 
     async def close(self) -> None:
         """Close the connections to the API."""
-        await self._client.aclose()
+        await self._peer.close()

@@ -3,6 +3,7 @@
 Card numbers go to the processor's TLS listener, everything else to the API. Every call carries its test time.
 """
 
+import json
 import ssl
 import time
 from collections.abc import Sequence
@@ -12,12 +13,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import httpx2
+import aiohttp
 
 from simulator.traffic.population import EXPIRY_YEAR
 from simulator.traffic.steps import Purchase, Report, SignIn, Verdict
 
 CALL_SECONDS_MAX = 30.0
+
+
+class NoAnswerError(Exception):
+    """A call found no answer; its text is the kind of trouble."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +46,12 @@ class Client:
     """Calls for several merchants, each with its own test key, by index."""
 
     def __init__(self, api: str, processor: str, ca: Path, keys: Sequence[str], in_flight_max: int) -> None:
-        limits = httpx2.Limits(max_connections=in_flight_max, max_keepalive_connections=in_flight_max)
-        trusted = ssl.create_default_context(cafile=str(ca))
         self._keys = keys
-        self._api = httpx2.AsyncClient(
-            base_url=api, timeout=CALL_SECONDS_MAX, limits=limits, trust_env=False, verify=trusted
-        )
-        self._processor = httpx2.AsyncClient(
-            base_url=processor, timeout=CALL_SECONDS_MAX, limits=limits, trust_env=False, verify=trusted
+        self._api, self._processor = api, processor
+        trusted = ssl.create_default_context(cafile=str(ca))
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=trusted, limit=2 * in_flight_max),
+            timeout=aiohttp.ClientTimeout(total=CALL_SECONDS_MAX),
         )
 
     async def __aenter__(self) -> "Client":
@@ -57,8 +60,7 @@ class Client:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._api.aclose()
-        await self._processor.aclose()
+        await self._session.close()
 
     async def pay(self, step: Purchase) -> Paid:
         """Token, intent, confirm; the answer of the first call that failed, else of the confirm."""
@@ -78,7 +80,7 @@ class Client:
         found: list[float] = []
         for key in self._keys:
             headers = {"Authorization": f"Bearer {key}"}
-            page = read(await self._api.get("/v1/payment_intents", params={"limit": 1}, headers=headers))
+            page = await self._call("GET", f"{self._api}/v1/payment_intents?limit=1", headers)
             found += [intent["created"] for intent in page.body.get("data", [])]
         return datetime.fromtimestamp(max(found), UTC) if found else None
 
@@ -117,10 +119,19 @@ class Client:
             "cvc": step.card.cvc,
         }
         headers = self._headers(step.merchant, step.at)
-        return read(await self._processor.post("/v1/tokens", json={"card": card}, headers=headers))
+        return await self._call("POST", f"{self._processor}/v1/tokens", headers, {"card": card})
 
     async def _post(self, path: str, body: dict[str, Any], merchant: int, at: datetime) -> Answer:
-        return read(await self._api.post(path, json=body, headers=self._headers(merchant, at)))
+        return await self._call("POST", f"{self._api}{path}", self._headers(merchant, at), body)
+
+    async def _call(
+        self, method: str, url: str, headers: dict[str, str], body: dict[str, Any] | None = None
+    ) -> Answer:
+        try:
+            async with self._session.request(method, url, json=body, headers=headers) as response:
+                return read(response.status, await response.read())
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise NoAnswerError(type(error).__name__) from error
 
     def _headers(self, merchant: int, at: datetime) -> dict[str, str]:
         moment = at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -146,16 +157,16 @@ def intent_body(step: Purchase) -> dict[str, Any]:
     }
 
 
-def read(response: httpx2.Response) -> Answer:
+def read(status: int, content: bytes) -> Answer:
     """The answer's status and resource; a card error (402) stands for the intent that it carries."""
     try:
-        body = response.json()
+        body = json.loads(content)
     except ValueError:
-        return Answer(response.status_code, {}, "not JSON")
-    if response.status_code < 400:
+        return Answer(status, {}, "not JSON")
+    if status < 400:
         return Answer(200, body)
     error = body.get("error", {})
     intent = error.get("payment_intent")
-    if response.status_code == 402 and intent:
+    if status == 402 and intent:
         return Answer(200, intent)
-    return Answer(response.status_code, body, f"{error.get('code')}: {error.get('message')}")
+    return Answer(status, body, f"{error.get('code')}: {error.get('message')}")

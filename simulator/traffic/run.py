@@ -16,10 +16,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-import httpx2
-
 from simulator.traffic.aftermath import ended, follow_ups
-from simulator.traffic.client import Client
+from simulator.traffic.client import Client, NoAnswerError
 from simulator.traffic.month import Month
 from simulator.traffic.steps import FRAUD_KINDS, Purchase, Report, SignIn, Step, Verdict
 from simulator.traffic.thinning import Thinning
@@ -119,8 +117,8 @@ class Run:
         async with self._actors[step.actor]:
             try:
                 await self._do(step)
-            except httpx2.HTTPError as error:
-                self._record({"kind": "error", "what": type(step).__name__, "why": type(error).__name__})
+            except NoAnswerError as error:
+                self._record({"kind": "error", "what": type(step).__name__, "why": str(error)})
 
     async def _do(self, step: Step) -> None:
         match step:
