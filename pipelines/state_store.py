@@ -68,8 +68,8 @@ class StateStore:
             return
         making = self.version + 1
         self._file.change_many(
-            "INSERT OR IGNORE INTO undo SELECT ?1, ?2, (SELECT value FROM rows WHERE key = ?2)",
-            [(making, key) for key in changed],
+            "INSERT OR IGNORE INTO undo SELECT ?, ?, (SELECT value FROM rows WHERE key = ?)",
+            [(making, key, key) for key in changed],
         )
         self._file.change_many(
             "INSERT INTO rows VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
