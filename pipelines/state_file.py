@@ -38,7 +38,8 @@ class StateFile:
     ) -> None:
         """`schema` makes the tables of a new file; `otherwise` says what happens once the file is deleted.
 
-        With `synchronous` NORMAL no commit waits for the disk: a power loss may drop the last ones.
+        With `synchronous` NORMAL no commit but the file's making waits for the disk: a power loss may drop
+        the last ones.
 
         Raises `StateFormatError` and `StateCorruptError`.
         """
@@ -49,9 +50,10 @@ class StateFile:
             make_folder_durably(path.parent)
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute(f"PRAGMA synchronous = {synchronous}")
+            self._connection.execute("PRAGMA synchronous = FULL")
             if not self._present():
                 self._make(schema, format)
+            self._connection.execute(f"PRAGMA synchronous = {synchronous}")
             self._check(format)
 
     def rows(self, statement: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:

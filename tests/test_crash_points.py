@@ -27,7 +27,7 @@ SENDS = {
     "produce": "producer",
     "sendall": "",
     "sendto": "",
-    "post": "client|session",
+    "post": "client|session|api$|processor$",
     "request": "client|session",
     "ask": "peer",
 }

@@ -1,1 +1,1 @@
-"""HTTP as every listener of the gateway speaks it: heads, bodies, answers."""
+"""HTTP as the gateway's programs speak it: heads, bodies and answers, and questions to each other."""
