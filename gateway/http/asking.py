@@ -12,6 +12,8 @@ CONNECTIONS_MAX = 64
 """A question holds one until its answer: as many as may wait for issuers at once."""
 IDLE_SECONDS_MAX = 60.0
 """Shorter than listeners keep an idle connection: nothing is asked over one that is closing."""
+ANSWER_BYTES_MAX = 1024 * 1024
+"""Far above what either program answers: a longer answer is none."""
 
 
 class Reply(NamedTuple):
@@ -46,10 +48,19 @@ class Peer:
             async with self._session.request(
                 method, path, data=content, headers=headers, allow_redirects=False
             ) as response:
-                return Reply(response.status, await response.read())
+                return Reply(response.status, await _read(response))
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise self._silent(f"no answer: {type(error).__name__}") from None
 
     async def close(self) -> None:
         """Close the connections."""
         await self._session.close()
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    content = bytearray()
+    async for part in response.content.iter_any():
+        content += part
+        if len(content) > ANSWER_BYTES_MAX:
+            raise aiohttp.ClientPayloadError("the answer is too long")
+    return bytes(content)

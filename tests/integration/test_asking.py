@@ -11,11 +11,11 @@ import msgspec
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from gateway.errors import ProcessorUnavailableError
-from gateway.http.asking import Peer, Reply
+from gateway.http.asking import ANSWER_BYTES_MAX, Peer, Reply
 from gateway.http.listening import Listener, bind
 from gateway.keys.tls import client_context, ensure_certificates, server_context
 from gateway.processor_port import ReversalRequest
@@ -105,6 +105,29 @@ def test_a_redirection_is_an_answer_and_is_not_followed(tmp_path: Path) -> None:
             assert (await program.ask("POST", "/", QUESTION)).status == 307
 
     asyncio.run(story())
+
+
+def test_an_answer_without_bounds_is_cut_off_in_the_asker_s_own_error(tmp_path: Path) -> None:
+    sent = 0
+
+    async def flood() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while sent < 1_000 * ANSWER_BYTES_MAX:
+            sent += ANSWER_BYTES_MAX
+            yield bytes(ANSWER_BYTES_MAX)
+            await asyncio.sleep(0)
+
+    async def answer(_request: Request) -> Response:
+        return StreamingResponse(flood())
+
+    async def story() -> None:
+        async with answering(tmp_path, answer) as url, peer(tmp_path, url) as program:
+            with pytest.raises(ProcessorUnavailableError, match="no answer: "):
+                await program.ask("POST", "/", QUESTION)
+
+    asyncio.run(story())
+
+    assert sent < 1_000 * ANSWER_BYTES_MAX
 
 
 def test_where_nobody_listens_the_question_ends_at_once_in_the_asker_s_own_error(tmp_path: Path) -> None:
