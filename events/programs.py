@@ -6,7 +6,6 @@ import sys
 from typing import NoReturn
 
 import msgspec
-import structlog
 
 
 def announce(program: str, **told: int) -> None:
@@ -17,6 +16,8 @@ def announce(program: str, **told: int) -> None:
 
 def log_as_json() -> None:
     """Set structlog up: one object a line, with level and UTC time."""
+    import structlog  # 0.1 s, which `weir --help` need not wait for
+
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

@@ -8,7 +8,7 @@ import typer
 
 from events.options import HOME
 from models.labels import HORIZON_DAYS
-from operations.settings import (
+from operations.defaults import (
     DEFAULT_DEADLINE_MS,
     DEFAULT_PORT,
     DEMO_DEADLINE_MS,

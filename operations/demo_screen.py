@@ -6,7 +6,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from operations.settings import DEFAULT_DEADLINE_MS
+from operations.defaults import DEFAULT_DEADLINE_MS
 from operations.tally import HONEST, PART_DAYS, Tally
 from simulator.traffic.month import DAYS
 

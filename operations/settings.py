@@ -10,13 +10,6 @@ from models.labels import HORIZON_DAYS
 from operations.addresses import Ports
 from operations.processes import Program
 
-DEFAULT_PORT = 8400
-DEFAULT_DEADLINE_MS = 250
-DEMO_DEADLINE_MS = 2_000
-"""In a demo traffic and platform share a few cores: decisions may take longer than production would wait."""
-DEMO_HORIZON_DAYS = 7.0
-"""Else no payment of a demo's month would mature, and the model would know little but fraud."""
-
 
 @dataclass(frozen=True)
 class Settings:

@@ -16,6 +16,10 @@ from weir import app
 COMMANDS = ("up", "demo", "doctor", "replay", "explain", "topics")
 HEAVY = (
     "bytewax",
+    "cryptography",
+    "structlog",
+    "asyncio",
+    "rich",
     "river",
     "sklearn",
     "numpy",
