@@ -12,8 +12,9 @@ class InForce:
     """Counts every attempt once.
 
     >>> in_force = InForce()
-    >>> in_force.put(("pi_1", 1), "allow"), in_force.put(("pi_1", 1), "block")
-    (True, False)
+    >>> in_force.put(("pi_1", 1), "allow")
+    >>> in_force.put(("pi_1", 1), "block")
+    'allow'
     >>> in_force.counted["allow"], in_force.counted["block"]
     (0, 1)
     """
@@ -25,8 +26,8 @@ class InForce:
     def __contains__(self, attempt: Attempt) -> bool:
         return attempt in self._outcomes
 
-    def put(self, attempt: Attempt, outcome: str) -> bool:
-        """Let the outcome be in force instead of the one before; True where there was none."""
+    def put(self, attempt: Attempt, outcome: str) -> str | None:
+        """Let the outcome be in force; returns the one before, None where there was none."""
         before = self._outcomes.pop(attempt, None)
         if before is not None:
             self.counted[before] -= 1
@@ -34,4 +35,4 @@ class InForce:
         self._outcomes[attempt] = outcome
         if len(self._outcomes) > ATTEMPTS_MAX:
             self._outcomes.popitem(last=False)
-        return before is None
+        return before

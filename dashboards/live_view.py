@@ -240,8 +240,9 @@ class LiveView:
             self._show(attempt)
 
     def _put_in_force(self, attempt: Attempt, outcome: str) -> None:
-        if self._in_force.put(attempt, outcome) and self._live:
-            self.seconds.decided(self._now, outcome)
+        before = self._in_force.put(attempt, outcome)
+        if self._live:
+            self.seconds.decided(self._now, attempt, outcome, before)
 
     def _add(self, line: Row) -> None:
         self.rows.add(line)

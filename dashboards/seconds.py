@@ -1,13 +1,17 @@
 """Rates and latencies by second, over the last minutes."""
 
 import math
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Collection
 from dataclasses import dataclass, field
+
+from dashboards.in_force import Attempt
 
 SECONDS_KEPT = 120
 LATENCIES_PER_SECOND_MAX = 500
 LATENCIES_KEPT = 2_000
+ATTEMPTS_KEPT = 20_000
+"""Whose second is remembered, so that a later word moves them from one outcome to the other there."""
 
 
 @dataclass
@@ -25,10 +29,20 @@ class Seconds:
     def __init__(self) -> None:
         self._seconds: deque[Second] = deque(maxlen=SECONDS_KEPT)
         self._latencies_ms: deque[float] = deque(maxlen=LATENCIES_KEPT)
+        self._decided_in: OrderedDict[Attempt, Second] = OrderedDict()
 
-    def decided(self, now_seconds: float, outcome: str) -> None:
-        """Count one attempt that has its outcome now."""
-        self._second(int(now_seconds)).outcomes[outcome] += 1
+    def decided(self, now_seconds: float, attempt: Attempt, outcome: str, before: str | None = None) -> None:
+        """Count an attempt that has its outcome now; one that had another `before` stays in its second."""
+        second = self._decided_in.get(attempt)
+        if second is None:
+            if before is not None:  # decided before anyone looked, or too long ago
+                return
+            second = self._decided_in[attempt] = self._second(int(now_seconds))
+            if len(self._decided_in) > ATTEMPTS_KEPT:
+                self._decided_in.popitem(last=False)
+        elif before is not None:
+            second.outcomes[before] -= 1
+        second.outcomes[outcome] += 1
 
     def answered(self, now_seconds: float, latency_ms: float) -> None:
         """Take the latency of an answer of the engine, seen now."""

@@ -6,6 +6,7 @@ own time, which the platform's test clock follows; live keys are refused it.
 
 import hashlib
 import hmac
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from events.moments import microseconds, moment
 from events.vocabulary import Mode
 from gateway.business_time import BusinessTime
+from gateway.countries import COUNTRIES
 from gateway.errors import AuthenticationError, InvalidRequestError, NotFoundError
 from gateway.facts import Facts
 from gateway.store.tables import api_keys, merchants
@@ -23,6 +25,11 @@ from gateway.store.writer import Store
 
 _BY_DIGEST = select(api_keys).where(api_keys.c.digest == bindparam("the_digest"))
 _MERCHANT = select(merchants).where(merchants.c.id == bindparam("the_id"))
+
+
+NAME_LENGTH_MAX = 200
+_MERCHANT_ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+_CATEGORY = re.compile(r"[0-9]{4}")
 
 
 class Merchant(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,12 +97,31 @@ def key_digest(secret: bytes, key: str) -> bytes:
 def create_merchant(
     connection: Connection, facts: Facts, merchant: Merchant, *, at: datetime, actor: str
 ) -> None:
-    """Raises `InvalidRequestError` where the id is taken."""
+    """Raises `InvalidRequestError` where the id is taken, or a member is not of its form."""
+    _require_form(merchant)
     if connection.execute(select(merchants.c.id).where(merchants.c.id == merchant.id)).first():
         raise InvalidRequestError("There is such a merchant already.", code="merchant_exists", param="id")
     row = {**msgspec.structs.asdict(merchant), "created_us": microseconds(at)}
     connection.execute(insert(merchants), row)
     facts.audit(connection, at, actor=actor, action="merchant.create", resource=merchant.id)
+
+
+def _require_form(merchant: Merchant) -> None:
+    """Category and country are features: a word instead of a code would count as a country of its own."""
+    wrong = None
+    if not _MERCHANT_ID.fullmatch(merchant.id):
+        wrong = "id", "a letter, then at most 63 letters, digits, _ and -, such as acct_first"
+    elif not merchant.name.strip() or len(merchant.name) > NAME_LENGTH_MAX or not merchant.name.isprintable():
+        wrong = "name", f"1 to {NAME_LENGTH_MAX} characters"
+    elif merchant.category is not None and not _CATEGORY.fullmatch(merchant.category):
+        wrong = "category", "a merchant category code of four digits, such as 5942"
+    elif merchant.country is not None and merchant.country not in COUNTRIES:
+        wrong = "country", "a country of ISO 3166 as two capitals, such as DE"
+    if wrong is not None:
+        param, form = wrong
+        raise InvalidRequestError(
+            f"The merchant's {param} must be {form}.", code="parameter_invalid", param=param
+        )
 
 
 def load_merchant(connection: Connection, merchant_id: str) -> Merchant:

@@ -66,7 +66,15 @@ def cautions(controls: Controls, drafts: Sequence[Draft], *, elsewhere: bool = F
         for found in look_ups(controls)
         if found.list_name not in controls.lists and concerned & {found.rule, found.list_name}
     }
-    return [f"rule {found.rule} looks in @{found.list_name}, which is not there: {rest}" for found in missing]
+    named = {found.list_name for found in look_ups(controls)}
+    return [
+        *(f"rule {found.rule} looks in @{found.list_name}, which is not there: {rest}" for found in missing),
+        *(
+            f"list {name} is looked up by no rule yet, so that nothing says what it holds: cards, devices, "
+            "addresses, emails and customers must be surrogates (`weir surrogate`)"
+            for name in sorted(concerned & controls.lists.keys() - named)
+        ),
+    ]
 
 
 def _personal(value: str) -> bool:

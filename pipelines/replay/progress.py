@@ -48,7 +48,7 @@ class _Lines:
 
     def __init__(self, console: Console, total: int) -> None:
         self._console, self._total, self._done = console, total, 0
-        self._started = self._told = time.monotonic()
+        self._told, self._done_when_told = time.monotonic(), 0
 
     def tell(self, count: int) -> None:
         """So many payments more are assessed."""
@@ -56,8 +56,9 @@ class _Lines:
         now = time.monotonic()
         if now - self._told < LINE_SECONDS:
             return
-        self._told = now
-        speed = self._done / (now - self._started)
+        # By the latest speed: it falls as profiles and what waits for labels fill.
+        speed = (self._done - self._done_when_told) / (now - self._told)
+        self._told, self._done_when_told = now, self._done
         left_seconds = (self._total - self._done) / speed if speed else 0.0
         self._console.print(
             f"replay     {self._done:,} of {self._total:,}, {speed:,.0f}/s, about {left_seconds:,.0f} s left"

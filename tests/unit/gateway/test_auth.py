@@ -45,6 +45,29 @@ def test_no_key_is_on_disk(tmp_path: Path) -> None:
     lived(tmp_path, story)
 
 
+@pytest.mark.parametrize(
+    ("merchant", "param"),
+    [
+        (Merchant(id="bad id", name="Shop"), "id"),
+        (Merchant(id="4242424242424242", name="Shop"), "id"),
+        (Merchant(id="acct_b", name=" "), "name"),
+        (Merchant(id="acct_b", name="Shop", category="abc"), "category"),
+        (Merchant(id="acct_b", name="Shop", country="Germany"), "country"),
+        (Merchant(id="acct_b", name="Shop", country="XX"), "country"),
+    ],
+)
+def test_a_merchant_of_another_form_than_documented_is_refused_by_member(
+    tmp_path: Path, merchant: Merchant, param: str
+) -> None:
+    async def story(world: World) -> None:
+        facts = Facts(world.entropy)
+        with pytest.raises(InvalidRequestError, match=f"The merchant's {param} must be") as refused:
+            await world.store.write(lambda c: create_merchant(c, facts, merchant, at=START, actor="test"))
+        assert refused.value.param == param
+
+    lived(tmp_path, story)
+
+
 def test_a_revoked_key_opens_nothing_from_then_on(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         caller = await world.caller()

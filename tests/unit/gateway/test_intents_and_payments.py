@@ -2,12 +2,19 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from events.types import AssessmentRequested, PaymentAuthorized, PaymentCaptured, PaymentDeclined
+from events.types import (
+    AssessmentRequested,
+    PaymentAuthorized,
+    PaymentCaptured,
+    PaymentDeclined,
+    PaymentEvent,
+)
 from gateway.errors import InvalidRequestError, NotFoundError, UnexpectedStateError
 from gateway.payments.intents import Intent
 from gateway.requests import (
@@ -284,6 +291,31 @@ def test_canceling_an_authorized_payment_voids_it(tmp_path: Path) -> None:
         assert world.processor.answers[f"{intent.id}_1"].status == "reversed"
         with pytest.raises(UnexpectedStateError):
             await confirm(world, intent.id)
+
+    lived(tmp_path, story)
+
+
+@pytest.mark.parametrize("step", ["cancel", "confirm", "capture"])
+def test_a_step_that_says_a_time_before_the_one_it_follows_takes_that_step_s_time(
+    tmp_path: Path, step: str
+) -> None:
+    async def story(world: World) -> None:
+        earlier = await world.caller(at=START - timedelta(days=365))
+        if step == "cancel":
+            intent = await created(world)
+            after = await world.gateway.payments.cancel(earlier, intent.id, CancelIntent())
+            assert after.canceled_us == intent.created_us
+        elif step == "confirm":
+            intent = await created(world)
+            await world.token()
+            await world.gateway.payments.confirm(earlier, intent.id, ConfirmIntent(payment_method="tok_1"))
+        else:
+            intent = await confirmed(world, capture_method="manual")
+            await world.gateway.payments.capture(earlier, intent.id, CaptureIntent())
+        last = {"cancel": "canceled"}.get(step, "captured")
+        await world.until(lambda: world.payment_events(intent.id)[-1:] == [f"payment.{last}"])
+        told = [e for e in world.log.events("payments") if isinstance(e, PaymentEvent)]
+        assert {event.occurred_at for event in told if event.payment_id == intent.id} == {START}
 
     lived(tmp_path, story)
 

@@ -3,6 +3,7 @@
 import io
 import json
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,13 +42,15 @@ def sample(count_days: int = 14, per_day: int = 80) -> pl.DataFrame:
     )
 
 
-def run(table: pl.DataFrame, tmp_path: Path, verdicts: int = 0) -> tuple[pl.DataFrame, Outcomes]:
+def run(
+    table: pl.DataFrame, tmp_path: Path, verdicts: int = 0, schedule: Schedule = SCHEDULE
+) -> tuple[pl.DataFrame, Outcomes]:
     """The typed frame, and what the replay gave."""
     path = tmp_path / "sample.parquet"
     table.write_parquet(path)
     frame = read_history(path, mapping_of(MAP), tmp_path / "broken.csv").frame
-    settings = ReplaySettings(cut_us=SCHEDULE.cut_us, label_delay_us=DELAY_US, verdicts=verdicts)
-    return frame, DirectRun(ReplaySource(frame, settings), SCHEDULE).run(unheard)
+    settings = ReplaySettings(cut_us=schedule.cut_us, label_delay_us=DELAY_US, verdicts=verdicts)
+    return frame, DirectRun(ReplaySource(frame, settings), schedule).run(unheard)
 
 
 def unheard(count: int) -> None:
@@ -63,15 +66,29 @@ def written(frame: pl.DataFrame, outcomes: Outcomes, path: Path) -> pl.DataFrame
     return pl.read_parquet(path)
 
 
-def test_labels_that_have_not_arrived_change_no_row(tmp_path: Path) -> None:
-    table, day = sample(), 10
-    cut = pl.lit(START_US + day * DAY_US - DELAY_US).cast(pl.Datetime("us"))
+@pytest.mark.parametrize("verdicts", [0, 20])
+def test_labels_that_have_not_arrived_change_no_row(tmp_path: Path, verdicts: int) -> None:
+    table, day = sample(26, per_day=150), 20
+    # A night's verdicts tell the truth of payments whose labels are still on their way.
+    hidden_from_us = START_US + day * DAY_US - (0 if verdicts else DELAY_US)
+    cut = pl.lit(hidden_from_us).cast(pl.Datetime("us"))
     flipped = table.with_columns(fraud=pl.when(pl.col("at") > cut).then(~pl.col("fraud")).otherwise("fraud"))
 
-    rows = [written(*run(given, tmp_path), tmp_path / "rows.parquet") for given in (table, flipped)]
+    runs = [run(given, tmp_path, verdicts) for given in (table, flipped)]
+    rows = [written(*each, tmp_path / "rows.parquet") for each in runs]
     known = int((table["at"].dt.epoch("us") <= START_US + day * DAY_US).sum())
     assert rows[0][:known].rows() == rows[1][:known].rows()
     assert not rows[0].equals(rows[1])
+
+
+def test_a_fitted_boosting_is_in_force_where_labels_that_have_not_arrived_are_tried(tmp_path: Path) -> None:
+    """Else the test before this one could not see a refit that peeks."""
+    table = sample(20, per_day=150)
+    unfitted = replace(SCHEDULE, refit_frauds_min=10**6)
+
+    scores = [run(table, tmp_path, schedule=schedule)[1].scores for schedule in (SCHEDULE, unfitted)]
+
+    assert scores[0] != scores[1]
 
 
 def test_shuffled_labels_teach_nothing(tmp_path: Path) -> None:

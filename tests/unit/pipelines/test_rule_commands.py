@@ -161,6 +161,15 @@ def test_a_rule_that_looks_in_a_list_which_is_not_there_is_pointed_to(shell: She
     assert "@nolist" in checked.stderr
 
 
+def test_a_list_that_no_rule_names_yet_is_taken_with_a_caution_of_what_it_must_hold(shell: Shell) -> None:
+    published = shell.publish(
+        {"name": "later", "kind": "list", "body": {"entries": [{"value": "laptop"}]}},
+    )
+
+    assert published.exit_code == 0
+    assert "list later is looked up by no rule yet" in published.stderr
+
+
 def test_removing_a_list_that_a_rule_looks_in_is_pointed_to(shell: Shell) -> None:
     shell.publish(
         {"name": "listed", "body": {**RULE, "when": "device IN @l"}},
