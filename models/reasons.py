@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from events.vocabulary import Outcome, Reason
-from models.features import BY_NAME, POSITIONS, Row
+from models.features import BY_NAME, POSITIONS, Row, Value
 from models.observations import Observation
 from models.odds import log_odds
 from models.rules.rule import Rule
@@ -75,11 +75,20 @@ def by_leading_feature(contributions: Contributions) -> list[tuple[str, float]]:
 
 
 def _happened(name: str, row: Row) -> bool:
-    """Whether it can speak for fraud: that nobody declined, failed to sign in or was a fraud cannot."""
+    """Whether it can speak for fraud: that nothing bad happened, or that all is as it was before, cannot."""
     feature = BY_NAME.get(name)
-    if feature is None or feature.kind != "count" or "_count_" in name:
+    if feature is None:
         return True
-    return bool(row[POSITIONS[name]])
+    value = row[POSITIONS[name]]
+    if feature.kind == "flag":
+        return value is None or bool(value) != name.endswith("_seen")
+    if feature.kind == "risk":  # smoothed: above 0 also where no fraud is known
+        return _is_any(row[POSITIONS[f"{feature.entity}_frauds"]])
+    return feature.kind != "count" or "_count_" in name or _is_any(value)
+
+
+def _is_any(count: Value) -> bool:
+    return isinstance(count, float) and count >= 1.0
 
 
 def reason_of(

@@ -121,6 +121,32 @@ def test_that_nothing_bad_happened_is_no_reason_for_fraud() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "reassuring", "alarming"),
+    [
+        ("customer_device_seen", {"customer_device_seen": 1.0}, {"customer_device_seen": 0.0}),
+        ("ip_country_differs", {"ip_country_differs": 0.0}, {"ip_country_differs": 1.0}),
+        (
+            "merchant_unexplained_frauds",
+            {"merchant_unexplained_frauds": 0.5},
+            {"merchant_unexplained_frauds": 2.0},
+        ),
+        (
+            "device_fraud_share_30d",
+            {"device_fraud_share_30d": 0.01, "device_frauds": 0.0},
+            {"device_fraud_share_30d": 0.3, "device_frauds": 2.0},
+        ),
+    ],
+)
+def test_what_reassures_is_no_reason_for_fraud_however_it_weighed(
+    name: str, reassuring: dict[str, Value], alarming: dict[str, Value]
+) -> None:
+    weighed = [(name, 0.9), ("card_gap_days", 0.2)]
+
+    assert [r.feature for r in reasons(0.9, row_with(**reassuring), weighed)] == ["card_gap_days"]
+    assert [r.feature for r in reasons(0.9, row_with(**alarming), weighed)] == [name, "card_gap_days"]
+
+
+@pytest.mark.parametrize(
     ("name", "row", "words"),
     [
         (
