@@ -96,15 +96,20 @@ class Gateway:
             store=store, facts=facts, keys=keys, relay=relay, debts=debts, payments=payments
         )
 
-    async def start(self) -> None:
-        """Drive on what was left, then relay and listen for decisions."""
+    async def start(self, failed: Callable[[], None]) -> None:
+        """Drive on what was left, then relay and listen for decisions.
+
+        None of these ends by itself: where one dies of an error that nobody foresaw, `failed` is called, and
+        the program must end and be started anew. Else every payment would fall back from then on.
+        """
         await self.recovery.sweep()
         for name, work in (
             ("outbox", self.relay.run()),
             ("decisions", self._tail.run()),
             ("recovery", self.recovery.run()),
         ):
-            self._around.scheduling.spawn(work, name)
+            task = self._around.scheduling.spawn(work, name)
+            task.add_done_callback(lambda ended: None if ended.cancelled() else failed())
 
     async def stop(self) -> None:
         """Stop where it stands: what is unfinished is durable, and the next start drives it on."""

@@ -212,6 +212,8 @@ class World:
         self.entropy = Counter()
         self.deadline_seconds = deadline_seconds
         self.keys: dict[Mode, str] = {}
+        self.failed = asyncio.Event()
+        """Set when a loop of the gateway died: its program would end."""
 
     async def __aenter__(self) -> "World":
         await self.open()
@@ -221,7 +223,7 @@ class World:
         )
         for mode in ("test", "live"):
             self.keys[mode] = await self.store.write(lambda c, mode=mode: self._key(c, facts, mode))
-        await self.gateway.start()
+        await self.gateway.start(self.failed.set)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -252,7 +254,7 @@ class World:
         """Stop without finishing anything, and start again on the same disk, log and processor."""
         await self.gateway.stop()
         await self.open()
-        await self.gateway.start()
+        await self.gateway.start(self.failed.set)
 
     async def caller(self, mode: Mode = "test", at: datetime | None = START) -> Caller:
         time = at.isoformat() if at and mode == "test" else None

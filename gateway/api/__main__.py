@@ -70,13 +70,21 @@ async def serve(options: argparse.Namespace) -> None:
             deadline_seconds=options.deadline_ms / 1000,
         )
     )
-    await gateway.start()
+    failed = asyncio.Event()
+
+    def give_up() -> None:
+        failed.set()
+        stop.set()
+
+    await gateway.start(give_up)
     try:
         await listen(gateway, options, stop)
     finally:
         await gateway.stop()
         await processor.close()
         log.close()
+    if failed.is_set():
+        raise SystemExit("gateway.api: what moves payments on has failed (see above); start it again")
 
 
 async def listen(gateway: Gateway, options: argparse.Namespace, stop: asyncio.Event) -> None:

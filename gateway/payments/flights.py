@@ -76,6 +76,8 @@ class Flights:
         self._clock = clock
         self._deadline_seconds = deadline_seconds
         self._flying: dict[tuple[str, int], Flight] = {}
+        self.started = 0
+        """How many flights were ever started: whether one was while something else was waited for."""
         self._log = structlog.get_logger("gateway.flights")
 
     def find(self, payment_id: str, number: int) -> Flight | None:
@@ -89,6 +91,7 @@ class Flights:
         key = (attempt.payment_id, attempt.number)
         flight = self._flying.get(key)
         if flight is None:
+            self.started += 1
             flight = self._flying[key] = Flight(intent, attempt, merchant, recovered=recovered)
             self._scheduling.spawn(self._fly(flight), f"flight {attempt.id}")
         return flight

@@ -11,7 +11,7 @@ from gateway.errors import GatewayError
 from gateway.payments.attempt_ends import AttemptEnds
 from gateway.payments.debts import Debts
 from gateway.payments.flights import Flight, Flights
-from gateway.payments.intents import Attempt, Intent
+from gateway.payments.intents import Attempt, Intent, Phase
 from gateway.scheduling import Scheduling
 from gateway.store.intent_rows import load_attempt, load_intent, unfinished_attempts
 from gateway.store.writer import Store
@@ -61,17 +61,31 @@ class Recovery:
                 await self.ends.act_late(decision)
                 return
             flight = await self._resume(attempt)
+            if flight is None:
+                await self.ends.act_late(decision)
+                return
         flight.offer(decision)
         await flight.ended.wait()
 
-    async def _resume(self, attempt: Attempt) -> Flight:
-        flight = self.flights.find(attempt.payment_id, attempt.number)
-        if flight is None:
-            intent, merchant = await self.store.read(lambda c: _parties(c, attempt))
-            flight = self.flights.start(intent, attempt, merchant, recovered=True)
-        return flight
+    async def _resume(self, attempt: Attempt) -> Flight | None:
+        """The attempt's flight, started where it has none; None where it has ended.
+
+        `attempt` may be out of date: it is started only where it was read again while no flight could have
+        ended it. Else a payment that was blocked meanwhile would be authorized.
+        """
+        while True:
+            flight = self.flights.find(attempt.payment_id, attempt.number)
+            if flight is not None:
+                return flight
+            started = self.flights.started
+            intent, merchant, phase = await self.store.read(lambda c: _parties(c, attempt))
+            if phase != "assessing":
+                return None
+            if self.flights.started == started:
+                return self.flights.start(intent, attempt, merchant, recovered=True)
 
 
-def _parties(connection: Connection, attempt: Attempt) -> tuple[Intent, Merchant]:
+def _parties(connection: Connection, attempt: Attempt) -> tuple[Intent, Merchant, Phase | None]:
     intent = load_intent(connection, attempt.payment_id)
-    return intent, load_merchant(connection, intent.merchant_id)
+    stored = load_attempt(connection, attempt.payment_id, attempt.number)
+    return intent, load_merchant(connection, intent.merchant_id), stored.phase if stored else None

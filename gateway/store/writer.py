@@ -47,15 +47,22 @@ class Store:
         self._engine.dispose()
 
     def _read(self, work: Callable[[Connection], T]) -> T:
-        with self._reader.connect() as connection:
-            return work(connection)
+        try:
+            with self._reader.connect() as connection:
+                return work(connection)
+        except OperationalError as error:
+            raise _unavailable("read", error) from None
 
     def _commit(self, works: list[Callable[[Connection], Any]]) -> list[Any]:
         try:
             return in_one_commit(self._engine, lambda connection: _results(connection, works))
         except OperationalError as error:
-            name = getattr(error.orig, "sqlite_errorname", type(error.orig).__name__)
-            raise StoreUnavailableError(f"the store cannot write: {name}") from None
+            raise _unavailable("write", error) from None
+
+
+def _unavailable(what: str, error: OperationalError) -> StoreUnavailableError:
+    name = getattr(error.orig, "sqlite_errorname", type(error.orig).__name__)
+    return StoreUnavailableError(f"the store cannot {what}: {name}")
 
 
 def in_one_commit(engine: Engine, work: Callable[[Connection], T]) -> T:

@@ -78,6 +78,18 @@ def test_memory_is_bounded_in_time_and_in_number() -> None:
     assert slow.count(1_999 * DAY_US, 30 * DAY_US) == 30
 
 
+def test_memory_is_bounded_where_one_event_of_the_future_makes_all_others_late() -> None:
+    window = Window()
+    window.add(10**15, 7)
+    for moment in range(3 * LENGTH_MAX):
+        window.add(moment, 3)
+    window.add(-1, 100)  # before all that is kept
+
+    assert len(window.times) <= LENGTH_MAX
+    assert window.total(3 * LENGTH_MAX - 1, 10) == 30
+    assert window.total(10**15, 10) == 7
+
+
 def test_forgetting_does_not_change_sums() -> None:
     window = Window()
     for moment in range(3 * LENGTH_MAX):
