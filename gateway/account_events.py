@@ -1,7 +1,7 @@
 """Shoppers' sign-ins and failures at a merchant: the only way in for them."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from sqlalchemy import Connection
@@ -48,7 +48,7 @@ class AccountEvents:
     async def record(self, caller: Caller, body: AccountEvent) -> SignIn:
         """Raises `InvalidRequestError` for absurd times and for a sign-in of nobody from nowhere."""
         now = self.keys.at(caller)
-        at = body.occurred_at or now
+        at = (body.occurred_at or now).astimezone(UTC)
         if not now - PAST_MAX <= at <= now + FUTURE_MAX:
             raise InvalidRequestError(
                 "occurred_at: it lies more than thirty days back, or more than five minutes ahead.",

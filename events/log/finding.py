@@ -21,6 +21,9 @@ def log_url(log: str, home: Path, bootstrap_servers: str = "") -> str:
     >>> log_url("kafka", Path("/var/weir"))
     'kafka'
     """
+    marks = set("#?%") & set(str(home.absolute()))
+    if marks:  # stores are named by URLs, where these end a path or stand for another character
+        raise LogUnusableError(f"--home {home}: a home's path cannot hold {' '.join(sorted(marks))}")
     scheme, _, place = log.partition(":")
     if scheme == "sqlite":
         path = Path("/" + place.lstrip("/") if place.startswith("/") else place).absolute()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from events.types import LabelReported, SignInAttempted
 from gateway.api.application import make_application
-from tests.gateway_world import World
+from tests.gateway_world import START, World
 
 ORDER = {
     "amount": 1250,
@@ -199,6 +200,20 @@ def test_a_sign_in_is_an_event_without_the_person(tmp_path: Path) -> None:
     served(tmp_path, story)
 
 
+def test_a_sign_in_s_time_is_utc_whatever_zone_it_was_said_in(tmp_path: Path) -> None:
+    async def story(client: Client) -> None:
+        body = {"type": "sign_in", "customer": "c-1", "occurred_at": START.astimezone(INDIA).isoformat()}
+        answer = await client.post("/v1/account_events", body)
+
+        assert answer.status_code == 200
+        await client.world.until(lambda: len(client.world.log.events("accounts")) == 1)
+        [event] = client.world.log.events("accounts")
+        assert event.occurred_at.isoformat() == START.isoformat()
+
+    served(tmp_path, story)
+
+
+INDIA = timezone(timedelta(hours=5, minutes=30))
 LABEL = {"kind": "fraud_dispute", "source": "bank", "reported_at": "2026-01-09T08:00:00Z"}
 LATER = {"weir-test-time": "2026-01-09T09:00:00Z"}
 

@@ -52,3 +52,10 @@ def test_a_remembered_log_that_a_power_cut_left_empty_is_not_taken_for_none(tmp_
     with pytest.raises(LogUnusableError, match=r"log-url is empty: give --log"):
         find_log(None, tmp_path)
     assert find_log("kafka://b:9092", tmp_path) == "kafka://b:9092"
+
+
+@pytest.mark.parametrize("name", ["shop#1", "shop?", "my%20home"])
+def test_a_home_whose_path_a_url_would_read_as_another_is_refused(name: str) -> None:
+    for given in ("sqlite", "kafka"):
+        with pytest.raises(LogUnusableError, match="a home's path cannot hold"):
+            log_url(given, Path("/var") / name)
