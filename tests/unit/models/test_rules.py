@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models.builtin_controls import BUILTIN_RULES
 from models.controls import Controls, builtin_controls
@@ -12,6 +14,7 @@ from models.errors import RuleError
 from models.features import BY_NAME, CATALOGUE, POSITIONS, Row
 from models.observations import Observation
 from models.rules.nodes import Listed, fields_of, walk
+from models.rules.python import like_pattern
 from models.rules.rule import ENTITY_FIELDS, NAMES, rule_of
 
 
@@ -260,3 +263,20 @@ def test_no_shipped_rule_fires_on_a_first_or_an_everyday_payment() -> None:
 
     assert Controls.builtin().fired(payment(), row_with()) == []
     assert Controls.builtin().fired(payment(), everyday) == []
+
+
+@given(st.text("ab%_", max_size=8), st.text("ab", max_size=9))
+def test_like_is_what_its_definition_says(pattern: str, text: str) -> None:
+    def matches(pattern: str, text: str) -> bool:
+        if not pattern:
+            return not text
+        if pattern[0] == "%":
+            return matches(pattern[1:], text) or (bool(text) and matches(pattern, text[1:]))
+        return bool(text) and pattern[0] in ("_", text[0]) and matches(pattern[1:], text[1:])
+
+    assert bool(like_pattern(pattern).fullmatch(text)) == matches(pattern, text)
+
+
+@pytest.mark.timeout(30)
+def test_no_pattern_of_like_takes_a_time_that_grows_with_the_power_of_its_parts() -> None:
+    assert not like_pattern("%_" * 60 + "%z").fullmatch("a" * 500)
