@@ -226,8 +226,8 @@ class _Writer:
 def like_pattern(pattern: str) -> re.Pattern[str]:
     """LIKE's pattern as a regular expression: % is any text, _ one character, nothing is an escape.
 
-    What stands between two % is taken where it is found first and never tried elsewhere (an atomic group): a later
-    place could match no more, and trying all would take a time that grows with the power of their number.
+    What stands between two % is taken where it is found first and never tried elsewhere (an atomic group): a
+    later place could match no more, and trying all takes a time that grows with the power of their number.
     """
     first, *rest = [
         "".join("." if character == "_" else re.escape(character) for character in part)

@@ -1,20 +1,64 @@
 """Sweeps drive on what was left behind, and nothing that has ended meanwhile."""
 
 import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from sqlalchemy import Connection
 
-from gateway.payments.recovery import Recovery
+from events.clock import VirtualClock
+from events.log.port import Outgoing, Position, TopicPartition
+from gateway.payments.intents import Attempt
 from gateway.requests import ConfirmIntent, CreateIntent
 from gateway.store.intent_rows import unfinished_attempts
-from tests.gateway_world import World
+from gateway.store.writer import Store
+from tests.gateway_world import START, World
+from tests.memory_log import MemoryLog, MemoryReader
+from tests.virtual_time import run_virtually
+
+DECISION_SECONDS = 1.0
+LONGER_THAN_A_RECOVERED_FLIGHT_WAITS = 60.0
 
 
-async def _blocked(world: World) -> str:
+class SlowStore:
+    """A store from which unfinished attempts, once read, are handed over only when `ended` is set."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.ended = asyncio.Event()
+        self.seen: list[Attempt] = []
+
+    async def read(self, work: Callable[[Connection], Any]) -> Any:
+        found = await self._store.read(work)
+        if work is unfinished_attempts:
+            self.seen = found
+            await self.ended.wait()
+        return found
+
+
+class FailingLog(MemoryLog):
+    """Fails, once it is told to, in a way that no log is known to fail."""
+
+    failing = ""
+
+    def append(self, records: Sequence[Outgoing]) -> list[Position]:
+        if self.failing == "append" and any(record.topic != "decisions" for record in records):
+            raise ZeroDivisionError
+        return super().append(records)
+
+    def reader(self, start: Mapping[TopicPartition, int]) -> MemoryReader:
+        if self.failing == "reader":
+            raise ZeroDivisionError
+        return super().reader(start)
+
+
+async def blocked(world: World) -> str:
     """A payment that ends as blocked while its confirm is waited for."""
     world.risk.outcome, world.risk.risk_score = "block", 95
+    world.risk.delay_seconds = DECISION_SECONDS
     caller = await world.caller()
     body = CreateIntent(amount=1999, currency="eur", payment_method=await world.token())
     intent = await world.gateway.payments.create(caller, body)
@@ -22,59 +66,35 @@ async def _blocked(world: World) -> str:
     return intent.id
 
 
-def test_an_attempt_that_was_blocked_while_a_sweep_read_it_is_not_authorized(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("gateway.payments.flights.RECOVERY_DEADLINE_SECONDS", 0.05)
+def test_an_attempt_that_was_blocked_while_a_sweep_read_it_is_not_authorized(tmp_path: Path) -> None:
+    clock = VirtualClock(START)
 
     async def story() -> None:
-        async with World(tmp_path) as world:
-            ended = asyncio.Event()
-            seen: list[str] = []
-            read = world.store.read
-
-            async def slowly(work: Any) -> Any:
-                found = await read(work)
-                if work is unfinished_attempts and found:
-                    seen.extend(attempt.payment_id for attempt in found)
-                    await ended.wait()
-                return found
-
-            monkeypatch.setattr(world.store, "read", slowly)
-            world.risk.delay_seconds = 0.2
-            paying = asyncio.create_task(_blocked(world))
-            while not seen:
-                sweeping = asyncio.create_task(world.gateway.recovery.sweep())
-                await asyncio.wait({sweeping}, timeout=0.02)
+        async with World(tmp_path, clock=clock) as world:
+            store = SlowStore(world.store)
+            recovery = replace(world.gateway.recovery, store=cast("Store", store))
+            paying = asyncio.create_task(blocked(world))
+            await asyncio.sleep(DECISION_SECONDS / 2)
+            sweeping = asyncio.create_task(recovery.sweep())
             payment = await paying
-            ended.set()
+            store.ended.set()
             await sweeping
-            await asyncio.sleep(0.3)  # longer than the recovered flight would wait for a decision
+            await asyncio.sleep(LONGER_THAN_A_RECOVERED_FLIGHT_WAITS)
 
-            assert seen == [payment]
+            assert [attempt.payment_id for attempt in store.seen] == [payment]
             assert world.processor.calls == []
             assert world.payment_events(payment)[-1] == "payment.blocked"
 
-    asyncio.run(story())
+    run_virtually(clock, story)
 
 
-@pytest.mark.parametrize("loop", ["relay", "recovery"])
-def test_a_loop_that_dies_of_an_error_nobody_foresaw_ends_the_program(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loop: str
-) -> None:
-    async def fail(*_: object) -> None:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr("gateway.payments.recovery.SWEEP_SECONDS", 0.01)
-
+@pytest.mark.parametrize("failing", ["append", "reader"])
+def test_a_loop_that_dies_of_an_error_nobody_foresaw_ends_the_program(tmp_path: Path, failing: str) -> None:
     async def story() -> None:
-        async with World(tmp_path) as world:
-            assert not world.failed.is_set()
-            if loop == "relay":
-                monkeypatch.setattr(world.gateway.relay, "drain", fail)
-                world.gateway.relay.nudge()
-            else:
-                monkeypatch.setattr(Recovery, "sweep", fail)
+        world = World(tmp_path)
+        world.log = log = FailingLog()
+        log.failing = failing
+        async with world:
             await asyncio.wait_for(world.failed.wait(), timeout=30)
 
     asyncio.run(story())
@@ -84,7 +104,7 @@ def test_a_gateway_that_is_stopped_has_not_failed(tmp_path: Path) -> None:
     async def story() -> None:
         world = World(tmp_path)
         async with world:
-            pass
+            await blocked(world)
 
         assert not world.failed.is_set()
 
