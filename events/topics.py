@@ -37,7 +37,7 @@ TOPICS: dict[str, Topic] = {
         Topic(
             "controls", "name", partitions=1, compacted=True, meaning="rules, lists, costs, policies, rates"
         ),
-        Topic("models", "name", partitions=1, compacted=True, meaning="model snapshots"),
+        Topic("models", "name@version", partitions=1, compacted=True, meaning="model snapshots"),
         Topic("audit", "actor", partitions=1, meaning="privileged actions and uses of keys"),
         Topic("dead-letters", "topic", partitions=1, meaning="records that could not be read, with why"),
     )

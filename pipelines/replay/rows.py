@@ -84,7 +84,7 @@ def _label_checks(mapping: ColumnMapping) -> list[Check]:
 
 
 def fields(typed_rows: pl.DataFrame, mapping: ColumnMapping) -> pl.DataFrame:
-    """The rows that can be used, as `replay_file.History` has them."""
+    """The rows that can be used, as `file.History` has them."""
     names = ("id", "at_us", "amount_minor", "item_count", "label", "label_at_us", *TEXTS)
     original = pl.col(mapping.columns["id"]).alias("original_id")
     good = typed_rows.filter(pl.col("reason").is_null())

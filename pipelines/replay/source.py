@@ -62,7 +62,7 @@ class Outcomes:
 
 
 class ReplaySource:
-    """Payments of `frame` (see `replay_file.History`) and their labels as segments."""
+    """Payments of `frame` (see `file.History`) and their labels as segments."""
 
     def __init__(self, frame: pl.DataFrame, settings: ReplaySettings) -> None:
         self._frame = frame
