@@ -258,7 +258,7 @@ class ControlChanged(Event, frozen=True, kw_only=True, tag="control.changed"):
 
 
 class ModelPublished(Event, frozen=True, kw_only=True, tag="model.published"):
-    """A model snapshot (topic `models`, a key for each `name@version`). `occurred_at` is when it is in force from.
+    """A model snapshot (topic `models`, keyed `name@version`). `occurred_at` is when it is in force from.
 
     `learned_to` is the position of the learner per `topic/partition`; `state` is the model's own encoding.
     """
