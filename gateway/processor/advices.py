@@ -1,5 +1,6 @@
 """Captures and reversals are sent to the acquirer until it answers, across time-outs and restarts."""
 
+import asyncio
 from functools import partial
 
 import msgspec
@@ -25,6 +26,8 @@ declare(
 
 FIRST_REPEAT_SECONDS = 0.5
 REPEAT_SECONDS_MAX = 60.0
+SENT_TOGETHER_MAX = 16
+"""Else one that gets no answer makes all behind it wait; more would crowd out authorizations."""
 
 Key = tuple[str, AdviceKind]
 
@@ -60,9 +63,10 @@ class Advices:
     async def repeat_due(self) -> None:
         """Send once each advice whose time has come and whose attempt nobody else works on."""
         now = self._clock.monotonic()
-        for key in [key for key, (due, _) in self._due.items() if due <= now]:
-            if not self._turns.busy(key[0]):
-                await self._turns.take(key[0], partial(self.deliver, *key))
+        due = [key for key, (at, _) in self._due.items() if at <= now]
+        for first in range(0, len(due), SENT_TOGETHER_MAX):
+            free = [key for key in due[first : first + SENT_TOGETHER_MAX] if not self._turns.busy(key[0])]
+            await asyncio.gather(*(self._turns.take(key[0], partial(self.deliver, *key)) for key in free))
 
     async def deliver(self, attempt_id: str, kind: AdviceKind) -> Advice:
         """Send it once more, if the acquirer has not answered; the advice as it stands then."""

@@ -32,13 +32,19 @@ class ProcessorParts:
 
     async def keep_house(self, scheduling: Scheduling) -> None:
         """Repeat what the acquirer has not answered, drop old security codes, forever."""
+        scheduling.spawn(self._drop_security_codes(scheduling), "security codes")
         log = structlog.get_logger("processor")
         while True:
             try:
-                self.security_codes.drop_expired()
                 await self.advices.repeat_due()
             except UnavailableError as error:
                 log.error("housekeeping failed, and is tried again", error=type(error).__name__)
+            await scheduling.sleep(HOUSEKEEPING_EVERY_SECONDS)
+
+    async def _drop_security_codes(self, scheduling: Scheduling) -> None:
+        """Apart from advices, which wait for an acquirer: a code must not outlive its time behind them."""
+        while True:
+            self.security_codes.drop_expired()
             await scheduling.sleep(HOUSEKEEPING_EVERY_SECONDS)
 
 

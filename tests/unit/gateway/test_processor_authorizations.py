@@ -228,6 +228,28 @@ async def test_a_capture_without_an_answer_is_repeated_and_moves_the_money_once(
 
 
 @in_one_thread
+async def test_an_advice_that_gets_no_answer_keeps_no_other_waiting() -> None:
+    bench = Bench()
+    token = await bench.token()
+    bench.line.faults = {"0220": ["silent"] * 3}
+    for name in "abc":
+        await bench.authorize(name, token)
+        with pytest.raises(ProcessorUnavailableError):
+            await bench.capture(name)
+    bench.line.faults = {"0221": ["lost"]}
+    bench.line.silence_seconds = 3600.0  # as good as for ever
+
+    repeating = asyncio.create_task(bench.repeat())
+    for name in "bc":
+        while (await bench.advice(name, "capture")).state == "waiting":  # type: ignore[union-attr]  # owed above
+            await asyncio.sleep(0.001)
+
+    assert not repeating.done()
+    assert (await bench.advice("a", "capture")).state == "waiting"  # type: ignore[union-attr]  # owed above
+    repeating.cancel()
+
+
+@in_one_thread
 async def test_more_than_was_authorized_cannot_be_captured() -> None:
     bench = Bench()
     token = await bench.token()
