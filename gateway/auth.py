@@ -112,7 +112,7 @@ def _require_form(merchant: Merchant) -> None:
     if not _MERCHANT_ID.fullmatch(merchant.id):
         wrong = "id", "a letter, then at most 63 letters, digits, _ and -, such as acct_first"
     elif not merchant.name.strip() or len(merchant.name) > NAME_LENGTH_MAX or not merchant.name.isprintable():
-        wrong = "name", f"1 to {NAME_LENGTH_MAX} characters"
+        wrong = "name", f"1 to {NAME_LENGTH_MAX} printable characters"
     elif merchant.category is not None and not _CATEGORY.fullmatch(merchant.category):
         wrong = "category", "a merchant category code of four digits, such as 5942"
     elif merchant.country is not None and merchant.country not in COUNTRIES:

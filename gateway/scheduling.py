@@ -102,6 +102,17 @@ class InlineScheduling(_Tasks):
         return work()
 
 
+def run_for_good(
+    scheduling: Scheduling, work: Coroutine[Any, Any, None], name: str, failed: Callable[[], None]
+) -> None:
+    """Run a loop that never ends by itself; calls `failed` where it dies of an error that nobody foresaw.
+
+    The program must end then and be started anew: what the loop did would stay undone, unseen.
+    """
+    task = scheduling.spawn(work, name)
+    task.add_done_callback(lambda ended: None if ended.cancelled() else failed())
+
+
 class Backoff:
     """The rests between tries of one thing: each twice as long as the one before, up to a bound."""
 

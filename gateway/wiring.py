@@ -22,7 +22,7 @@ from gateway.payments.reviews import Reviews
 from gateway.payments.service import Payments
 from gateway.personal import PersonalData
 from gateway.processor_port import Processor
-from gateway.scheduling import Scheduling
+from gateway.scheduling import Scheduling, run_for_good
 from gateway.store.writer import Store
 from gateway.tokens import Tokens
 
@@ -99,8 +99,7 @@ class Gateway:
     async def start(self, failed: Callable[[], None]) -> None:
         """Drive on what was left, then relay and listen for decisions.
 
-        None of these ends by itself: where one dies of an error that nobody foresaw, `failed` is called, and
-        the program must end and be started anew. Else every payment would fall back from then on.
+        `failed` is called where one of these dies: every payment would fall back from then on.
         """
         await self.recovery.sweep()
         for name, work in (
@@ -108,8 +107,7 @@ class Gateway:
             ("decisions", self._tail.run()),
             ("recovery", self.recovery.run()),
         ):
-            task = self._around.scheduling.spawn(work, name)
-            task.add_done_callback(lambda ended: None if ended.cancelled() else failed())
+            run_for_good(self._around.scheduling, work, name, failed)
 
     async def stop(self) -> None:
         """Stop where it stands: what is unfinished is durable, and the next start drives it on."""

@@ -94,17 +94,11 @@ class Window(msgspec.Struct, array_like=True, gc=False):
         return self.totals[end - 1] - (self.totals[first - 1] if first else self.forgotten_total)
 
     def _insert(self, place: int, moment_us: int, amount: int) -> None:
-        if len(self.times) >= LENGTH_MAX:  # one event of the future would make all others late
-            half = len(self.times) >> 1
-            self._forget(half)
-            place -= half
-            if place < 0:
-                self.forgotten_total += amount
-                self._shift(0, amount)
-                return
         self.times.insert(place, moment_us)
         self.totals.insert(place, self.totals[place - 1] if place else self.forgotten_total)
         self._shift(place, amount)
+        if len(self.times) >= LENGTH_MAX:  # one event of the future makes all others late
+            self._forget(len(self.times) >> 1)
 
     def _shift(self, first: int, amount: int) -> None:
         totals = self.totals

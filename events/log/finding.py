@@ -21,9 +21,8 @@ def log_url(log: str, home: Path, bootstrap_servers: str = "") -> str:
     >>> log_url("kafka", Path("/var/weir"))
     'kafka'
     """
-    marks = set("#?%") & set(str(home.absolute()))
-    if marks:  # stores are named by URLs, where these end a path or stand for another character
-        raise LogUnusableError(f"--home {home}: a home's path cannot hold {' '.join(sorted(marks))}")
+    if marks := url_marks(home):
+        raise LogUnusableError(f"--home {home}: a home's path cannot hold {marks}")
     scheme, _, place = log.partition(":")
     if scheme == "sqlite":
         path = Path("/" + place.lstrip("/") if place.startswith("/") else place).absolute()
@@ -32,6 +31,15 @@ def log_url(log: str, home: Path, bootstrap_servers: str = "") -> str:
         servers = place.removeprefix("//") or bootstrap_servers
         return f"kafka://{servers}" if servers else LOCAL_BROKER
     raise LogUnusableError(f"--log {log!r}: give sqlite, sqlite:///PATH, kafka, or kafka://HOST:PORT")
+
+
+def url_marks(home: Path) -> str:
+    """What a home's path must not hold: stores are named by URLs, where it would stand for something else.
+
+    >>> url_marks(Path("/var/50%?")), url_marks(Path("/var/weir"))
+    ('% ?', '')
+    """
+    return " ".join(sorted(set("#?%") & set(str(home.absolute()))))
 
 
 def find_log(given: str | None, home: Path, bootstrap_servers: str = "") -> str:

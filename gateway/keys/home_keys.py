@@ -6,6 +6,7 @@ Otherwise the only sign of a wrong folder is a key that the API does not know, o
 from datetime import datetime
 from pathlib import Path
 
+from events.log.finding import url_marks
 from gateway.errors import HomeError
 from gateway.keys.key_files import make_private_folder
 from gateway.keys.keyring import is_complete
@@ -19,6 +20,8 @@ STORE = "gateway.sqlite"
 
 def keys_of(home: Path, given: Path | None) -> Path:
     """The home's keys folder, whether it is there yet or not; raises `HomeError` where `given` is another."""
+    if marks := url_marks(home):
+        raise HomeError(f"--home {home}: a home's path cannot hold {marks}")
     file = home / REMEMBERED
     if not file.exists():
         return (given or home.with_name(home.name + "-keys")).absolute()

@@ -18,7 +18,7 @@ from gateway.payments.debts import Debts
 from gateway.payments.intents import Attempt, Intent
 from gateway.payments.service import Payments
 from gateway.requests import ListReviews
-from gateway.store.intent_rows import load_intent, save_intent
+from gateway.store.intent_rows import load_intent, not_before_last_step, save_intent
 from gateway.store.review_rows import Review, close_review, list_reviews, load_review
 from gateway.store.writer import Store
 
@@ -87,11 +87,13 @@ class Reviews:
                     f"This review was closed before: {review.closed_reason}.", code="review_closed"
                 )
             return review, None
+        before = load_intent(connection, review.payment_id)
+        at = not_before_last_step(connection, before, at)
         close_review(connection, review_id, reason, microseconds(at))
         self.facts.audit(connection, at, actor=caller.key_id, action=f"review.{reason}", resource=review_id)
         intent = self.facts.payment(
             connection,
-            load_intent(connection, review.payment_id),
+            before,
             at,
             PaymentReviewed,
             verdict=reason,

@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from events.crash import crash_point, declare
-from events.moments import microseconds, moment
+from events.moments import microseconds
 from events.types import AssessmentRequested, CardFacts, PaymentCanceled, PaymentConfirmed, PaymentCreated
 from gateway.auth import Caller, Keys, Merchant, load_merchant
 from gateway.errors import InvalidRequestError
@@ -40,6 +40,7 @@ from gateway.store.intent_rows import (
     list_intents,
     load_attempt,
     load_intent,
+    not_before_last_step,
     save_attempt,
     save_intent,
 )
@@ -182,7 +183,7 @@ class Payments:
         self, connection: Connection, caller: Caller, payment_id: str, body: ConfirmIntent, at: datetime
     ) -> tuple[Intent, Attempt, Merchant]:
         intent = self._load(connection, caller, payment_id)
-        at = max(at, moment(intent.created_us))
+        at = not_before_last_step(connection, intent, at)
         token = body.payment_method or intent.token
         if token is None:
             raise InvalidRequestError(
@@ -264,6 +265,7 @@ class Payments:
         at: datetime,
     ) -> tuple[Intent, Attempt]:
         before = self._load(connection, caller, payment_id)
+        at = not_before_last_step(connection, before, at)
         intent = intents.captured(before, amount_minor)
         if is_open(connection, intent.review_id):
             raise InvalidRequestError(
@@ -275,7 +277,7 @@ class Payments:
         self, connection: Connection, caller: Caller, payment_id: str, reason: str | None, at: datetime
     ) -> tuple[Intent, Attempt | None]:
         before = self._load(connection, caller, payment_id)
-        at = max(at, moment(before.created_us))
+        at = not_before_last_step(connection, before, at)
         intent = intents.canceled(before, reason, microseconds(at))
         close_review(connection, intent.review_id, "canceled", microseconds(at))
         if before.status == "requires_capture":
@@ -290,7 +292,6 @@ class Payments:
         attempt = load_attempt(connection, intent.id, intent.attempts)
         if attempt is None or attempt.phase != "authorized":
             raise InvalidRequestError("There is no authorization.", code="charge_invalid")
-        at = max(at, moment(attempt.moment_us))
         capture_minor = intent.amount_received_minor if phase == "capturing" else None
         attempt = _replace(attempt, phase=phase, capture_minor=capture_minor, ended_us=microseconds(at))
         save_attempt(connection, attempt)

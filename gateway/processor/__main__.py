@@ -30,7 +30,7 @@ from gateway.processor.public_app import PublicListener
 from gateway.processor.rotation import rotate
 from gateway.processor.store import Store
 from gateway.processor.vault_keys import open_vault_keys
-from gateway.scheduling import ThreadScheduling
+from gateway.scheduling import ThreadScheduling, run_for_good
 
 
 @dataclass(frozen=True)
@@ -82,12 +82,20 @@ async def _run(settings: Settings) -> None:
         entropy=os.urandom,
     )
     await processor.cards.recover()
-    scheduling.spawn(processor.keep_house(scheduling), "housekeeping")
+    failed = asyncio.Event()
+
+    def give_up() -> None:
+        failed.set()
+        stop.set()
+
+    run_for_good(scheduling, processor.keep_house(scheduling), "housekeeping", give_up)
     await _serve(settings, processor, clock, stop)
     await registry.close()
     await link.close()
     await scheduling.stop()
     store.close()
+    if failed.is_set():
+        raise SystemExit("gateway.processor: its housekeeping has failed (see above); start it again")
 
 
 async def _serve(

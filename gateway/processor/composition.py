@@ -1,5 +1,6 @@
 """The processor's parts put together, whoever brings clock, randomness, network, store and scheduling."""
 
+import asyncio
 from dataclasses import dataclass
 
 import structlog
@@ -31,8 +32,13 @@ class ProcessorParts:
     store: Store
 
     async def keep_house(self, scheduling: Scheduling) -> None:
-        """Repeat what the acquirer has not answered, drop old security codes, forever."""
-        scheduling.spawn(self._drop_security_codes(scheduling), "security codes")
+        """Repeat what the acquirer has not answered, drop old security codes, forever.
+
+        Side by side: a code must not outlive its time behind an acquirer that is silent.
+        """
+        await asyncio.gather(self._repeat_advices(scheduling), self._drop_security_codes(scheduling))
+
+    async def _repeat_advices(self, scheduling: Scheduling) -> None:
         log = structlog.get_logger("processor")
         while True:
             try:
@@ -42,7 +48,6 @@ class ProcessorParts:
             await scheduling.sleep(HOUSEKEEPING_EVERY_SECONDS)
 
     async def _drop_security_codes(self, scheduling: Scheduling) -> None:
-        """Apart from advices, which wait for an acquirer: a code must not outlive its time behind them."""
         while True:
             self.security_codes.drop_expired()
             await scheduling.sleep(HOUSEKEEPING_EVERY_SECONDS)

@@ -1,10 +1,12 @@
 """Intents and attempts as rows. Functions take the connection that the store gives its works."""
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, insert, or_, select, update
 
+from events.moments import moment
 from events.types import CardFacts, RiskContext
 from events.vocabulary import Mode
 from gateway.errors import ConflictError, NotFoundError
@@ -78,6 +80,12 @@ def load_attempt(connection: Connection, payment_id: str, number: int) -> Attemp
     """The attempt of that number, None where there is none."""
     row = connection.execute(_ATTEMPT, {"the_payment": payment_id, "the_number": number}).one_or_none()
     return _attempt(row) if row else None
+
+
+def not_before_last_step(connection: Connection, intent: Intent, at: datetime) -> datetime:
+    """`at`, or the payment's latest confirm, else its creation, where that is later."""
+    latest = load_attempt(connection, intent.id, intent.attempts) if intent.attempts else None
+    return max(at, moment(latest.moment_us if latest else intent.created_us))
 
 
 def unfinished_attempts(connection: Connection) -> list[Attempt]:

@@ -61,17 +61,19 @@ def cautions(controls: Controls, drafts: Sequence[Draft], *, elsewhere: bool = F
     """What is worth a second look, in sentences. `elsewhere`: a list may be in force where none is seen."""
     concerned = {draft.name for draft in drafts}
     rest = "unless it is in force already, it counts as empty" if elsewhere else "it counts as empty"
+    found_in_rules = list(look_ups(controls))
+    named = {found.list_name for found in found_in_rules}
     missing = {
         found: None
-        for found in look_ups(controls)
+        for found in found_in_rules
         if found.list_name not in controls.lists and concerned & {found.rule, found.list_name}
     }
-    named = {found.list_name for found in look_ups(controls)}
     return [
         *(f"rule {found.rule} looks in @{found.list_name}, which is not there: {rest}" for found in missing),
         *(
-            f"list {name} is looked up by no rule yet, so that nothing says what it holds: cards, devices, "
-            "addresses, emails and customers must be surrogates (`weir surrogate`)"
+            f"list {name} is looked up by no rule {'here' if elsewhere else 'yet'}, so nothing says "
+            "what it holds: cards, devices, IP addresses, emails and customers must be surrogates "
+            "(`weir surrogate`)"
             for name in sorted(concerned & controls.lists.keys() - named)
         ),
     ]

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from dashboards import live_view
@@ -10,6 +11,7 @@ from dashboards.live_view import LiveView
 from dashboards.tail import take_all
 from events.codec import encode
 from events.log.port import Record
+from events.vocabulary import Ruling
 from models.learning import Schedule
 from tests.unit.dashboards.flowing import (
     ADDRESS,
@@ -144,6 +146,19 @@ def test_authorizations_that_no_model_decided_are_counted_as_fallbacks(view: Liv
     view.take(authorized(2, assessed=False), 1.0)
 
     assert view.payments == {"authorized": 2, "fallback": 1}
+
+
+def test_the_chart_shows_an_attempt_by_the_outcome_that_is_in_force_as_the_tiles_do(view: LiveView) -> None:
+    ruled = Ruling(by="test_card", outcome="review", risk_score=60, text="a test card")
+    view.take(question(1), 1.0)
+    view.take(answer(1, "allow"), 1.1)
+    view.take(msgspec.structs.replace(authorized(1), ruling=ruled), 2.0)
+
+    series = view.seconds.series(2.5)
+    charted = {outcome: sum(series[outcome]) for outcome in ("allow", "review", "block")}
+
+    assert view.outcomes["review"] == 1
+    assert charted == {"allow": 0, "review": 1, "block": 0}
 
 
 def test_memory_stays_bounded_when_nothing_is_ever_answered(view: LiveView) -> None:

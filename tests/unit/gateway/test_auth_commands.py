@@ -125,3 +125,13 @@ def test_secrets_are_files_that_only_their_owner_reads(shell: Shell, tmp_path: P
     assert len(secrets) == 3
     assert {path.stat().st_mode & 0o777 for path in secrets} == {0o600}
     assert (tmp_path / "keys").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_home_whose_path_a_url_would_read_as_another_is_refused(tmp_path: Path) -> None:
+    home = tmp_path / "shop#1"
+
+    result = CliRunner().invoke(app, ["merchants", "create", "m_1", "--name", "Tea", "--home", str(home)])
+
+    assert result.exit_code == 1
+    assert "a home's path cannot hold #" in result.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -295,7 +295,7 @@ def test_canceling_an_authorized_payment_voids_it(tmp_path: Path) -> None:
     lived(tmp_path, story)
 
 
-@pytest.mark.parametrize("step", ["cancel", "confirm", "capture"])
+@pytest.mark.parametrize("step", ["cancel", "confirm", "capture", "void", "approve", "reject"])
 def test_a_step_that_says_a_time_before_the_one_it_follows_takes_that_step_s_time(
     tmp_path: Path, step: str
 ) -> None:
@@ -309,10 +309,20 @@ def test_a_step_that_says_a_time_before_the_one_it_follows_takes_that_step_s_tim
             intent = await created(world)
             await world.token()
             await world.gateway.payments.confirm(earlier, intent.id, ConfirmIntent(payment_method="tok_1"))
-        else:
+        elif step == "capture":
             intent = await confirmed(world, capture_method="manual")
             await world.gateway.payments.capture(earlier, intent.id, CaptureIntent())
-        last = {"cancel": "canceled"}.get(step, "captured")
+        elif step == "void":
+            intent = await confirmed(world, capture_method="manual")
+            after = await world.gateway.payments.cancel(earlier, intent.id, CancelIntent())
+            assert after.canceled_us == intent.created_us
+        else:
+            world.risk.outcome = "review"
+            intent = await confirmed(world)
+            end = getattr(world.gateway.reviews, step)
+            review = await end(earlier, intent.review_id)
+            assert review.closed_us >= review.opened_us
+        last = "canceled" if step in ("cancel", "void", "reject") else "captured"
         await world.until(lambda: world.payment_events(intent.id)[-1:] == [f"payment.{last}"])
         told = [e for e in world.log.events("payments") if isinstance(e, PaymentEvent)]
         assert {event.occurred_at for event in told if event.payment_id == intent.id} == {START}

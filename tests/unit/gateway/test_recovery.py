@@ -11,12 +11,15 @@ from sqlalchemy import Connection
 
 from events.clock import VirtualClock
 from events.log.port import Outgoing, Position, TopicPartition
+from gateway.errors import ProcessorUnavailableError
 from gateway.payments.intents import Attempt
 from gateway.requests import ConfirmIntent, CreateIntent
+from gateway.scheduling import InlineScheduling, run_for_good
 from gateway.store.intent_rows import unfinished_attempts
 from gateway.store.writer import Store
 from tests.gateway_world import START, World
 from tests.memory_log import MemoryLog, MemoryReader
+from tests.processor_parts import Bench
 from tests.virtual_time import run_virtually
 
 DECISION_SECONDS = 1.0
@@ -107,5 +110,23 @@ def test_a_gateway_that_is_stopped_has_not_failed(tmp_path: Path) -> None:
             await blocked(world)
 
         assert not world.failed.is_set()
+
+    asyncio.run(story())
+
+
+def test_housekeeping_that_dies_of_an_error_nobody_foresaw_ends_the_processor() -> None:
+    async def story() -> None:
+        failed = asyncio.Event()
+        scheduling = InlineScheduling()
+        bench = Bench()
+        bench.line.faults = {"0220": ["silent"]}
+        await bench.authorize("a", await bench.token())
+        with pytest.raises(ProcessorUnavailableError):
+            await bench.capture("a")
+        bench.clock.advance(120)
+        bench.store.close()
+        run_for_good(scheduling, bench.processor.keep_house(scheduling), "housekeeping", failed.set)
+        await asyncio.wait_for(failed.wait(), timeout=30)
+        await scheduling.stop()
 
     asyncio.run(story())
