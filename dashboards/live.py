@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import uvicorn
 
@@ -37,13 +38,22 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-async def main(arguments: argparse.Namespace) -> None:
+@dataclass(frozen=True)
+class Settings:
+    """The program's arguments."""
+
+    log: str
+    host: str
+    port: int
+
+
+async def main(settings: Settings) -> None:
     """Serve until asked to stop; says `ready` when the port is open."""
     view, streams = LiveView(), Streams()
-    tail = Tail(arguments.log, view)
-    listener = socket.create_server((arguments.host, arguments.port))
+    tail = Tail(settings.log, view)
+    listener = socket.create_server((settings.host, settings.port))
     config = uvicorn.Config(
-        application(Fragments(view, tail), streams, Teller(arguments.log)),
+        application(Fragments(view, tail), streams, Teller(settings.log)),
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=2,
@@ -56,13 +66,13 @@ async def main(arguments: argparse.Namespace) -> None:
         tail.stop()
 
 
-def parse(words: list[str]) -> argparse.Namespace:
+def parse(words: list[str]) -> Settings:
     """The arguments."""
     parser = argparse.ArgumentParser(prog="dashboards.live", description=__doc__)
     parser.add_argument("--log", required=True, help="URL of the log")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
-    return parser.parse_args(words)
+    return Settings(**vars(parser.parse_args(words)))
 
 
 if __name__ == "__main__":

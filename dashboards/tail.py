@@ -1,5 +1,10 @@
-"""Follows the log in a thread of its own and keeps a live view up to date."""
+"""Follows the log in a thread of its own and keeps a live view up to date.
 
+An error that nobody foresaw is told and tried again. To end the program, as the gateway's do, would in time
+end the platform: a page that cannot show one record is no reason to take no payments.
+"""
+
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -9,6 +14,8 @@ from events.errors import LogError
 from events.log import open_log
 from events.log.port import Log, Reader, Record, TopicPartition
 from events.log.reading import readable
+
+_log = logging.getLogger(__name__)
 
 TOPICS = ("models", "assessments", "decisions", "payments", "labels")
 HISTORY_RECORDS = 200
@@ -44,10 +51,16 @@ class Tail:
             try:
                 self._follow_until_it_breaks(next_offsets)
             except LogError:
-                self.reachable = False
-                # Positions lost to retention or to a new log: begin again where the log now is.
-                next_offsets.clear()
-                self._stop.wait(RETRY_SECONDS)
+                self._rest(next_offsets)
+            except Exception:
+                _log.exception("following the log failed, and is tried again")
+                self._rest(next_offsets)
+
+    def _rest(self, next_offsets: dict[TopicPartition, int]) -> None:
+        self.reachable = False
+        # Positions lost to retention or to a new log: begin again where the log now is.
+        next_offsets.clear()
+        self._stop.wait(RETRY_SECONDS)
 
     def _follow_until_it_breaks(self, next_offsets: dict[TopicPartition, int]) -> None:
         log = open_log(self._url)
