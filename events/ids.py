@@ -1,7 +1,11 @@
 """Identifiers: UUIDv7 for events, prefixed random strings for what people see."""
 
 import uuid
+from collections.abc import Callable
 from datetime import datetime
+
+Entropy = Callable[[int], bytes]
+"""Gives that many random bytes: `secrets.token_bytes`, or a counter or a seeded source in a simulation."""
 
 
 def uuid7(now: datetime, entropy: bytes) -> str:
@@ -21,3 +25,8 @@ def uuid7(now: datetime, entropy: bytes) -> str:
 def prefixed(prefix: str, entropy: bytes) -> str:
     """An identifier such as `pi_5f…`: the prefix names the resource, the rest is random hexadecimal."""
     return f"{prefix}_{entropy.hex()}"
+
+
+def resource_id(prefix: str, entropy: Entropy) -> str:
+    """A new identifier of what people see: 128 random bits, so that nobody finds another's by guessing."""
+    return prefixed(prefix, entropy(16))

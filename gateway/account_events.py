@@ -9,9 +9,9 @@ from sqlalchemy import Connection
 from events.crash import crash_point, declare
 from events.moments import microseconds
 from events.types import SignInAttempted
-from gateway.auth import Caller, Keys
+from gateway.auth import Caller
 from gateway.errors import InvalidRequestError
-from gateway.facts import Facts
+from gateway.event_recorder import EventRecorder
 from gateway.geo import Geography
 from gateway.labels import FUTURE_MAX
 from gateway.outbox import Relay
@@ -39,15 +39,14 @@ class AccountEvents:
     """Takes sign-ins in."""
 
     store: Store
-    facts: Facts
-    keys: Keys
+    recorder: EventRecorder
     relay: Relay
     personal: PersonalData
     geography: Geography
 
     async def record(self, caller: Caller, body: AccountEvent) -> SignIn:
         """Raises `InvalidRequestError` for absurd times and for a sign-in of nobody from nowhere."""
-        now = self.keys.at(caller)
+        now = caller.at
         at = (body.occurred_at or now).astimezone(UTC)
         if not now - PAST_MAX <= at <= now + FUTURE_MAX:
             raise InvalidRequestError(
@@ -65,7 +64,7 @@ class AccountEvents:
         return SignIn(id=event_id, type=body.type, occurred_at=at)
 
     def _kept(self, connection: Connection, caller: Caller, body: AccountEvent, at: datetime) -> str:
-        event_id = self.facts.event_id(at)
+        event_id = self.recorder.event_id(at)
         given = RiskContextInput(
             ip=body.ip, device_id=body.device_id, email=body.email, user_agent=body.user_agent
         )
@@ -100,5 +99,5 @@ class AccountEvents:
             subject=subject,
             sealed=context.sealed,
         )
-        self.facts.record(connection, "accounts", context.customer or caller.merchant_id, event)
+        self.recorder.record(connection, "accounts", context.customer or caller.merchant_id, event)
         return event_id

@@ -7,19 +7,19 @@ own time, which the platform's test clock follows; live keys are refused it.
 import hashlib
 import hmac
 import re
-from collections.abc import Callable
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
+from events.ids import Entropy, resource_id
 from events.moments import microseconds, moment
 from events.vocabulary import Mode
 from gateway.business_time import BusinessTime
 from gateway.countries import COUNTRIES
 from gateway.errors import AuthenticationError, InvalidRequestError, NotFoundError
-from gateway.facts import Facts
+from gateway.event_recorder import EventRecorder
 from gateway.store.tables import api_keys, merchants
 from gateway.store.writer import Store
 
@@ -42,12 +42,12 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks, in which world, and when in business time (None: whatever that world's clock says)."""
+    """Who asks, in which world, and when in business time."""
 
     key_id: str
     merchant_id: str
     mode: Mode
-    at: datetime | None = None
+    at: datetime
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +69,7 @@ class NewKey(NamedTuple):
 
 
 class Keys:
-    """Who a key belongs to, and what time it is for them."""
+    """Who a key belongs to."""
 
     def __init__(self, *, store: Store, secret: bytes, time: BusinessTime) -> None:
         self._store = store
@@ -79,14 +79,11 @@ class Keys:
     async def authenticate(self, presented: str, test_time: str | None = None) -> Caller:
         """The caller behind a key; raises `AuthenticationError`, and `InvalidRequestError` for the time."""
         digest = key_digest(self._secret, presented)
-        caller = await self._store.read(lambda connection: _caller(connection, digest))
-        at = self._time.carried(test_time, caller.mode)
-        self._time.follow(at)
-        return msgspec.structs.replace(caller, at=at)
-
-    def at(self, caller: Caller) -> datetime:
-        """The business time of a request."""
-        return caller.at or self._time.now(caller.mode)
+        key = await self._store.read(lambda connection: _key_in_force(connection, digest))
+        carried = self._time.carried(test_time, key.mode)
+        self._time.follow(carried)
+        at = carried or self._time.now(key.mode)
+        return Caller(key_id=key.id, merchant_id=key.merchant_id, mode=key.mode, at=at)
 
 
 def key_digest(secret: bytes, key: str) -> bytes:
@@ -95,7 +92,7 @@ def key_digest(secret: bytes, key: str) -> bytes:
 
 
 def create_merchant(
-    connection: Connection, facts: Facts, merchant: Merchant, *, at: datetime, actor: str
+    connection: Connection, recorder: EventRecorder, merchant: Merchant, *, at: datetime, actor: str
 ) -> None:
     """Raises `InvalidRequestError` where the id is taken, or a member is not of its form."""
     _require_form(merchant)
@@ -103,7 +100,7 @@ def create_merchant(
         raise InvalidRequestError("There is such a merchant already.", code="merchant_exists", param="id")
     row = {**msgspec.structs.asdict(merchant), "created_us": microseconds(at)}
     connection.execute(insert(merchants), row)
-    facts.audit(connection, at, actor=actor, action="merchant.create", resource=merchant.id)
+    recorder.audit(connection, at, actor=actor, action="merchant.create", resource=merchant.id)
 
 
 def _require_form(merchant: Merchant) -> None:
@@ -134,18 +131,18 @@ def load_merchant(connection: Connection, merchant_id: str) -> Merchant:
 
 def create_key(
     connection: Connection,
-    facts: Facts,
+    recorder: EventRecorder,
     *,
     merchant_id: str,
     mode: Mode,
     secret: bytes,
-    entropy: Callable[[int], bytes],
+    entropy: Entropy,
     at: datetime,
     actor: str,
 ) -> NewKey:
     """Make a key; the text in the answer is nowhere else."""
     load_merchant(connection, merchant_id)
-    key = NewKey(facts.new_id("key"), f"sk_{mode}_{entropy(24).hex()}")
+    key = NewKey(resource_id("key", entropy), f"sk_{mode}_{entropy(24).hex()}")
     row = {
         "id": key.id,
         "merchant_id": merchant_id,
@@ -155,7 +152,7 @@ def create_key(
         "created_us": microseconds(at),
     }
     connection.execute(insert(api_keys), row)
-    facts.audit(connection, at, actor=actor, action="api_key.create", resource=key.id)
+    recorder.audit(connection, at, actor=actor, action="api_key.create", resource=key.id)
     return key
 
 
@@ -177,7 +174,9 @@ def list_keys(connection: Connection, merchant_id: str | None = None) -> list[Ap
     ]
 
 
-def revoke_key(connection: Connection, facts: Facts, key_id: str, *, at: datetime, actor: str) -> None:
+def revoke_key(
+    connection: Connection, recorder: EventRecorder, key_id: str, *, at: datetime, actor: str
+) -> None:
     """From the commit on the key opens nothing; raises `NotFoundError`."""
     revoked = connection.execute(
         update(api_keys).where(api_keys.c.id == key_id, api_keys.c.revoked_us.is_(None)),
@@ -185,12 +184,12 @@ def revoke_key(connection: Connection, facts: Facts, key_id: str, *, at: datetim
     )
     if not revoked.rowcount:
         raise NotFoundError("There is no such key in force.")
-    facts.audit(connection, at, actor=actor, action="api_key.revoke", resource=key_id)
+    recorder.audit(connection, at, actor=actor, action="api_key.revoke", resource=key_id)
 
 
-def _caller(connection: Connection, digest: bytes) -> Caller:
+def _key_in_force(connection: Connection, digest: bytes) -> Row[Any]:
     row = connection.execute(_BY_DIGEST, {"the_digest": digest}).one_or_none()
     # The look-up is by digest, whose timing tells nothing of the key; the comparison closes the rest.
     if row is None or row.revoked_us is not None or not hmac.compare_digest(row.digest, digest):
         raise AuthenticationError()
-    return Caller(key_id=row.id, merchant_id=row.merchant_id, mode=row.mode)
+    return row

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from events.vocabulary import Mode
 from gateway.auth import ApiKey, Merchant, create_key, create_merchant, list_keys, revoke_key
-from gateway.facts import Facts
+from gateway.event_recorder import EventRecorder
 from gateway.keys.keyring import open_keyring
 from gateway.personal import PersonalData
 from gateway.processor.forgetting import forget_cards
@@ -28,7 +28,7 @@ class Backoffice:
 
     def __init__(self, home: Path, keys: Path) -> None:
         home.mkdir(parents=True, exist_ok=True)
-        self.facts = Facts(secrets.token_bytes)
+        self.recorder = EventRecorder(secrets.token_bytes)
         self.keyring = open_keyring(keys)
         self._vault = home / "processor.sqlite"
         self._engine = open_engine(f"sqlite:///{(home / 'gateway.sqlite').absolute()}")
@@ -42,7 +42,7 @@ class Backoffice:
 
     def add_merchant(self, merchant: Merchant) -> None:
         """Create a merchant; raises `InvalidRequestError` where the id is taken."""
-        self.write(lambda c: create_merchant(c, self.facts, merchant, at=_now(), actor=ACTOR))
+        self.write(lambda c: create_merchant(c, self.recorder, merchant, at=_now(), actor=ACTOR))
 
     def merchants(self) -> list[Merchant]:
         """All merchants, by id."""
@@ -55,7 +55,7 @@ class Backoffice:
         key = self.write(
             lambda c: create_key(
                 c,
-                self.facts,
+                self.recorder,
                 merchant_id=merchant_id,
                 mode=mode,
                 secret=self.keyring.api_keys,
@@ -72,7 +72,7 @@ class Backoffice:
 
     def revoke(self, key_id: str) -> None:
         """Revoke a key; raises `NotFoundError` where none is in force."""
-        self.write(lambda c: revoke_key(c, self.facts, key_id, at=_now(), actor=ACTOR))
+        self.write(lambda c: revoke_key(c, self.recorder, key_id, at=_now(), actor=ACTOR))
 
     def erase(self, mode: Mode, merchant_id: str, customer: str | None, payment_id: str | None) -> None:
         """Forget a merchant's customer, or the shopper of one payment; raises `NotFoundError`.
@@ -91,7 +91,7 @@ class Backoffice:
             else:
                 subject = personal.customer_subject(connection, mode, merchant_id, customer or "") or ""
             forget_cards(self._vault, personal.erase(connection, subject))
-            self.facts.audit(connection, _now(), actor=ACTOR, action="person.erase", resource=subject)
+            self.recorder.audit(connection, _now(), actor=ACTOR, action="person.erase", resource=subject)
 
         try:
             self.write(work)

@@ -7,12 +7,13 @@ import msgspec
 from sqlalchemy import Connection, insert, select
 
 from events.crash import crash_point, declare
+from events.ids import Entropy, resource_id
 from events.moments import microseconds, moment
 from events.types import LabelReported
 from events.vocabulary import LabelKind
-from gateway.auth import Caller, Keys
+from gateway.auth import Caller
 from gateway.errors import InvalidRequestError
-from gateway.facts import Facts
+from gateway.event_recorder import EventRecorder
 from gateway.outbox import Relay
 from gateway.requests import ReportLabel
 from gateway.store.intent_rows import load_intent
@@ -50,8 +51,8 @@ class Labels:
     """Keeps labels, and puts them on the log for those who learn."""
 
     store: Store
-    facts: Facts
-    keys: Keys
+    entropy: Entropy
+    recorder: EventRecorder
     relay: Relay
 
     async def report(self, caller: Caller, body: ReportLabel) -> Label:
@@ -62,7 +63,7 @@ class Labels:
         payment that was never confirmed, and `NotFoundError` for one that is not this merchant's.
         """
         fraud = verdict_of(body)
-        now = self.keys.at(caller)
+        now = caller.at
         label = await self.store.write(lambda c: self._kept(c, caller, body, fraud, now))
         crash_point("gateway.label.kept")
         self.relay.nudge()
@@ -86,7 +87,7 @@ class Labels:
         if latest is not None and latest.fraud == fraud and again:
             return latest
         label = Label(
-            id=self.facts.new_id("lbl"),
+            id=resource_id("lbl", self.entropy),
             payment_id=intent.id,
             kind=body.kind,
             source=body.source,
@@ -97,7 +98,7 @@ class Labels:
         connection.execute(insert(labels), msgspec.structs.asdict(label))
         at = moment(reported_us)
         event = LabelReported(
-            id=self.facts.event_id(at),
+            id=self.recorder.event_id(at),
             occurred_at=at,
             payment_id=intent.id,
             kind=label.kind,
@@ -105,7 +106,7 @@ class Labels:
             fraud=fraud,
             mode=intent.mode,
         )
-        self.facts.record(connection, "labels", intent.id, event)
+        self.recorder.record(connection, "labels", intent.id, event)
         return label
 
 

@@ -5,18 +5,16 @@ surrogate) are rows; `erase` deletes them, and with them the log, the engine's s
 forget the person at once, while nothing is rewritten and every sum stays.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from events.ids import prefixed
+from events.ids import Entropy, prefixed
 from events.personal import KEY_BYTES, NONCE_BYTES, keyed_hash, seal, unseal
 from events.vocabulary import Mode
 from gateway.errors import NotFoundError
 from gateway.store.tables import intents, subject_keys, subject_surrogates, surrogates, tokens
-
-Entropy = Callable[[int], bytes]
 
 _KNOWN = select(surrogates.c.digest, surrogates.c.surrogate).where(
     surrogates.c.digest.in_(bindparam("digests", expanding=True))

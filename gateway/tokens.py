@@ -37,7 +37,7 @@ class Tokens:
     async def register(self, registration: TokenRegistration) -> TokenRegistered:
         """Bind the token to the merchant of its key, durably; raises `AuthenticationError`."""
         caller = await self.keys.authenticate(registration.api_key)
-        at_us = microseconds(self.keys.at(caller))
+        at_us = microseconds(caller.at)
         await self.store.write(
             lambda connection: self._keep(connection, registration, caller.merchant_id, caller.mode, at_us)
         )

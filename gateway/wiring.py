@@ -4,11 +4,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from events.clock import Clock
+from events.ids import Entropy
 from events.log.port import Log
 from gateway.account_events import AccountEvents
 from gateway.auth import Keys
 from gateway.business_time import BusinessTime
-from gateway.facts import Facts
+from gateway.event_recorder import EventRecorder
 from gateway.geo import Geography
 from gateway.keys.keyring import Keyring
 from gateway.labels import Labels
@@ -32,7 +33,7 @@ class Surroundings(NamedTuple):
     a confirm waits for its decision."""
 
     clock: Clock
-    entropy: Callable[[int], bytes]
+    entropy: Entropy
     scheduling: Scheduling
     store: Store
     log: Log
@@ -48,18 +49,18 @@ class Gateway:
     def __init__(self, around: Surroundings) -> None:
         store, scheduling, clock, geography = around.store, around.scheduling, around.clock, around.geography
         self._around = around
-        facts = Facts(around.entropy)
+        recorder = EventRecorder(around.entropy)
         self.relay = relay = Relay(store, around.log, scheduling)
-        self.keys = keys = Keys(store=store, secret=around.keyring.api_keys, time=BusinessTime(clock))
+        self.keys = Keys(store=store, secret=around.keyring.api_keys, time=BusinessTime(clock))
         personal = PersonalData(
             entities_secret=around.keyring.entities,
             wrapping_key=around.keyring.subjects,
             entropy=around.entropy,
         )
         debts = Debts(
-            store=store, facts=facts, relay=relay, processor=around.processor, scheduling=scheduling
+            store=store, recorder=recorder, relay=relay, processor=around.processor, scheduling=scheduling
         )
-        ends = AttemptEnds(store=store, facts=facts, relay=relay, debts=debts)
+        ends = AttemptEnds(store=store, entropy=around.entropy, recorder=recorder, relay=relay, debts=debts)
         flights = Flights(
             ends=ends,
             processor=around.processor,
@@ -71,30 +72,28 @@ class Gateway:
         self._tail = DecisionTail(
             log=around.log,
             store=store,
-            facts=facts,
+            recorder=recorder,
             relay=relay,
             scheduling=scheduling,
             clock=clock,
             deal=self.recovery.deal,
         )
-        self.tokens = Tokens(store=store, keys=keys, personal=personal)
-        self.labels = Labels(store=store, facts=facts, keys=keys, relay=relay)
+        self.tokens = Tokens(store=store, keys=self.keys, personal=personal)
+        self.labels = Labels(store=store, entropy=around.entropy, recorder=recorder, relay=relay)
         self.account_events = AccountEvents(
-            store=store, facts=facts, keys=keys, relay=relay, personal=personal, geography=geography
+            store=store, recorder=recorder, relay=relay, personal=personal, geography=geography
         )
         self.payments = payments = Payments(
             store=store,
-            facts=facts,
+            entropy=around.entropy,
+            recorder=recorder,
             personal=personal,
             geography=geography,
-            keys=keys,
             relay=relay,
             flights=flights,
             debts=debts,
         )
-        self.reviews = Reviews(
-            store=store, facts=facts, keys=keys, relay=relay, debts=debts, payments=payments
-        )
+        self.reviews = Reviews(store=store, recorder=recorder, relay=relay, debts=debts, payments=payments)
 
     async def start(self, failed: Callable[[], None]) -> None:
         """Drive on what was left, then relay and listen for decisions.

@@ -23,7 +23,7 @@ from events.types import (
 from events.vocabulary import Reason
 from gateway.auth import Caller, Merchant, create_key, create_merchant
 from gateway.errors import ProcessorUnavailableError
-from gateway.facts import Facts
+from gateway.event_recorder import EventRecorder
 from gateway.geo import Geography
 from gateway.keys.keyring import Keyring
 from gateway.payments.intents import Intent
@@ -217,12 +217,12 @@ class World:
 
     async def __aenter__(self) -> "World":
         await self.open()
-        facts = Facts(self.entropy)
+        recorder = EventRecorder(self.entropy)
         await self.store.write(
-            lambda c: create_merchant(c, facts, MERCHANT, at=self.clock.now(), actor="test")
+            lambda c: create_merchant(c, recorder, MERCHANT, at=self.clock.now(), actor="test")
         )
         for mode in ("test", "live"):
-            self.keys[mode] = await self.store.write(lambda c, mode=mode: self._key(c, facts, mode))
+            self.keys[mode] = await self.store.write(lambda c, mode=mode: self._key(c, recorder, mode))
         await self.gateway.start(self.failed.set)
         return self
 
@@ -294,10 +294,10 @@ class World:
         assert [event.sequence for event in own] == list(range(1, len(own) + 1))
         return [str(type(event).__struct_config__.tag) for event in own]
 
-    def _key(self, connection: Any, facts: Facts, mode: Mode) -> str:
+    def _key(self, connection: Any, recorder: EventRecorder, mode: Mode) -> str:
         return create_key(
             connection,
-            facts,
+            recorder,
             merchant_id=MERCHANT.id,
             mode=mode,
             secret=KEYRING.api_keys,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import msgspec
 from sqlalchemy import Connection
 
+from events.ids import Entropy, resource_id
 from events.moments import microseconds, moment
 from events.types import (
     DecisionMade,
@@ -19,7 +20,7 @@ from events.types import (
     PaymentDeclined,
 )
 from events.vocabulary import LateEffect
-from gateway.facts import Facts
+from gateway.event_recorder import EventRecorder
 from gateway.outbox import Relay
 from gateway.payments import intents
 from gateway.payments.debts import Debts
@@ -47,7 +48,8 @@ class AttemptEnds:
     """Ends attempts, once each."""
 
     store: Store
-    facts: Facts
+    entropy: Entropy
+    recorder: EventRecorder
     relay: Relay
     debts: Debts
 
@@ -96,15 +98,13 @@ class AttemptEnds:
         approved_before = answer is not None and answer.approval_code is not None
         outcome = blocked_outcome(verdict, after_approval=approved_before)
         intent = intents.refused(intent, "block", outcome, BLOCKED_ERROR)
-        intent = self.facts.payment(
-            connection,
-            intent,
-            moment(attempt.moment_us),
-            PaymentBlocked,
+        event = PaymentBlocked(
+            **self.recorder.header(intent, moment(attempt.moment_us)),
             attempt=attempt.number,
             reason=verdict.reason or "rule",
             ruling=ruling(verdict),
         )
+        intent = self.recorder.record_step(connection, intent, event)
         return intent, _replace(attempt, phase="blocked")
 
     def _decline(
@@ -119,16 +119,14 @@ class AttemptEnds:
         reversed_ = answer is not None and answer.status == "reversed"
         outcome = declined_outcome(verdict, code, reversed_=reversed_)
         intent = intents.refused(intent, "decline", outcome, payment_error(code))
-        intent = self.facts.payment(
-            connection,
-            intent,
-            moment(attempt.moment_us),
-            PaymentDeclined,
+        event = PaymentDeclined(
+            **self.recorder.header(intent, moment(attempt.moment_us)),
             attempt=attempt.number,
             reason=code,
             card_surrogate=attempt.card.surrogate,
             ruling=ruling(verdict),
         )
+        intent = self.recorder.record_step(connection, intent, event)
         return intent, _replace(attempt, phase="declined")
 
     def _authorize(
@@ -155,11 +153,8 @@ class AttemptEnds:
             attempt = _replace(
                 attempt, phase="capturing", capture_minor=intent.amount_minor, ended_us=attempt.moment_us
             )
-        intent = self.facts.payment(
-            connection,
-            intent,
-            moment(attempt.moment_us),
-            PaymentAuthorized,
+        event = PaymentAuthorized(
+            **self.recorder.header(intent, moment(attempt.moment_us)),
             attempt=attempt.number,
             authorization_id=attempt.id,
             approval_code=answer.approval_code,
@@ -168,10 +163,10 @@ class AttemptEnds:
             assessed=verdict.assessed,
             ruling=ruling(verdict),
         )
-        return intent, attempt
+        return self.recorder.record_step(connection, intent, event), attempt
 
     def _review(self, connection: Connection, intent: Intent, attempt: Attempt, reason: str | None) -> str:
-        review_id = self.facts.new_id("prv")
+        review_id = resource_id("prv", self.entropy)
         open_review(connection, review_id, intent, reason=reason or "rule", opened_us=attempt.moment_us)
         return review_id
 
@@ -186,15 +181,13 @@ class AttemptEnds:
             at_us = max(attempt.moment_us, microseconds(decision.occurred_at))
             intent, attempt, effect = self._late_act(connection, intent, attempt, verdict, at_us)
             if effect is not None:
-                intent = self.facts.payment(
-                    connection,
-                    intent,
-                    moment(at_us),
-                    PaymentDecidedLate,
+                event = PaymentDecidedLate(
+                    **self.recorder.header(intent, moment(at_us)),
                     attempt=attempt.number,
                     ruling=ruling(verdict),
                     effect=effect,
                 )
+                intent = self.recorder.record_step(connection, intent, event)
             save_intent(connection, intent)
         save_attempt(connection, attempt)
         return attempt

@@ -14,7 +14,7 @@ from events.crash import crash_point, declare
 from events.moments import moment
 from events.types import PaymentCanceled, PaymentCaptured, PaymentCaptureFailed
 from gateway.errors import UnavailableError
-from gateway.facts import Facts
+from gateway.event_recorder import EventRecorder
 from gateway.outbox import Relay
 from gateway.payments import intents
 from gateway.payments.intents import Attempt, Intent, Phase
@@ -37,10 +37,16 @@ class Debts:
     """Captures and voids on their way."""
 
     def __init__(
-        self, *, store: Store, facts: Facts, relay: Relay, processor: Processor, scheduling: Scheduling
+        self,
+        *,
+        store: Store,
+        recorder: EventRecorder,
+        relay: Relay,
+        processor: Processor,
+        scheduling: Scheduling,
     ) -> None:
         self._store = store
-        self._facts = facts
+        self._recorder = recorder
         self._relay = relay
         self._processor = processor
         self._scheduling = scheduling
@@ -102,27 +108,18 @@ class Debts:
         at = moment(attempt.ended_us or attempt.moment_us)
         if end == "voided":
             reason = intent.cancellation_reason or "unspecified"
-            return self._facts.payment(
-                connection, intent, at, PaymentCanceled, reason=reason, authorization_id=attempt.id
+            canceled = PaymentCanceled(
+                **self._recorder.header(intent, at), reason=reason, authorization_id=attempt.id
             )
+            return self._recorder.record_step(connection, intent, canceled)
         if end == "captured":
-            return self._facts.payment(
-                connection,
-                intent,
-                at,
-                PaymentCaptured,
-                amount_minor=answer.captured_minor,
-                authorization_id=attempt.id,
-            )
-        return self._facts.payment(
-            connection,
-            intents.capture_failed(intent, payment_error("processing_error")),
-            at,
-            PaymentCaptureFailed,
-            attempt=attempt.number,
-            amount_minor=attempt.capture_minor or 0,
-            authorization_id=attempt.id,
-        )
+            header = self._recorder.header(intent, at, amount_minor=answer.captured_minor)
+            captured = PaymentCaptured(**header, authorization_id=attempt.id)
+            return self._recorder.record_step(connection, intent, captured)
+        intent = intents.capture_failed(intent, payment_error("processing_error"))
+        header = self._recorder.header(intent, at, amount_minor=attempt.capture_minor or 0)
+        failed = PaymentCaptureFailed(**header, attempt=attempt.number, authorization_id=attempt.id)
+        return self._recorder.record_step(connection, intent, failed)
 
 
 def _end(attempt: Attempt, answer: ProcessorAnswer) -> Phase | None:

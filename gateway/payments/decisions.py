@@ -20,7 +20,7 @@ from events.errors import LogUnavailableError, PositionLostError, UnreadableEven
 from events.log.port import Log, Reader, Record, TopicPartition
 from events.types import DecisionMade
 from gateway.errors import UnavailableError
-from gateway.facts import Facts
+from gateway.event_recorder import EventRecorder
 from gateway.outbox import Relay
 from gateway.scheduling import Scheduling, persistently
 from gateway.store.tables import positions
@@ -74,7 +74,7 @@ class DecisionTail:
         *,
         log: Log,
         store: Store,
-        facts: Facts,
+        recorder: EventRecorder,
         relay: Relay,
         scheduling: Scheduling,
         clock: Clock,
@@ -82,7 +82,7 @@ class DecisionTail:
     ) -> None:
         self._log = log
         self._store = store
-        self._facts = facts
+        self._recorder = recorder
         self._relay = relay
         self._scheduling = scheduling
         self._clock = clock
@@ -146,7 +146,7 @@ class DecisionTail:
 
     async def _bury(self, record: Record, reason: str) -> None:
         letter = dead_letter_of(record, reason, now=self._clock.now())
-        await self._store.write(lambda c: self._facts.record(c, "dead-letters", record.topic, letter))
+        await self._store.write(lambda c: self._recorder.record(c, "dead-letters", record.topic, letter))
         self._relay.nudge()
 
     async def _keep(self, progress: Progress) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 from sqlalchemy import Connection
@@ -9,9 +10,9 @@ from sqlalchemy import Connection
 from events.crash import crash_point, declare
 from events.moments import microseconds
 from events.types import PaymentReviewed
-from gateway.auth import Caller, Keys
+from gateway.auth import Caller
 from gateway.errors import InvalidRequestError
-from gateway.facts import Facts
+from gateway.event_recorder import EventRecorder
 from gateway.outbox import Relay
 from gateway.payments import intents
 from gateway.payments.debts import Debts
@@ -30,8 +31,7 @@ class Reviews:
     """What an analyst may do with a held payment."""
 
     store: Store
-    facts: Facts
-    keys: Keys
+    recorder: EventRecorder
     relay: Relay
     debts: Debts
     payments: Payments
@@ -66,9 +66,8 @@ class Reviews:
         return await self._close(caller, review_id, approved=False)
 
     async def _close(self, caller: Caller, review_id: str, *, approved: bool) -> Review:
-        at = self.keys.at(caller)
         review, attempt = await self.store.write(
-            lambda c: self._closed(c, caller, review_id, at, approved=approved)
+            lambda c: self._closed(c, caller, review_id, approved=approved)
         )
         crash_point("gateway.review.closed")
         self.relay.nudge()
@@ -77,10 +76,10 @@ class Reviews:
         return review
 
     def _closed(
-        self, connection: Connection, caller: Caller, review_id: str, at: datetime, *, approved: bool
+        self, connection: Connection, caller: Caller, review_id: str, *, approved: bool
     ) -> tuple[Review, Attempt | None]:
         review = self._load(connection, caller, review_id)
-        reason = "approved" if approved else "rejected"
+        reason: Literal["approved", "rejected"] = "approved" if approved else "rejected"
         if review.closed_reason is not None:
             if review.closed_reason != reason:
                 raise InvalidRequestError(
@@ -88,17 +87,13 @@ class Reviews:
                 )
             return review, None
         before = load_intent(connection, review.payment_id)
-        at = not_before_last_step(connection, before, at)
+        at = not_before_last_step(connection, before, caller.at)
         close_review(connection, review_id, reason, microseconds(at))
-        self.facts.audit(connection, at, actor=caller.key_id, action=f"review.{reason}", resource=review_id)
-        intent = self.facts.payment(
-            connection,
-            before,
-            at,
-            PaymentReviewed,
-            verdict=reason,
-            actor=caller.key_id,
+        self.recorder.audit(
+            connection, at, actor=caller.key_id, action=f"review.{reason}", resource=review_id
         )
+        event = PaymentReviewed(**self.recorder.header(before, at), verdict=reason, actor=caller.key_id)
+        intent = self.recorder.record_step(connection, before, event)
         attempt = self._followed(connection, intent, at, approved=approved)
         closed = msgspec.structs.replace(review, closed_us=microseconds(at), closed_reason=reason)
         return closed, attempt

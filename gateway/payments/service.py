@@ -13,11 +13,12 @@ import msgspec
 from sqlalchemy import Connection
 
 from events.crash import crash_point, declare
+from events.ids import Entropy, resource_id
 from events.moments import microseconds
 from events.types import AssessmentRequested, CardFacts, PaymentCanceled, PaymentConfirmed, PaymentCreated
-from gateway.auth import Caller, Keys, Merchant, load_merchant
+from gateway.auth import Caller, Merchant, load_merchant
 from gateway.errors import InvalidRequestError
-from gateway.facts import Facts
+from gateway.event_recorder import EventRecorder
 from gateway.geo import Geography
 from gateway.outbox import Relay
 from gateway.payments import intents
@@ -68,10 +69,10 @@ class Payments:
     """What a merchant may do with payment intents."""
 
     store: Store
-    facts: Facts
+    entropy: Entropy
+    recorder: EventRecorder
     personal: PersonalData
     geography: Geography
-    keys: Keys
     relay: Relay
     flights: Flights
     debts: Debts
@@ -83,17 +84,15 @@ class Payments:
             known_shopper(
                 body.risk_context, merchant_id=caller.merchant_id, customer=None, geography=self.geography
             )
-        at = self.keys.at(caller)
-        intent = await self.store.write(lambda c: self._created(c, caller, body, currency, at))
+        intent = await self.store.write(lambda c: self._created(c, caller, body, currency))
         crash_point("gateway.intent.created")
         self.relay.nudge()
         return intent
 
     async def confirm(self, caller: Caller, payment_id: str, body: ConfirmIntent) -> Intent:
         """The intent after its attempt; `processing` where the network has not answered yet."""
-        at = self.keys.at(caller)
         intent, attempt, merchant = await self.store.write(
-            lambda c: self._confirmed(c, caller, payment_id, body, at)
+            lambda c: self._confirmed(c, caller, payment_id, body)
         )
         crash_point("gateway.intent.confirmed")
         self.relay.nudge()
@@ -105,9 +104,8 @@ class Payments:
 
     async def capture(self, caller: Caller, payment_id: str, body: CaptureIntent) -> Intent:
         """Take all or part of what was authorized; raises `InvalidRequestError` where that cannot be."""
-        at = self.keys.at(caller)
         intent, attempt = await self.store.write(
-            lambda c: self._captured(c, caller, payment_id, body.amount_to_capture, at)
+            lambda c: self._captured(c, caller, payment_id, body.amount_to_capture)
         )
         crash_point("gateway.intent.captured")
         self.debts.drive(attempt)
@@ -115,9 +113,8 @@ class Payments:
 
     async def cancel(self, caller: Caller, payment_id: str, body: CancelIntent) -> Intent:
         """Give the intent up and void what was authorized; raises `UnexpectedStateError`."""
-        at = self.keys.at(caller)
         intent, attempt = await self.store.write(
-            lambda c: self._canceled(c, caller, payment_id, body.cancellation_reason, at)
+            lambda c: self._canceled(c, caller, payment_id, body.cancellation_reason)
         )
         crash_point("gateway.intent.canceled")
         self.relay.nudge()
@@ -145,10 +142,8 @@ class Payments:
     def _load(self, connection: Connection, caller: Caller, payment_id: str) -> Intent:
         return load_intent(connection, payment_id, merchant_id=caller.merchant_id, mode=caller.mode)
 
-    def _created(
-        self, connection: Connection, caller: Caller, body: CreateIntent, currency: str, at: datetime
-    ) -> Intent:
-        payment_id = self.facts.new_id("pi")
+    def _created(self, connection: Connection, caller: Caller, body: CreateIntent, currency: str) -> Intent:
+        payment_id = resource_id("pi", self.entropy)
         if body.payment_method is not None:
             load_card(connection, body.payment_method, merchant_id=caller.merchant_id, mode=caller.mode)
         subject = subject_of(
@@ -168,22 +163,23 @@ class Payments:
             amount_minor=body.amount,
             currency=currency,
             capture_method=body.capture_method,
-            created_us=microseconds(at),
+            created_us=microseconds(caller.at),
             subject=subject,
             token=body.payment_method,
             customer=body.customer,
             metadata=body.metadata,
-            sealed_context=self.personal.seal(connection, subject, fields, microseconds(at)),
+            sealed_context=self.personal.seal(connection, subject, fields, microseconds(caller.at)),
         )
-        intent = self.facts.payment(connection, intent, at, PaymentCreated)
+        event = PaymentCreated(**self.recorder.header(intent, caller.at))
+        intent = self.recorder.record_step(connection, intent, event)
         insert_intent(connection, intent)
         return intent
 
     def _confirmed(
-        self, connection: Connection, caller: Caller, payment_id: str, body: ConfirmIntent, at: datetime
+        self, connection: Connection, caller: Caller, payment_id: str, body: ConfirmIntent
     ) -> tuple[Intent, Attempt, Merchant]:
         intent = self._load(connection, caller, payment_id)
-        at = not_before_last_step(connection, intent, at)
+        at = not_before_last_step(connection, intent, caller.at)
         token = body.payment_method or intent.token
         if token is None:
             raise InvalidRequestError(
@@ -220,12 +216,12 @@ class Payments:
         self, connection: Connection, intent: Intent, attempt: Attempt, merchant: Merchant, at: datetime
     ) -> Intent:
         # First the question, which is waited for; the life-cycle event may stand behind it.
-        self.facts.record(
+        self.recorder.record(
             connection,
             "assessments",
             attempt.card.surrogate,
             AssessmentRequested(
-                id=self.facts.event_id(at),
+                id=self.recorder.event_id(at),
                 occurred_at=at,
                 payment_id=intent.id,
                 attempt=attempt.number,
@@ -239,9 +235,10 @@ class Payments:
                 context=attempt.context,
             ),
         )
-        return self.facts.payment(
-            connection, intent, at, PaymentConfirmed, attempt=attempt.number, card=attempt.card
+        event = PaymentConfirmed(
+            **self.recorder.header(intent, at), attempt=attempt.number, card=attempt.card
         )
+        return self.recorder.record_step(connection, intent, event)
 
     def _shopper(self, connection: Connection, intent: Intent, body: ConfirmIntent) -> Shopper:
         given = body.risk_context
@@ -262,10 +259,9 @@ class Payments:
         caller: Caller,
         payment_id: str,
         amount_minor: int | None,
-        at: datetime,
     ) -> tuple[Intent, Attempt]:
         before = self._load(connection, caller, payment_id)
-        at = not_before_last_step(connection, before, at)
+        at = not_before_last_step(connection, before, caller.at)
         intent = intents.captured(before, amount_minor)
         if is_open(connection, intent.review_id):
             raise InvalidRequestError(
@@ -274,16 +270,16 @@ class Payments:
         return self.owe(connection, intent, "capturing", at)
 
     def _canceled(
-        self, connection: Connection, caller: Caller, payment_id: str, reason: str | None, at: datetime
+        self, connection: Connection, caller: Caller, payment_id: str, reason: str | None
     ) -> tuple[Intent, Attempt | None]:
         before = self._load(connection, caller, payment_id)
-        at = not_before_last_step(connection, before, at)
+        at = not_before_last_step(connection, before, caller.at)
         intent = intents.canceled(before, reason, microseconds(at))
         close_review(connection, intent.review_id, "canceled", microseconds(at))
         if before.status == "requires_capture":
             return self.owe(connection, intent, "voiding", at)
-        intent = self.facts.payment(connection, intent, at, PaymentCanceled, reason=reason or "unspecified")
-        return save_intent(connection, intent), None
+        event = PaymentCanceled(**self.recorder.header(intent, at), reason=reason or "unspecified")
+        return save_intent(connection, self.recorder.record_step(connection, intent, event)), None
 
     def owe(
         self, connection: Connection, intent: Intent, phase: intents.Phase, at: datetime

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import structlog
 
 from events.clock import Clock
+from events.ids import Entropy
 from gateway.errors import UnavailableError
 from gateway.processor.advices import Advices
 from gateway.processor.authorizations import CardProcessor
@@ -14,7 +15,7 @@ from gateway.processor.security_codes import SecurityCodes
 from gateway.processor.store import Store
 from gateway.processor.tokens import Tokens
 from gateway.processor.turns import Turns
-from gateway.processor.vault import Entropy, VaultKeys
+from gateway.processor.vault import VaultKeys
 from gateway.processor_port import TokenRegistry
 from gateway.scheduling import Scheduling
 

@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 
 from events.crash import crash_point, declare
+from events.ids import Entropy
 from gateway.processor import vault
 from gateway.processor.store import Store
-from gateway.processor.vault import Entropy, SealedCard, VaultKeys
+from gateway.processor.vault import SealedCard, VaultKeys
 from gateway.processor.vault_keys import add_key_version, retire_key_versions
 
 declare(

@@ -4,13 +4,13 @@ from datetime import datetime
 from typing import Any
 
 from events.crash import crash_point, declare
-from events.ids import prefixed
+from events.ids import Entropy, prefixed
 from gateway import cards
 from gateway.processor import attempts, vault
 from gateway.processor.card_input import CheckedCard
 from gateway.processor.security_codes import SecurityCodes
 from gateway.processor.store import Store
-from gateway.processor.vault import CardData, Entropy, VaultKeys
+from gateway.processor.vault import CardData, VaultKeys
 from gateway.processor_port import TokenRegistration, TokenRegistry
 
 declare(

@@ -8,7 +8,6 @@ leaves the sealed content alone.
 
 import hashlib
 import hmac
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import msgspec
@@ -16,13 +15,11 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
+from events.ids import Entropy
 from gateway.processor.errors import VaultError
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
-
-Entropy = Callable[[int], bytes]
-"""That many random bytes: `os.urandom`, or a seeded source in a simulation."""
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import msgspec
 
+from events.ids import Entropy
 from gateway.keys.key_files import exclusively, make_private_folder, write_secret
 from gateway.processor.errors import VaultError
-from gateway.processor.vault import KEY_BYTES, Entropy, VaultKeys
+from gateway.processor.vault import KEY_BYTES, VaultKeys
 
 FILE_NAME = "vault.json"
 

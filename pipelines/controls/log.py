@@ -1,11 +1,11 @@
 """Controls on the log: those in force, and new versions of them, each with its entry in the audit trail."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 
 from events.codec import encode
-from events.ids import uuid7
+from events.ids import Entropy, uuid7
 from events.log.port import Log, Outgoing
 from events.log.reading import events_until_end
 from events.types import AuditRecorded, ControlChanged
@@ -16,8 +16,6 @@ from pipelines.controls.files import Draft, checked, next_version
 from pipelines.errors import ControlFileError
 
 ACTOR = "command-line"
-
-Entropy = Callable[[int], bytes]
 
 
 def in_force(log: Log) -> Controls:

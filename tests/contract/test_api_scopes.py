@@ -12,7 +12,7 @@ import pytest
 from events.vocabulary import Mode
 from gateway.api.application import make_application
 from gateway.auth import Merchant, create_key, create_merchant
-from gateway.facts import Facts
+from gateway.event_recorder import EventRecorder
 from tests.gateway_world import KEYRING, START, World
 
 INTENTS, REVIEWS, LABELS = "/v1/payment_intents", "/v1/reviews", "/v1/labels"
@@ -84,14 +84,14 @@ async def possessions(world: World, owner: Client) -> Owned:
 
 
 async def _strangers_key(world: World, mode: Mode = "test") -> str:
-    facts = Facts(world.entropy)
+    recorder = EventRecorder(world.entropy)
     merchant = Merchant(id="acct_stranger", name="Stranger", category="5999", country="DE")
 
     def made(connection: Any) -> str:
-        create_merchant(connection, facts, merchant, at=START, actor="test")
+        create_merchant(connection, recorder, merchant, at=START, actor="test")
         return create_key(
             connection,
-            facts,
+            recorder,
             merchant_id=merchant.id,
             mode=mode,
             secret=KEYRING.api_keys,

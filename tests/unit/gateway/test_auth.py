@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from gateway.auth import Merchant, create_key, create_merchant, list_keys, revoke_key
 from gateway.errors import AuthenticationError, InvalidRequestError, NotFoundError
-from gateway.facts import Facts
+from gateway.event_recorder import EventRecorder
 from gateway.store.tables import api_keys
 from tests.gateway_world import KEYRING, MERCHANT, START, World
 
@@ -60,9 +60,9 @@ def test_a_merchant_of_another_form_than_documented_is_refused_by_member(
     tmp_path: Path, merchant: Merchant, param: str
 ) -> None:
     async def story(world: World) -> None:
-        facts = Facts(world.entropy)
+        recorder = EventRecorder(world.entropy)
         with pytest.raises(InvalidRequestError, match=f"The merchant's {param} must be") as refused:
-            await world.store.write(lambda c: create_merchant(c, facts, merchant, at=START, actor="test"))
+            await world.store.write(lambda c: create_merchant(c, recorder, merchant, at=START, actor="test"))
         assert refused.value.param == param
 
     lived(tmp_path, story)
@@ -71,14 +71,14 @@ def test_a_merchant_of_another_form_than_documented_is_refused_by_member(
 def test_a_revoked_key_opens_nothing_from_then_on(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         caller = await world.caller()
-        facts = Facts(world.entropy)
+        recorder = EventRecorder(world.entropy)
 
-        await world.store.write(lambda c: revoke_key(c, facts, caller.key_id, at=START, actor="test"))
+        await world.store.write(lambda c: revoke_key(c, recorder, caller.key_id, at=START, actor="test"))
 
         with pytest.raises(AuthenticationError):
             await world.caller()
         with pytest.raises(NotFoundError):
-            await world.store.write(lambda c: revoke_key(c, facts, caller.key_id, at=START, actor="test"))
+            await world.store.write(lambda c: revoke_key(c, recorder, caller.key_id, at=START, actor="test"))
         await world.until(lambda: len(world.log.events("audit")) == 4)
 
     lived(tmp_path, story)
@@ -95,15 +95,14 @@ def test_what_is_not_a_key_in_force_opens_nothing(tmp_path: Path, presented: str
 
 def test_the_test_clock_follows_the_latest_time_and_events_carry_their_own(tmp_path: Path) -> None:
     async def story(world: World) -> None:
-        keys = world.gateway.keys
         later = await world.caller(at=START + timedelta(days=2))
         earlier = await world.caller(at=START)
         timeless = await world.caller(at=None)
 
-        assert keys.at(later) == START + timedelta(days=2)
-        assert keys.at(earlier) == START
-        assert keys.at(timeless) == START + timedelta(days=2)
-        assert abs(keys.at(await world.caller("live")) - datetime.now(UTC)) < timedelta(minutes=5)
+        assert later.at == START + timedelta(days=2)
+        assert earlier.at == START
+        assert timeless.at == START + timedelta(days=2)
+        assert abs((await world.caller("live")).at - datetime.now(UTC)) < timedelta(minutes=5)
 
     lived(tmp_path, story)
 
@@ -119,15 +118,15 @@ def test_keys_are_listed_by_their_last_characters(tmp_path: Path) -> None:
 
 def test_a_merchant_is_created_once_and_a_key_needs_one(tmp_path: Path) -> None:
     async def story(world: World) -> None:
-        facts = Facts(world.entropy)
+        recorder = EventRecorder(world.entropy)
         again = Merchant(id=MERCHANT.id, name="Another")
         with pytest.raises(InvalidRequestError):
-            await world.store.write(lambda c: create_merchant(c, facts, again, at=START, actor="test"))
+            await world.store.write(lambda c: create_merchant(c, recorder, again, at=START, actor="test"))
         with pytest.raises(NotFoundError):
             await world.store.write(
                 lambda c: create_key(
                     c,
-                    facts,
+                    recorder,
                     merchant_id="nobody",
                     mode="test",
                     secret=KEYRING.api_keys,

@@ -11,7 +11,7 @@ from events.clock import SystemClock
 from events.log import open_log
 from events.log.port import Outgoing
 from events.types import DecisionMade
-from gateway.facts import Facts
+from gateway.event_recorder import EventRecorder
 from gateway.outbox import Relay
 from gateway.payments.decisions import DecisionTail
 from gateway.scheduling import InlineScheduling
@@ -36,7 +36,7 @@ def test_a_position_that_the_log_no_longer_has_is_given_up_for_what_is_left(
             tail = DecisionTail(
                 log=log,
                 store=store,
-                facts=Facts(Counter()),
+                recorder=EventRecorder(Counter()),
                 relay=Relay(store, log, scheduling),
                 scheduling=scheduling,
                 clock=SystemClock(),

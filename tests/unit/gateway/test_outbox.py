@@ -109,12 +109,12 @@ def test_what_a_stopped_process_left_is_sent_by_the_next(tmp_path: Path) -> None
 
 def test_rows_of_another_process_are_found_without_a_nudge(tmp_path: Path) -> None:
     async def story(world: World, log: UnsteadyLog) -> None:
-        from gateway.facts import Facts
+        from gateway.event_recorder import EventRecorder
 
-        facts = Facts(world.entropy)
+        recorder = EventRecorder(world.entropy)
         at = world.clock.now()
         await world.store.write(
-            lambda c: facts.audit(c, at, actor="someone", action="api_key.create", resource="key_1")
+            lambda c: recorder.audit(c, at, actor="someone", action="api_key.create", resource="key_1")
         )
 
         await world.until(lambda: len(log.events("audit")) == 4)

@@ -11,7 +11,7 @@ from sqlalchemy.schema import Table
 from events.types import AssessmentRequested
 from gateway.auth import Merchant, create_key, create_merchant
 from gateway.errors import NotFoundError
-from gateway.facts import Facts
+from gateway.event_recorder import EventRecorder
 from gateway.payments.intents import Intent
 from gateway.personal import PersonalData
 from gateway.requests import ConfirmIntent, CreateIntent, RiskContextInput
@@ -170,13 +170,13 @@ async def cards(world: World) -> dict[str, str]:
 
 
 async def another_merchants_key(world: World) -> str:
-    facts = Facts(world.entropy)
+    recorder = EventRecorder(world.entropy)
     other = Merchant(id="m_2", name="Pots", category="5719", country="IN")
-    await world.store.write(lambda c: create_merchant(c, facts, other, at=START, actor="test"))
+    await world.store.write(lambda c: create_merchant(c, recorder, other, at=START, actor="test"))
     created = await world.store.write(
         lambda c: create_key(
             c,
-            facts,
+            recorder,
             merchant_id=other.id,
             mode="test",
             secret=KEYRING.api_keys,
