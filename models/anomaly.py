@@ -13,7 +13,8 @@ import msgspec
 from river import anomaly
 
 from models.bins import EDGES
-from models.features import BY_NAME, POSITIONS, Row
+from models.feature import Row
+from models.features import BY_NAME, POSITIONS
 from models.windows import Moments
 
 FEATURES = (

@@ -4,7 +4,7 @@ Nothing is fitted: the edges are known before any data, so nothing has to warm u
 model over the slots is tiny. Slot 0 stands for "missing" and never carries a weight.
 """
 
-from models.features import Kind
+from models.feature import Kind
 from models.windows import DAY_US, HOUR_US, MINUTE_US
 
 MINUTE_DAYS = MINUTE_US / DAY_US

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 from river import compose, linear_model, optim, preprocessing
 
-from models.features import POSITIONS, Row
+from models.feature import Row
+from models.features import POSITIONS
 
 NAME = "scaled_logistic"
 FEATURES = (

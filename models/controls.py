@@ -11,7 +11,8 @@ from events.vocabulary import ControlKind
 from models.builtin_controls import BUILTIN_COSTS, BUILTIN_POLICY, BUILTIN_RATES, BUILTIN_RULES
 from models.costs import Costs, Policy
 from models.errors import ControlError
-from models.features import POSITIONS, Row
+from models.feature import Row
+from models.features import POSITIONS
 from models.observations import Observation
 from models.rates import Rates, RatesBody
 from models.rules.python import Entries, compile_predicates

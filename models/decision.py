@@ -27,7 +27,7 @@ import msgspec
 from events.vocabulary import Outcome, Reason
 from models.controls import Controls
 from models.costs import least, risk_score
-from models.features import Row
+from models.feature import Row
 from models.observations import Observation
 from models.reasons import Contributions, reasons_of
 from models.rules.rule import Rule
@@ -66,7 +66,6 @@ def decide(
     reasons = reasons_of(
         probability=probability,
         outcome=outcome,
-        observation=observation,
         row=row,
         rules=fired,
         contributions=given,

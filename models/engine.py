@@ -21,7 +21,8 @@ from models.blending import BOOSTING, CHAMPION
 from models.controls import Control, Controls
 from models.decision import decide
 from models.errors import StateRowError
-from models.features import FEATURES_VERSION, Row
+from models.feature import Row
+from models.features import FEATURES_VERSION
 from models.observations import Assessment, Decline, Label, ModelSnapshot, Observation, SignIn
 from models.scorer import Score, Scorer
 from models.slots import Matrix, Slots

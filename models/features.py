@@ -5,266 +5,284 @@ name. Numbers are floats, flags are 1.0 and 0.0, categories are text, and what i
 payment is excluded from its own counts and sums; where a ratio includes it, the meaning says so. A window of
 an hour at time t holds what happened in (t - 1 h, t], by the time of the events themselves.
 
-Changing the list, the order or a meaning raises `FEATURES_VERSION`: stored vectors stay readable by theirs.
+Changing the list, the order or what a value means raises `FEATURES_VERSION`: stored vectors stay readable by
+theirs.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
 
-Kind = Literal["money", "z", "ratio", "count", "days", "hour", "risk", "flag", "category", "logit"]
-Entity = Literal["payment", "card", "device", "ip", "customer", "merchant", "model"]
-Value = float | str | None
-Row = list[Value]
+from models.feature import Entity, Feature, Kind
 
 FEATURES_VERSION = 1
 """Of list, order and meanings together."""
 
+MINOR = "minor units of the reference currency"
 ENTITY_WORDS: dict[Entity, str] = {
-    "payment": "payment",
     "card": "card",
     "device": "device",
     "ip": "IP address",
     "customer": "customer",
     "merchant": "merchant",
-    "model": "model",
 }
-MINOR = "minor units of the reference currency"
-WINDOW_WORDS = {"10m": "10 minutes", "1h": "hour", "1d": "24 hours", "7d": "7 days", "30d": "30 days"}
+THROUGH: dict[Entity, str] = {
+    "card": "with this card",
+    "device": "from this device",
+    "ip": "from this IP address",
+    "customer": "by this customer",
+    "merchant": "at this merchant",
+}
+"""How an entity takes part in a payment, as sentences say it."""
+LASTS = {
+    "10m": "in the last 10 minutes",
+    "1h": "in the last hour",
+    "1d": "in the last 24 hours",
+    "7d": "in the last 7 days",
+    "30d": "in the last 30 days",
+}
 
 
-@dataclass(frozen=True)
-class Feature:
-    """One value of the vector.
+def _of(
+    entity: Entity,
+    name: str,
+    kind: Kind,
+    unit: str,
+    meaning: str,
+    *says: str,
+    window: str | None = None,
+    usual: str | None = None,
+    modeled: bool = True,
+) -> Feature:
+    """A feature of an entity, whose name begins with the entity's."""
+    return Feature(f"{entity}_{name}", kind, unit, entity, window, meaning, says, usual, modeled)
 
-    `kind` chooses the bins; `usual` names the feature that holds the entity's usual value of this one;
-    `modeled` False: for rules and people only, never seen by a model.
-    """
 
-    name: str
-    kind: Kind
-    unit: str
-    entity: Entity
-    window: str | None
-    meaning: str
-    usual: str | None = None
-    modeled: bool = True
-
-    @property
-    def type(self) -> Literal["number", "boolean", "text"]:
-        """What a rule may compare it with; a boolean is stored as 1.0 or 0.0."""
-        if self.kind == "category":
-            return "text"
-        return "boolean" if self.kind == "flag" else "number"
+def _numbered(one: str, several: str, rest: str) -> tuple[str, str, str]:
+    """The sentences of a count."""
+    return f"no {one} {rest}", f"{{}} {one} {rest}", f"{{}} {several} {rest}"
 
 
 def _payment() -> Iterator[Feature]:
-    def own(
-        name: str, kind: Kind, unit: str, meaning: str, usual: str | None = None, modeled: bool = True
-    ) -> Feature:
-        return Feature(name, kind, unit, "payment", None, meaning, usual, modeled)
+    def own(name: str, kind: Kind, unit: str, meaning: str, *says: str, modeled: bool = True) -> Feature:
+        return Feature(name, kind, unit, "payment", None, meaning, says, modeled=modeled)
 
-    yield own("amount_minor", "money", "minor units of `currency`", "amount as paid", modeled=False)
-    yield own("currency", "category", "ISO 4217", "currency of the payment", modeled=False)
-    yield own(
-        "amount_reference_minor",
-        "money",
-        MINOR,
-        "amount in the reference currency; missing without a rate",
-        usual="card_amount_mean_minor",
-    )
-    yield own("hour", "hour", "hours UTC", "hour of the day")
-    yield own("weekend", "flag", "", "Saturday or Sunday, UTC")
-    yield own("item_count", "count", "items", "items bought")
-    for name, meaning in (
-        ("merchant_category", "the merchant's category code"),
-        ("merchant_country", "country of the merchant"),
-        ("card_country", "country of the card's issuer"),
-        ("card_funding", "credit, debit or prepaid"),
-        ("card_brand", "brand of the card"),
-        ("ip_country", "country of the IP address"),
-        ("billing_country", "country of the billing address"),
-        ("shipping_country", "country of the shipping address"),
+    unit = "minor units of `currency`"
+    yield own("amount_minor", "money", unit, "amount as paid", "amount {}", modeled=False)
+    yield own("currency", "category", "ISO 4217", "currency of the payment", "paid in {}", modeled=False)
+    name, meaning = "amount_reference_minor", "amount in the reference currency; missing without a rate"
+    usual = "card_amount_mean_minor"
+    yield Feature(name, "money", MINOR, "payment", None, meaning, ("amount {}",), usual)
+    yield own("hour", "hour", "hours UTC", "hour of the day", "paid in the hour from {}:00 UTC")
+    weekend = "paid on a weekday, UTC", "paid on a Saturday or Sunday, UTC"
+    yield own("weekend", "flag", "", "Saturday or Sunday, UTC", *weekend)
+    yield own("item_count", "count", "items", "items bought", *_numbered("item", "items", "bought"))
+    for name, meaning, says in (
+        ("merchant_category", "the merchant's category code", "the merchant's category code is {}"),
+        ("merchant_country", "country of the merchant", "the merchant is in {}"),
+        ("card_country", "country of the card's issuer", "the card's issuer is in {}"),
+        ("card_funding", "credit, debit or prepaid", "a {} card"),
+        ("card_brand", "brand of the card", "the card's brand is {}"),
+        ("ip_country", "country of the IP address", "the IP address is in {}"),
+        ("billing_country", "country of the billing address", "the billing address is in {}"),
+        ("shipping_country", "country of the shipping address", "the shipping address is in {}"),
     ):
-        yield own(name, "category", "", meaning)
-    yield own("ip_country_differs", "flag", "", "the IP's country is not the card's")
-    yield own("billing_country_differs", "flag", "", "the billing country is not the card's")
-    yield own("shipping_country_differs", "flag", "", "the shipping country is not the billing country")
+        yield own(name, "category", "", meaning, says)
+    for name, one, other in (
+        ("ip_country_differs", "the IP's country", "the card's"),
+        ("billing_country_differs", "the billing country", "the card's"),
+        ("shipping_country_differs", "the shipping country", "the billing country"),
+    ):
+        yield own(name, "flag", "", f"{one} is not {other}", f"{one} is {other}", f"{one} is not {other}")
 
 
-def _counts(entity: Entity, windows: tuple[str, ...], usual: str | None = None) -> Iterator[Feature]:
+def _events(
+    entity: Entity, name: str, unit: str, meaning: str, says: tuple[str, str], windows: tuple[str, ...]
+) -> Iterator[Feature]:
+    """Counts of what came through an entity; `says` names one and several of them."""
     for window in windows:
-        meaning = f"payments of the {ENTITY_WORDS[entity]} in the last {WINDOW_WORDS[window]}"
-        yield Feature(
-            f"{entity}_count_{window}",
-            "count",
-            "payments",
-            entity,
-            window,
-            meaning,
-            usual if window == "1d" else None,
-        )
+        full = f"{meaning} of the {ENTITY_WORDS[entity]} {LASTS[window]}"
+        sentences = _numbered(*says, f"{THROUGH[entity]} {LASTS[window]}")
+        yield _of(entity, f"{name}_{window}", "count", unit, full, *sentences, window=window)
+
+
+def _counts(entity: Entity, windows: tuple[str, ...]) -> Iterator[Feature]:
+    yield from _events(entity, "count", "payments", "payments", ("payment", "payments"), windows)
+
+
+def _cards(entity: Entity, windows: tuple[str, ...]) -> Iterator[Feature]:
+    says = "card used", "different cards used"
+    yield from _events(entity, "cards", "cards", "distinct cards", says, windows)
+
+
+def _declines(entity: Entity) -> Iterator[Feature]:
+    says = "declined payment", "declined payments"
+    yield from _events(entity, "declines", "declines", "declines", says, ("1h", "1d"))
+
+
+def _failed_sign_ins(entity: Entity) -> Iterator[Feature]:
+    says = "failed sign-in", "failed sign-ins"
+    yield from _events(entity, "failed_sign_ins", "sign-ins", "failed sign-ins", says, ("1h", "1d"))
+
+
+def _days(entity: Entity, name: str, since: str, says: str) -> Feature:
+    return _of(entity, name, "days", "days", f"time since {since}", f"{says} {{}} earlier")
 
 
 def _times(entity: Entity) -> Iterator[Feature]:
     word = ENTITY_WORDS[entity]
-    yield Feature(f"{entity}_gap_days", "days", "days", entity, None, f"time since the {word}'s last payment")
-    yield Feature(f"{entity}_age_days", "days", "days", entity, None, f"time since the {word} was first seen")
-
-
-def _events(entity: Entity, name: str, unit: str, words: str, windows: tuple[str, ...]) -> Iterator[Feature]:
-    for window in windows:
-        meaning = f"{words} of the {ENTITY_WORDS[entity]} in the last {WINDOW_WORDS[window]}"
-        yield Feature(f"{entity}_{name}_{window}", "count", unit, entity, window, meaning)
+    last, first = f"the {word}'s last payment", f"the {word} was first seen"
+    yield _days(entity, "gap_days", last, f"{last} was")
+    yield _days(entity, "age_days", first, first)
 
 
 def _frauds(entity: Entity) -> Iterator[Feature]:
     word = ENTITY_WORDS[entity]
-    yield Feature(
-        f"{entity}_frauds", "count", "payments", entity, None, f"payments of the {word} known as fraud"
-    )
-    yield Feature(
-        f"{entity}_fraud_gap_days",
-        "days",
-        "days",
-        entity,
-        None,
-        f"time since a fraud of the {word} was last learned of",
-    )
+    says = _numbered("payment", "payments", f"{THROUGH[entity]} known as fraud")
+    yield _of(entity, "frauds", "count", "payments", f"payments of the {word} known as fraud", *says)
+    since, turned = f"a fraud of the {word} was last learned of", "last turned out to be fraud"
+    yield _days(entity, "fraud_gap_days", since, f"a payment {THROUGH[entity]} {turned}")
 
 
 def _fraud_shares(entity: Entity, windows: tuple[str, ...]) -> Iterator[Feature]:
     for window in windows:
-        meaning = (
-            f"share of fraud among the {ENTITY_WORDS[entity]}'s payments labeled in the last "
-            f"{WINDOW_WORDS[window]}, smoothed"
-        )
-        yield Feature(f"{entity}_fraud_share_{window}", "risk", "share 0–1", entity, window, meaning)
+        among = f"the {ENTITY_WORDS[entity]}'s payments labeled {LASTS[window]}"
+        meaning, says = f"share of fraud among {among}, smoothed", f"{{}} fraud among {among} (smoothed)"
+        yield _of(entity, f"fraud_share_{window}", "risk", "share 0–1", meaning, says, window=window)
 
 
-def _seen(entity: Entity, name: str, meaning: str) -> Feature:
-    return Feature(f"{entity}_{name}_seen", "flag", "", entity, None, meaning)
+def _seen(entity: Entity, name: str, did: str, never: str, there: str) -> Feature:
+    subject, before = f"the {ENTITY_WORDS[entity]}", f"{there} before"
+    yes, no = f"{subject} {did} {before}", f"{subject} {never} {before}"
+    return _of(entity, f"{name}_seen", "flag", "", yes, no, yes)
+
+
+def _mean(entity: Entity) -> Feature:
+    word = ENTITY_WORDS[entity]
+    meaning, says = f"mean amount of the {word}, winsorized", f"the {word}'s mean amount is {{}}"
+    return _of(entity, "amount_mean_minor", "money", MINOR, meaning, says, modeled=False)
+
+
+def _amount_z(entity: Entity, mean: str) -> Feature:
+    meaning = f"deviations of the amount from {mean}"
+    usual = f"{entity}_amount_mean_minor"
+    return _of(entity, "amount_z", "z", "deviations", meaning, f"amount {{}} {mean}", usual=usual)
 
 
 def _card() -> Iterator[Feature]:
+    yield _mean("card")
     yield from _card_amounts()
-    yield from _counts("card", ("10m", "1h", "1d", "7d", "30d"), usual="card_payments_per_day")
+    yield from _counts("card", ("10m", "1h", "1d", "7d", "30d"))
     yield from _card_ratios()
     yield from _times("card")
-    yield _seen("card", "merchant", "the card paid at this merchant before")
-    yield _seen("card", "device", "the card was used from this device before")
-    yield _seen("card", "ip_country", "the card was used from this IP country before")
-    yield from _events("card", "new_merchants", "merchants", "merchants new to the card", ("1h", "1d"))
-    yield from _events("card", "declines", "declines", "declines", ("1h", "1d"))
+    yield _seen("card", "merchant", "paid", "never paid", "at this merchant")
+    yield _seen("card", "device", "was used", "was never used", "from this device")
+    yield _seen("card", "ip_country", "was used", "was never used", "from this IP country")
+    for window in ("1h", "1d"):
+        says = _numbered("merchant", "merchants", f"new to this card {LASTS[window]}")
+        name, meaning = f"new_merchants_{window}", f"merchants new to the card {LASTS[window]}"
+        yield _of("card", name, "count", "merchants", meaning, *says, window=window)
+    yield from _declines("card")
     yield from _frauds("card")
 
 
 def _card_amounts() -> Iterator[Feature]:
-    mean = "card_amount_mean_minor"
+    def own(name: str, kind: Kind, unit: str, meaning: str, says: str) -> Feature:
+        return _of("card", name, kind, unit, meaning, says, usual="card_amount_mean_minor")
 
-    def own(name: str, kind: Kind, unit: str, meaning: str) -> Feature:
-        return Feature(f"card_{name}", kind, unit, "card", None, meaning, usual=mean)
-
-    yield Feature(mean, "money", MINOR, "card", None, "mean amount of the card, winsorized", modeled=False)
-    yield own("amount_z", "z", "deviations", "deviations of the amount from the card's own mean")
-    yield own("amount_log_z", "z", "deviations", "deviations of the amount's logarithm from the card's own")
-    yield own("amount_to_mean", "ratio", "ratio", "amount over the card's own mean")
-    yield own("amount_to_max", "ratio", "ratio", "amount over the card's largest so far, winsorized")
-    yield Feature("card_amount_sum_1d_minor", "money", MINOR, "card", "1d", "sum of the card's last 24 hours")
+    yield _amount_z("card", "the card's own mean")
+    meaning, says = "deviations of the amount's logarithm from the card's own", "{} the card's own"
+    yield own("amount_log_z", "z", "deviations", meaning, f"logarithm of the amount {says}")
+    mean, largest = "the card's own mean", "the card's largest so far"
+    yield own("amount_to_mean", "ratio", "ratio", f"amount over {mean}", f"amount {{}} times {mean}")
+    meaning, says = f"amount over {largest}, winsorized", f"amount {{}} times {largest}"
+    yield own("amount_to_max", "ratio", "ratio", meaning, f"{says} (winsorized)")
+    meaning, says = "sum of the card's last 24 hours", f"{{}} paid with this card {LASTS['1d']}"
+    yield _of("card", "amount_sum_1d_minor", "money", MINOR, meaning, says, window="1d")
 
 
 def _card_ratios() -> Iterator[Feature]:
-    rate = "card_payments_per_day"
-    meaning = "the card's usual payments a day"
-    yield Feature(rate, "ratio", "payments a day", "card", None, meaning, modeled=False)
-    for window in ("1d", "7d"):
-        meaning = f"mean amount of {WINDOW_WORDS[window]}, this payment included, over the card's own mean"
-        yield Feature(f"card_mean_{window}_to_mean", "ratio", "ratio", "card", window, meaning)
-    meaning = "payments of 24 hours, this one included, over the card's usual"
-    yield Feature("card_count_1d_to_usual", "ratio", "ratio", "card", "1d", meaning)
+    meaning, says = "the card's usual payments a day", "the card usually makes {} payments a day"
+    yield _of("card", "payments_per_day", "ratio", "payments a day", meaning, says, modeled=False)
+    for window, span in (("1d", "24 hours"), ("7d", "7 days")):
+        meaning = f"mean amount of {span}, this payment included, over the card's own mean"
+        says = f"the card's mean amount of the last {span}, this payment included, is {{}} times its own mean"
+        yield _of("card", f"mean_{window}_to_mean", "ratio", "ratio", meaning, says, window=window)
+    yield _count_to_usual("card")
+
+
+def _count_to_usual(entity: Entity) -> Feature:
+    word = ENTITY_WORDS[entity]
+    meaning = f"payments of 24 hours, this one included, over the {word}'s usual"
+    says = f"payments {THROUGH[entity]} {LASTS['1d']}, this one included, are {{}} times as many as usual"
+    return _of(entity, "count_1d_to_usual", "ratio", "ratio", meaning, says, window="1d")
 
 
 def _shared(entity: Entity) -> Iterator[Feature]:
     """Device and IP address: what several cards may share."""
     yield from _counts(entity, ("10m", "1h", "1d", "7d", "30d"))
     yield from _times(entity)
-    yield from _events(entity, "cards", "cards", "distinct cards", ("1h", "1d", "7d"))
-    yield from _events(entity, "declines", "declines", "declines", ("1h", "1d"))
-    yield from _events(entity, "failed_sign_ins", "sign-ins", "failed sign-ins", ("1h", "1d"))
+    yield from _cards(entity, ("1h", "1d", "7d"))
+    yield from _declines(entity)
+    yield from _failed_sign_ins(entity)
     yield from _frauds(entity)
     yield from _fraud_shares(entity, ("30d",))
 
 
 def _customer() -> Iterator[Feature]:
-    mean = "customer_amount_mean_minor"
-    yield Feature(
-        mean, "money", MINOR, "customer", None, "mean amount of the customer, winsorized", modeled=False
-    )
-    yield Feature(
-        "customer_amount_z",
-        "z",
-        "deviations",
-        "customer",
-        None,
-        "deviations of the amount from the customer's own mean",
-        usual=mean,
-    )
+    yield _mean("customer")
+    yield _amount_z("customer", "the customer's own mean")
     yield from _counts("customer", ("1h", "1d", "7d", "30d"))
     yield from _times("customer")
-    yield from _events("customer", "cards", "cards", "distinct cards", ("1d", "7d"))
-    yield _seen("customer", "device", "the customer paid from this device before")
-    yield _seen("customer", "ip_country", "the customer paid from this IP country before")
-    yield from _events("customer", "declines", "declines", "declines", ("1h", "1d"))
-    yield from _events("customer", "failed_sign_ins", "sign-ins", "failed sign-ins", ("1h", "1d"))
+    yield from _cards("customer", ("1d", "7d"))
+    yield _seen("customer", "device", "paid", "never paid", "from this device")
+    yield _seen("customer", "ip_country", "paid", "never paid", "from this IP country")
+    yield from _declines("customer")
+    yield from _failed_sign_ins("customer")
     yield from _frauds("customer")
     yield from _fraud_shares("customer", ("30d",))
 
 
 def _merchant() -> Iterator[Feature]:
-    mean = "merchant_amount_mean_minor"
-
-    def own(name: str, kind: Kind, unit: str, meaning: str, usual: str | None = None) -> Feature:
-        return Feature(f"merchant_{name}", kind, unit, "merchant", None, meaning, usual)
-
-    yield Feature(
-        mean, "money", MINOR, "merchant", None, "mean amount of the merchant, winsorized", modeled=False
-    )
-    yield own("amount_z", "z", "deviations", "deviations of the amount from the merchant's mean", usual=mean)
+    yield _mean("merchant")
+    yield _amount_z("merchant", "the merchant's mean")
     yield from _counts("merchant", ("1h", "1d", "7d"))
-    yield own(
-        "count_1d_to_usual",
-        "ratio",
-        "ratio",
-        "payments of 24 hours, this one included, over the merchant's usual",
-    )
+    yield _count_to_usual("merchant")
     yield from _times("merchant")
-    yield from _events("merchant", "declines", "declines", "declines", ("1h", "1d"))
-    yield own("last_label_fraud", "flag", "", "the last label at the merchant was fraud")
-    yield own(
-        "fraud_run", "count", "payments", "frauds in a row among the merchant's latest labeled payments"
-    )
-    yield own("run_first_days", "days", "days", "time since the first fraud of the run was paid")
-    yield own("run_last_days", "days", "days", "time since the last fraud of the run was paid")
-    yield own("genuine_gap_days", "days", "days", "time since the last payment labeled genuine was paid")
-    yield own(
-        "unexplained_frauds",
-        "count",
-        "payments",
-        "frauds that the card's own behavior does not explain, halved with each genuine payment",
-    )
+    yield from _declines("merchant")
+    yield from _merchant_run()
     yield from _frauds("merchant")
     yield from _fraud_shares("merchant", ("1d", "7d", "30d"))
 
 
-def _model() -> Iterator[Feature]:
-    yield Feature(
-        "boosting_logit",
-        "logit",
-        "log-odds",
-        "model",
-        None,
-        "log-odds of the boosting refitted from history; missing before its first fit",
+def _merchant_run() -> Iterator[Feature]:
+    """What the latest labels say: does fraud run at the merchant, and is it the merchant's?"""
+    last = "the last label at the merchant was"
+    yield _of("merchant", "last_label_fraud", "flag", "", f"{last} fraud", f"{last} genuine", f"{last} fraud")
+    meaning = "frauds in a row among the merchant's latest labeled payments"
+    says = (
+        "no run of frauds among the merchant's latest labeled payments",
+        "the merchant's latest labeled payment was a fraud",
+        "the merchant's latest {} labeled payments were all frauds",
     )
+    yield _of("merchant", "fraud_run", "count", "payments", meaning, *says)
+    first, last = "the first fraud of the run was paid", "the last fraud of the run was paid"
+    yield _days("merchant", "run_first_days", first, "the merchant's run of frauds began")
+    yield _days("merchant", "run_last_days", last, "the last fraud of the merchant's run was paid")
+    genuine = "the last payment labeled genuine was paid"
+    yield _days(
+        "merchant", "genuine_gap_days", genuine, "the merchant's last payment labeled genuine was paid"
+    )
+    meaning = "frauds that the card's own behavior does not explain, halved with each genuine payment"
+    strange = "at this merchant that the cards' own behavior does not explain"
+    none, _, _ = _numbered("fraud", "frauds", strange)
+    _, one, several = _numbered("fraud", "frauds", f"{strange}, after halving for each genuine payment since")
+    says = none, one, several
+    yield _of("merchant", "unexplained_frauds", "count", "payments", meaning, *says)
+
+
+def _model() -> Iterator[Feature]:
+    meaning = "log-odds of the boosting refitted from history; missing before its first fit"
+    says = ("the boosting refitted from history gives log-odds of {}",)
+    yield Feature("boosting_logit", "logit", "log-odds", "model", None, meaning, says)
 
 
 CATALOGUE: tuple[Feature, ...] = (

@@ -9,7 +9,7 @@ from math import log
 
 import msgspec
 
-from models.features import Value
+from models.feature import Value
 from models.windows import DAY_US, HOUR_US, MINUTE_US, Moments, Window
 
 RELATIVE_DEVIATION_PRIOR = 0.5

@@ -23,7 +23,7 @@ from models.blending import BOOSTING, CHAMPION
 from models.boosting import Boosting, fit
 from models.challenger import NAME as CHALLENGER
 from models.challenger import Challenger
-from models.features import Row
+from models.feature import Row
 from models.labels import HORIZON_DAYS, Effect, Standing, resolve
 from models.observations import Label, ModelSnapshot
 from models.online import BinnedLogisticRegression, linear_values

@@ -6,7 +6,7 @@ explain is a stolen card that passed by.
 
 import msgspec
 
-from models.features import Value
+from models.feature import Value
 from models.histories import Amounts, Trace, days_since, hour_and_day
 from models.track_records import TrackRecord
 from models.windows import DAY_US

@@ -7,7 +7,7 @@ currency.
 
 import msgspec
 
-from models.features import Value
+from models.feature import Value
 from models.histories import (
     GROUP_MAX,
     SEEN_MAX,

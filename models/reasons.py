@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from events.vocabulary import Outcome, Reason
-from models.features import BY_NAME, POSITIONS, Row, Value
-from models.observations import Observation
+from models.feature import Row, Value
+from models.features import BY_NAME, POSITIONS
 from models.odds import log_odds
 from models.rules.rule import Rule
 from models.wording import in_words, usual_value
@@ -30,7 +30,6 @@ def reasons_of(
     *,
     probability: float,
     outcome: Outcome,
-    observation: Observation,
     row: Row,
     rules: Sequence[Rule],
     contributions: Contributions,
@@ -46,7 +45,7 @@ def reasons_of(
     weighed = sorted(told, key=lambda given: -sign * given[1])
     chosen = [given for given in weighed[:REASONS_MAX] if sign * given[1] >= CONTRIBUTION_MIN]
     reasons = [Reason(feature=f"rule:{rule.name}", text=rule.words) for rule in rules]
-    reasons += [reason_of(name, share, observation, row, reference) for name, share in chosen]
+    reasons += [reason_of(name, share, row, reference) for name, share in chosen]
     return reasons or [
         Reason(
             feature=EVERYTHING_ELSE,
@@ -91,20 +90,14 @@ def _is_any(count: Value) -> bool:
     return isinstance(count, float) and count >= 1.0
 
 
-def reason_of(
-    names: str | tuple[str, ...],
-    contribution: float,
-    observation: Observation | None,
-    row: Row,
-    reference: str,
-) -> Reason:
+def reason_of(names: str | tuple[str, ...], contribution: float, row: Row, reference: str) -> Reason:
     """One feature or cross in words."""
     parts = (names,) if isinstance(names, str) else names
     known = [name for name in parts if name in BY_NAME]
     if not known:
         text = " and ".join(BEYOND_FEATURES.get(name, name) for name in parts)
         return Reason(feature=" × ".join(parts), text=text, contribution=contribution)
-    text = ", together with ".join(in_words(name, row, observation, reference) for name in known)
+    text = ", together with ".join(in_words(name, row, reference) for name in known)
     if len(parts) > 1:
         return Reason(feature=" × ".join(parts), text=text, contribution=contribution)
     return Reason(

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from events.vocabulary import Mode
 from models.boosting import GENUINE_SHARE
-from models.features import Row
+from models.feature import Row
 from models.labels import Standing
 from models.slots import NUMERIC, Matrix
 from models.windows import DAY_US

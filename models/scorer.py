@@ -17,7 +17,8 @@ from models.boosting import Boosting, BoostingScorer
 from models.challenger import NAME as CHALLENGER
 from models.challenger import Challenger
 from models.errors import StateRowError
-from models.features import POSITIONS, Row
+from models.feature import Row
+from models.features import POSITIONS
 from models.observations import ModelSnapshot
 from models.odds import sigmoid
 from models.online import BinnedLogisticRegression, linear_values

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.bins import CATEGORY_SLOTS, COARSE, CROSSES, EDGES
-from models.features import BY_NAME, CATALOGUE, POSITIONS, Row
+from models.feature import Row
+from models.features import BY_NAME, CATALOGUE, POSITIONS
 
 Matrix = npt.NDArray[np.float64]
 Slots = npt.NDArray[np.int64]

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from models.features import Value
+from models.feature import Value
 from models.histories import days_since
 from models.windows import Window
 

@@ -2,7 +2,8 @@
 
 from math import isfinite
 
-from models.features import CATALOGUE, POSITIONS, Row, Value
+from models.feature import Row, Value
+from models.features import CATALOGUE, POSITIONS
 from models.histories import CLIP_DEVIATIONS
 from models.labels import Effect, Standing, resolve
 from models.merchants import MerchantProfile

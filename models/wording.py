@@ -4,39 +4,10 @@ from math import isnan
 
 from events.errors import MoneyError
 from events.money import Money
-from models.features import BY_NAME, POSITIONS, Feature, Row, Value
-from models.observations import Observation
+from models.feature import Feature, Row, Value
+from models.features import BY_NAME, POSITIONS
 
 WINDOW_DAYS = {"10m": 10 / 1440, "1h": 1 / 24, "1d": 1.0, "7d": 7.0, "30d": 30.0}
-
-_SINGULAR = {
-    "payments": "payment",
-    "merchants": "merchant",
-    "cards": "card",
-    "declines": "decline",
-    "sign-ins": "sign-in",
-    "items": "item",
-    "frauds": "fraud",
-}
-_BY_WHOM = (
-    ("the card of the card", "this card"),
-    ("payments of the card", "payments with this card"),
-    ("payments of the device", "payments from this device"),
-    ("payments of the IP address", "payments from this IP address"),
-    ("payments of the customer", "payments by this customer"),
-    ("payments of the merchant", "payments at this merchant"),
-    ("cards of the device", "cards on this device"),
-    ("cards of the IP address", "cards from this IP address"),
-    ("declines of the", "declines for this"),
-    ("sign-ins of the device", "sign-ins from this device"),
-    ("sign-ins of the IP address", "sign-ins from this IP address"),
-)
-_NEGATED = (
-    (" paid ", " never paid "),
-    (" was used ", " was never used "),
-    (" is not ", " is "),
-    (" was fraud", " was genuine"),
-)
 
 
 def present(value: Value) -> bool:
@@ -63,117 +34,73 @@ def usual_value(name: str, row: Row) -> float | None:
 
 def _rate(feature: Feature, row: Row) -> tuple[Value, float]:
     """(a count, what to multiply it with to fit the feature's window)."""
-    if feature.window is None or not feature.name.endswith(f"_count_{feature.window}"):
+    if feature.window is None or feature.name != f"{feature.entity}_count_{feature.window}":
         return None, 1.0
     own = WINDOW_DAYS[feature.window]
     for source, days in (("payments_per_day", 1.0), ("count_30d", 30.0), ("count_7d", 7.0)):
         place = POSITIONS.get(f"{feature.entity}_{source}")
-        if place is not None and days > own and present(row[place]):
+        longer = days > own or source == "payments_per_day"
+        if place is not None and longer and present(row[place]):
             return row[place], own / days
-        if place is not None and source == "payments_per_day" and present(row[place]):
-            return row[place], own
     return None, 1.0
 
 
-def in_words(name: str, row: Row, observation: Observation | None, reference: str) -> str:
+def in_words(name: str, row: Row, reference: str) -> str:
     """One feature of a row as a sentence without a full stop.
 
-    With an `observation` the payment's own amount is in its own currency; other amounts are in `reference`.
+    The payment's own amount is in its own currency; other amounts are in `reference`.
     """
     feature = BY_NAME[name]
     value = row[POSITIONS[name]]
-    text = _sentence(feature, value, observation, reference)
+    if value is None or not present(value):
+        return f"{feature.meaning}: unknown"
+    text = _phrase(feature, value).format(_shown(feature, value, row, reference))
     usual = usual_value(name, row)
-    if usual is None or not present(value):
+    if usual is None:
         return text
     if feature.kind == "count" and usual < 1:
         return text if value == 0 else f"{text}; usually less than one"
-    return f"{text}; usually {_usual(feature, usual, reference)}"
+    if feature.usual is not None:
+        return f"{text}; usually {_shown(BY_NAME[feature.usual], usual, row, reference)}"
+    return f"{text}; usually {number(usual)}"
 
 
-def _sentence(feature: Feature, value: Value, observation: Observation | None, reference: str) -> str:
-    if value is None or not present(value):
-        return f"{feature.meaning}: unknown"
+def _phrase(feature: Feature, value: float | str) -> str:
+    """The one of the feature's sentences that fits the value."""
+    if feature.kind == "flag":
+        return feature.says[1 if value else 0]
+    if feature.kind == "count" and not isinstance(value, str):
+        return feature.says[0 if value == 0 else 1 if 0 < value <= 1 else 2]
+    return feature.says[0]
+
+
+def _shown(feature: Feature, value: float | str, row: Row, reference: str) -> str:
+    """The value as it stands in a sentence."""
     if isinstance(value, str):
-        return _category(feature, value)
-    if feature.name == "amount_reference_minor" and observation is not None:
-        return f"amount {money(observation.amount_minor, observation.currency)}"
-    if feature.kind == "money":
-        return f"{feature.meaning}: {money(round(value), reference)}"
-    return _number(feature, value)
-
-
-def _number(feature: Feature, value: float) -> str:
-    meaning = feature.meaning
+        return value
     match feature.kind:
+        case "money":
+            return _amount(feature, value, row, reference)
         case "count":
-            return _counted(feature, value)
-        case "flag":
-            return meaning if value else _negated(meaning)
+            return "less than one" if 0 < value < 1 else number(value)
         case "days":
-            return _ago(meaning, value)
+            return duration(value)
         case "risk":
-            return f"{meaning}: {100 * value:.3g} %"
+            return f"{100 * value:.3g} %"
         case "z":
-            direction = "above" if value >= 0 else "below"
-            unit = "deviation" if number(abs(value)) == "1" else "deviations"
-            return f"amount {number(abs(value))} {unit} {direction} {_owner(feature)}"
-        case "ratio":
-            return f"{meaning}: {number(value)} times"
+            size = number(abs(value))
+            return f"{size} deviation{'' if size == '1' else 's'} {'above' if value >= 0 else 'below'}"
         case "hour":
-            return f"paid in the hour from {int(value):02d}:00 UTC"
+            return f"{int(value):02d}"
         case _:
-            return f"{meaning}: {number(value)}"
+            return number(value)
 
 
-def _counted(feature: Feature, value: float) -> str:
-    words = feature.meaning
-    for plain, better in _BY_WHOM:
-        words = words.replace(plain, better)
-    if 0 <= value <= 1:
-        # What is counted comes first; "frauds among the latest payments" stay payments.
-        found = [plural for plural in _SINGULAR if plural in words]
-        if found:
-            counted = min(found, key=words.index)
-            words = words.replace(counted, _SINGULAR[counted], 1)
-    if 0 < value < 1:
-        return f"less than one {words}"
-    return f"{number(value) if value else 'no'} {words}"
-
-
-def _category(feature: Feature, value: str) -> str:
-    """A text value: "country of the IP address" → "the IP address is in DE"."""
-    if feature.meaning.startswith("country of "):
-        return f"{feature.meaning.removeprefix('country of ')} is in {value}"
-    if feature.name == "card_funding":
-        return f"a {value} card"
-    return f"{feature.meaning}: {value}"
-
-
-def _ago(meaning: str, days: float) -> str:
-    """A span: "time since the card was first seen" → "the card was first seen 2 days before"."""
-    what = meaning.removeprefix("time since ").replace(" was last learned of", " last became known")
-    verb = "" if " was " in what or " became " in what else " was"
-    return f"{what}{verb} {duration(days)} before"
-
-
-def _negated(meaning: str) -> str:
-    for plain, negated in _NEGATED:
-        if plain in f"{meaning} ":
-            return f"{meaning} ".replace(plain, negated, 1).strip()
-    return f"not: {meaning}"
-
-
-def _owner(feature: Feature) -> str:
-    """Whose mean: "deviations of the amount from the card's own mean" → "the card's own mean"."""
-    scale = " (of logarithms)" if "logarithm" in feature.meaning else ""
-    return f"the {feature.entity}'s own mean{scale}"
-
-
-def _usual(feature: Feature, usual: float, reference: str) -> str:
-    if feature.kind in {"z", "ratio", "money"}:
-        return money(round(usual), reference)
-    return number(usual)
+def _amount(feature: Feature, value: float, row: Row, reference: str) -> str:
+    own, currency = row[POSITIONS["amount_minor"]], row[POSITIONS["currency"]]
+    if feature.entity == "payment" and isinstance(own, float) and isinstance(currency, str):
+        return money(round(own), currency)
+    return money(round(value), reference)
 
 
 def number(value: float) -> str:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from events.crash import crash_point, declare
 from events.log.port import Outgoing
-from models.features import Row
+from models.feature import Row
 from models.labels import Standing
 from models.scored import Captured, Found, Labeled, Scored
 from models.slots import NUMERIC, Matrix

@@ -12,7 +12,8 @@ from models.costs import (
 )
 from models.explain.counterfactuals import Change
 from models.explain.explanation import BoostingAgain, Explanation
-from models.features import BY_NAME, CATALOGUE, POSITIONS, Row
+from models.feature import Row
+from models.features import BY_NAME, CATALOGUE, POSITIONS
 from models.observations import Observation
 from models.rules.fired import FiredRule, fired_rules
 from models.rules.rule import ENTITY_FIELDS
@@ -187,7 +188,7 @@ def change_in_words(change: Change, observation: Observation, row: Row, referenc
         was = money(observation.amount_minor, observation.currency)
         return f"amount {change.words} {money(int(after), observation.currency)} (was {was})"
     feature = BY_NAME[change.name]
-    was = in_words(change.name, row, observation, reference)
+    was = in_words(change.name, row, reference)
     if feature.kind == "flag":
         return f"the other way round: {was}  [{change.name}]"
     if change.after is None or isinstance(change.after, str):

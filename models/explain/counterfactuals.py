@@ -20,7 +20,8 @@ from models.bins import EDGES
 from models.controls import Controls
 from models.costs import risk_score
 from models.decision import combined, model_outcome
-from models.features import CATALOGUE, POSITIONS, Feature, Row, Value
+from models.feature import Feature, Row, Value
+from models.features import CATALOGUE, POSITIONS
 from models.observations import Observation
 from models.odds import log_odds
 from models.rules import nodes

@@ -15,7 +15,8 @@ from models.controls import Controls
 from models.decision import combined, model_outcome
 from models.errors import ExplainError
 from models.explain.counterfactuals import Turn, smallest_turn
-from models.features import FEATURES_VERSION, POSITIONS, Row
+from models.feature import Row
+from models.features import FEATURES_VERSION, POSITIONS
 from models.observations import Assessment, Observation
 from models.odds import log_odds, sigmoid
 from models.online import BinnedLogisticRegression, linear_values
@@ -147,13 +148,7 @@ class _Scoring:
         linear = linear_values(numbers)[0].tolist()
         shares = contributions_of(champion, slots, linear, assessment.anomaly)
         given = [
-            reason_of(
-                names,
-                share,
-                self._evidence.observation,
-                assessment.features,
-                self._evidence.controls.rates.reference,
-            )
+            reason_of(names, share, assessment.features, self._evidence.controls.rates.reference)
             for names, share in sorted(shares, key=lambda pair: -pair[1])
         ]
         rest = log_odds(assessment.probability) - sum(reason.contribution for reason in given)

@@ -12,7 +12,8 @@ from sklearn.metrics import roc_auc_score
 from models.anomaly import ColdStart
 from models.blending import blended, cold_share
 from models.challenger import Challenger, scaled_logistic
-from models.features import CATALOGUE, POSITIONS, Row
+from models.feature import Row
+from models.features import CATALOGUE, POSITIONS
 from models.odds import sigmoid
 from models.online import BinnedLogisticRegression
 from models.slots import active_slots, numbers_of, slots_of

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.features import CATALOGUE, Row
+from models.feature import Row
+from models.features import CATALOGUE
 from models.labels import Standing
 from models.scored import Captured, Found, Labeled, MemoryStore, Scored, ScoredStore
 from models.slots import NUMERIC

@@ -7,7 +7,8 @@ import pytest
 
 from models.controls import Controls
 from models.engine import Engine
-from models.features import CATALOGUE, POSITIONS, Row
+from models.feature import Row
+from models.features import CATALOGUE, POSITIONS
 from models.observations import Decline, Label, Observation, SignIn
 from models.windows import DAY_US, HOUR_US, MINUTE_US
 from tests.unit.models.recount import Fact, Recounter, Values

@@ -7,7 +7,8 @@ import pytest
 
 from models.controls import Control, Controls
 from models.errors import ControlError
-from models.features import CATALOGUE, Row
+from models.feature import Row
+from models.features import CATALOGUE
 from models.observations import Observation
 
 RULE = {"action": "block", "when": "device IN @blocked_devices", "words": "a device on the list"}

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from models.controls import Controls
 from models.costs import Costs, least, risk_score
 from models.decision import Decision, decide
-from models.features import CATALOGUE, POSITIONS, Row
+from models.feature import Row
+from models.features import CATALOGUE, POSITIONS
 from models.observations import Observation
 from models.odds import log_odds
 

@@ -18,7 +18,8 @@ from models.explain.as_json import plain
 from models.explain.as_text import render
 from models.explain.counterfactuals import Turn, applied, candidates
 from models.explain.explanation import Evidence, Explanation, explain
-from models.features import CATALOGUE, FEATURES_VERSION, POSITIONS, Row, Value
+from models.feature import Row, Value
+from models.features import CATALOGUE, FEATURES_VERSION, POSITIONS
 from models.observations import Assessment, Observation
 from models.odds import log_odds, sigmoid
 from models.online import BinnedLogisticRegression, linear_values

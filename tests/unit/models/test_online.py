@@ -2,7 +2,8 @@
 
 import pytest
 
-from models.features import CATALOGUE, POSITIONS, Row
+from models.feature import Row
+from models.features import CATALOGUE, POSITIONS
 from models.online import STATE_VERSION, BinnedLogisticRegression, sigmoid
 from models.slots import numbers_of, slots_of
 

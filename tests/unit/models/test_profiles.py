@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import pytest
 
 from models.controls import Controls
-from models.features import CATALOGUE, POSITIONS, Value
+from models.feature import Value
+from models.features import CATALOGUE, POSITIONS
 from models.observations import Decline, Observation, SignIn
 from models.state import EngineState
 from models.visits import note_decline, note_label, note_sign_in, visit

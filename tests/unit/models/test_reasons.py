@@ -7,7 +7,8 @@ import pytest
 from events.vocabulary import Reason
 from models.controls import Controls
 from models.decision import decide
-from models.features import BY_NAME, CATALOGUE, POSITIONS, Row, Value
+from models.feature import Row, Value
+from models.features import BY_NAME, CATALOGUE, POSITIONS
 from models.observations import Observation
 from models.odds import log_odds
 from models.reasons import EVERYTHING_ELSE, REASONS_MAX, Contributions
@@ -171,7 +172,11 @@ def test_what_reassures_is_no_reason_for_fraud_however_it_weighed(
             "6 payments from this device in the last hour; usually less than one",
         ),
         ("device_count_30d", {"device_count_30d": 6.0}, "6 payments from this device in the last 30 days"),
-        ("device_cards_1h", {"device_cards_1h": 5.0}, "5 distinct cards on this device in the last hour"),
+        (
+            "device_cards_1h",
+            {"device_cards_1h": 5.0},
+            "5 different cards used from this device in the last hour",
+        ),
         (
             "card_new_merchants_1h",
             {"card_new_merchants_1h": 0.0},
@@ -179,7 +184,12 @@ def test_what_reassures_is_no_reason_for_fraud_however_it_weighed(
         ),
         (
             "amount_reference_minor",
-            {"amount_reference_minor": 1358.0, "card_amount_mean_minor": 500.0},
+            {
+                "amount_reference_minor": 1358.0,
+                "amount_minor": 123_456.0,
+                "currency": "INR",
+                "card_amount_mean_minor": 500.0,
+            },
             "amount 1234.56 INR; usually 5.00 EUR",
         ),
         (
@@ -190,10 +200,10 @@ def test_what_reassures_is_no_reason_for_fraud_however_it_weighed(
         (
             "merchant_amount_z",
             {"merchant_amount_z": -1.0},
-            "amount 1 deviation below the merchant's own mean",
+            "amount 1 deviation below the merchant's mean",
         ),
-        ("card_amount_to_mean", {"card_amount_to_mean": 8.0}, "amount over the card's own mean: 8 times"),
-        ("card_gap_days", {"card_gap_days": 0.002}, "the card's last payment was 3 minutes before"),
+        ("card_amount_to_mean", {"card_amount_to_mean": 8.0}, "amount 8 times the card's own mean"),
+        ("card_gap_days", {"card_gap_days": 0.002}, "the card's last payment was 3 minutes earlier"),
         ("card_gap_days", {"card_gap_days": None}, "time since the card's last payment: unknown"),
         ("card_gap_days", {"card_gap_days": math.nan}, "time since the card's last payment: unknown"),
         ("card_merchant_seen", {"card_merchant_seen": 0.0}, "the card never paid at this merchant before"),
@@ -202,45 +212,54 @@ def test_what_reassures_is_no_reason_for_fraud_however_it_weighed(
         (
             "merchant_gap_days",
             {"merchant_gap_days": 0.0},
-            "the merchant's last payment was less than a second before",
+            "the merchant's last payment was less than a second earlier",
         ),
         (
             "merchant_unexplained_frauds",
             {"merchant_unexplained_frauds": 0.0078},
-            "less than one fraud that the card's own behavior does not explain, "
-            "halved with each genuine payment",
+            "less than one fraud at this merchant that the cards' own behavior does not explain, "
+            "after halving for each genuine payment since",
         ),
-        ("card_age_days", {"card_age_days": 3.0}, "the card was first seen 3 days before"),
+        ("card_age_days", {"card_age_days": 3.0}, "the card was first seen 3 days earlier"),
         (
             "device_fraud_gap_days",
             {"device_fraud_gap_days": 0.5},
-            "a fraud of the device last became known 12 hours before",
+            "a payment from this device last turned out to be fraud 12 hours earlier",
         ),
         (
             "merchant_fraud_run",
             {"merchant_fraud_run": 1.0},
-            "1 fraud in a row among the merchant's latest labeled payments",
+            "the merchant's latest labeled payment was a fraud",
         ),
         ("ip_country", {"ip_country": "DE"}, "the IP address is in DE"),
         ("merchant_country", {"merchant_country": "NL"}, "the merchant is in NL"),
+        ("weekend", {"weekend": 0.0}, "paid on a weekday, UTC"),
+        ("card_payments_per_day", {"card_payments_per_day": 3.0}, "the card usually makes 3 payments a day"),
         ("card_funding", {"card_funding": "prepaid"}, "a prepaid card"),
         ("hour", {"hour": 3.0}, "paid in the hour from 03:00 UTC"),
         (
             "card_amount_sum_1d_minor",
             {"card_amount_sum_1d_minor": 12_345.0},
-            "sum of the card's last 24 hours: 123.45 EUR",
+            "123.45 EUR paid with this card in the last 24 hours",
         ),
     ],
 )
 def test_a_value_is_said_in_words_beside_what_is_usual(name: str, row: dict[str, Value], words: str) -> None:
-    assert in_words(name, row_with(**row), SEEN, "EUR") == words
+    assert in_words(name, row_with(**row), "EUR") == words
+
+
+def test_a_feature_has_a_sentence_for_each_form_of_its_value() -> None:
+    forms = {"flag": 2, "count": 3}
+
+    assert [f.name for f in CATALOGUE if len(f.says) != forms.get(f.kind, 1)] == []
+    assert [f.name for f in CATALOGUE if f.kind not in forms if f.says[0].count("{}") != 1] == []
 
 
 @pytest.mark.parametrize("value", [None, 0.0, 1.0, 0.37, 12345.678, -2.5, math.nan])
 def test_every_feature_has_words_for_any_value_and_none_names_an_entity(value: float | None) -> None:
     for feature in CATALOGUE:
         given = None if feature.type == "text" else value
-        text = in_words(feature.name, row_with(**{feature.name: given}), SEEN, "EUR")
+        text = in_words(feature.name, row_with(**{feature.name: given}), "EUR")
         assert text
         assert not {"card_x", "dev_x"} & set(text.split())
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from models.builtin_controls import BUILTIN_RULES
 from models.controls import Controls, builtin_controls
 from models.errors import RuleError
-from models.features import BY_NAME, CATALOGUE, POSITIONS, Row
+from models.feature import Row
+from models.features import BY_NAME, CATALOGUE, POSITIONS
 from models.observations import Observation
 from models.rules.nodes import Listed, fields_of, walk
 from models.rules.python import like_pattern

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from models.features import CATALOGUE, POSITIONS, Row
+from models.feature import Row
+from models.features import CATALOGUE, POSITIONS
 from models.observations import Observation
 from models.rules import nodes
 from models.rules.python import compile_predicates

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from models.bins import COARSE, CROSSES, EDGES
-from models.features import BY_NAME, CATALOGUE, POSITIONS, Row
+from models.feature import Row
+from models.features import BY_NAME, CATALOGUE, POSITIONS
 from models.slots import (
     CATEGORIES,
     COLUMNS,
