@@ -1,7 +1,8 @@
 """Merchants and their API keys. A key is random and shown once; only an HMAC-SHA-256 of it is kept.
 
 Test keys (`sk_test_…`) and live keys (`sk_live_…`) are two worlds. With a test key a request may carry its
-own time, which the platform's test clock follows; live keys are refused it.
+own time, which the platform's test clock follows; live keys are refused it. A home of live payments
+(`gateway/live_home.py`) refuses test keys.
 """
 
 import hashlib
@@ -20,6 +21,8 @@ from gateway.business_time import BusinessTime
 from gateway.countries import COUNTRIES
 from gateway.errors import AuthenticationError, InvalidRequestError, NotFoundError
 from gateway.event_recorder import EventRecorder
+from gateway.http.presented_keys import mode_of
+from gateway.live_home import require_live_key
 from gateway.store.tables import api_keys, merchants
 from gateway.store.writer import Store
 
@@ -71,13 +74,15 @@ class NewKey(NamedTuple):
 class Keys:
     """Who a key belongs to."""
 
-    def __init__(self, *, store: Store, secret: bytes, time: BusinessTime) -> None:
+    def __init__(self, *, store: Store, secret: bytes, time: BusinessTime, live_alone: bool = False) -> None:
         self._store = store
         self._secret = secret
         self._time = time
+        self._live_alone = live_alone
 
     async def authenticate(self, presented: str, test_time: str | None = None) -> Caller:
         """The caller behind a key; raises `AuthenticationError`, and `InvalidRequestError` for the time."""
+        require_live_key(mode_of(presented), live_alone=self._live_alone)
         digest = key_digest(self._secret, presented)
         key = await self._store.read(lambda connection: _key_in_force(connection, digest))
         carried = self._time.carried(test_time, key.mode)
@@ -172,6 +177,11 @@ def list_keys(connection: Connection, merchant_id: str | None = None) -> list[Ap
         )
         for row in connection.execute(query)
     ]
+
+
+def has_test_key(connection: Connection) -> bool:
+    """Whether there ever was a key of test mode, in force or revoked."""
+    return connection.execute(select(api_keys.c.id).where(api_keys.c.mode == "test")).first() is not None
 
 
 def revoke_key(

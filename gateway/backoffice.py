@@ -9,9 +9,20 @@ from typing import TypeVar
 from sqlalchemy import Connection, select
 
 from events.vocabulary import Mode
-from gateway.auth import ApiKey, Merchant, create_key, create_merchant, list_keys, revoke_key
+from gateway.auth import (
+    ApiKey,
+    Merchant,
+    NewKey,
+    create_key,
+    create_merchant,
+    has_test_key,
+    list_keys,
+    revoke_key,
+)
+from gateway.errors import HomeError
 from gateway.event_recorder import EventRecorder
 from gateway.keys.keyring import open_keyring
+from gateway.live_home import is_live_home, mark_live_home, require_live_home_mode
 from gateway.personal import PersonalData
 from gateway.processor.forgetting import forget_cards
 from gateway.store.database import forget_overwritten, open_engine
@@ -28,6 +39,7 @@ class Backoffice:
 
     def __init__(self, home: Path, keys: Path) -> None:
         home.mkdir(parents=True, exist_ok=True)
+        self._home = home
         self.recorder = EventRecorder(secrets.token_bytes)
         self.keyring = open_keyring(keys)
         self._vault = home / "processor.sqlite"
@@ -51,10 +63,12 @@ class Backoffice:
         return [Merchant(**row._mapping) for row in rows]
 
     def add_key(self, merchant_id: str, mode: Mode) -> dict[str, str]:
-        """The new key's id and its text, which is nowhere else."""
-        key = self.write(
-            lambda c: create_key(
-                c,
+        """The new key's id and its text, which is nowhere else; raises `HomeError` for a mode it has not."""
+
+        def work(connection: Connection) -> NewKey:
+            require_live_home_mode(self._home, mode)
+            return create_key(
+                connection,
                 self.recorder,
                 merchant_id=merchant_id,
                 mode=mode,
@@ -63,7 +77,8 @@ class Backoffice:
                 at=_now(),
                 actor=ACTOR,
             )
-        )
+
+        key = self.write(work)
         return {"id": key.id, "secret": key.secret}
 
     def keys(self, merchant_id: str | None = None) -> list[ApiKey]:
@@ -74,11 +89,29 @@ class Backoffice:
         """Revoke a key; raises `NotFoundError` where none is in force."""
         self.write(lambda c: revoke_key(c, self.recorder, key_id, at=_now(), actor=ACTOR))
 
+    def take_live_alone(self) -> None:
+        """Make the home one of live payments; raises `HomeError` where it has ever had a test key.
+
+        In one transaction with the look, so that no key is made in between.
+        """
+
+        def work(connection: Connection) -> None:
+            if has_test_key(connection):
+                raise HomeError(
+                    f"{self._home} has, or had, a test key, and what it learned may be of test payments: "
+                    "give a new --home with --live"
+                )
+            mark_live_home(self._home)
+
+        if not is_live_home(self._home):
+            self.write(work)
+
     def erase(self, mode: Mode, merchant_id: str, customer: str | None, payment_id: str | None) -> None:
-        """Forget a merchant's customer, or the shopper of one payment; raises `NotFoundError`.
+        """Forget a merchant's customer, or the shopper of one payment; raises `NotFoundError`, `HomeError`.
 
         Cards leave the vault first, within the transaction: whatever comes between, doing it again ends it.
         """
+        require_live_home_mode(self._home, mode)
         personal = PersonalData(
             entities_secret=self.keyring.entities,
             wrapping_key=self.keyring.subjects,

@@ -27,7 +27,10 @@ MerchantId = Annotated[
     str, typer.Argument(metavar="MERCHANT", help="Id of the merchant, such as acct_first.")
 ]
 KeyId = Annotated[str, typer.Argument(metavar="KEY", help="Id of the key, key_…; `list` shows it.")]
-Live = Annotated[bool, typer.Option("--live", help="Live mode; without it, test mode.")]
+Live = Annotated[
+    bool,
+    typer.Option("--live", help="Live mode; without it, test mode, which a home of live payments has not."),
+]
 
 
 @merchants_app.command("list")
@@ -61,7 +64,10 @@ def merchants_create(
 def api_keys_create(
     merchant_id: MerchantId, home: Home = HOME, keys: Keys = None, live: Live = False
 ) -> None:
-    """Create a key. Its text is printed now and never again."""
+    """Create a key. Its text is printed now and never again.
+
+    A home that was first started with `weir up --live` has live keys alone: give --live there.
+    """
     _run(home, keys, lambda office: [office.add_key(merchant_id, "live" if live else "test")])
 
 

@@ -6,6 +6,7 @@ GatewayError
 │   │   ├── CardDataError                 400: a card number where none may be
 │   │   └── UnexpectedStateError          400: the intent's status does not allow this step
 │   ├── AuthenticationError           401
+│   │   └── LiveKeyRequiredError          401: a test key at a home of live payments
 │   ├── CardDeclinedError             402, with the intent as it now stands
 │   ├── NotFoundError                 404
 │   ├── MethodNotAllowedError         405
@@ -93,6 +94,18 @@ class AuthenticationError(RequestError):
 
     def __init__(self, message: str = "Give a valid secret key as `Authorization: Bearer sk_…`.") -> None:
         super().__init__(message, code="api_key_invalid")
+
+
+class LiveKeyRequiredError(AuthenticationError):
+    """A test key came to an installation that takes live payments alone."""
+
+    def __init__(self) -> None:
+        RequestError.__init__(
+            self,
+            "This installation takes live payments alone. Give a live key (`sk_live_…`), and send test "
+            "payments to an installation of their own.",
+            code="live_key_required",
+        )
 
 
 class CardDeclinedError(RequestError):

@@ -30,7 +30,7 @@ from gateway.tokens import Tokens
 
 class Surroundings(NamedTuple):
     """Everything outside: time, randomness, disk, log, network and scheduling. `deadline_seconds` is how long
-    a confirm waits for its decision."""
+    a confirm waits for its decision, `live_alone` whether test keys are refused."""
 
     clock: Clock
     entropy: Entropy
@@ -41,6 +41,7 @@ class Surroundings(NamedTuple):
     keyring: Keyring
     geography: Geography
     deadline_seconds: float = 0.25
+    live_alone: bool = False
 
 
 class Gateway:
@@ -51,7 +52,7 @@ class Gateway:
         self._around = around
         recorder = EventRecorder(around.entropy)
         self.relay = relay = Relay(store, around.log, scheduling)
-        self.keys = Keys(store=store, secret=around.keyring.api_keys, time=BusinessTime(clock))
+        self.keys = _keys(around)
         personal = PersonalData(
             entities_secret=around.keyring.entities,
             wrapping_key=around.keyring.subjects,
@@ -112,3 +113,8 @@ class Gateway:
         """Stop where it stands: what is unfinished is durable, and the next start drives it on."""
         await self._around.scheduling.stop()
         self._around.store.close()
+
+
+def _keys(around: Surroundings) -> Keys:
+    time = BusinessTime(around.clock)
+    return Keys(store=around.store, secret=around.keyring.api_keys, time=time, live_alone=around.live_alone)

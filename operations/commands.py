@@ -72,12 +72,21 @@ def up(
     log: LogUrl = "sqlite",
     deadline_ms: DeadlineMs = DEFAULT_DEADLINE_MS,
     horizon_days: HorizonDays = HORIZON_DAYS,
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live",
+            help="For production: a new home takes live payments alone, from its first start and for good.",
+        ),
+    ] = False,
 ) -> None:
     """Run everything on this machine until Ctrl-C: gateway, risk, learning, acquirer network, page."""
     from operations import settings, up
 
     raise typer.Exit(
-        up.run(lambda: settings.from_options(home, keys, host, port, log, deadline_ms, horizon_days))
+        up.run(
+            lambda: settings.from_options(home, keys, host, port, log, deadline_ms, horizon_days, live=live)
+        )
     )
 
 

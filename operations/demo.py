@@ -17,6 +17,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 
+from gateway.errors import HomeError
+from gateway.live_home import is_live_home
 from operations import demo_screen, merchants, platform, processes
 from operations.errors import TrafficError
 from operations.learned import Learned
@@ -53,6 +55,11 @@ def run(options: Callable[[Path], Settings], home: Path | None, traffic: Traffic
     with _home(home) as place:
         try:
             wanted = options(place)
+            if is_live_home(wanted.home):
+                raise HomeError(
+                    f"{wanted.home} takes live payments alone, and a demo's are of test mode: "
+                    "give another --home, or none"
+                )
             return asyncio.run(_demo(wanted if home else _apart(wanted), traffic, console))
         except EXPECTED as error:
             return complain("weir demo", error)

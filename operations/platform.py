@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from events.log.finding import remember_log
+from gateway.backoffice import Backoffice
 from gateway.keys.home_keys import made_keys
+from gateway.live_home import is_live_home
 from operations import addresses, merchants, settings
 from operations.settings import Settings
 from operations.supervisor import Supervisor, sole_supervisor
@@ -17,7 +19,7 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Platform:
-    """Where a running platform is."""
+    """Where a running platform is; `test_key` is None where it takes live payments alone."""
 
     settings: Settings
     supervisor: Supervisor
@@ -26,14 +28,14 @@ class Platform:
     processor: str
     page: str
     ca: str
-    test_key: str
+    test_key: str | None
 
 
 @asynccontextmanager
 async def running(wanted: Settings, report: Report) -> AsyncIterator[Platform]:
     """The platform, ready to take payments; stopped when the block ends, however it ends.
 
-    Raises `HomeInUseError`, `HomeUnusableError`, `AddressInUseError`, `AddressUnusableError`,
+    Raises `HomeError`, `HomeInUseError`, `HomeUnusableError`, `AddressInUseError`, `AddressUnusableError`,
     `ProgramFailedError`.
     """
     if not wanted.home.exists():
@@ -42,9 +44,9 @@ async def running(wanted: Settings, report: Report) -> AsyncIterator[Platform]:
         ports = addresses.choose(wanted.host, wanted.port)
         supervisor = Supervisor(wanted.home / "logs", report)
         try:
+            test_key = await asyncio.to_thread(_prepared, wanted)
             log = await _log(wanted, supervisor, report)
             remember_log(wanted.home, log)
-            test_key = await asyncio.to_thread(_prepared, wanted)
             report("Starting the acquirer network, the risk flow, the learner and the page")
             await supervisor.start(settings.world(wanted, ports, log))
             report("Starting the processor and the API")
@@ -64,10 +66,12 @@ async def running(wanted: Settings, report: Report) -> AsyncIterator[Platform]:
             await asyncio.shield(supervisor.stop())
 
 
-def _prepared(wanted: Settings) -> str:
+def _prepared(wanted: Settings) -> str | None:
     """Make what the programs expect to find: certificates, the store's tables, a first test key."""
     made_keys(wanted.home, wanted.keys, datetime.now(UTC), hosts=(wanted.host,))
-    return merchants.first_key(wanted.home, wanted.keys)
+    if wanted.live:
+        Backoffice(wanted.home, wanted.keys).take_live_alone()
+    return None if is_live_home(wanted.home) else merchants.first_key(wanted.home, wanted.keys)
 
 
 async def _log(wanted: Settings, supervisor: Supervisor, report: Report) -> str:

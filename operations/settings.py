@@ -13,7 +13,8 @@ from operations.processes import Program
 
 @dataclass(frozen=True)
 class Settings:
-    """One platform on one machine. `log` is `kafka` or a full URL."""
+    """One platform on one machine. `log` is `kafka` or a full URL; `live` makes a new home take live payments
+    alone, and one that does stays so without."""
 
     home: Path
     keys: Path
@@ -22,6 +23,7 @@ class Settings:
     log: str
     deadline_ms: int
     horizon_days: float = HORIZON_DAYS
+    live: bool = False
 
     @property
     def needs_broker(self) -> bool:
@@ -37,12 +39,14 @@ def from_options(
     log: str,
     deadline_ms: int,
     horizon_days: float = HORIZON_DAYS,
+    *,
+    live: bool = False,
 ) -> Settings:
     """Absolute paths and a full log URL; raises `LogUnusableError`, `HomeError`."""
     home = home.absolute()
     servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "")
     url = log_url(log, home, servers)
-    return Settings(home, keys_of(home, keys), host, port, url, deadline_ms, horizon_days)
+    return Settings(home, keys_of(home, keys), host, port, url, deadline_ms, horizon_days, live)
 
 
 def world(settings: Settings, ports: Ports, log: str) -> list[Program]:

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -74,16 +75,27 @@ async def until_stopped(running: Platform, stop: asyncio.Event) -> None:
 
 def welcome(running: Platform, console: Console) -> None:
     """Say where things are, and what to try."""
-    bearer = f"-H 'Authorization: Bearer {running.test_key}'"
-    console.print("Weir is up.", style="bold")
+    home, key = running.settings.home, running.test_key
+    console.print("Weir is up." if key else "Weir is up, for live payments alone.", style="bold")
     console.print(
         f"  page       {running.page}",
         f"  API        {running.api}",
         f"  processor  {running.processor}   (card numbers go here alone; its CA: {running.ca})",
-        f"  test key   {running.test_key}",
-        f"  logs       {running.settings.home / 'logs'}",
+        *([f"  test key   {key}"] if key else []),
+        f"  logs       {home / 'logs'}",
         "",
         "Try, in another terminal:",
+        *(_first_payment(running, key) if key else _first_live_key(home)),
+        *(f"  weir {command} --home {home}" for command in ("topics", "doctor", "explain PAYMENT")),
+        sep="\n",
+        soft_wrap=True,
+        markup=False,
+    )
+
+
+def _first_payment(running: Platform, key: str) -> list[str]:
+    bearer = f"-H 'Authorization: Bearer {key}'"
+    return [
         f"  curl --cacert {running.ca} {running.processor}/v1/tokens {bearer} \\",
         "    -d 'card[number]=4242424242424242' -d 'card[exp_month]=12' -d 'card[exp_year]=2030' "
         "-d 'card[cvc]=123'",
@@ -91,11 +103,11 @@ def welcome(running: Platform, console: Console) -> None:
         f"  curl {running.api}/v1/payment_intents/INTENT/confirm {bearer} -d payment_method=TOKEN \\",
         "    -d 'risk_context[ip]=203.0.113.7' -d 'risk_context[device_id]=laptop' "
         "-d 'risk_context[email]=jo@example.org'",
-        *(
-            f"  weir {command} --home {running.settings.home}"
-            for command in ("topics", "doctor", "explain PAYMENT")
-        ),
-        sep="\n",
-        soft_wrap=True,
-        markup=False,
-    )
+    ]
+
+
+def _first_live_key(home: Path) -> list[str]:
+    return [
+        f"  weir merchants create acct_shop --name Shop --home {home}",
+        f"  weir api-keys create acct_shop --live --home {home}",
+    ]

@@ -5,6 +5,7 @@ import asyncio
 import secrets
 import signal
 import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from gateway.hardening import forbid_core_dumps
 from gateway.http.listening import Listener, bind, serve_until
 from gateway.keys.keyring import open_keyring
 from gateway.keys.tls import client_context, ensure_certificates, server_context
+from gateway.live_home import is_live_home
 from gateway.processor_client import HttpProcessor
 from gateway.scheduling import ThreadScheduling
 from gateway.store.database import open_engine
@@ -27,13 +29,28 @@ from gateway.store.writer import Store
 from gateway.wiring import Gateway, Surroundings
 
 
-def parse(arguments: list[str]) -> argparse.Namespace:
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The program's arguments."""
+
+    home: Path
+    keys: Path
+    log: str
+    host: str
+    port: int
+    internal_port: int
+    processor: str
+    deadline_ms: int
+    addresses: Path | None
+    bins: Path | None
+
+
+def parse(arguments: list[str]) -> Settings:
     """The options of the command line."""
     parser = argparse.ArgumentParser(prog="python -m gateway.api", description=__doc__)
     parser.add_argument("--home", type=Path, required=True, help="where the operational store is kept")
     parser.add_argument("--keys", type=Path, required=True, help="where secrets and certificates are kept")
     parser.add_argument("--log", required=True, help="sqlite:///PATH or kafka://HOST:PORT")
-    parser.add_argument("--store", help="the operational store (default: sqlite in --home)")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--internal-port", type=int, default=0)
@@ -43,20 +60,20 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--addresses", type=Path, help="CSV: first,last,country of IP addresses")
     parser.add_argument("--bins", type=Path, help="CSV: first,last,country of card prefixes")
-    return parser.parse_args(arguments)
+    return Settings(**vars(parser.parse_args(arguments)))
 
 
-async def serve(options: argparse.Namespace) -> None:
+async def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    options.home.mkdir(parents=True, exist_ok=True)
-    ensure_certificates(options.keys, datetime.now(UTC))
+    settings.home.mkdir(parents=True, exist_ok=True)
+    ensure_certificates(settings.keys, datetime.now(UTC))
     scheduling = ThreadScheduling()
-    log = open_log(options.log)
-    processor = HttpProcessor(options.processor, client_context(options.keys, "api", "internal"))
-    store_url = options.store or f"sqlite:///{(options.home / 'gateway.sqlite').absolute()}"
+    log = open_log(settings.log)
+    processor = HttpProcessor(settings.processor, client_context(settings.keys, "api", "internal"))
+    store_url = f"sqlite:///{(settings.home / 'gateway.sqlite').absolute()}"
     gateway = Gateway(
         Surroundings(
             clock=SystemClock(),
@@ -65,9 +82,10 @@ async def serve(options: argparse.Namespace) -> None:
             store=Store(open_engine(store_url), scheduling),
             log=log,
             processor=processor,
-            keyring=open_keyring(options.keys),
-            geography=Geography(options.addresses, options.bins),
-            deadline_seconds=options.deadline_ms / 1000,
+            keyring=open_keyring(settings.keys),
+            geography=Geography(settings.addresses, settings.bins),
+            deadline_seconds=settings.deadline_ms / 1000,
+            live_alone=is_live_home(settings.home),
         )
     )
     failed = asyncio.Event()
@@ -78,7 +96,7 @@ async def serve(options: argparse.Namespace) -> None:
 
     await gateway.start(give_up)
     try:
-        await listen(gateway, options, stop)
+        await listen(gateway, settings, stop)
     finally:
         await gateway.stop()
         await processor.close()
@@ -87,13 +105,13 @@ async def serve(options: argparse.Namespace) -> None:
         raise SystemExit("gateway.api: what moves payments on has failed (see above); start it again")
 
 
-async def listen(gateway: Gateway, options: argparse.Namespace, stop: asyncio.Event) -> None:
+async def listen(gateway: Gateway, settings: Settings, stop: asyncio.Event) -> None:
     """Open both listeners, say so, and close them when asked to stop."""
-    public = Listener(make_application(gateway), bind(options.host, options.port))
+    public = Listener(make_application(gateway), bind(settings.host, settings.port))
     internal = Listener(
         make_internal_application(gateway),
-        bind(options.host, options.internal_port),
-        server_context(options.keys, "api", "internal"),
+        bind(settings.host, settings.internal_port),
+        server_context(settings.keys, "api", "internal"),
     )
 
     await serve_until(
@@ -105,10 +123,10 @@ async def listen(gateway: Gateway, options: argparse.Namespace, stop: asyncio.Ev
 
 def main(arguments: list[str]) -> None:
     """Run the API until it is asked to stop."""
-    options = parse(arguments)
+    settings = parse(arguments)
     forbid_core_dumps()
     log_as_json()
-    uvloop.run(serve(options))
+    uvloop.run(serve(settings))
 
 
 if __name__ == "__main__":

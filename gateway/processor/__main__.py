@@ -21,6 +21,7 @@ from gateway.business_time import BusinessTime
 from gateway.hardening import forbid_core_dumps
 from gateway.http.listening import Listener, bind, serve_until
 from gateway.keys.tls import client_context, ensure_certificates, server_context
+from gateway.live_home import is_live_home
 from gateway.processor import attempts
 from gateway.processor.acquirer_link import AcquirerLink
 from gateway.processor.api_registry import ApiRegistry
@@ -101,7 +102,9 @@ async def _run(settings: Settings) -> None:
 async def _serve(
     settings: Settings, processor: ProcessorParts, clock: SystemClock, stop: asyncio.Event
 ) -> None:
-    public = PublicListener(tokens=processor.tokens, time=BusinessTime(clock))
+    public = PublicListener(
+        tokens=processor.tokens, time=BusinessTime(clock), live_alone=is_live_home(settings.home)
+    )
     listeners = [
         Listener(
             public.app(),

@@ -10,6 +10,7 @@ from gateway.business_time import BusinessTime, carried_time
 from gateway.http.answers import LastResort, answered
 from gateway.http.bodies import read_body
 from gateway.http.presented_keys import mode_of, presented_key
+from gateway.live_home import require_live_key
 from gateway.processor.card_input import check, read_card
 from gateway.processor.routing import application
 from gateway.processor.tokens import Tokens
@@ -19,10 +20,11 @@ BODY_BYTES_MAX = 8 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class PublicListener:
-    """Routes of the public listener."""
+    """Routes of the public listener; with `live_alone` test keys are refused."""
 
     tokens: Tokens
     time: BusinessTime
+    live_alone: bool = False
 
     def app(self) -> LastResort:
         """The ASGI application."""
@@ -37,6 +39,7 @@ class PublicListener:
     async def _create_token(self, request: Request) -> Response:
         api_key = presented_key(request)
         mode = mode_of(api_key)
+        require_live_key(mode, live_alone=self.live_alone)
         carried = self.time.carried(carried_time(request), mode)
         now = carried or self.time.now(mode)
         body = await read_body(request, BODY_BYTES_MAX)
