@@ -58,12 +58,12 @@ class AccountEvents:
             raise InvalidRequestError(
                 "Give one of: customer, ip, device_id.", code="parameter_missing", param="customer"
             )
-        event_id = await self.store.write(lambda c: self._kept(c, caller, body, at))
+        event_id = await self.store.write(lambda c: self._record_in(c, caller, body, at))
         crash_point("gateway.account_event.kept")
         self.relay.nudge()
         return SignIn(id=event_id, type=body.type, occurred_at=at)
 
-    def _kept(self, connection: Connection, caller: Caller, body: AccountEvent, at: datetime) -> str:
+    def _record_in(self, connection: Connection, caller: Caller, body: AccountEvent, at: datetime) -> str:
         event_id = self.recorder.event_id(at)
         given = RiskContextInput(
             ip=body.ip, device_id=body.device_id, email=body.email, user_agent=body.user_agent

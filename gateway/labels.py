@@ -63,14 +63,13 @@ class Labels:
         payment that was never confirmed, and `NotFoundError` for one that is not this merchant's.
         """
         fraud = verdict_of(body)
-        now = caller.at
-        label = await self.store.write(lambda c: self._kept(c, caller, body, fraud, now))
+        label = await self.store.write(lambda c: self._report_in(c, caller, body, fraud))
         crash_point("gateway.label.kept")
         self.relay.nudge()
         return label
 
-    def _kept(
-        self, connection: Connection, caller: Caller, body: ReportLabel, fraud: bool | None, now: datetime
+    def _report_in(
+        self, connection: Connection, caller: Caller, body: ReportLabel, fraud: bool | None
     ) -> Label:
         intent = load_intent(
             connection, body.payment_intent, merchant_id=caller.merchant_id, mode=caller.mode
@@ -81,7 +80,7 @@ class Labels:
                 code="payment_never_confirmed",
                 param="payment_intent",
             )
-        reported_us = _reported_us(body.reported_at, now, intent.created_us)
+        reported_us = _reported_us(body.reported_at, caller.at, intent.created_us)
         latest = _latest(connection, body)
         again = body.reported_at is None or (latest is not None and latest.reported_us == reported_us)
         if latest is not None and latest.fraud == fraud and again:

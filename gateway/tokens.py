@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, insert, select
 from events.moments import microseconds
 from events.types import CardFacts
 from events.vocabulary import Mode
-from gateway.auth import Keys
+from gateway.auth import Caller, Keys
 from gateway.errors import NotFoundError
 from gateway.personal import PersonalData
 from gateway.processor_port import TestRisk, TokenRegistered, TokenRegistration
@@ -37,24 +37,19 @@ class Tokens:
     async def register(self, registration: TokenRegistration) -> TokenRegistered:
         """Bind the token to the merchant of its key, durably; raises `AuthenticationError`."""
         caller = await self.keys.authenticate(registration.api_key)
-        at_us = microseconds(caller.at)
-        await self.store.write(
-            lambda connection: self._keep(connection, registration, caller.merchant_id, caller.mode, at_us)
-        )
+        await self.store.write(lambda connection: self._register_in(connection, registration, caller))
         return TokenRegistered(merchant_id=caller.merchant_id, mode=caller.mode)
 
-    def _keep(
-        self, connection: Connection, card: TokenRegistration, merchant_id: str, mode: Mode, at_us: int
-    ) -> None:
+    def _register_in(self, connection: Connection, card: TokenRegistration, caller: Caller) -> None:
         if connection.execute(select(tokens.c.id).where(tokens.c.id == card.token)).first():
             return
-        stand_in = self.personal.surrogates(connection, mode, {"card": card.fingerprint})["card"]
+        stand_in = self.personal.surrogates(connection, caller.mode, {"card": card.fingerprint})["card"]
         row = {
             "id": card.token,
-            "merchant_id": merchant_id,
-            "mode": mode,
+            "merchant_id": caller.merchant_id,
+            "mode": caller.mode,
             "surrogate": stand_in,
-            "surrogate_digest": self.personal.digest(mode, "card", card.fingerprint),
+            "surrogate_digest": self.personal.digest(caller.mode, "card", card.fingerprint),
             "bin": card.bin,
             "last4": card.last4,
             "brand": card.brand,
@@ -62,8 +57,8 @@ class Tokens:
             "issuer_country": card.issuer_country,
             "exp_month": card.exp_month,
             "exp_year": card.exp_year,
-            "test_risk": card.test_risk if mode == "test" else None,
-            "created_us": at_us,
+            "test_risk": card.test_risk if caller.mode == "test" else None,
+            "created_us": microseconds(caller.at),
         }
         connection.execute(insert(tokens), row)
 

@@ -56,7 +56,7 @@ class AttemptEnds:
     async def end(self, attempt: Attempt, verdict: RiskVerdict, answer: ProcessorAnswer | None) -> Intent:
         """Commit the attempt's end; where it has one already, that one stands."""
         intent, after = await self.store.write(
-            lambda connection: self._ended(connection, attempt, verdict, answer)
+            lambda connection: self._end_in(connection, attempt, verdict, answer)
         )
         self.relay.nudge()
         self.debts.drive(after)
@@ -64,12 +64,12 @@ class AttemptEnds:
 
     async def act_late(self, decision: DecisionMade) -> None:
         """Let a decision act that came after a fallback's; a second time it changes nothing."""
-        after = await self.store.write(lambda connection: self._late(connection, decision))
+        after = await self.store.write(lambda connection: self._act_late_in(connection, decision))
         self.relay.nudge()
         if after is not None:
             self.debts.drive(after)
 
-    def _ended(
+    def _end_in(
         self, connection: Connection, attempt: Attempt, verdict: RiskVerdict, answer: ProcessorAnswer | None
     ) -> tuple[Intent, Attempt]:
         intent = load_intent(connection, attempt.payment_id)
@@ -79,15 +79,15 @@ class AttemptEnds:
         after = _replace(stored, assessed=verdict.assessed, decision_id=verdict.decision_id)
         intent = _replace(intent, not_assessed=not verdict.assessed)
         if verdict.outcome == "block":
-            intent, after = self._block(connection, intent, after, verdict, answer)
+            intent, after = self._block_in(connection, intent, after, verdict, answer)
         elif answer is not None and answer.status == "approved":
-            intent, after = self._authorize(connection, intent, after, verdict, answer)
+            intent, after = self._authorize_in(connection, intent, after, verdict, answer)
         else:
-            intent, after = self._decline(connection, intent, after, verdict, answer)
+            intent, after = self._decline_in(connection, intent, after, verdict, answer)
         save_attempt(connection, after)
         return save_intent(connection, intent), after
 
-    def _block(
+    def _block_in(
         self,
         connection: Connection,
         intent: Intent,
@@ -107,7 +107,7 @@ class AttemptEnds:
         intent = self.recorder.record_step(connection, intent, event)
         return intent, _replace(attempt, phase="blocked")
 
-    def _decline(
+    def _decline_in(
         self,
         connection: Connection,
         intent: Intent,
@@ -129,7 +129,7 @@ class AttemptEnds:
         intent = self.recorder.record_step(connection, intent, event)
         return intent, _replace(attempt, phase="declined")
 
-    def _authorize(
+    def _authorize_in(
         self,
         connection: Connection,
         intent: Intent,
@@ -146,7 +146,7 @@ class AttemptEnds:
         )
         review = verdict.outcome == "review"
         if review or intent.capture_method == "manual":
-            review_id = self._review(connection, intent, attempt, outcome.reason) if review else None
+            review_id = self._open_review_in(connection, intent, attempt, outcome.reason) if review else None
             intent = intents.held(intent, outcome, review_id)
         else:
             intent = intents.succeeded(intent, outcome)
@@ -165,12 +165,14 @@ class AttemptEnds:
         )
         return self.recorder.record_step(connection, intent, event), attempt
 
-    def _review(self, connection: Connection, intent: Intent, attempt: Attempt, reason: str | None) -> str:
+    def _open_review_in(
+        self, connection: Connection, intent: Intent, attempt: Attempt, reason: str | None
+    ) -> str:
         review_id = resource_id("prv", self.entropy)
         open_review(connection, review_id, intent, reason=reason or "rule", opened_us=attempt.moment_us)
         return review_id
 
-    def _late(self, connection: Connection, decision: DecisionMade) -> Attempt | None:
+    def _act_late_in(self, connection: Connection, decision: DecisionMade) -> Attempt | None:
         attempt = load_attempt(connection, decision.payment_id, decision.attempt)
         if attempt is None or attempt.assessed is not False or attempt.decision_id is not None:
             return None
@@ -179,7 +181,7 @@ class AttemptEnds:
         verdict = judged(decision, attempt.test_risk)
         if intent.attempts == attempt.number:
             at_us = max(attempt.moment_us, microseconds(decision.occurred_at))
-            intent, attempt, effect = self._late_act(connection, intent, attempt, verdict, at_us)
+            intent, attempt, effect = self._apply_late_in(connection, intent, attempt, verdict, at_us)
             if effect is not None:
                 event = PaymentDecidedLate(
                     **self.recorder.header(intent, moment(at_us)),
@@ -192,21 +194,21 @@ class AttemptEnds:
         save_attempt(connection, attempt)
         return attempt
 
-    def _late_act(
+    def _apply_late_in(
         self, connection: Connection, intent: Intent, attempt: Attempt, verdict: RiskVerdict, at_us: int
     ) -> tuple[Intent, Attempt, LateEffect | None]:
         """Block: void what is not captured, mark what is. Review: hold what is not captured."""
         if verdict.outcome == "block" and intent.status == "requires_capture":
-            return *self._late_void(connection, intent, attempt, verdict, at_us), "voided"
+            return *self._void_late_in(connection, intent, attempt, verdict, at_us), "voided"
         if verdict.outcome == "block" and intent.status == "succeeded":
             return _replace(intent, late_block_after_capture=True), attempt, "marked"
         if verdict.outcome == "review" and intent.status == "requires_capture" and not intent.review_id:
-            review_id = self._review(connection, intent, attempt, verdict.reason)
+            review_id = self._open_review_in(connection, intent, attempt, verdict.reason)
             outcome = _replace(authorized_outcome(verdict), risk_level="not_assessed")
             return _replace(intent, review_id=review_id, outcome=outcome), attempt, "held"
         return intent, attempt, None
 
-    def _late_void(
+    def _void_late_in(
         self,
         connection: Connection,
         intent: Intent,

@@ -62,12 +62,12 @@ class Debts:
     async def _pay(self, attempt: Attempt) -> None:
         backoff = Backoff(self._scheduling)
         try:
-            while not await self._paid(attempt):
+            while not await self._try_to_pay(attempt):
                 await backoff.rest()
         finally:
             self._driving.discard(attempt.id)
 
-    async def _paid(self, attempt: Attempt) -> bool:
+    async def _try_to_pay(self, attempt: Attempt) -> bool:
         try:
             crash_point("gateway.debt.owed")
             answer = await self._ask(attempt)
@@ -79,7 +79,7 @@ class Debts:
                 return False
             if end == "capture_failed":
                 self._log.error("capture refused", attempt=attempt.id)
-            await self._store.write(lambda connection: self._record(connection, attempt, answer, end))
+            await self._store.write(lambda connection: self._record_end_in(connection, attempt, answer, end))
         except UnavailableError:
             return False
         crash_point("gateway.debt.paid")
@@ -93,15 +93,17 @@ class Debts:
         request = CaptureRequest(amount_minor=attempt.capture_minor or 0, occurred_at=at)
         return await self._processor.capture(attempt.id, request)
 
-    def _record(self, connection: Connection, attempt: Attempt, answer: ProcessorAnswer, end: Phase) -> None:
+    def _record_end_in(
+        self, connection: Connection, attempt: Attempt, answer: ProcessorAnswer, end: Phase
+    ) -> None:
         stored = load_attempt(connection, attempt.payment_id, attempt.number)
         if stored is None or stored.phase != attempt.phase:
             return
         intent = load_intent(connection, attempt.payment_id)
-        save_intent(connection, self._told(connection, intent, stored, answer, end))
+        save_intent(connection, self._record_event_in(connection, intent, stored, answer, end))
         save_attempt(connection, msgspec.structs.replace(stored, phase=end))
 
-    def _told(
+    def _record_event_in(
         self, connection: Connection, intent: Intent, attempt: Attempt, answer: ProcessorAnswer, end: Phase
     ) -> Intent:
         """The intent after the debt's end, with the event that tells of it."""

@@ -51,14 +51,14 @@ class Progress:
         self._read = dict(start)
         self._open: dict[TopicPartition, set[int]] = {partition: set() for partition in start}
 
-    def begun(self, record: Record) -> None:
-        """The record is read and under way."""
+    def begin(self, record: Record) -> None:
+        """Count a record as read and under way."""
         partition = TopicPartition(record.topic, record.partition)
         self._read[partition] = record.offset + 1
         self._open[partition].add(record.offset)
 
-    def dealt(self, record: Record) -> None:
-        """The record has had its effect."""
+    def finish(self, record: Record) -> None:
+        """Count a record as done: it has had its effect."""
         self._open[TopicPartition(record.topic, record.partition)].discard(record.offset)
 
     def reached(self) -> dict[TopicPartition, int]:
@@ -118,7 +118,7 @@ class DecisionTail:
             while True:
                 records = await self._blocking(partial(_poll, reader, self._scheduling.poll_wait_seconds))
                 for record in records:
-                    self._received(record, progress)
+                    self._begin(record, progress)
                 if self._clock.monotonic() >= keep_at:
                     await self._keep(progress)
                     keep_at = self._clock.monotonic() + KEEP_SECONDS
@@ -127,13 +127,15 @@ class DecisionTail:
         finally:
             await self._blocking(reader.close)
 
-    def _received(self, record: Record, progress: Progress) -> None:
+    def _begin(self, record: Record, progress: Progress) -> None:
         crash_point("gateway.decisions.received")
-        progress.begun(record)
-        dealing = self._scheduling.spawn(self._dealt(record), f"decision {record.partition}/{record.offset}")
-        dealing.add_done_callback(partial(_mark_dealt, record, progress))
+        progress.begin(record)
+        dealing = self._scheduling.spawn(
+            self._deal_with(record), f"decision {record.partition}/{record.offset}"
+        )
+        dealing.add_done_callback(partial(_finish, record, progress))
 
-    async def _dealt(self, record: Record) -> None:
+    async def _deal_with(self, record: Record) -> None:
         try:
             decision = decode(record.value)
             if not isinstance(decision, DecisionMade):
@@ -172,9 +174,9 @@ def _poll(reader: Reader, wait_seconds: float) -> list[Record]:
     return reader.poll(BATCH_MAX, wait_seconds)
 
 
-def _mark_dealt(record: Record, progress: Progress, task: "asyncio.Task[None]") -> None:
+def _finish(record: Record, progress: Progress, task: "asyncio.Task[None]") -> None:
     if not task.cancelled() and task.exception() is None:
-        progress.dealt(record)
+        progress.finish(record)
 
 
 def _kept_positions(connection: Connection) -> dict[int, int]:

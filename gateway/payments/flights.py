@@ -98,22 +98,22 @@ class Flights:
 
     async def _fly(self, flight: Flight) -> None:
         try:
-            verdict = await self._ended(flight)
+            verdict = await self._drive_to_end(flight)
             if not verdict.assessed and flight.decision.done():
                 late = flight.decision.result()
                 await persistently(self._scheduling, lambda: self._ends.act_late(late))
         finally:
             flight.ended.set()
 
-    async def _ended(self, flight: Flight) -> RiskVerdict:
+    async def _drive_to_end(self, flight: Flight) -> RiskVerdict:
         attempt = flight.attempt
         try:
-            verdict = await self._verdict(flight)
+            verdict = await self._await_decision(flight)
             crash_point("gateway.flight.verdict")
             if verdict.outcome == "block":
-                answer = await self._never_authorized(flight)
+                answer = await self._make_sure_unauthorized(flight)
             else:
-                answer = await self._authorization(flight)
+                answer = await self._authorize(flight)
             crash_point("gateway.flight.answered")
             end = self._ends.end
             intent = await persistently(self._scheduling, lambda: end(attempt, verdict, answer))
@@ -125,7 +125,7 @@ class Flights:
                 flight.answer.cancel()
         return verdict
 
-    async def _verdict(self, flight: Flight) -> RiskVerdict:
+    async def _await_decision(self, flight: Flight) -> RiskVerdict:
         attempt = flight.attempt
         seconds = RECOVERY_DEADLINE_SECONDS if flight.recovered else self._deadline_seconds
         await asyncio.wait({flight.decision}, timeout=seconds)
@@ -133,13 +133,13 @@ class Flights:
             return fallen_back(fallback(attempt.card, attempt.context), attempt.test_risk)
         return judged(flight.decision.result(), attempt.test_risk)
 
-    async def _never_authorized(self, flight: Flight) -> ProcessorAnswer | None:
+    async def _make_sure_unauthorized(self, flight: Flight) -> ProcessorAnswer | None:
         """A flight before a crash may have asked already, on a fallback: what it left is reversed."""
         if not flight.recovered:
             return None
-        return await self._answer(lambda: self._reverse(flight.attempt))
+        return await self._ask_until_final(lambda: self._reverse(flight.attempt))
 
-    async def _authorization(self, flight: Flight) -> ProcessorAnswer:
+    async def _authorize(self, flight: Flight) -> ProcessorAnswer:
         give_up_at = self._clock.monotonic() + AUTHORIZATION_SECONDS_MAX
 
         def ask() -> Awaitable[ProcessorAnswer]:
@@ -147,12 +147,12 @@ class Flights:
                 return self._reverse(flight.attempt)
             return self._processor.authorize(flight.request)
 
-        return await self._answer(ask)
+        return await self._ask_until_final(ask)
 
     def _reverse(self, attempt: Attempt) -> Awaitable[ProcessorAnswer]:
         return self._processor.reverse(attempt.id, ReversalRequest(occurred_at=moment(attempt.moment_us)))
 
-    async def _answer(self, ask: Callable[[], Awaitable[ProcessorAnswer]]) -> ProcessorAnswer:
+    async def _ask_until_final(self, ask: Callable[[], Awaitable[ProcessorAnswer]]) -> ProcessorAnswer:
         """Ask until the answer is final."""
         backoff = Backoff(self._scheduling)
         while True:

@@ -67,7 +67,7 @@ class Reviews:
 
     async def _close(self, caller: Caller, review_id: str, *, approved: bool) -> Review:
         review, attempt = await self.store.write(
-            lambda c: self._closed(c, caller, review_id, approved=approved)
+            lambda c: self._close_in(c, caller, review_id, approved=approved)
         )
         crash_point("gateway.review.closed")
         self.relay.nudge()
@@ -75,7 +75,7 @@ class Reviews:
             self.debts.drive(attempt)
         return review
 
-    def _closed(
+    def _close_in(
         self, connection: Connection, caller: Caller, review_id: str, *, approved: bool
     ) -> tuple[Review, Attempt | None]:
         review = self._load(connection, caller, review_id)
@@ -94,18 +94,18 @@ class Reviews:
         )
         event = PaymentReviewed(**self.recorder.header(before, at), verdict=reason, actor=caller.key_id)
         intent = self.recorder.record_step(connection, before, event)
-        attempt = self._followed(connection, intent, at, approved=approved)
+        attempt = self._follow_up_in(connection, intent, at, approved=approved)
         closed = msgspec.structs.replace(review, closed_us=microseconds(at), closed_reason=reason)
         return closed, attempt
 
-    def _followed(
+    def _follow_up_in(
         self, connection: Connection, intent: Intent, at: datetime, *, approved: bool
     ) -> Attempt | None:
         if not approved:
             intent = intents.canceled(intent, "fraudulent", microseconds(at))
-            return self.payments.owe(connection, intent, "voiding", at)[1]
+            return self.payments.owe_in(connection, intent, "voiding", at)[1]
         if intent.capture_method == "automatic":
-            return self.payments.owe(connection, intents.captured(intent, None), "capturing", at)[1]
+            return self.payments.owe_in(connection, intents.captured(intent, None), "capturing", at)[1]
         save_intent(connection, intent)
         return None
 

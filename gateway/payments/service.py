@@ -84,7 +84,7 @@ class Payments:
             known_shopper(
                 body.risk_context, merchant_id=caller.merchant_id, customer=None, geography=self.geography
             )
-        intent = await self.store.write(lambda c: self._created(c, caller, body, currency))
+        intent = await self.store.write(lambda c: self._create_in(c, caller, body, currency))
         crash_point("gateway.intent.created")
         self.relay.nudge()
         return intent
@@ -92,7 +92,7 @@ class Payments:
     async def confirm(self, caller: Caller, payment_id: str, body: ConfirmIntent) -> Intent:
         """The intent after its attempt; `processing` where the network has not answered yet."""
         intent, attempt, merchant = await self.store.write(
-            lambda c: self._confirmed(c, caller, payment_id, body)
+            lambda c: self._confirm_in(c, caller, payment_id, body)
         )
         crash_point("gateway.intent.confirmed")
         self.relay.nudge()
@@ -105,7 +105,7 @@ class Payments:
     async def capture(self, caller: Caller, payment_id: str, body: CaptureIntent) -> Intent:
         """Take all or part of what was authorized; raises `InvalidRequestError` where that cannot be."""
         intent, attempt = await self.store.write(
-            lambda c: self._captured(c, caller, payment_id, body.amount_to_capture)
+            lambda c: self._capture_in(c, caller, payment_id, body.amount_to_capture)
         )
         crash_point("gateway.intent.captured")
         self.debts.drive(attempt)
@@ -114,7 +114,7 @@ class Payments:
     async def cancel(self, caller: Caller, payment_id: str, body: CancelIntent) -> Intent:
         """Give the intent up and void what was authorized; raises `UnexpectedStateError`."""
         intent, attempt = await self.store.write(
-            lambda c: self._canceled(c, caller, payment_id, body.cancellation_reason)
+            lambda c: self._cancel_in(c, caller, payment_id, body.cancellation_reason)
         )
         crash_point("gateway.intent.canceled")
         self.relay.nudge()
@@ -142,7 +142,7 @@ class Payments:
     def _load(self, connection: Connection, caller: Caller, payment_id: str) -> Intent:
         return load_intent(connection, payment_id, merchant_id=caller.merchant_id, mode=caller.mode)
 
-    def _created(self, connection: Connection, caller: Caller, body: CreateIntent, currency: str) -> Intent:
+    def _create_in(self, connection: Connection, caller: Caller, body: CreateIntent, currency: str) -> Intent:
         payment_id = resource_id("pi", self.entropy)
         if body.payment_method is not None:
             load_card(connection, body.payment_method, merchant_id=caller.merchant_id, mode=caller.mode)
@@ -175,7 +175,7 @@ class Payments:
         insert_intent(connection, intent)
         return intent
 
-    def _confirmed(
+    def _confirm_in(
         self, connection: Connection, caller: Caller, payment_id: str, body: ConfirmIntent
     ) -> tuple[Intent, Attempt, Merchant]:
         intent = self._load(connection, caller, payment_id)
@@ -209,10 +209,10 @@ class Payments:
         )
         insert_attempt(connection, attempt)
         merchant = load_merchant(connection, intent.merchant_id)
-        intent = self._asked(connection, intent, attempt, merchant, at)
+        intent = self._ask_for_decision_in(connection, intent, attempt, merchant, at)
         return save_intent(connection, intent), attempt, merchant
 
-    def _asked(
+    def _ask_for_decision_in(
         self, connection: Connection, intent: Intent, attempt: Attempt, merchant: Merchant, at: datetime
     ) -> Intent:
         # First the question, which is waited for; the life-cycle event may stand behind it.
@@ -253,7 +253,7 @@ class Payments:
             return card
         return _replace(card, issuer_country=self.geography.card_country(card.bin))
 
-    def _captured(
+    def _capture_in(
         self,
         connection: Connection,
         caller: Caller,
@@ -267,9 +267,9 @@ class Payments:
             raise InvalidRequestError(
                 "A review holds the capture: approve or reject it first.", code="payment_intent_under_review"
             )
-        return self.owe(connection, intent, "capturing", at)
+        return self.owe_in(connection, intent, "capturing", at)
 
-    def _canceled(
+    def _cancel_in(
         self, connection: Connection, caller: Caller, payment_id: str, reason: str | None
     ) -> tuple[Intent, Attempt | None]:
         before = self._load(connection, caller, payment_id)
@@ -277,11 +277,11 @@ class Payments:
         intent = intents.canceled(before, reason, microseconds(at))
         close_review(connection, intent.review_id, "canceled", microseconds(at))
         if before.status == "requires_capture":
-            return self.owe(connection, intent, "voiding", at)
+            return self.owe_in(connection, intent, "voiding", at)
         event = PaymentCanceled(**self.recorder.header(intent, at), reason=reason or "unspecified")
         return save_intent(connection, self.recorder.record_step(connection, intent, event)), None
 
-    def owe(
+    def owe_in(
         self, connection: Connection, intent: Intent, phase: intents.Phase, at: datetime
     ) -> tuple[Intent, Attempt]:
         """Commit an intent whose capture or void the processor has yet to be told."""

@@ -1,4 +1,8 @@
-"""Reading and writing: one writer whose commits are shared by all who wait (group commit)."""
+"""Reading and writing: one writer whose commits are shared by all who wait (group commit).
+
+What a service does within such a commit is a method that takes its connection and ends in `_in`: `create` is
+the whole, with its wait, `_create_in` the part that is written or undone as one.
+"""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
