@@ -78,12 +78,11 @@ class Advices:
     async def send(self, attempt: Attempt, advice: Advice) -> Advice:
         """Send an advice that is durable and counted; it stays `waiting` until the acquirer answers."""
         key = (advice.attempt_id, advice.kind)
-        if advice.state == "waiting":
-            self._postpone(key)
-            advice = await self._exchange(attempt, advice)
         if advice.state != "waiting":
             self._due.pop(key, None)
-        return advice
+            return advice
+        self._postpone(key)
+        return await self._exchange(attempt, advice)
 
     async def _exchange(self, attempt: Attempt, advice: Advice) -> Advice:
         question = messages.advice_message(attempt, advice)
@@ -105,8 +104,8 @@ class Advices:
     async def _take_answer(self, attempt: Attempt, advice: Advice, response: str) -> Advice:
         """Record the answer.
 
-        Nobody waits for the disk where the acquirer accepted: after a power loss the advice still waits,
-        is sent again, and gets the same answer.
+        Nobody waits for the disk where the acquirer accepted: after a power loss, or where the store could
+        not take it, the advice still waits, is sent again, and gets the same answer.
         """
         accepted = response == messages.ACCEPTED
         answered = msgspec.structs.replace(
@@ -123,6 +122,7 @@ class Advices:
 
     async def _record(self, attempt: Attempt, answered: Advice) -> None:
         await self._store.transact(lambda db: transitions.record_answer(db, attempt, answered))
+        self._due.pop((answered.attempt_id, answered.kind), None)
         crash_point("processor.advice.recorded")
 
     def _postpone(self, key: Key) -> None:
