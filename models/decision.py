@@ -29,7 +29,7 @@ from models.controls import Controls
 from models.costs import least, risk_score
 from models.feature import Row
 from models.observations import Observation
-from models.reasons import Contributions, reasons_of
+from models.reasons import Contributions, reason_of_costs, reasons_of
 from models.rules.rule import Rule
 
 
@@ -53,21 +53,27 @@ def decide(
 ) -> Decision:
     """Decide one payment from its calibrated probability (0–1), its row and the controls in force.
 
-    `contributions` may be a function: it is called only where reasons are given, that is for every outcome
-    but an allow that no rule asked for.
+    `contributions` may be a function: it is called only where features are named, that is for every outcome
+    but an allow that no rule asked for. Such an allow has a reason only where costs let pass what its risk
+    score alone would not.
     """
     fired = controls.fired(observation, row)
     score = risk_score(probability)
     by_model, costs_minor = model_outcome(probability, score, observation, controls)
     outcome = combined(fired, by_model)
+    by_score = controls.policy.by_score(score)
+    costs = None
+    if costs_minor and outcome != by_score and not any(rule.action == outcome for rule in fired):
+        costs = reason_of_costs(outcome, by_score, costs_minor, controls.rates.reference)
     if not fired and outcome == "allow":
-        return Decision(outcome, score, [], costs_minor, [])
+        return Decision(outcome, score, [], costs_minor, [] if costs is None else [costs])
     given = contributions() if callable(contributions) else contributions
     reasons = reasons_of(
         probability=probability,
         outcome=outcome,
         row=row,
         rules=fired,
+        costs=costs,
         contributions=given,
         reference=controls.rates.reference,
     )

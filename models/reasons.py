@@ -1,13 +1,13 @@
 """Reasons in words: the rules that fired, and the features that weighed most."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from events.vocabulary import Outcome, Reason
 from models.feature import Row, Value
 from models.features import BY_NAME, POSITIONS
 from models.odds import log_odds
 from models.rules.rule import Rule
-from models.wording import in_words, usual_value
+from models.wording import in_words, money, usual_value
 
 REASONS_MAX = 4
 """Features named at most: more would not be read."""
@@ -16,11 +16,16 @@ CONTRIBUTION_MIN = 0.01
 """Log-odds below which a feature is not worth a sentence: a hundredth changes a small probability by 1 %."""
 
 EVERYTHING_ELSE = "everything_else"
+EXPECTED_COSTS = "expected_costs"
+"""What the reason is called that names no feature but the costs compared."""
 
 BEYOND_FEATURES = {
     "cold_start": "unlike the payments so far, says the detector that stands in until labels teach the model"
 }
 """Words for what contributes and is no feature."""
+
+_BY_SCORE: dict[Outcome, str] = {"allow": "pass", "review": "be held", "block": "be blocked"}
+_ACTION: dict[Outcome, str] = {"allow": "letting it pass", "review": "a review", "block": "a block"}
 
 Contributions = Sequence[tuple[str | tuple[str, ...], float]]
 """(feature, or the features of a cross, and its share of the log-odds), in any order."""
@@ -32,11 +37,13 @@ def reasons_of(
     outcome: Outcome,
     row: Row,
     rules: Sequence[Rule],
+    costs: Reason | None,
     contributions: Contributions,
     reference: str,
 ) -> list[Reason]:
-    """Rules first, then what spoke most for the outcome; where nothing does, all together is the reason.
+    """Rules first, then `costs` where they decided, then what spoke most for the outcome.
 
+    Where nothing does, all together is the reason.
     A feature speaks with its own share and those of the crosses that it leads, so that it is named once.
     What spoke for an allow spoke for genuine, else for fraud. `reference` is the currency of amounts.
     """
@@ -45,6 +52,7 @@ def reasons_of(
     weighed = sorted(told, key=lambda given: -sign * given[1])
     chosen = [given for given in weighed[:REASONS_MAX] if sign * given[1] >= CONTRIBUTION_MIN]
     reasons = [Reason(feature=f"rule:{rule.name}", text=rule.words) for rule in rules]
+    reasons += [] if costs is None else [costs]
     reasons += [reason_of(name, share, row, reference) for name, share in chosen]
     return reasons or [
         Reason(
@@ -53,6 +61,23 @@ def reasons_of(
             contribution=log_odds(probability),
         )
     ]
+
+
+def reason_of_costs(
+    outcome: Outcome, by_score: Outcome, costs_minor: Mapping[str, float], reference: str
+) -> Reason:
+    """Why amount and costs lead to another outcome than the policy's thresholds on the risk score would.
+
+    >>> reason = reason_of_costs("review", "allow", {"review": 2510.4, "allow": 6045.0}, "EUR")
+    >>> reason.text.partition("; ")[2]
+    'for its amount a review is expected to cost 25.10 EUR, letting it pass 60.45 EUR'
+    """
+    chosen, other = (money(round(costs_minor[action]), reference) for action in (outcome, by_score))
+    return Reason(
+        feature=EXPECTED_COSTS,
+        text=f"by its risk score alone it would {_BY_SCORE[by_score]}; for its amount {_ACTION[outcome]} "
+        f"is expected to cost {chosen}, {_ACTION[by_score]} {other}",
+    )
 
 
 def by_leading_feature(contributions: Contributions) -> list[tuple[str, float]]:

@@ -142,7 +142,7 @@ class _Scoring:
         """Every active feature and cross, the strongest for fraud first, and everything else last."""
         assessment, champion = self._assessment, self._evidence.champion
         if champion is None:
-            return [reason for reason in assessment.reasons if not reason.feature.startswith("rule:")]
+            return [reason for reason in assessment.reasons if reason.contribution]
         numbers = numbers_of([assessment.features])
         slots = slots_of([assessment.features], numbers)[0].tolist()
         linear = linear_values(numbers)[0].tolist()

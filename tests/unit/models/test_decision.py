@@ -11,6 +11,7 @@ from models.feature import Row
 from models.features import CATALOGUE, POSITIONS
 from models.observations import Observation
 from models.odds import log_odds
+from models.reasons import EXPECTED_COSTS
 
 probabilities = st.floats(0.0, 1.0)
 
@@ -116,6 +117,60 @@ def test_expected_costs_weigh_fraud_lost_sales_and_the_work_of_a_review() -> Non
         "review": 50 + 0.25 * 0.25 * 4000 + 0.1 * 0.75 * 700,
         "block": 0.75 * 700,
     }
+
+
+@pytest.mark.parametrize(
+    ("probability", "amount", "outcome", "words"),
+    [
+        (
+            0.05,
+            100_000,
+            "review",
+            "by its risk score alone it would pass; for its amount a review is expected to cost 25.26 EUR, "
+            "letting it pass 50.75 EUR",
+        ),
+        (
+            0.15,
+            500,
+            "allow",
+            "by its risk score alone it would be held; for its amount letting it pass is expected to cost "
+            "3.00 EUR, a review 3.87 EUR",
+        ),
+        (
+            0.41,
+            3_000,
+            "review",
+            "by its risk score alone it would be blocked; for its amount a review is expected to cost "
+            "7.06 EUR, a block 7.38 EUR",
+        ),
+    ],
+)
+def test_where_amount_and_costs_decide_otherwise_than_the_score_a_reason_says_so(
+    probability: float, amount: int, outcome: str, words: str
+) -> None:
+    decision = decided(probability, controls_with(), amount=amount)
+
+    assert decision.outcome == outcome
+    assert decision.reasons[0].text == words
+    assert decision.reasons[0].feature == EXPECTED_COSTS
+
+
+@pytest.mark.parametrize(
+    ("rules", "probability", "amount"),
+    [
+        ({}, 0.001, 5_000),
+        ({}, 0.9, 5_000),
+        ({"c": ("review", FIRES)}, 0.05, 100_000),
+        ({"a": ("allow", FIRES)}, 0.05, 100_000),
+        ({"b": ("block", FIRES)}, 0.05, 100_000),
+    ],
+)
+def test_costs_are_no_reason_where_the_score_or_a_rule_decides_the_same(
+    rules: dict[str, tuple[str, str]], probability: float, amount: int
+) -> None:
+    decision = decided(probability, controls_with(**rules), amount=amount)
+
+    assert EXPECTED_COSTS not in [reason.feature for reason in decision.reasons]
 
 
 def test_a_merchants_costs_change_its_decisions() -> None:
