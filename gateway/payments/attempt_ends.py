@@ -27,11 +27,11 @@ from gateway.payments.debts import Debts
 from gateway.payments.intents import Attempt, Intent
 from gateway.payments.outcomes import (
     BLOCKED_ERROR,
-    RiskVerdict,
+    EffectiveDecision,
     authorized_outcome,
     blocked_outcome,
+    decided_by_engine,
     declined_outcome,
-    judged,
     payment_error,
     ruling,
 )
@@ -53,37 +53,43 @@ class AttemptEnds:
     relay: Relay
     debts: Debts
 
-    async def end(self, attempt: Attempt, verdict: RiskVerdict, answer: ProcessorAnswer | None) -> Intent:
+    async def end(
+        self, attempt: Attempt, decision: EffectiveDecision, answer: ProcessorAnswer | None
+    ) -> Intent:
         """Commit the attempt's end; where it has one already, that one stands."""
         intent, after = await self.store.write(
-            lambda connection: self._end_in(connection, attempt, verdict, answer)
+            lambda connection: self._end_in(connection, attempt, decision, answer)
         )
         self.relay.nudge()
         self.debts.drive(after)
         return intent
 
-    async def act_late(self, decision: DecisionMade) -> None:
+    async def act_late(self, late: DecisionMade) -> None:
         """Let a decision act that came after a fallback's; a second time it changes nothing."""
-        after = await self.store.write(lambda connection: self._act_late_in(connection, decision))
+        after = await self.store.write(lambda connection: self._act_late_in(connection, late))
         self.relay.nudge()
         if after is not None:
             self.debts.drive(after)
 
     def _end_in(
-        self, connection: Connection, attempt: Attempt, verdict: RiskVerdict, answer: ProcessorAnswer | None
+        self,
+        connection: Connection,
+        attempt: Attempt,
+        decision: EffectiveDecision,
+        answer: ProcessorAnswer | None,
     ) -> tuple[Intent, Attempt]:
         intent = load_intent(connection, attempt.payment_id)
         stored = load_attempt(connection, attempt.payment_id, attempt.number)
         if stored is None or stored.phase != "assessing":
             return intent, stored or attempt
-        after = _replace(stored, assessed=verdict.assessed, decision_id=verdict.decision_id)
-        intent = _replace(intent, not_assessed=not verdict.assessed)
-        if verdict.outcome == "block":
-            intent, after = self._block_in(connection, intent, after, verdict, answer)
+        after = _replace(stored, assessed=decision.assessed, decision_id=decision.decision_id)
+        intent = _replace(intent, not_assessed=not decision.assessed)
+        if decision.outcome == "block":
+            intent, after = self._block_in(connection, intent, after, decision, answer)
         elif answer is not None and answer.status == "approved":
-            intent, after = self._authorize_in(connection, intent, after, verdict, answer)
+            intent, after = self._authorize_in(connection, intent, after, decision, answer)
         else:
-            intent, after = self._decline_in(connection, intent, after, verdict, answer)
+            intent, after = self._decline_in(connection, intent, after, decision, answer)
         save_attempt(connection, after)
         return save_intent(connection, intent), after
 
@@ -92,17 +98,17 @@ class AttemptEnds:
         connection: Connection,
         intent: Intent,
         attempt: Attempt,
-        verdict: RiskVerdict,
+        decision: EffectiveDecision,
         answer: ProcessorAnswer | None,
     ) -> tuple[Intent, Attempt]:
         approved_before = answer is not None and answer.approval_code is not None
-        outcome = blocked_outcome(verdict, after_approval=approved_before)
+        outcome = blocked_outcome(decision, after_approval=approved_before)
         intent = intents.refused(intent, "block", outcome, BLOCKED_ERROR)
         event = PaymentBlocked(
             **self.recorder.header(intent, moment(attempt.moment_us)),
             attempt=attempt.number,
-            reason=verdict.reason or "rule",
-            ruling=ruling(verdict),
+            reason=decision.reason or "rule",
+            ruling=ruling(decision),
         )
         intent = self.recorder.record_step(connection, intent, event)
         return intent, _replace(attempt, phase="blocked")
@@ -112,19 +118,19 @@ class AttemptEnds:
         connection: Connection,
         intent: Intent,
         attempt: Attempt,
-        verdict: RiskVerdict,
+        decision: EffectiveDecision,
         answer: ProcessorAnswer | None,
     ) -> tuple[Intent, Attempt]:
         code = (answer.decline_code if answer else None) or "processing_error"
         reversed_ = answer is not None and answer.status == "reversed"
-        outcome = declined_outcome(verdict, code, reversed_=reversed_)
+        outcome = declined_outcome(decision, code, reversed_=reversed_)
         intent = intents.refused(intent, "decline", outcome, payment_error(code))
         event = PaymentDeclined(
             **self.recorder.header(intent, moment(attempt.moment_us)),
             attempt=attempt.number,
             reason=code,
             card_surrogate=attempt.card.surrogate,
-            ruling=ruling(verdict),
+            ruling=ruling(decision),
         )
         intent = self.recorder.record_step(connection, intent, event)
         return intent, _replace(attempt, phase="declined")
@@ -134,20 +140,20 @@ class AttemptEnds:
         connection: Connection,
         intent: Intent,
         attempt: Attempt,
-        verdict: RiskVerdict,
+        decision: EffectiveDecision,
         answer: ProcessorAnswer,
     ) -> tuple[Intent, Attempt]:
-        outcome = authorized_outcome(verdict)
+        outcome = authorized_outcome(decision)
         attempt = _replace(
             attempt,
             phase="authorized",
             approval_code=answer.approval_code,
             network_reference=answer.network_reference,
         )
-        review = verdict.outcome == "review"
+        review = decision.outcome == "review"
         if review or intent.capture_method == "manual":
             review_id = self._open_review_in(connection, intent, attempt, outcome.reason) if review else None
-            intent = intents.held(intent, outcome, review_id)
+            intent = intents.authorized(intent, outcome, review_id)
         else:
             intent = intents.succeeded(intent, outcome)
             attempt = _replace(
@@ -160,8 +166,8 @@ class AttemptEnds:
             approval_code=answer.approval_code,
             network_reference=answer.network_reference,
             held=review,
-            assessed=verdict.assessed,
-            ruling=ruling(verdict),
+            assessed=decision.assessed,
+            ruling=ruling(decision),
         )
         return self.recorder.record_step(connection, intent, event), attempt
 
@@ -172,21 +178,21 @@ class AttemptEnds:
         open_review(connection, review_id, intent, reason=reason or "rule", opened_us=attempt.moment_us)
         return review_id
 
-    def _act_late_in(self, connection: Connection, decision: DecisionMade) -> Attempt | None:
-        attempt = load_attempt(connection, decision.payment_id, decision.attempt)
+    def _act_late_in(self, connection: Connection, late: DecisionMade) -> Attempt | None:
+        attempt = load_attempt(connection, late.payment_id, late.attempt)
         if attempt is None or attempt.assessed is not False or attempt.decision_id is not None:
             return None
-        intent = load_intent(connection, decision.payment_id)
-        attempt = _replace(attempt, decision_id=decision.id)
-        verdict = judged(decision, attempt.test_risk)
+        intent = load_intent(connection, late.payment_id)
+        attempt = _replace(attempt, decision_id=late.id)
+        decision = decided_by_engine(late, attempt.test_risk)
         if intent.attempts == attempt.number:
-            at_us = max(attempt.moment_us, microseconds(decision.occurred_at))
-            intent, attempt, effect = self._apply_late_in(connection, intent, attempt, verdict, at_us)
+            at_us = max(attempt.moment_us, microseconds(late.occurred_at))
+            intent, attempt, effect = self._apply_late_in(connection, intent, attempt, decision, at_us)
             if effect is not None:
                 event = PaymentDecidedLate(
                     **self.recorder.header(intent, moment(at_us)),
                     attempt=attempt.number,
-                    ruling=ruling(verdict),
+                    ruling=ruling(decision),
                     effect=effect,
                 )
                 intent = self.recorder.record_step(connection, intent, event)
@@ -195,16 +201,21 @@ class AttemptEnds:
         return attempt
 
     def _apply_late_in(
-        self, connection: Connection, intent: Intent, attempt: Attempt, verdict: RiskVerdict, at_us: int
+        self,
+        connection: Connection,
+        intent: Intent,
+        attempt: Attempt,
+        decision: EffectiveDecision,
+        at_us: int,
     ) -> tuple[Intent, Attempt, LateEffect | None]:
         """Block: void what is not captured, mark what is. Review: hold what is not captured."""
-        if verdict.outcome == "block" and intent.status == "requires_capture":
-            return *self._void_late_in(connection, intent, attempt, verdict, at_us), "voided"
-        if verdict.outcome == "block" and intent.status == "succeeded":
+        if decision.outcome == "block" and intent.status == "requires_capture":
+            return *self._void_late_in(connection, intent, attempt, decision, at_us), "voided"
+        if decision.outcome == "block" and intent.status == "succeeded":
             return _replace(intent, late_block_after_capture=True), attempt, "marked"
-        if verdict.outcome == "review" and intent.status == "requires_capture" and not intent.review_id:
-            review_id = self._open_review_in(connection, intent, attempt, verdict.reason)
-            outcome = _replace(authorized_outcome(verdict), risk_level="not_assessed")
+        if decision.outcome == "review" and intent.status == "requires_capture" and not intent.review_id:
+            review_id = self._open_review_in(connection, intent, attempt, decision.reason)
+            outcome = _replace(authorized_outcome(decision), risk_level="not_assessed")
             return _replace(intent, review_id=review_id, outcome=outcome), attempt, "held"
         return intent, attempt, None
 
@@ -213,10 +224,10 @@ class AttemptEnds:
         connection: Connection,
         intent: Intent,
         attempt: Attempt,
-        verdict: RiskVerdict,
+        decision: EffectiveDecision,
         at_us: int,
     ) -> tuple[Intent, Attempt]:
         close_review(connection, intent.review_id, "canceled", at_us)
         intent = intents.canceled(intent, "automatic", at_us)
-        intent = _replace(intent, outcome=blocked_outcome(verdict, after_approval=True))
+        intent = _replace(intent, outcome=blocked_outcome(decision, after_approval=True))
         return intent, _replace(attempt, phase="voiding", ended_us=at_us)

@@ -18,13 +18,13 @@ from gateway.errors import ProcessorUnavailableError
 from gateway.payments.attempt_ends import AttemptEnds
 from gateway.payments.fallback import fallback
 from gateway.payments.intents import Attempt, Intent
-from gateway.payments.outcomes import RiskVerdict, fallen_back, judged
+from gateway.payments.outcomes import EffectiveDecision, decided_by_engine, decided_by_fallback
 from gateway.processor_port import AuthorizationRequest, Processor, ProcessorAnswer, ReversalRequest
 from gateway.scheduling import Backoff, Scheduling, persistently
 
 declare(
     {
-        "gateway.flight.verdict": "a decision or the fallback is known in memory, nothing has left",
+        "gateway.flight.decided": "a decision or the fallback is known in memory, nothing has left",
         "gateway.flight.answered": "the processor has answered, the intent does not show it yet",
         "gateway.flight.ended": "the final state is durable, the caller has not heard",
     }
@@ -98,40 +98,39 @@ class Flights:
 
     async def _fly(self, flight: Flight) -> None:
         try:
-            verdict = await self._drive_to_end(flight)
-            if not verdict.assessed and flight.decision.done():
+            decision = await self._drive_to_end(flight)
+            if not decision.assessed and flight.decision.done():
                 late = flight.decision.result()
                 await persistently(self._scheduling, lambda: self._ends.act_late(late))
         finally:
             flight.ended.set()
 
-    async def _drive_to_end(self, flight: Flight) -> RiskVerdict:
+    async def _drive_to_end(self, flight: Flight) -> EffectiveDecision:
         attempt = flight.attempt
         try:
-            verdict = await self._await_decision(flight)
-            crash_point("gateway.flight.verdict")
-            if verdict.outcome == "block":
+            decision = await self._await_decision(flight)
+            crash_point("gateway.flight.decided")
+            if decision.outcome == "block":
                 answer = await self._make_sure_unauthorized(flight)
             else:
                 answer = await self._authorize(flight)
             crash_point("gateway.flight.answered")
-            end = self._ends.end
-            intent = await persistently(self._scheduling, lambda: end(attempt, verdict, answer))
+            intent = await persistently(self._scheduling, lambda: self._ends.end(attempt, decision, answer))
             crash_point("gateway.flight.ended")
             flight.answer.set_result(intent)
         finally:
             self._flying.pop((attempt.payment_id, attempt.number), None)
             if not flight.answer.done():
                 flight.answer.cancel()
-        return verdict
+        return decision
 
-    async def _await_decision(self, flight: Flight) -> RiskVerdict:
+    async def _await_decision(self, flight: Flight) -> EffectiveDecision:
         attempt = flight.attempt
         seconds = RECOVERY_DEADLINE_SECONDS if flight.recovered else self._deadline_seconds
         await asyncio.wait({flight.decision}, timeout=seconds)
         if not flight.decision.done():
-            return fallen_back(fallback(attempt.card, attempt.context), attempt.test_risk)
-        return judged(flight.decision.result(), attempt.test_risk)
+            return decided_by_fallback(fallback(attempt.card, attempt.context), attempt.test_risk)
+        return decided_by_engine(flight.decision.result(), attempt.test_risk)
 
     async def _make_sure_unauthorized(self, flight: Flight) -> ProcessorAnswer | None:
         """A flight before a crash may have asked already, on a fallback: what it left is reversed."""

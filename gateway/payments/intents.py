@@ -3,7 +3,7 @@
 Step \\ from            requires_payment_method  requires_confirmation  processing  requires_capture
 confirm                processing               processing
 block, decline                                                         requires_payment_method
-hold                                                                   requires_capture
+authorize                                                              requires_capture
 succeed                                                                succeeded
 capture                                                                            succeeded
 cancel                 canceled                 canceled                           canceled
@@ -31,14 +31,14 @@ Status = Literal[
     "succeeded",
     "canceled",
 ]
-Step = Literal["confirm", "block", "decline", "hold", "succeed", "capture", "fail_capture", "cancel"]
+Step = Literal["confirm", "block", "decline", "authorize", "succeed", "capture", "fail_capture", "cancel"]
 CaptureMethod = Literal["automatic", "manual"]
 
 LEGAL: Mapping[Step, Mapping[Status, Status]] = {
     "confirm": {"requires_payment_method": "processing", "requires_confirmation": "processing"},
     "block": {"processing": "requires_payment_method"},
     "decline": {"processing": "requires_payment_method"},
-    "hold": {"processing": "requires_capture"},
+    "authorize": {"processing": "requires_capture"},
     "succeed": {"processing": "succeeded"},
     "capture": {"requires_capture": "succeeded"},
     "fail_capture": {"succeeded": "requires_payment_method"},
@@ -173,10 +173,10 @@ def refused(
     return msgspec.structs.replace(stepped(intent, step), token=None, outcome=outcome, last_error=error)
 
 
-def held(intent: Intent, outcome: PaymentOutcome, review_id: str | None) -> Intent:
+def authorized(intent: Intent, outcome: PaymentOutcome, review_id: str | None) -> Intent:
     """Authorized; the capture waits for the merchant, or for a review."""
     return msgspec.structs.replace(
-        stepped(intent, "hold"),
+        stepped(intent, "authorize"),
         outcome=outcome,
         review_id=review_id,
         amount_capturable_minor=intent.amount_minor,

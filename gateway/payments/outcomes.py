@@ -63,8 +63,8 @@ TEST_OUTCOMES: dict[TestRisk, OutcomeOfTestCard] = {
 }
 
 
-class RiskVerdict(NamedTuple):
-    """The decision in force for an attempt, whoever made it."""
+class EffectiveDecision(NamedTuple):
+    """What the gateway acts on for an attempt, whoever decided it. `decision_id` is the engine's, if any."""
 
     outcome: RiskOutcome
     level: RiskLevel
@@ -76,27 +76,50 @@ class RiskVerdict(NamedTuple):
     by: Literal["engine", "test_card", "fallback"]
 
 
-def judged(decision: DecisionMade, test_risk: TestRisk | None) -> RiskVerdict:
+def decided_by_engine(decision: DecisionMade, test_risk: TestRisk | None) -> EffectiveDecision:
     """The engine's decision; a documented test card has its own outcome, whatever the engine says."""
     if test_risk is not None:
-        outcome, level, score, message = TEST_OUTCOMES[test_risk]
-        reason = _reason(outcome, by_rule=False)
-        return RiskVerdict(outcome, level, score, reason, message, True, decision.id, "test_card")
-    outcome, score = decision.outcome, decision.risk_score
-    reason = _reason(outcome, by_rule=bool(decision.rules))
-    message = decision.reasons[0].text if decision.reasons else "Nothing unusual."
-    return RiskVerdict(outcome, risk_level(score), score, reason, message, True, decision.id, "engine")
+        return _decided_by_test_card(test_risk)._replace(decision_id=decision.id)
+    return EffectiveDecision(
+        outcome=decision.outcome,
+        level=risk_level(decision.risk_score),
+        score=decision.risk_score,
+        reason=_reason(decision.outcome, by_rule=bool(decision.rules)),
+        message=decision.reasons[0].text if decision.reasons else "Nothing unusual.",
+        assessed=True,
+        decision_id=decision.id,
+        by="engine",
+    )
 
 
-def fallen_back(decision: FallbackDecision, test_risk: TestRisk | None) -> RiskVerdict:
+def decided_by_fallback(decision: FallbackDecision, test_risk: TestRisk | None) -> EffectiveDecision:
     """The fallback's decision, or a documented test card's, marked as not assessed."""
     if test_risk is not None:
-        told = TEST_OUTCOMES[test_risk]
-        reason = _reason(told.outcome, by_rule=False)
-        return RiskVerdict(told.outcome, "not_assessed", None, reason, told.message, False, None, "test_card")
-    reason = _reason(decision.outcome, by_rule=True)
-    message = "; ".join(("The risk decision came too late", *decision.reasons)) + "."
-    return RiskVerdict(decision.outcome, "not_assessed", None, reason, message, False, None, "fallback")
+        return _decided_by_test_card(test_risk)._replace(level="not_assessed", score=None, assessed=False)
+    return EffectiveDecision(
+        outcome=decision.outcome,
+        level="not_assessed",
+        score=None,
+        reason=_reason(decision.outcome, by_rule=True),
+        message="; ".join(("The risk decision came too late", *decision.reasons)) + ".",
+        assessed=False,
+        decision_id=None,
+        by="fallback",
+    )
+
+
+def _decided_by_test_card(test_risk: TestRisk) -> EffectiveDecision:
+    outcome, level, score, message = TEST_OUTCOMES[test_risk]
+    return EffectiveDecision(
+        outcome=outcome,
+        level=level,
+        score=score,
+        reason=_reason(outcome, by_rule=False),
+        message=message,
+        assessed=True,
+        decision_id=None,
+        by="test_card",
+    )
 
 
 def _reason(outcome: RiskOutcome, *, by_rule: bool) -> str | None:
@@ -105,9 +128,9 @@ def _reason(outcome: RiskOutcome, *, by_rule: bool) -> str | None:
     return "rule" if by_rule else "highest_risk_level" if outcome == "block" else "elevated_risk_level"
 
 
-def ruling(verdict: RiskVerdict) -> Ruling:
-    """The verdict as the log keeps it."""
-    return Ruling(by=verdict.by, outcome=verdict.outcome, risk_score=verdict.score, text=verdict.message)
+def ruling(decision: EffectiveDecision) -> Ruling:
+    """The effective decision as the log keeps it."""
+    return Ruling(by=decision.by, outcome=decision.outcome, risk_score=decision.score, text=decision.message)
 
 
 def risk_level(score: int) -> RiskLevel:
@@ -117,38 +140,40 @@ def risk_level(score: int) -> RiskLevel:
     return "elevated" if score >= ELEVATED_SCORE else "normal"
 
 
-def blocked_outcome(verdict: RiskVerdict, *, after_approval: bool = False) -> PaymentOutcome:
+def blocked_outcome(decision: EffectiveDecision, *, after_approval: bool = False) -> PaymentOutcome:
     """Of a payment that was blocked: before the network was asked, or reversed after its approval."""
     return PaymentOutcome(
         type="blocked",
         network_status="reversed_after_approval" if after_approval else "not_sent_to_network",
-        reason=verdict.reason,
-        risk_level=verdict.level,
-        risk_score=verdict.score,
-        seller_message=verdict.message,
+        reason=decision.reason,
+        risk_level=decision.level,
+        risk_score=decision.score,
+        seller_message=decision.message,
     )
 
 
-def authorized_outcome(verdict: RiskVerdict) -> PaymentOutcome:
+def authorized_outcome(decision: EffectiveDecision) -> PaymentOutcome:
     """Of a payment that the network approved, held for review or not."""
     return PaymentOutcome(
-        type="manual_review" if verdict.outcome == "review" else "authorized",
+        type="manual_review" if decision.outcome == "review" else "authorized",
         network_status="approved_by_network",
-        reason=verdict.reason,
-        risk_level=verdict.level,
-        risk_score=verdict.score,
-        seller_message=verdict.message,
+        reason=decision.reason,
+        risk_level=decision.level,
+        risk_score=decision.score,
+        seller_message=decision.message,
     )
 
 
-def declined_outcome(verdict: RiskVerdict, decline_code: str, *, reversed_: bool = False) -> PaymentOutcome:
+def declined_outcome(
+    decision: EffectiveDecision, decline_code: str, *, reversed_: bool = False
+) -> PaymentOutcome:
     """`seller_message` names the issuer's own word, which the payer is not told."""
     return PaymentOutcome(
         type="issuer_declined",
         network_status="reversed_after_approval" if reversed_ else "declined_by_network",
         reason=None,
-        risk_level=verdict.level,
-        risk_score=verdict.score,
+        risk_level=decision.level,
+        risk_score=decision.score,
         seller_message=f"The issuer declined: {_ISSUER_WORDS.get(decline_code, decline_code)}.",
     )
 

@@ -53,7 +53,7 @@ DEATHS = {
         "processor.authorization.answered",
     ],
     ACQUIRER: ["acquirer.answer.leaving"],
-    API: ["gateway.flight.verdict"],
+    API: ["gateway.flight.decided"],
 }
 WITHOUT_CARDS = (API, RISK, LEARNING, PAGE)
 

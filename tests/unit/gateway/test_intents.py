@@ -13,10 +13,10 @@ from gateway.payments.intents import (
     PaymentOutcome,
     Status,
     Step,
+    authorized,
     canceled,
     captured,
     confirmed,
-    held,
     stepped,
     succeeded,
 )
@@ -72,20 +72,20 @@ def test_a_new_attempt_forgets_what_the_last_one_left() -> None:
 
 
 def test_part_of_the_authorized_amount_can_be_captured_and_the_rest_is_released() -> None:
-    after = captured(held(intent(), APPROVED, None), 400)
+    after = captured(authorized(intent(), APPROVED, None), 400)
 
     assert (after.status, after.amount_received_minor, after.amount_capturable_minor) == ("succeeded", 400, 0)
 
 
 def test_more_than_was_authorized_cannot_be_captured() -> None:
     with pytest.raises(InvalidRequestError) as refused:
-        captured(held(intent(), APPROVED, None), 1001)
+        captured(authorized(intent(), APPROVED, None), 1001)
 
     assert refused.value.param == "amount_to_capture"
 
 
 def test_a_canceled_intent_has_nothing_left_to_capture() -> None:
-    after = canceled(held(intent(), APPROVED, None), "abandoned", 5)
+    after = canceled(authorized(intent(), APPROVED, None), "abandoned", 5)
 
     assert (after.status, after.amount_capturable_minor, after.canceled_us) == ("canceled", 0, 5)
 
