@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
+from uuid import UUID
 
 from sqlalchemy import Connection, select
 
@@ -106,12 +107,22 @@ class Backoffice:
         if not is_live_home(self._home):
             self.write(work)
 
-    def erase(self, mode: Mode, merchant_id: str, customer: str | None, payment_id: str | None) -> None:
-        """Forget a merchant's customer, or the shopper of one payment; raises `NotFoundError`, `HomeError`.
-
-        Cards leave the vault first, within the transaction: whatever comes between, doing it again ends it.
-        """
+    def erase_customer(self, mode: Mode, merchant_id: str, customer: str) -> None:
+        """Forget a merchant's customer; raises `NotFoundError`, and `HomeError` for a mode it has not."""
         require_live_home_mode(self._home, mode)
+        self._erase(lambda c, personal: personal.customer_subject(c, mode, merchant_id, customer) or "")
+
+    def erase_shopper(self, mode: Mode, merchant_id: str, payment_id: str) -> None:
+        """Forget the shopper of a payment; raises `NotFoundError`, and `HomeError` for a mode it has not."""
+        require_live_home_mode(self._home, mode)
+        self._erase(lambda c, _: load_intent(c, payment_id, merchant_id=merchant_id, mode=mode).subject)
+
+    def erase_visitor(self, account_event: UUID) -> None:
+        """Forget who signed in, or failed to, where no customer was named; raises `NotFoundError`."""
+        self._erase(lambda *_: str(account_event))
+
+    def _erase(self, subject_in: Callable[[Connection, PersonalData], str]) -> None:
+        """Cards leave the vault first, within the transaction: whatever comes between, once more ends it."""
         personal = PersonalData(
             entities_secret=self.keyring.entities,
             wrapping_key=self.keyring.subjects,
@@ -119,10 +130,7 @@ class Backoffice:
         )
 
         def work(connection: Connection) -> None:
-            if payment_id is not None:
-                subject = load_intent(connection, payment_id, merchant_id=merchant_id, mode=mode).subject
-            else:
-                subject = personal.customer_subject(connection, mode, merchant_id, customer or "") or ""
+            subject = subject_in(connection, personal)
             forget_cards(self._vault, personal.erase(connection, subject))
             self.recorder.audit(connection, _now(), actor=ACTOR, action="person.erase", resource=subject)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 
@@ -94,19 +95,35 @@ def api_keys_revoke(key_id: KeyId, home: Home = HOME, keys: Keys = None) -> None
 
 @app.command("erase-person")
 def erase_person(
-    merchant_id: Annotated[str, typer.Option("--merchant", metavar="MERCHANT")],
+    merchant_id: Annotated[str | None, typer.Option("--merchant", metavar="MERCHANT")] = None,
     customer: Annotated[str | None, typer.Option(help="The merchant's own id of the customer.")] = None,
     payment: Annotated[str | None, typer.Option(help="A payment of the person.")] = None,
+    account_event: Annotated[
+        UUID | None,
+        typer.Option(
+            metavar="EVENT",
+            help="A sign-in of the person, or a failed one, that named no customer: the id that the API "
+            "answered. It needs no --merchant.",
+        ),
+    ] = None,
     home: Home = HOME,
     keys: Keys = None,
     live: Live = False,
 ) -> None:
     """Forget a person: delete keys and mappings, so that nothing in log or engine leads to them."""
-    if (customer is None) == (payment is None):
-        raise typer.BadParameter("give --customer or --payment")
+    if [customer, payment, account_event].count(None) != 2:
+        raise typer.BadParameter("give one of --customer, --payment and --account-event")
+    if account_event is None and merchant_id is None:
+        raise typer.BadParameter("give --merchant: whose customer, or whose payment, it is")
+    mode = "live" if live else "test"
 
     def work(office: Any) -> Iterable[Any]:
-        office.erase("live" if live else "test", merchant_id, customer, payment)
+        if account_event is not None:
+            office.erase_visitor(account_event)
+        elif payment is not None:
+            office.erase_shopper(mode, merchant_id, payment)
+        else:
+            office.erase_customer(mode, merchant_id, customer)
         yield {"erased": True}
 
     _run(home, keys, work)

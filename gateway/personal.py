@@ -1,8 +1,8 @@
 """Data subjects: keys that seal their personal fields, and surrogates for what is counted.
 
-A subject is the merchant's customer, else the payment itself. Its key and its mappings (keyed hash → random
-surrogate) are rows; `erase` deletes them, and with them the log, the engine's state and every sealed field
-forget the person at once, while nothing is rewritten and every sum stays.
+A subject is the merchant's customer, else the payment or the sign-in itself. Its key and its mappings (keyed
+hash → random surrogate) are rows; `erase` deletes them, and with them the log, the engine's state and every
+sealed field forget the person at once, while nothing is rewritten and every sum stays.
 """
 
 from collections.abc import Collection, Mapping

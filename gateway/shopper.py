@@ -81,7 +81,7 @@ def subject_of(
     customer: str | None,
     payment_id: str,
 ) -> str:
-    """The data subject: the merchant's customer, else the payment itself."""
+    """The data subject: the merchant's customer, else the payment, or the sign-in, itself."""
     if customer is None:
         return payment_id
     entities = {"customer": customer_entity(merchant_id, customer)}

@@ -7,17 +7,19 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+from typer.testing import CliRunner
 
 from gateway.backoffice import Backoffice
+from gateway.commands import app
 from gateway.errors import NotFoundError, StoreUnavailableError
 from gateway.keys.key_files import make_private_folder, write_secret
 from gateway.payments.intents import Intent
 from gateway.processor import attempts
 from gateway.processor.store import Store as Vault
 from gateway.processor.vault import SealedCard
-from gateway.requests import ConfirmIntent, CreateIntent, RiskContextInput
+from gateway.requests import AccountEvent, ConfirmIntent, CreateIntent, RiskContextInput
 from gateway.scheduling import InlineScheduling
-from gateway.store.tables import subject_keys
+from gateway.store.tables import subject_keys, subject_surrogates
 from tests.gateway_world import KEYRING, MERCHANT, World
 
 NAME, NOTE, SEALED = b"customer-of-this-name", b"for-ada-alone", b"what-stands-for-a-sealed-card"
@@ -45,7 +47,11 @@ class Home:
 
     async def erase(self, customer: bytes = NAME) -> None:
         office = Backoffice(self.folder, self.keys)
-        await asyncio.to_thread(office.erase, "test", MERCHANT.id, customer.decode(), None)
+        await asyncio.to_thread(office.erase_customer, "test", MERCHANT.id, customer.decode())
+
+    @property
+    def places(self) -> list[str]:
+        return ["--home", str(self.folder), "--keys", str(self.keys)]
 
     def files_with(self, secret: bytes) -> list[str]:
         return [path.name for path in sorted(self.folder.iterdir()) if secret in path.read_bytes()]
@@ -77,6 +83,11 @@ async def wrapped_key(world: World, subject: str) -> bytes:
     return bytes(await world.store.read(lambda c: c.execute(query).scalar_one()))
 
 
+async def linked_digest(world: World, subject: str) -> bytes:
+    query = select(subject_surrogates.c.digest).where(subject_surrogates.c.subject == subject)
+    return bytes((await world.store.read(lambda c: c.execute(query).scalars().all()))[0])
+
+
 async def cards(vault: Vault) -> list[str]:
     rows = await vault.transact(lambda db: db.execute("SELECT token FROM cards").fetchall())
     return [token for (token,) in rows]
@@ -94,6 +105,44 @@ def test_no_file_of_a_running_home_holds_what_was_forgotten(home: Home) -> None:
         assert await cards(vault) == []
 
     home.lived(story)
+
+
+def test_who_signed_in_without_a_customer_is_forgotten_by_the_id_that_the_api_answered(home: Home) -> None:
+    async def story(world: World, _vault: Vault) -> None:
+        caller = await world.caller()
+        first, second = [
+            await world.gateway.account_events.record(caller, AccountEvent(type="sign_in_failed", ip=address))
+            for address in ("192.0.2.7", "192.0.2.8")
+        ]
+        secrets = (await wrapped_key(world, first.id), await linked_digest(world, first.id))
+        assert all(home.files_with(secret) for secret in secrets)
+
+        words = ["erase-person", "--account-event", first.id, *home.places]
+        shown = await asyncio.to_thread(CliRunner().invoke, app, words)
+
+        assert shown.exit_code == 0, shown.stderr
+        assert [home.files_with(secret) for secret in secrets] == [[], []]
+        assert await wrapped_key(world, second.id)
+        again = await asyncio.to_thread(CliRunner().invoke, app, words)
+        assert (again.exit_code, again.stderr) == (1, "There is no such person.\n")
+
+    home.lived(story)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "give one of --customer, --payment and --account-event"),
+        (["--merchant", "m_1", "--customer", "c", "--payment", "pi_1"], "give one of"),
+        (["--customer", "c"], "give --merchant"),
+        (["--account-event", "pi_1"], "should be a valid UUID"),
+    ],
+)
+def test_a_person_is_named_in_one_way(home: Home, words: list[str], said: str) -> None:
+    refused = CliRunner().invoke(app, ["erase-person", *words, *home.places], env={"COLUMNS": "200"})
+
+    assert refused.exit_code == 2
+    assert said in refused.stderr
 
 
 def test_the_cards_of_other_customers_stay_in_the_vault(home: Home) -> None:

@@ -76,7 +76,9 @@ def test_a_live_home_forgets_people_of_live_mode_alone(office: Backoffice) -> No
     office.take_live_alone()
 
     with pytest.raises(HomeError, match="add --live"):
-        office.erase("test", SHOP.id, "cus_1", None)
+        office.erase_customer("test", SHOP.id, "cus_1")
+    with pytest.raises(HomeError, match="add --live"):
+        office.erase_shopper("test", SHOP.id, "pi_1")
 
 
 def test_a_home_that_ever_had_a_test_key_never_becomes_one_of_live_payments(
