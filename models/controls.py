@@ -90,16 +90,17 @@ class Controls:
         return tuple(self._entries.values())
 
     def changed(self, name: str, kind: ControlKind, version: int, body: dict[str, Any] | None) -> "Controls":
-        """A new snapshot; itself where the version is not newer than the one it has.
+        """A new snapshot; itself where the version is older than the one it has, or the same once more.
 
+        Of two that carry one version the later counts: it is the one that the compacted topic keeps.
         Raises `ControlError`; then this snapshot stays in force.
         """
         present = self._entries.get(name)
         if present is not None and present.kind != kind:
             raise ControlError(f"{name} is a control of kind {present.kind}, not {kind}")
-        if present is not None and version <= present.version:
-            return self
         control = Control(name=name, kind=kind, version=version, body=body)
+        if present is not None and (version < present.version or control == present):
+            return self
         return Controls([*(entry for entry in self.entries if entry.name != name), control])
 
     def only(self, names: Collection[str]) -> "Controls":

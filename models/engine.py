@@ -82,7 +82,7 @@ class Engine:
             self._changed(f"model/{snapshot.name}", snapshot)
 
     def change(self, control: Control) -> None:
-        """Take a control in force, unless it is not newer. Raises `ControlError`: the one before stays."""
+        """Take a control in force, unless it is older. Raises `ControlError`: the one before stays."""
         changed = self.controls.changed(control.name, control.kind, control.version, control.body)
         if changed is not self.controls:
             self.controls = changed

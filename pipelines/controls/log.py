@@ -70,11 +70,11 @@ def _records(change: ControlChanged, now: datetime, entropy: Entropy) -> tuple[O
 
 
 def _confirm(log: Log, changes: Sequence[ControlChanged]) -> None:
-    """Of two that carry one version the engine takes the first: whoever came second must hear of it."""
-    first: dict[tuple[str, int], str] = {}
+    """Of two that carry one version the later counts; whoever sees the other must know that only one does."""
+    own = {(change.name, change.version): change.id for change in changes}
     for _, event in events_until_end(log, "controls"):
-        if isinstance(event, ControlChanged):
-            first.setdefault((event.name, event.version), event.id)
-    for change in changes:
-        if first.get((change.name, change.version), change.id) != change.id:
-            raise ControlFileError(f"somebody else published {change.name} at the same moment: publish again")
+        if isinstance(event, ControlChanged) and own.get((event.name, event.version), event.id) != event.id:
+            raise ControlFileError(
+                f"somebody else published {event.name} at the same moment, and one of the two is in force: "
+                f"see which (weir rules show {event.name}), and publish again"
+            )

@@ -35,11 +35,23 @@ def test_a_published_rule_counts_from_then_on_and_its_version_is_recorded() -> N
     assert after.versions["mine"] == 3
 
 
-def test_a_version_that_is_not_newer_changes_nothing() -> None:
-    controls = Controls.builtin().changed("mine", "rule", 3, {"action": "review", "when": "device = 'd'"})
+def test_an_older_version_or_the_same_once_more_changes_nothing() -> None:
+    body = {"action": "review", "when": "device = 'd'"}
+    controls = Controls.builtin().changed("mine", "rule", 3, body)
 
-    assert controls.changed("mine", "rule", 3, None) is controls
+    assert controls.changed("mine", "rule", 3, dict(body)) is controls
     assert controls.changed("mine", "rule", 2, {"action": "block", "when": "weekend"}) is controls
+
+
+def test_of_two_that_carry_one_version_the_later_counts_as_log_compaction_has_it() -> None:
+    first, second = ({"action": action, "when": "device = 'd'"} for action in ("block", "review"))
+
+    seen_both = Controls.builtin().changed("mine", "rule", 3, first).changed("mine", "rule", 3, second)
+    compacted = Controls.builtin().changed("mine", "rule", 3, second)
+
+    by_name = sorted(seen_both.entries, key=lambda entry: entry.name)
+    assert by_name == sorted(compacted.entries, key=lambda entry: entry.name)
+    assert [rule.action for rule in seen_both.fired(payment(device="d"), EMPTY)] == ["review"]
 
 
 def test_a_shipped_rule_gives_way_to_any_published_version_and_can_be_removed() -> None:
@@ -176,4 +188,4 @@ def test_entries_make_the_same_snapshot_again() -> None:
 
     assert again.versions == controls.versions
     assert [rule.when for rule in again.rules] == [rule.when for rule in controls.rules]
-    assert again.changed("card_testing", "rule", 4, {"action": "review", "when": "weekend"}) is again
+    assert again.changed("card_testing", "rule", 4, None) is again
