@@ -7,7 +7,7 @@ from itertools import count, islice
 from typing import Any
 
 from dashboards.in_force import Attempt
-from dashboards.rows import Row
+from dashboards.rows import AttemptRow
 
 ROWS_KEPT = 500
 """Enough that a table of one outcome only has something to show."""
@@ -18,14 +18,14 @@ class Latest:
     """The newest attempts, each once."""
 
     def __init__(self) -> None:
-        self._rows: dict[Attempt, Row] = {}
+        self._rows: dict[Attempt, AttemptRow] = {}
         self._order: list[tuple[datetime, int, Attempt]] = []
         self._numbers = count()
 
     def __contains__(self, attempt: Attempt) -> bool:
         return attempt in self._rows
 
-    def add(self, row: Row) -> None:
+    def add(self, row: AttemptRow) -> None:
         """Take a row in at its time; of two attempts at one moment the one that came later is newer."""
         attempt = (row.payment, row.attempt)
         if attempt in self._rows:
@@ -41,7 +41,7 @@ class Latest:
         if attempt in self._rows:
             self._rows[attempt] = replace(self._rows[attempt], **members)
 
-    def newest(self, only: str | None = None) -> list[Row]:
+    def newest(self, only: str | None = None) -> list[AttemptRow]:
         """The newest rows, newest first; `only`: those of one outcome."""
         rows = (self._rows[attempt] for *_, attempt in reversed(self._order))
         return list(islice((row for row in rows if only in (None, row.outcome)), ROWS_MAX))

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import uvicorn
 
+from dashboards.explanations import Explainer
 from dashboards.live_page import Fragments, Streams, application
 from dashboards.live_view import LiveView
 from dashboards.tail import Tail
-from dashboards.told import Teller
 from events.programs import announce, leave
 
 
@@ -53,7 +53,7 @@ async def main(settings: Settings) -> None:
     tail = Tail(settings.log, view)
     listener = socket.create_server((settings.host, settings.port))
     config = uvicorn.Config(
-        application(Fragments(view, tail), streams, Teller(settings.log)),
+        application(Fragments(view, tail), streams, Explainer(settings.log)),
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=2,

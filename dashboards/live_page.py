@@ -22,11 +22,11 @@ from fastapi.responses import (
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from dashboards.explanations import Answer, Explainer
 from dashboards.latest import ROWS_MAX
 from dashboards.live_view import LiveView
 from dashboards.rows import date_in_words
 from dashboards.tail import Tail
-from dashboards.told import Teller, Told
 from events.vocabulary import Outcome
 
 HERE = Path(__file__).parent
@@ -71,11 +71,11 @@ class Fragments:
         """The whole page, as first loaded; `only`: its table shows one outcome."""
         return self._render("live.html", only)
 
-    def payment(self, payment_id: str, attempt: int | None, told: Told) -> str:
+    def payment(self, payment_id: str, attempt: int | None, answer: Answer) -> str:
         """The page of one payment."""
         template = self._templates.get_template("payment.html")
         return template.render(
-            payment=payment_id, attempt=attempt, parts=told.parts, found=told.status == 200
+            payment=payment_id, attempt=attempt, parts=answer.parts, found=answer.status == 200
         )
 
     def messages(self, only: Outcome | None = None) -> list[tuple[str, str]]:
@@ -120,8 +120,8 @@ class Fragments:
         return json.dumps(series)
 
 
-def application(fragments: Fragments, streams: Streams, teller: Teller) -> FastAPI:
-    """The page over what `fragments` shows, and a page for each payment of which `teller` tells."""
+def application(fragments: Fragments, streams: Streams, explainer: Explainer) -> FastAPI:
+    """The page over what `fragments` shows, and a page for each payment of which `explainer` tells."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
 
@@ -144,8 +144,8 @@ def application(fragments: Fragments, streams: Streams, teller: Teller) -> FastA
 
     @app.get("/payments/{payment_id:path}")
     def payment(payment_id: str, attempt: Annotated[int | None, Query(ge=1)] = None) -> Response:
-        told = teller.tell(payment_id, attempt)
-        return HTMLResponse(fragments.payment(payment_id, attempt, told), told.status)
+        answer = explainer.answer(payment_id, attempt)
+        return HTMLResponse(fragments.payment(payment_id, attempt, answer), answer.status)
 
     @app.get("/stream")
     async def stream(only: Outcome | None = None) -> Response:

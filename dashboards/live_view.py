@@ -14,7 +14,7 @@ from typing import TypeVar
 from dashboards.in_force import Attempt, InForce
 from dashboards.latest import Latest
 from dashboards.ranking import average_precision
-from dashboards.rows import Row, asked, row, sentence
+from dashboards.rows import AttemptRow, asked, row, sentence
 from dashboards.seconds import Seconds
 from events.types import (
     AssessmentRequested,
@@ -244,7 +244,7 @@ class LiveView:
         if self._live:
             self.seconds.decided(self._now, attempt, outcome, before)
 
-    def _add(self, line: Row) -> None:
+    def _add(self, line: AttemptRow) -> None:
         self.rows.add(line)
         self._show((line.payment, line.attempt))
 

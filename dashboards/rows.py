@@ -10,7 +10,7 @@ REASONS_MAX = 3
 
 
 @dataclass(frozen=True)
-class Row:
+class AttemptRow:
     """One decided attempt: what was done with it, in words a merchant may read."""
 
     payment: str
@@ -26,7 +26,7 @@ class Row:
     latency_ms: float | None = None
 
 
-def row(question: AssessmentRequested, decision: DecisionMade, latency_ms: float | None) -> Row:
+def row(question: AssessmentRequested, decision: DecisionMade, latency_ms: float | None) -> AttemptRow:
     """The line of one attempt as the engine decided it."""
     return replace(
         asked(question),
@@ -37,10 +37,10 @@ def row(question: AssessmentRequested, decision: DecisionMade, latency_ms: float
     )
 
 
-def asked(question: AssessmentRequested) -> Row:
+def asked(question: AssessmentRequested) -> AttemptRow:
     """The line of one attempt of which no decision is known."""
     card = question.card
-    return Row(
+    return AttemptRow(
         payment=question.payment_id,
         attempt=question.attempt,
         at=question.occurred_at,

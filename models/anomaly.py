@@ -15,7 +15,7 @@ from river import anomaly
 from models.bins import EDGES
 from models.feature import Row
 from models.features import BY_NAME, POSITIONS
-from models.windows import Moments
+from models.windows import RunningStats
 
 FEATURES = (
     "amount_reference_minor",
@@ -52,7 +52,7 @@ class _State(msgspec.Struct, array_like=True):
     masses: list[tuple[int, int]]
     counter: int
     first_window: bool
-    scores: Moments
+    scores: RunningStats
 
 
 class ColdStart:
@@ -60,7 +60,7 @@ class ColdStart:
 
     def __init__(self) -> None:
         self._trees = _new_trees()
-        self._scores = Moments()
+        self._scores = RunningStats()
 
     def score_and_learn(self, row: Row) -> tuple[float, float]:
         """The detector's score (0–1, higher is more unusual) and by how much it raises the log-odds."""

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
-from models.slots import PLACES, Matrix, sequential_sums
+from models.slots import NUMBER_COLUMNS, Matrix, sequential_sums
 
 TREES, LEARNING_RATE = 150, 0.07
 """A hundred and fifty small steps fit in seconds. The one setting that was measured (`cards_drift_s7`), not
@@ -70,7 +70,9 @@ def fit(numbers: Matrix, frauds: npt.NDArray[np.bool_], genuine_share: float = G
     """
     first = numbers[0]
     varies = ~((numbers == first) | (np.isnan(numbers) & np.isnan(first))).all(axis=0)
-    columns = [place for place in np.flatnonzero(varies).tolist() if place != PLACES["boosting_logit"]]
+    columns = [
+        place for place in np.flatnonzero(varies).tolist() if place != NUMBER_COLUMNS["boosting_logit"]
+    ]
     model = HistGradientBoostingClassifier(
         max_iter=TREES,
         learning_rate=LEARNING_RATE,

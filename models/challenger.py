@@ -26,7 +26,7 @@ FEATURES = (
 )
 """One or two of each entity: enough for a second opinion, at about 10 µs."""
 
-_places = [(name, POSITIONS[name]) for name in FEATURES]
+_positions = [(name, POSITIONS[name]) for name in FEATURES]
 
 
 def scaled_logistic() -> compose.Pipeline:
@@ -93,4 +93,4 @@ def _set_weights(model: Any, weights: dict[str, float]) -> None:
 
 
 def _given(row: Row) -> dict[str, float]:
-    return {name: value for name, place in _places if isinstance(value := row[place], float)}
+    return {name: value for name, position in _positions if isinstance(value := row[position], float)}

@@ -10,7 +10,7 @@ from math import log
 import msgspec
 
 from models.feature import Value
-from models.windows import DAY_US, HOUR_US, MINUTE_US, Moments, Window
+from models.windows import DAY_US, HOUR_US, MINUTE_US, RunningStats, Window
 
 RELATIVE_DEVIATION_PRIOR = 0.5
 """Before a history says otherwise, amounts deviate by half of their mean."""
@@ -42,8 +42,8 @@ def days_since(now_us: int, then_us: int | None) -> float | None:
 class Amounts(msgspec.Struct, array_like=True, gc=False):
     """An entity's own amounts in the reference currency's minor units, winsorized."""
 
-    plain: Moments = msgspec.field(default_factory=Moments)
-    logs: Moments = msgspec.field(default_factory=Moments)
+    plain: RunningStats = msgspec.field(default_factory=RunningStats)
+    logs: RunningStats = msgspec.field(default_factory=RunningStats)
     largest: float = 0.0
 
     @property

@@ -15,7 +15,7 @@ from river import base
 
 from models.features import BY_NAME
 from models.odds import log_odds, sigmoid
-from models.slots import PLACES, SLOT_COUNT, Matrix, Slots, sequential_sums, slots_of_one
+from models.slots import NUMBER_COLUMNS, SLOT_COUNT, Matrix, Slots, sequential_sums, slots_of_one
 
 BASE_RATE = 0.01
 """Share of fraud before any label: the order of magnitude of card fraud."""
@@ -31,7 +31,7 @@ STATE_VERSION = 2
 EXTRA_SLOTS = 4_096
 """Slots for names that the catalogue does not have: the estimator takes any dictionary, as River's do."""
 
-_linear_places = [PLACES[name] for name in LINEAR]
+_linear_columns = [NUMBER_COLUMNS[name] for name in LINEAR]
 
 
 class _State(msgspec.Struct, array_like=True):
@@ -137,7 +137,7 @@ class BinnedLogisticRegression(base.Classifier):  # type: ignore[misc]  # River 
 
 def linear_values(numbers: Matrix) -> Matrix:
     """Rows × linear features, 0 where missing."""
-    return np.nan_to_num(numbers[:, _linear_places], nan=0.0)
+    return np.nan_to_num(numbers[:, _linear_columns], nan=0.0)
 
 
 def _sorted_out(x: dict[Any, Any]) -> tuple[dict[str, float | str], list[int]]:

@@ -22,10 +22,10 @@ from models.features import POSITIONS
 from models.observations import ModelSnapshot
 from models.odds import sigmoid
 from models.online import BinnedLogisticRegression, linear_values
-from models.slots import PLACES, Matrix, Slots, numbers_of, slots_of
+from models.slots import NUMBER_COLUMNS, Matrix, Slots, numbers_of, slots_of
 
 LOGIT_POSITION = POSITIONS["boosting_logit"]
-LOGIT_PLACE = PLACES["boosting_logit"]
+LOGIT_COLUMN = NUMBER_COLUMNS["boosting_logit"]
 
 
 class Score(NamedTuple):
@@ -88,7 +88,7 @@ class Scorer:
         numbers = numbers_of(rows)
         if self.boosting is not None and rows:
             logits = self.boosting.logits(numbers)
-            numbers[:, LOGIT_PLACE] = logits
+            numbers[:, LOGIT_COLUMN] = logits
             for row, value in zip(rows, logits.tolist(), strict=True):
                 row[LOGIT_POSITION] = value
         slots = slots_of(rows, numbers)

@@ -27,7 +27,8 @@ COLUMNS: tuple[tuple[str, ...], ...] = (*((n,) for n in NUMERIC), *((n,) for n i
 """What each column of the slot matrix is made of."""
 
 _columns = {names: column for column, names in enumerate(COLUMNS)}
-PLACES = {name: place for place, name in enumerate(NUMERIC)}
+NUMBER_COLUMNS = {name: column for column, name in enumerate(NUMERIC)}
+"""Where a number stands in a matrix of numbers, and its slot in one of slots."""
 NAN = float("nan")
 _pack = Struct(f"{len(NUMERIC)}d").pack
 _numbers = itemgetter(*(POSITIONS[name] for name in NUMERIC))
@@ -53,10 +54,13 @@ FIRST_SLOTS = np.cumsum([1, *_widths()])[:-1]
 SLOT_COUNT = int(1 + sum(_widths()))
 
 _by_kind: list[tuple[Matrix, Slots]] = [
-    (np.array(edges), np.array([PLACES[n] for n in NUMERIC if BY_NAME[n].kind == kind], dtype=np.int64))
+    (
+        np.array(edges),
+        np.array([NUMBER_COLUMNS[n] for n in NUMERIC if BY_NAME[n].kind == kind], dtype=np.int64),
+    )
     for kind, edges in EDGES.items()
 ]
-_crossed_names = sorted({name for names in CROSSES for name in names}, key=PLACES.__getitem__)
+_crossed_names = sorted({name for names in CROSSES for name in names}, key=NUMBER_COLUMNS.__getitem__)
 _category_slots: dict[str, int] = {}
 
 
@@ -64,9 +68,9 @@ def slots_of(rows: Sequence[Row], numbers: Matrix) -> Slots:
     """Rows × columns of active slots; `numbers` is `numbers_of(rows)`."""
     slots = np.zeros((len(rows), len(COLUMNS)), dtype=np.int64)
     missing = np.isnan(numbers)
-    for edges, places in _by_kind:
-        values = numbers[:, places]
-        slots[:, places] = np.searchsorted(edges, values, side="right") + FIRST_SLOTS[places]
+    for edges, columns in _by_kind:
+        values = numbers[:, columns]
+        slots[:, columns] = np.searchsorted(edges, values, side="right") + FIRST_SLOTS[columns]
     slots[:, : len(NUMERIC)][missing] = 0
     first = len(NUMERIC)
     for index, row in enumerate(rows):
@@ -129,10 +133,10 @@ def _cross(numbers: Matrix, missing: npt.NDArray[np.bool_], slots: Slots) -> Non
     """Fill the columns of crosses. A missing age or gap means "never"; any other switches the cross off."""
     coarse: dict[str, Slots] = {}
     for name in _crossed_names:
-        place = PLACES[name]
+        column = NUMBER_COLUMNS[name]
         edges = np.array(COARSE[BY_NAME[name].kind])
-        index = np.searchsorted(edges, numbers[:, place], side="right")
-        index[missing[:, place]] = len(edges) + 1
+        index = np.searchsorted(edges, numbers[:, column], side="right")
+        index[missing[:, column]] = len(edges) + 1
         coarse[name] = index
     first = len(NUMERIC) + len(CATEGORIES)
     for column, names in enumerate(CROSSES, first):
@@ -141,7 +145,7 @@ def _cross(numbers: Matrix, missing: npt.NDArray[np.bool_], slots: Slots) -> Non
         for name in names:
             cell = cell * (len(COARSE[BY_NAME[name].kind]) + 2) + coarse[name]
             if BY_NAME[name].kind != "days":
-                off |= missing[:, PLACES[name]]
+                off |= missing[:, NUMBER_COLUMNS[name]]
         slots[:, column] = np.where(off, 0, cell + FIRST_SLOTS[column])
 
 

@@ -1,4 +1,4 @@
-"""Exact sliding windows and running moments: what a profile keeps of its past.
+"""Exact sliding windows and running statistics: what a profile keeps of its past.
 
 Times are integer microseconds, amounts integers, so sums are exact whatever the order of additions.
 """
@@ -110,7 +110,7 @@ class Window(msgspec.Struct, array_like=True, gc=False):
         del self.times[:count], self.totals[:count]
 
 
-class Moments(msgspec.Struct, array_like=True, gc=False):
+class RunningStats(msgspec.Struct, array_like=True, gc=False):
     """Count, mean and squared deviations (Welford), with a prior so that short histories do not shout.
 
     The prior is worth `PRIOR_WEIGHT` observations and says that values deviate by `prior_deviation`.

@@ -33,25 +33,25 @@ E = TypeVar("E", bound=Event)
 _OTHER_IDS = {"tok_": "a token", "prv_": "a review", "acct_": "a merchant", "card_": "a card's surrogate"}
 
 
-class Told(NamedTuple):
+class ExplainedAttempt(NamedTuple):
     """What the log tells of one attempt: what was done, what the engine thought; None: not there (yet)."""
 
     end: PaymentEnd | None
-    thought: Explanation | None
+    decision: Explanation | None
 
 
-def told_of(log: Log, payment_id: str, attempt: int | None = None) -> Told:
+def explained_attempt(log: Log, payment_id: str, attempt: int | None = None) -> ExplainedAttempt:
     """A payment's attempt (its latest, unless told).
 
     Raises `NotInLogError` where nothing of it is in the log, `ExplainError` where it cannot be explained.
     """
     end = payment_end(log, payment_id, attempt)
     try:
-        return Told(end, explain(evidence_of(log, payment_id, end.attempt if end else attempt)))
+        return ExplainedAttempt(end, explain(evidence_of(log, payment_id, end.attempt if end else attempt)))
     except NotInLogError:
         if end is None:
             raise
-        return Told(end, None)
+        return ExplainedAttempt(end, None)
 
 
 def explain_payment(
@@ -62,11 +62,14 @@ def explain_payment(
     entities: bool = True,
     features: bool = False,
 ) -> str:
-    """What was done with it and why, then what the engine thought, as text; raises as `told_of`."""
-    end, thought = told_of(log, payment_id, attempt)
+    """What was done with it and why, then what the engine thought, as text.
+
+    Raises as `explained_attempt`.
+    """
+    end, decision = explained_attempt(log, payment_id, attempt)
     text = "  nothing that is in the log (yet)"
-    if thought is not None:
-        text = render(thought, entities=entities, features=features)
+    if decision is not None:
+        text = render(decision, entities=entities, features=features)
     if end is None:
         return text
     done = [
@@ -77,10 +80,10 @@ def explain_payment(
 
 
 def explain_as_json(log: Log, payment_id: str, attempt: int | None = None) -> str:
-    """The same as JSON, with every feature; raises as `told_of`."""
-    end, thought = told_of(log, payment_id, attempt)
+    """The same as JSON, with every feature; raises as `explained_attempt`."""
+    end, decision = explained_attempt(log, payment_id, attempt)
     done = None if end is None else {"attempt": end.attempt, "lines": end.lines}
-    told = {"done": done, "thought": None if thought is None else plain(thought)}
+    told = {"done": done, "thought": None if decision is None else plain(decision)}
     return json.dumps(told, indent=2, ensure_ascii=False)
 
 

@@ -10,7 +10,7 @@ from pipelines.replay.source import Outcomes
 OUTCOMES = ("allow", "review", "block")
 
 
-class Row(msgspec.Struct, frozen=True):
+class ByOutcome(msgspec.Struct, frozen=True):
     """Payments of one truth by outcome. `amounts_minor` is None where the file has several currencies."""
 
     counts: dict[str, int]
@@ -35,8 +35,8 @@ class Row(msgspec.Struct, frozen=True):
 class Truth(msgspec.Struct, frozen=True):
     """What became of fraud and of genuine payments."""
 
-    fraud: Row
-    genuine: Row
+    fraud: ByOutcome
+    genuine: ByOutcome
 
 
 def truth_of(frame: pl.DataFrame, outcomes: Outcomes, first_day: int) -> Truth:
@@ -51,9 +51,9 @@ def truth_of(frame: pl.DataFrame, outcomes: Outcomes, first_day: int) -> Truth:
     return Truth(*(_row(known.filter(pl.col("label") == fraud), one_currency) for fraud in (True, False)))
 
 
-def _row(payments: pl.DataFrame, one_currency: bool) -> Row:
+def _row(payments: pl.DataFrame, one_currency: bool) -> ByOutcome:
     amounts = {name: payments.filter(pl.col("outcome") == name).select("amount_minor") for name in OUTCOMES}
-    return Row(
+    return ByOutcome(
         {name: chosen.height for name, chosen in amounts.items()},
         {name: int(chosen.sum().item() or 0) for name, chosen in amounts.items()} if one_currency else None,
     )

@@ -9,10 +9,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from dashboards import live_page
+from dashboards.explanations import Explainer
 from dashboards.live_page import Fragments, Streams, application, stream_messages
 from dashboards.live_view import LiveView
 from dashboards.tail import Tail
-from dashboards.told import Teller
 from tests.unit.dashboards.flowing import answer, published, question
 
 
@@ -32,13 +32,13 @@ def streams() -> Streams:
 
 
 @pytest.fixture
-def teller(tmp_path: Path) -> Teller:
-    return Teller(f"sqlite:///{tmp_path / 'log.sqlite'}")
+def explainer(tmp_path: Path) -> Explainer:
+    return Explainer(f"sqlite:///{tmp_path / 'log.sqlite'}")
 
 
 @pytest.fixture
-def client(view: LiveView, tail: Tail, streams: Streams, teller: Teller) -> Iterator[TestClient]:
-    with TestClient(application(Fragments(view, tail), streams, teller)) as client:
+def client(view: LiveView, tail: Tail, streams: Streams, explainer: Explainer) -> Iterator[TestClient]:
+    with TestClient(application(Fragments(view, tail), streams, explainer)) as client:
         yield client
 
 

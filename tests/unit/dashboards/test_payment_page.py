@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from dashboards.explanations import Explainer
 from dashboards.live_page import Fragments, Streams, application
 from dashboards.live_view import LiveView
 from dashboards.tail import Tail
-from dashboards.told import Teller
 from events.log import open_log
 from events.types import RiskContext
 from pipelines.explain import explain_payment
@@ -24,14 +24,14 @@ def url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def teller(url: str) -> Teller:
-    return Teller(url)
+def explainer(url: str) -> Explainer:
+    return Explainer(url)
 
 
 @pytest.fixture
-def client(url: str, teller: Teller) -> Iterator[TestClient]:
+def client(url: str, explainer: Explainer) -> Iterator[TestClient]:
     view = LiveView()
-    with TestClient(application(Fragments(view, Tail(url, view)), Streams(), teller)) as client:
+    with TestClient(application(Fragments(view, Tail(url, view)), Streams(), explainer)) as client:
         yield client
 
 
@@ -83,10 +83,10 @@ def test_a_log_that_is_not_there_is_told_as_such(client: TestClient) -> None:
 
 
 def test_who_asks_while_others_do_is_asked_to_come_again(url: str) -> None:
-    teller = Teller(url, busy_seconds_max=0.01)
+    explainer = Explainer(url, busy_seconds_max=0.01)
 
-    with teller.turn:
-        answer = teller.tell("pi_1", None)
+    with explainer.turn:
+        answer = explainer.answer("pi_1", None)
 
     assert answer.status == 503
     assert "Others are asking" in answer.parts[0].head

@@ -5,7 +5,7 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from models.boosting import GENUINE_SHARE, Boosting, BoostingScorer, exported, fit
-from models.slots import NUMERIC, PLACES, Matrix
+from models.slots import NUMBER_COLUMNS, NUMERIC, Matrix
 
 
 def sample(rows: int, columns: int, seed: int = 0) -> tuple[Matrix, np.ndarray]:
@@ -76,7 +76,7 @@ def test_a_fit_ignores_what_no_row_has_and_its_own_log_odds() -> None:
     numbers = np.full((2_000, len(NUMERIC)), np.nan)
     given, frauds = sample(2_000, 6)
     numbers[:, 10:16] = given
-    numbers[:, PLACES["boosting_logit"]] = frauds
+    numbers[:, NUMBER_COLUMNS["boosting_logit"]] = frauds
     boosting = fit(numbers, frauds)
 
     assert set(boosting.features) <= set(range(10, 16))

@@ -14,8 +14,8 @@ from models.slots import (
     CATEGORIES,
     COLUMNS,
     FIRST_SLOTS,
+    NUMBER_COLUMNS,
     NUMERIC,
-    PLACES,
     SLOT_COUNT,
     active_slots,
     numbers_of,
@@ -109,7 +109,7 @@ def test_active_slots_are_those_that_are_not_zero_in_order() -> None:
 def test_numbers_keep_their_bits_and_missing_ones_become_nan() -> None:
     numbers = numbers_of([row(card_amount_z=0.1 + 0.2), row()])
 
-    assert numbers[0, PLACES["card_amount_z"]] == 0.1 + 0.2
+    assert numbers[0, NUMBER_COLUMNS["card_amount_z"]] == 0.1 + 0.2
     assert np.isnan(numbers[1]).all()
     assert numbers_of([]).shape == (0, len(NUMERIC))
 

@@ -1,4 +1,4 @@
-"""What the log tells of one payment, as `weir explain` has it but without surrogates, in parts for a page."""
+"""Explanations for a page: as `weir explain` has them but without surrogates, in parts."""
 
 import threading
 from contextlib import closing
@@ -19,45 +19,45 @@ class Part(NamedTuple):
     lines: list[str]
 
 
-class Told(NamedTuple):
-    """The parts, or what hinders telling; with the status of an answer over HTTP."""
+class Answer(NamedTuple):
+    """The parts of an explanation, or what hinders it; with the status of an answer over HTTP."""
 
     status: int
     parts: list[Part]
 
 
-class Teller:
-    """Tells of one payment at a time: each time the log is read from its start."""
+class Explainer:
+    """Explains one payment at a time: each time the log is read from its start."""
 
     def __init__(self, log_url: str, busy_seconds_max: float = BUSY_SECONDS_MAX) -> None:
         self._url = log_url
         self._busy_seconds_max = busy_seconds_max
         self.turn = threading.Lock()
 
-    def tell(self, payment_id: str, attempt: int | None) -> Told:
-        """Tell of an attempt of a payment, the latest unless told which."""
+    def answer(self, payment_id: str, attempt: int | None) -> Answer:
+        """Explain an attempt of a payment, the latest unless told which."""
         if not self.turn.acquire(timeout=self._busy_seconds_max):
-            return Told(503, [Part("Others are asking. Try again in a moment.", [])])
+            return Answer(503, [Part("Others are asking. Try again in a moment.", [])])
         try:
             with closing(open_log(self._url, create=False)) as log:
-                return _told(log, payment_id, attempt)
+                return _explained(log, payment_id, attempt)
         except EventsError:
-            return Told(503, [Part("The log does not answer. Try again in a moment.", [])])
+            return Answer(503, [Part("The log does not answer. Try again in a moment.", [])])
         finally:
             self.turn.release()
 
 
-def _told(log: Log, payment_id: str, attempt: int | None) -> Told:
+def _explained(log: Log, payment_id: str, attempt: int | None) -> Answer:
     # The engine's libraries take a second and a hundred megabytes to load: who only looks on need not pay.
     from pipelines.errors import NotInLogError, PipelinesError
     from pipelines.explain import explain_payment
 
     try:
-        return Told(200, parts(explain_payment(log, payment_id, attempt, entities=False, features=True)))
+        return Answer(200, parts(explain_payment(log, payment_id, attempt, entities=False, features=True)))
     except NotInLogError as error:
-        return Told(404, [Part("Nothing to tell.", [str(error)])])
+        return Answer(404, [Part("Nothing to tell.", [str(error)])])
     except (ModelsError, PipelinesError) as error:
-        return Told(500, [Part("It cannot be explained.", [str(error)])])
+        return Answer(500, [Part("It cannot be explained.", [str(error)])])
 
 
 def parts(text: str) -> list[Part]:
