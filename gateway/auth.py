@@ -8,6 +8,7 @@ own time, which the platform's test clock follows; live keys are refused it. A h
 import hashlib
 import hmac
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -182,6 +183,13 @@ def list_keys(connection: Connection, merchant_id: str | None = None) -> list[Ap
 def has_test_key(connection: Connection) -> bool:
     """Whether there ever was a key of test mode, in force or revoked."""
     return connection.execute(select(api_keys.c.id).where(api_keys.c.mode == "test")).first() is not None
+
+
+def all_in_force(connection: Connection, secret: bytes, keys: Sequence[str]) -> bool:
+    """Whether each of these keys, given as text, is known and not revoked."""
+    digests = {key_digest(secret, key) for key in keys}
+    known = select(api_keys.c.id).where(api_keys.c.digest.in_(digests), api_keys.c.revoked_us.is_(None))
+    return len(connection.execute(known).all()) == len(keys)
 
 
 def revoke_key(

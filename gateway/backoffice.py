@@ -1,7 +1,7 @@
 """The operational store as commands use it: beside a running API, or without one."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +14,7 @@ from gateway.auth import (
     ApiKey,
     Merchant,
     NewKey,
+    all_in_force,
     create_key,
     create_merchant,
     has_test_key,
@@ -85,6 +86,10 @@ class Backoffice:
     def keys(self, merchant_id: str | None = None) -> list[ApiKey]:
         """All keys, or one merchant's, oldest first; never their text."""
         return self.write(lambda c: list_keys(c, merchant_id))
+
+    def knows(self, keys: Sequence[str]) -> bool:
+        """Whether each of these keys, given as text, is in force."""
+        return self.write(lambda c: all_in_force(c, self.keyring.api_keys, keys))
 
     def revoke(self, key_id: str) -> None:
         """Revoke a key; raises `NotFoundError` where none is in force."""

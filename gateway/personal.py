@@ -125,7 +125,11 @@ class PersonalData:
         self, connection: Connection, mode: Mode, merchant_id: str, customer: str
     ) -> str | None:
         """The subject of a merchant's customer; None where unknown or forgotten."""
-        digest = self.digest(mode, "customer", customer_entity(merchant_id, customer))
+        return self.find(connection, mode, "customer", customer_entity(merchant_id, customer))
+
+    def find(self, connection: Connection, mode: Mode, kind: str, value: str) -> str | None:
+        """The surrogate of a value, where it has one; makes none."""
+        digest = self.digest(mode, kind, value)
         return self._known(connection, [digest]).get(digest)
 
     def digest(self, mode: Mode, kind: str, value: str) -> bytes:

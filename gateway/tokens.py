@@ -63,6 +63,12 @@ class Tokens:
         connection.execute(insert(tokens), row)
 
 
+def surrogate_of_card(connection: Connection, token: str, mode: Mode) -> str | None:
+    """The surrogate of the card behind a token, whoever's; None for a token that is unknown in this mode."""
+    found = select(tokens.c.surrogate).where(tokens.c.id == token, tokens.c.mode == mode)
+    return connection.execute(found).scalar()
+
+
 def load_card(connection: Connection, token: str, *, merchant_id: str, mode: Mode) -> KnownCard:
     """The card of a token of this merchant and mode; raises `NotFoundError`."""
     row = connection.execute(_TOKEN, {"the_id": token}).one_or_none()

@@ -22,9 +22,9 @@ from rich.table import Table
 from events.errors import EventsError
 from events.log import open_log
 from gateway.keys.tls import certificate_problems
+from gateway.schemas import Schema, schemas
 from operations.addresses import is_free
 from operations.errors import HomeInUseError
-from operations.migrations import Schema, schemas
 from operations.settings import Settings
 from operations.supervisor import sole_supervisor
 from operations.up import EXPECTED, complain

@@ -38,6 +38,11 @@ def open_engine(url: str, *, synchronous: str = "FULL") -> Engine:
     return engine
 
 
+def open_read_only(path: Path) -> Engine:
+    """An engine that can only read the SQLite file at `path`, and neither makes nor migrates it."""
+    return create_engine(f"sqlite:///file:{path.absolute()}?mode=ro&uri=true")
+
+
 def migrate(engine: Engine) -> None:
     """Bring the schema to its newest version, in one transaction that other processes wait for."""
     with engine.connect().execution_options(weir_writes=True) as connection, connection.begin():

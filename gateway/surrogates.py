@@ -1,0 +1,63 @@
+"""Finding what stands for a device, address, email, customer or card. Makes none: the store is only read."""
+
+from pathlib import Path
+from typing import Literal
+
+from sqlalchemy.exc import OperationalError
+
+from events.vocabulary import Mode
+from gateway.errors import InvalidRequestError, StoreUnavailableError
+from gateway.geo import Geography
+from gateway.keys.home_keys import STORE, found_keys
+from gateway.keys.keyring import open_keyring
+from gateway.personal import PersonalData
+from gateway.requests import RiskContextInput
+from gateway.shopper import known_shopper
+from gateway.store.database import open_read_only
+from gateway.tokens import surrogate_of_card
+
+Kind = Literal["device", "ip", "email", "customer", "card"]
+
+
+def find_surrogate(
+    home: Path, keys: Path | None, kind: Kind, value: str, *, mode: Mode, merchant: str | None
+) -> str | None:
+    """The surrogate of a value (of a card: of its token), None where it has none.
+
+    Raises `HomeError`, `InvalidRequestError` for what the API would not take, and `StoreUnavailableError`.
+    """
+    keyring = open_keyring(found_keys(home, keys))
+    entities = _entities(kind, value, merchant)
+    personal = PersonalData(entities_secret=keyring.entities, wrapping_key=keyring.subjects, entropy=bytes)
+    engine = open_read_only(home / STORE)
+    try:
+        with engine.connect() as connection:
+            if kind == "card":
+                return surrogate_of_card(connection, value, mode)
+            return personal.find(connection, mode, kind, entities[kind])
+    except OperationalError as error:
+        raise StoreUnavailableError(f"the store of {home} cannot be read: {error.orig}") from None
+    finally:
+        engine.dispose()
+
+
+def _entities(kind: Kind, value: str, merchant: str | None) -> dict[str, str]:
+    """The value as the API would count it; raises `InvalidRequestError`."""
+    if kind == "card":
+        return {}
+    if kind == "customer" and merchant is None:
+        raise InvalidRequestError(
+            "A customer is a merchant's own: say whose with --merchant.", code="parameter_missing"
+        )
+    context = RiskContextInput(
+        ip=value if kind == "ip" else None,
+        device_id=value if kind == "device" else None,
+        email=value if kind == "email" else None,
+    )
+    shopper = known_shopper(
+        context,
+        merchant_id=merchant or "",
+        customer=value if kind == "customer" else None,
+        geography=Geography(),
+    )
+    return shopper.entities
