@@ -22,7 +22,7 @@ from gateway.hardening import forbid_core_dumps
 from gateway.http.listening import Listener, bind, serve_until
 from gateway.keys.tls import client_context, ensure_certificates, server_context
 from gateway.live_home import is_live_home
-from gateway.processor import attempts
+from gateway.processor import vault_rows
 from gateway.processor.acquirer_link import AcquirerLink
 from gateway.processor.api_registry import ApiRegistry
 from gateway.processor.composition import ProcessorParts, assemble
@@ -69,7 +69,7 @@ async def _run(settings: Settings) -> None:
     store = Store(settings.home / "processor.sqlite", scheduling)
     link, registry = _link(settings, clock, scheduling), _registry(settings)
     keys = open_vault_keys(
-        settings.keys, os.urandom, vault_is_empty=await store.transact(attempts.vault_is_empty)
+        settings.keys, os.urandom, vault_is_empty=await store.transact(vault_rows.vault_is_empty)
     )
     if settings.rotate_vault_keys:
         keys = await rotate(store, settings.keys, os.urandom)

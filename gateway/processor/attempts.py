@@ -13,8 +13,6 @@ from typing import Literal
 
 import msgspec
 
-from gateway.processor.vault import SealedCard
-
 AttemptStatus = Literal["sending", "approved", "declined", "captured", "reversed"]
 AdviceKind = Literal["capture", "reversal"]
 
@@ -131,26 +129,3 @@ def update_advice(database: sqlite3.Connection, advice: Advice) -> None:
 def waiting_advices(database: sqlite3.Connection) -> list[tuple[str, AdviceKind]]:
     """Attempt and kind of every advice that the acquirer has not answered."""
     return list(database.execute("SELECT attempt_id, kind FROM advices WHERE state = 'waiting'"))
-
-
-def find_card(database: sqlite3.Connection, token: str) -> SealedCard | None:
-    """The sealed card of a token, None where the vault holds none."""
-    row = database.execute(
-        "SELECT token, key_version, wrapped_key, nonce, content FROM cards WHERE token = ?", (token,)
-    ).fetchone()
-    return None if row is None else SealedCard(*row)
-
-
-def insert_card(database: sqlite3.Connection, card: SealedCard) -> None:
-    """Keep a sealed card."""
-    database.execute("INSERT INTO cards VALUES (?, ?, ?, ?, ?)", msgspec.structs.astuple(card))
-
-
-def delete_card(database: sqlite3.Connection, token: str) -> None:
-    """Forget a card."""
-    database.execute("DELETE FROM cards WHERE token = ?", (token,))
-
-
-def vault_is_empty(database: sqlite3.Connection) -> bool:
-    """Whether no card is kept yet."""
-    return database.execute("SELECT 1 FROM cards LIMIT 1").fetchone() is None

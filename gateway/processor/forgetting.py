@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from gateway.processor import attempts
+from gateway.processor import vault_rows
 from gateway.processor.store import Store
 from gateway.scheduling import InlineScheduling
 
@@ -34,4 +34,4 @@ async def _forget(path: Path, tokens: Sequence[str]) -> None:
 
 def _delete(database: sqlite3.Connection, tokens: Sequence[str]) -> None:
     for token in tokens:
-        attempts.delete_card(database, token)
+        vault_rows.delete_card(database, token)

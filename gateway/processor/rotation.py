@@ -11,9 +11,9 @@ from pathlib import Path
 
 from events.crash import crash_point, declare
 from events.ids import Entropy
-from gateway.processor import vault
+from gateway.processor import vault, vault_rows
 from gateway.processor.store import Store
-from gateway.processor.vault import SealedCard, VaultKeys
+from gateway.processor.vault import VaultKeys
 from gateway.processor.vault_keys import add_key_version, retire_key_versions
 
 declare(
@@ -32,22 +32,11 @@ async def rotate(store: Store, keys: Path, entropy: Entropy) -> VaultKeys:
     crash_point("processor.rotation.version_added")
     while await store.transact(partial(_rewrap_batch, held)):
         crash_point("processor.rotation.batch_committed")
-    return retire_key_versions(keys, still_used=await store.transact(_versions))
+    return retire_key_versions(keys, still_used=await store.transact(vault_rows.key_versions))
 
 
 def _rewrap_batch(keys: VaultKeys, database: sqlite3.Connection) -> int:
-    rows = database.execute(
-        "SELECT token, key_version, wrapped_key, nonce, content FROM cards WHERE key_version <> ? LIMIT ?",
-        (keys.current, BATCH),
-    ).fetchall()
-    for row in rows:
-        wrapped = vault.rewrap(keys, SealedCard(*row))
-        database.execute(
-            "UPDATE cards SET key_version = ?, wrapped_key = ? WHERE token = ?",
-            (wrapped.key_version, wrapped.wrapped_key, wrapped.token),
-        )
-    return len(rows)
-
-
-def _versions(database: sqlite3.Connection) -> set[int]:
-    return {row[0] for row in database.execute("SELECT DISTINCT key_version FROM cards")}
+    cards = vault_rows.cards_not_under(database, keys.current, BATCH)
+    for card in cards:
+        vault_rows.update_wrapping(database, vault.rewrap(keys, card))
+    return len(cards)

@@ -6,7 +6,7 @@ from typing import Any
 from events.crash import crash_point, declare
 from events.ids import Entropy, prefixed
 from gateway import cards
-from gateway.processor import attempts, vault
+from gateway.processor import vault, vault_rows
 from gateway.processor.card_input import CheckedCard
 from gateway.processor.security_codes import SecurityCodes
 from gateway.processor.store import Store
@@ -52,7 +52,7 @@ class Tokens:
         crash_point("processor.token.registered")
         content = CardData(card.number, card.exp_month, card.exp_year)
         sealed = vault.seal(self._keys, token, content, self._entropy)
-        await self._store.transact(lambda db: attempts.insert_card(db, sealed))
+        await self._store.transact(lambda db: vault_rows.insert_card(db, sealed))
         if card.cvc is not None:
             self._security_codes.keep(token, card.cvc)
         crash_point("processor.token.committed")

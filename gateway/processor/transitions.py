@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from gateway.errors import InvalidRequestError
-from gateway.processor import attempts, messages
+from gateway.processor import attempts, messages, vault_rows
 from gateway.processor.attempts import Advice, AdviceKind, Attempt
 from gateway.processor.vault import SealedCard
 from gateway.processor_port import AuthorizationRequest, CaptureRequest
@@ -39,7 +39,7 @@ def begin(database: sqlite3.Connection, request: AuthorizationRequest) -> Begun:
         status="sending",
     )
     attempts.insert(database, attempt)
-    return Begun(attempt, attempts.find_card(database, request.token), False)
+    return Begun(attempt, vault_rows.find_card(database, request.token), False)
 
 
 def begin_capture(

@@ -20,11 +20,11 @@ with engine.connect() as connection:
 """
 PROCESSOR = """
 import asyncio
-from gateway.processor import attempts
+from gateway.processor import vault_rows
 from gateway.processor.store import Store
 from gateway.scheduling import InlineScheduling
 store = Store(folder / "home" / "processor.sqlite", InlineScheduling())
-assert asyncio.run(store.transact(attempts.vault_is_empty))
+assert asyncio.run(store.transact(vault_rows.vault_is_empty))
 """
 STATE = """
 from pipelines.state_store import StateStore

@@ -14,7 +14,7 @@ from gateway.commands import app
 from gateway.errors import NotFoundError, StoreUnavailableError
 from gateway.keys.key_files import make_private_folder, write_secret
 from gateway.payments.intents import Intent
-from gateway.processor import attempts
+from gateway.processor import vault_rows
 from gateway.processor.store import Store as Vault
 from gateway.processor.vault import SealedCard
 from gateway.requests import AccountEvent, ConfirmIntent, CreateIntent, RiskContextInput
@@ -64,7 +64,7 @@ def home(tmp_path: Path) -> Home:
 
 async def paid(world: World, vault: Vault, customer: bytes = NAME, token: str = "tok_1") -> Intent:
     card = SealedCard(token, 1, b"key", b"nonce", SEALED + token.encode())
-    await vault.transact(lambda db: attempts.insert_card(db, card))
+    await vault.transact(lambda db: vault_rows.insert_card(db, card))
     body = CreateIntent(
         amount=100,
         currency="eur",

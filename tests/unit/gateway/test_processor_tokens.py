@@ -12,7 +12,7 @@ import pytest
 
 from gateway.business_time import BusinessTime
 from gateway.errors import ApiUnavailableError
-from gateway.processor import attempts
+from gateway.processor import vault_rows
 from gateway.processor.internal_app import internal_app
 from gateway.processor.public_app import BODY_BYTES_MAX, PublicListener
 from tests.processor_parts import GOOD_KEY, NOW, Bench, in_one_thread
@@ -213,7 +213,7 @@ def test_without_a_good_key_there_is_no_token_and_no_card_in_the_vault(authoriza
 
     assert (answer.status, answer.error["code"]) == (401, "api_key_invalid")
     assert answer.headers["www-authenticate"] == "Bearer"
-    assert asyncio.run(bench.store.transact(attempts.vault_is_empty))
+    assert asyncio.run(bench.store.transact(vault_rows.vault_is_empty))
 
 
 def test_an_api_that_gives_no_answer_is_a_503_and_keeps_no_card() -> None:
@@ -226,7 +226,7 @@ def test_an_api_that_gives_no_answer_is_a_503_and_keeps_no_card() -> None:
     answer = post(bench, json={"card": CARD})
 
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
-    assert asyncio.run(bench.store.transact(attempts.vault_is_empty))
+    assert asyncio.run(bench.store.transact(vault_rows.vault_is_empty))
 
 
 @pytest.mark.parametrize(

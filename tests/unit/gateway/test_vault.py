@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from events.clock import VirtualClock
 from gateway.errors import StoreUnavailableError
-from gateway.processor import attempts, vault
+from gateway.processor import vault, vault_rows
 from gateway.processor.errors import VaultError
 from gateway.processor.rotation import rotate
 from gateway.processor.security_codes import SecurityCodes
@@ -128,13 +128,13 @@ async def test_rotation_wraps_every_record_anew_and_forgets_the_old_key(tmp_path
     store = Store(tmp_path / "processor.sqlite", InlineScheduling())
     draw = random.Random(4).randbytes
     records = [vault.seal(keys, f"tok_{number}", CARD, draw) for number in range(1203)]
-    await store.transact(lambda db: [attempts.insert_card(db, record) for record in records])
+    await store.transact(lambda db: [vault_rows.insert_card(db, record) for record in records])
 
     rotated = await rotate(store, tmp_path, draw)
 
     assert set(rotated.wrapping) == {2}
     for number in (0, 500, 1202):
-        record = await store.transact(lambda db, n=number: attempts.find_card(db, f"tok_{n}"))
+        record = await store.transact(lambda db, n=number: vault_rows.find_card(db, f"tok_{n}"))
         assert record is not None
         assert vault.open_sealed(rotated, record) == CARD
         with pytest.raises(VaultError):
@@ -175,12 +175,12 @@ def test_beyond_their_number_the_oldest_security_code_goes() -> None:
 async def test_a_transaction_that_fails_takes_no_other_with_it(tmp_path: Path) -> None:
     store = Store(tmp_path / "processor.sqlite", InlineScheduling())
     record = vault.seal(KEYS, "tok_1", CARD, entropy())
-    await store.transact(lambda db: attempts.insert_card(db, record))
+    await store.transact(lambda db: vault_rows.insert_card(db, record))
 
     with pytest.raises(sqlite3.IntegrityError):
-        await store.transact(lambda db: attempts.insert_card(db, record))
+        await store.transact(lambda db: vault_rows.insert_card(db, record))
 
-    assert await store.transact(lambda db: attempts.find_card(db, "tok_1")) == record
+    assert await store.transact(lambda db: vault_rows.find_card(db, "tok_1")) == record
     store.close()
 
 
@@ -194,11 +194,11 @@ async def test_a_full_disk_is_a_clear_error_and_nothing_is_half_written(tmp_path
 
     with pytest.raises(StoreUnavailableError):
         await asyncio.gather(
-            store.transact(lambda db: attempts.insert_card(db, record)),
-            store.transact(lambda db: attempts.insert_card(db, large)),
+            store.transact(lambda db: vault_rows.insert_card(db, record)),
+            store.transact(lambda db: vault_rows.insert_card(db, large)),
         )
     await store.transact(lambda db: db.execute("PRAGMA max_page_count = 1000000").fetchall())
 
-    assert await store.transact(attempts.vault_is_empty)
-    await store.transact(lambda db: attempts.insert_card(db, large))
+    assert await store.transact(vault_rows.vault_is_empty)
+    await store.transact(lambda db: vault_rows.insert_card(db, large))
     store.close()
