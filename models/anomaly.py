@@ -56,7 +56,18 @@ class _State(msgspec.Struct, array_like=True):
 
 
 class ColdStart:
-    """Half-space trees with the distribution of their scores."""
+    """Half-space trees with the distribution of their scores.
+
+    >>> detector, row = ColdStart(), [None] * len(POSITIONS)
+    >>> for number in range(WINDOW + SCORES_MIN):
+    ...     row[POSITIONS["amount_reference_minor"]] = 2_000.0 + number
+    ...     row[POSITIONS["card_count_1h"]] = 0.0
+    ...     _, raised = detector.score_and_learn(row)
+    >>> row[POSITIONS["card_count_1h"]] = 30.0
+    >>> _, unusual = detector.score_and_learn(row)
+    >>> raised < 0.5 < unusual <= LOGIT_LIMIT
+    True
+    """
 
     def __init__(self) -> None:
         self._trees = _new_trees()

@@ -137,7 +137,15 @@ def _export_tree(
 
 
 class BoostingScorer:
-    """A `Boosting` ready to score many rows at once."""
+    """A `Boosting` ready to score many rows at once.
+
+    >>> numbers = np.zeros((200, len(NUMBER_COLUMNS)))
+    >>> numbers[:, NUMBER_COLUMNS["amount_reference_minor"]] = range(200)
+    >>> fitted = fit(numbers, numbers.sum(axis=1) >= 120)
+    >>> low, high = BoostingScorer(fitted).logits(numbers[[0, 199]])
+    >>> bool(low < 0.0 < high)
+    True
+    """
 
     def __init__(self, boosting: Boosting) -> None:
         self.boosting = boosting

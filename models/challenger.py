@@ -43,7 +43,15 @@ class _State(msgspec.Struct, array_like=True):
 
 
 class Challenger:
-    """The pipeline with the engine's rows in front and a state without pickle."""
+    """The pipeline with the engine's rows in front and a state without pickle.
+
+    >>> challenger, usual, large = Challenger(), [100.0] * len(POSITIONS), [900.0] * len(POSITIONS)
+    >>> for _ in range(100):
+    ...     challenger.learn(usual, fraud=False)
+    ...     challenger.learn(large, fraud=True)
+    >>> challenger.probability(usual) < 0.1 < 0.9 < challenger.probability(large)
+    True
+    """
 
     def __init__(self) -> None:
         self.pipeline = scaled_logistic()

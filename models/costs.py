@@ -22,6 +22,10 @@ class Costs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A merchant's costs; the defaults suit a shop with a margin of a quarter and reviews of a few minutes.
 
     Shares are 0–1; amounts are in minor units of the reference currency.
+
+    >>> costs = Costs().expected_minor(probability=0.5, amount_minor=10_000)
+    >>> {action: round(cost) for action, cost in costs.items()}, least(costs)
+    ({'allow': 5750, 'review': 1525, 'block': 1500}, 'block')
     """
 
     merchant: str | None = None
@@ -55,6 +59,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     `review_at` and `block_at` are risk scores; 101 switches an action off. They also decide where the amount
     is unknown in the reference currency, because then no cost can be compared.
+
+    >>> [Policy(review_at=50).by_score(score) for score in (49, 50, 75)]
+    ['allow', 'review', 'block']
     """
 
     method: Literal["expected_cost", "thresholds"] = "expected_cost"

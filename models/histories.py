@@ -40,7 +40,14 @@ def days_since(now_us: int, then_us: int | None) -> float | None:
 
 
 class Amounts(msgspec.Struct, array_like=True, gc=False):
-    """An entity's own amounts in the reference currency's minor units, winsorized."""
+    """An entity's own amounts in the reference currency's minor units, winsorized.
+
+    >>> amounts = Amounts()
+    >>> for amount_minor in (900, 1_000, 1_100, 50_000):  # the last enters as three deviations above the mean
+    ...     amounts.add(amount_minor)
+    >>> round(amounts.mean), round(amounts.z(9_000), 1)
+    (1271, 13.2)
+    """
 
     plain: RunningStats = msgspec.field(default_factory=RunningStats)
     logs: RunningStats = msgspec.field(default_factory=RunningStats)
@@ -89,7 +96,14 @@ class Amounts(msgspec.Struct, array_like=True, gc=False):
 
 
 class Trace(msgspec.Struct, array_like=True, gc=False):
-    """When an entity paid, was declined, first and last came."""
+    """When an entity paid, was declined, first and last came.
+
+    >>> trace = Trace()
+    >>> trace.note(0, 500)
+    >>> trace.note(HOUR_US, 700)
+    >>> trace.counts(HOUR_US), trace.last_total(HOUR_US, 2)
+    ((1, 1, 2, 2, 2), 1200)
+    """
 
     payments: Window = msgspec.field(default_factory=Window)
     declines: Window = msgspec.field(default_factory=Window)

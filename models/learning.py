@@ -69,6 +69,16 @@ class Learner:
     """Learns the champion, its challenger and the boosting. `counts` tells what labels did.
 
     The champion is published as the average of its latest states (`models.averaging`).
+
+    >>> from models.features import CATALOGUE
+    >>> from models.scored import MemoryStore
+    >>> learner = Learner(MemoryStore())
+    >>> learner.note_scored([Scored("pi_1", 0, [None] * len(CATALOGUE))])
+    >>> told = {"payment_id": "pi_1", "kind": "fraud_dispute", "source": "network", "fraud": True}
+    >>> learner.note_label(Label(arrived_at_us=1, **told))
+    []
+    >>> [(snapshot.name, snapshot.labels) for snapshot in learner.cut(HOUR_US)]
+    [('champion', 1), ('scaled_logistic', 1)]
     """
 
     def __init__(self, store: ScoredStore, schedule: Schedule | None = None, fit: Fit = fit) -> None:

@@ -20,6 +20,15 @@ class FraudRun(msgspec.Struct, array_like=True, gc=False):
     Labels count in the order in which they arrive; `first_us` and `last_us` are the times at which the run's
     payments were made. `unexplained` grows by one with each fraud that the card's own behavior does not
     explain, and is halved by each genuine payment.
+
+    >>> run = FraudRun()
+    >>> run.note(fraud=True, paid_us=0, explained=False)
+    >>> run.note(fraud=True, paid_us=DAY_US, explained=True)
+    >>> run.length, run.unexplained
+    (2, 1.0)
+    >>> run.note(fraud=False, paid_us=2 * DAY_US, explained=False)
+    >>> run.length, run.unexplained
+    (0, 0.5)
     """
 
     last_label_fraud: bool | None = None

@@ -27,7 +27,13 @@ class RatesBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Rates:
-    """Looks up the rate in force at a time."""
+    """Looks up the rate in force at a time.
+
+    >>> in_dollars = Rate(currency="USD", from_date=date(2026, 1, 1), rate=Decimal("0.5"))
+    >>> rates = Rates(RatesBody(reference="EUR", rates=[in_dollars]))
+    >>> rates.reference_minor(1_000, "USD", at_us=1_800_000_000_000_000), rates.reference_minor(1_000, "USD", 0)
+    (500.0, None)
+    """
 
     def __init__(self, body: RatesBody) -> None:
         """Raises `ControlError` for an unknown currency or a rate that is not positive."""

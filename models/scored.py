@@ -112,6 +112,11 @@ class MemoryStore:
     """A store for replays and tests.
 
     `keep_days` bounds the memory: a payment that old is forgotten; a label that comes later finds nothing.
+
+    >>> store = MemoryStore()
+    >>> store.remember([Scored("pi_1", 1_000, [25.0])])
+    >>> store.find(["pi_1", "pi_2"])
+    {'pi_1': Found(occurred_at_us=1000, row=[25.0], standing=None)}
     """
 
     def __init__(self, keep_days: float | None = None) -> None:

@@ -41,7 +41,12 @@ class Score(NamedTuple):
 
 
 class Scorer:
-    """Scores rows and writes the boosting's log-odds into them. Its models change by snapshots alone."""
+    """Scores rows and writes the boosting's log-odds into them. Its models change by snapshots alone.
+
+    >>> scores, _, _ = Scorer().score([[None] * len(POSITIONS)])
+    >>> round(scores[0].probability, 6)  # nothing learned: the base rate
+    0.01
+    """
 
     def __init__(self) -> None:
         self.champion = BinnedLogisticRegression()

@@ -61,7 +61,16 @@ _decode_remembered = msgspec.msgpack.Decoder(Remembered).decode
 
 
 class EngineState:
-    """Profiles and payments; `entities` of a payment stand in the order of `PROFILE_TYPES`."""
+    """Profiles and payments; `entities` of a payment stand in the order of `PROFILE_TYPES`.
+
+    >>> state = EngineState()
+    >>> state.opened("card", "card_1").trace.note(0, 500)
+    >>> rows = list(state.changed_rows())
+    >>> again = EngineState()
+    >>> again.load(rows)
+    >>> [name for name, _ in rows], again.cards["card_1"].trace.last_total(0, 1)
+    (['card/card_1'], 500)
+    """
 
     def __init__(self, memory_days: int = MEMORY_DAYS, track_changes: bool = True) -> None:
         self.cards: dict[str, CardProfile] = {}

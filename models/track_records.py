@@ -13,7 +13,17 @@ SHARE_PRIOR_WEIGHT = 3.0
 
 
 class TrackRecord(msgspec.Struct, array_like=True, gc=False):
-    """Labels of one entity's payments, each at the moment it arrived; amounts in the window are 0 or 1."""
+    """Labels of one entity's payments, each at the moment it arrived; amounts in the window are 0 or 1.
+
+    >>> from models.windows import DAY_US
+    >>> record = TrackRecord()
+    >>> record.note(fraud=True, arrived_us=0)
+    >>> record.note(fraud=False, arrived_us=DAY_US)
+    >>> record.features(now_us=3 * DAY_US)
+    [1.0, 3.0]
+    >>> [round(share, 3) for share in record.shares(3 * DAY_US, (7 * DAY_US, DAY_US))]
+    [0.206, 0.01]
+    """
 
     labels: Window = msgspec.field(default_factory=Window)
     frauds: int = 0

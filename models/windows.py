@@ -114,6 +114,12 @@ class RunningStats(msgspec.Struct, array_like=True, gc=False):
     """Count, mean and squared deviations (Welford), with a prior so that short histories do not shout.
 
     The prior is worth `PRIOR_WEIGHT` observations and says that values deviate by `prior_deviation`.
+
+    >>> amounts = RunningStats()
+    >>> for amount in (10.0, 20.0, 30.0):
+    ...     amounts.add(amount)
+    >>> amounts.mean, amounts.deviation(prior_deviation=2.0)
+    (20.0, 7.211102550927978)
     """
 
     count: int = 0
