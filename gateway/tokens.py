@@ -27,7 +27,7 @@ class KnownCard(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tokens:
+class RegisteredTokens:
     """The API side of the processor's port: a `TokenRegistry`."""
 
     store: Store

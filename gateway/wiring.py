@@ -25,7 +25,7 @@ from gateway.personal import PersonalData
 from gateway.processor_port import Processor
 from gateway.scheduling import Scheduling, run_for_good
 from gateway.store.writer import Store
-from gateway.tokens import Tokens
+from gateway.tokens import RegisteredTokens
 
 
 class Surroundings(NamedTuple):
@@ -79,7 +79,7 @@ class Gateway:
             clock=clock,
             deal=self.recovery.deal,
         )
-        self.tokens = Tokens(store=store, keys=self.keys, personal=personal)
+        self.tokens = RegisteredTokens(store=store, keys=self.keys, personal=personal)
         self.labels = Labels(store=store, entropy=around.entropy, recorder=recorder, relay=relay)
         self.account_events = AccountEvents(
             store=store, recorder=recorder, relay=relay, personal=personal, geography=geography

@@ -16,7 +16,7 @@ from gateway.processor.card_input import CardInput, check
 from gateway.processor.composition import ProcessorParts, assemble
 from gateway.processor.errors import AcquirerSilentError, AcquirerUnreachableError
 from gateway.processor.message_format import decode, encode
-from gateway.processor.store import Store
+from gateway.processor.store import ProcessorStore
 from gateway.processor.vault import VaultKeys
 from gateway.processor_port import (
     AuthorizationRequest,
@@ -86,7 +86,7 @@ class Bench:
         self,
         path: Path | Literal[":memory:"] = ":memory:",
         *,
-        store: Store | None = None,
+        store: ProcessorStore | None = None,
         scheduling: Scheduling | None = None,
         clock: Any = None,
         line: type[Line] = Line,
@@ -99,7 +99,7 @@ class Bench:
         self.books = books or Books(":memory:")
         self.line = line(Network(self.books, self.clock, b"issuers"))
         self.registry = registry or Registry()
-        self.store = store or Store(path, self.scheduling)
+        self.store = store or ProcessorStore(path, self.scheduling)
         self.processor: ProcessorParts = assemble(
             store=self.store,
             network=self.line,

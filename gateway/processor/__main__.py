@@ -29,7 +29,7 @@ from gateway.processor.composition import ProcessorParts, assemble
 from gateway.processor.internal_app import internal_app
 from gateway.processor.public_app import PublicListener
 from gateway.processor.rotation import rotate
-from gateway.processor.store import Store
+from gateway.processor.store import ProcessorStore
 from gateway.processor.vault_keys import open_vault_keys
 from gateway.scheduling import ThreadScheduling, run_for_good
 
@@ -66,7 +66,7 @@ async def _run(settings: Settings) -> None:
     clock, scheduling = SystemClock(), ThreadScheduling()
     settings.home.mkdir(parents=True, exist_ok=True)
     ensure_certificates(settings.keys, clock.now(), hosts=(settings.host,))
-    store = Store(settings.home / "processor.sqlite", scheduling)
+    store = ProcessorStore(settings.home / "processor.sqlite", scheduling)
     link, registry = _link(settings, clock, scheduling), _registry(settings)
     keys = open_vault_keys(
         settings.keys, os.urandom, vault_is_empty=await store.transact(vault_rows.vault_is_empty)

@@ -13,7 +13,7 @@ from gateway.processor.attempts import Advice, AdviceKind, Attempt
 from gateway.processor.declines import TEMPORARY
 from gateway.processor.errors import AcquirerError, MisfitAnswerError
 from gateway.processor.network import AcquirerNetwork
-from gateway.processor.store import Store
+from gateway.processor.store import ProcessorStore
 from gateway.processor.turns import Turns
 from gateway.scheduling import Scheduling
 
@@ -36,7 +36,13 @@ class Advices:
     """Sends advices. `send` and `deliver` must be called by whoever has the attempt's turn."""
 
     def __init__(
-        self, *, store: Store, network: AcquirerNetwork, turns: Turns, clock: Clock, scheduling: Scheduling
+        self,
+        *,
+        store: ProcessorStore,
+        network: AcquirerNetwork,
+        turns: Turns,
+        clock: Clock,
+        scheduling: Scheduling,
     ) -> None:
         self._store = store
         self._network = network

@@ -18,7 +18,10 @@ AdviceKind = Literal["capture", "reversal"]
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt. `stan`, `reference` and `transmitted_at` are fields 11, 37 and 7 of its authorization."""
+    """One attempt, as the processor keeps it; the API's side of it is `gateway.payments.intents.Attempt`.
+
+    `stan`, `reference` and `transmitted_at` are fields 11, 37 and 7 of its authorization.
+    """
 
     attempt_id: str
     token: str

@@ -25,7 +25,7 @@ from gateway.processor.errors import (
 )
 from gateway.processor.network import AcquirerNetwork
 from gateway.processor.security_codes import SecurityCodes
-from gateway.processor.store import Store
+from gateway.processor.store import ProcessorStore
 from gateway.processor.turns import Turns
 from gateway.processor.vault import SealedCard, VaultKeys, open_sealed
 from gateway.processor_port import AuthorizationRequest, CaptureRequest, ProcessorAnswer, ReversalRequest
@@ -48,7 +48,7 @@ class CardProcessor:
     def __init__(
         self,
         *,
-        store: Store,
+        store: ProcessorStore,
         network: AcquirerNetwork,
         advices: Advices,
         turns: Turns,

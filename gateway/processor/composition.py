@@ -12,7 +12,7 @@ from gateway.processor.advices import Advices
 from gateway.processor.authorizations import CardProcessor
 from gateway.processor.network import AcquirerNetwork
 from gateway.processor.security_codes import SecurityCodes
-from gateway.processor.store import Store
+from gateway.processor.store import ProcessorStore
 from gateway.processor.tokens import Tokens
 from gateway.processor.turns import Turns
 from gateway.processor.vault import VaultKeys
@@ -30,7 +30,7 @@ class ProcessorParts:
     tokens: Tokens
     advices: Advices
     security_codes: SecurityCodes
-    store: Store
+    store: ProcessorStore
 
     async def keep_house(self, scheduling: Scheduling) -> None:
         """Repeat what the acquirer has not answered, drop old security codes, forever.
@@ -56,7 +56,7 @@ class ProcessorParts:
 
 def assemble(
     *,
-    store: Store,
+    store: ProcessorStore,
     network: AcquirerNetwork,
     registry: TokenRegistry,
     keys: VaultKeys,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gateway.processor import vault_rows
-from gateway.processor.store import Store
+from gateway.processor.store import ProcessorStore
 from gateway.scheduling import InlineScheduling
 
 
@@ -24,7 +24,7 @@ def forget_cards(path: Path, tokens: Sequence[str]) -> None:
 
 
 async def _forget(path: Path, tokens: Sequence[str]) -> None:
-    store = Store(path, InlineScheduling())
+    store = ProcessorStore(path, InlineScheduling())
     try:
         await store.transact(lambda database: _delete(database, tokens))
         store.forget_overwritten()

@@ -12,7 +12,7 @@ from pathlib import Path
 from events.crash import crash_point, declare
 from events.ids import Entropy
 from gateway.processor import vault, vault_rows
-from gateway.processor.store import Store
+from gateway.processor.store import ProcessorStore
 from gateway.processor.vault import VaultKeys
 from gateway.processor.vault_keys import add_key_version, retire_key_versions
 
@@ -26,7 +26,7 @@ declare(
 BATCH = 500
 
 
-async def rotate(store: Store, keys: Path, entropy: Entropy) -> VaultKeys:
+async def rotate(store: ProcessorStore, keys: Path, entropy: Entropy) -> VaultKeys:
     """The keys after a full rotation; raises `VaultError` where a record cannot be opened."""
     held = add_key_version(keys, entropy)
     crash_point("processor.rotation.version_added")

@@ -74,7 +74,7 @@ SCHEMA = (
 """One entry per version of the schema; `PRAGMA user_version` counts those applied."""
 
 
-class Store:
+class ProcessorStore:
     """Runs transactions in the order asked; those that wait while a sync runs share the next one."""
 
     def __init__(

@@ -9,7 +9,7 @@ from gateway import cards
 from gateway.processor import vault, vault_rows
 from gateway.processor.card_input import CheckedCard
 from gateway.processor.security_codes import SecurityCodes
-from gateway.processor.store import Store
+from gateway.processor.store import ProcessorStore
 from gateway.processor.vault import CardData, VaultKeys
 from gateway.processor_port import TokenRegistration, TokenRegistry
 
@@ -32,7 +32,7 @@ class Tokens:
     def __init__(
         self,
         *,
-        store: Store,
+        store: ProcessorStore,
         registry: TokenRegistry,
         keys: VaultKeys,
         security_codes: SecurityCodes,

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from gateway.processor.message_format import decode
-from gateway.processor.store import Store
+from gateway.processor.store import ProcessorStore
 from gateway.scheduling import ThreadScheduling
 from tests.processor_parts import Bench, Line
 
@@ -31,7 +31,7 @@ async def run(home: Path, synchronous: str, count: int) -> None:
     scheduling = ThreadScheduling()
     # FULL is what the program itself opens its store with.
     weakened = {} if synchronous == "FULL" else {"synchronous": synchronous}
-    store = Store(home / "processor.sqlite", scheduling, **weakened)
+    store = ProcessorStore(home / "processor.sqlite", scheduling, **weakened)
     bench = Bench(store=store, scheduling=scheduling, line=TellingLine)
     token = await bench.token()
     say("told token")

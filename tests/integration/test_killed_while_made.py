@@ -21,9 +21,9 @@ with engine.connect() as connection:
 PROCESSOR = """
 import asyncio
 from gateway.processor import vault_rows
-from gateway.processor.store import Store
+from gateway.processor.store import ProcessorStore
 from gateway.scheduling import InlineScheduling
-store = Store(folder / "home" / "processor.sqlite", InlineScheduling())
+store = ProcessorStore(folder / "home" / "processor.sqlite", InlineScheduling())
 assert asyncio.run(store.transact(vault_rows.vault_is_empty))
 """
 STATE = """

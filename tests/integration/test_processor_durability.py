@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from gateway.processor import attempts
-from gateway.processor.store import Store
+from gateway.processor.store import ProcessorStore
 from gateway.scheduling import InlineScheduling
 from tests.power_cut import Acknowledgement, Disk, lay_out, record
 
@@ -79,7 +79,9 @@ def test_a_capture_is_synced_before_its_advice_leaves(full: Recorded, tmp_path: 
 
     for number, moment in enumerate(moments):
         lay_out(moment.synced, full.root, tmp_path / f"capture-{number}")
-        store = Store(tmp_path / f"capture-{number}" / "home" / "processor.sqlite", InlineScheduling())
+        store = ProcessorStore(
+            tmp_path / f"capture-{number}" / "home" / "processor.sqlite", InlineScheduling()
+        )
         assert (f"a{number}", "capture") in asyncio.run(store.transact(attempts.waiting_advices))
         store.close()
 

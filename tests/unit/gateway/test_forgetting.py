@@ -15,7 +15,7 @@ from gateway.errors import NotFoundError, StoreUnavailableError
 from gateway.keys.key_files import make_private_folder, write_secret
 from gateway.payments.intents import Intent
 from gateway.processor import vault_rows
-from gateway.processor.store import Store as Vault
+from gateway.processor.store import ProcessorStore
 from gateway.processor.vault import SealedCard
 from gateway.requests import AccountEvent, ConfirmIntent, CreateIntent, RiskContextInput
 from gateway.scheduling import InlineScheduling
@@ -36,9 +36,9 @@ class Home:
         for name, secret in KEYRING._asdict().items():
             write_secret(self.keys / "api" / f"{name}.key", secret)
 
-    def lived(self, story: Callable[[World, Vault], Awaitable[None]]) -> None:
+    def lived(self, story: Callable[[World, ProcessorStore], Awaitable[None]]) -> None:
         async def live() -> None:
-            vault = Vault(self.folder / "processor.sqlite", InlineScheduling())
+            vault = ProcessorStore(self.folder / "processor.sqlite", InlineScheduling())
             async with World(self.folder) as world:
                 await story(world, vault)
             vault.close()
@@ -62,7 +62,7 @@ def home(tmp_path: Path) -> Home:
     return Home(tmp_path)
 
 
-async def paid(world: World, vault: Vault, customer: bytes = NAME, token: str = "tok_1") -> Intent:
+async def paid(world: World, vault: ProcessorStore, customer: bytes = NAME, token: str = "tok_1") -> Intent:
     card = SealedCard(token, 1, b"key", b"nonce", SEALED + token.encode())
     await vault.transact(lambda db: vault_rows.insert_card(db, card))
     body = CreateIntent(
@@ -88,13 +88,13 @@ async def linked_digest(world: World, subject: str) -> bytes:
     return bytes((await world.store.read(lambda c: c.execute(query).scalars().all()))[0])
 
 
-async def cards(vault: Vault) -> list[str]:
+async def cards(vault: ProcessorStore) -> list[str]:
     rows = await vault.transact(lambda db: db.execute("SELECT token FROM cards").fetchall())
     return [token for (token,) in rows]
 
 
 def test_no_file_of_a_running_home_holds_what_was_forgotten(home: Home) -> None:
-    async def story(world: World, vault: Vault) -> None:
+    async def story(world: World, vault: ProcessorStore) -> None:
         intent = await paid(world, vault)
         secrets = (await wrapped_key(world, intent.subject), NAME, NOTE, SEALED)
         assert all(home.files_with(secret) for secret in secrets)
@@ -108,7 +108,7 @@ def test_no_file_of_a_running_home_holds_what_was_forgotten(home: Home) -> None:
 
 
 def test_who_signed_in_without_a_customer_is_forgotten_by_the_id_that_the_api_answered(home: Home) -> None:
-    async def story(world: World, _vault: Vault) -> None:
+    async def story(world: World, _vault: ProcessorStore) -> None:
         caller = await world.caller()
         first, second = [
             await world.gateway.account_events.record(caller, AccountEvent(type="sign_in_failed", ip=address))
@@ -146,7 +146,7 @@ def test_a_person_is_named_in_one_way(home: Home, words: list[str], said: str) -
 
 
 def test_the_cards_of_other_customers_stay_in_the_vault(home: Home) -> None:
-    async def story(world: World, vault: Vault) -> None:
+    async def story(world: World, vault: ProcessorStore) -> None:
         await paid(world, vault)
         other = await paid(world, vault, b"another", "tok_2")
 
@@ -159,7 +159,7 @@ def test_the_cards_of_other_customers_stay_in_the_vault(home: Home) -> None:
 
 
 def test_a_forgetting_that_ended_before_the_log_was_emptied_is_ended_by_another(home: Home) -> None:
-    async def story(world: World, vault: Vault) -> None:
+    async def story(world: World, vault: ProcessorStore) -> None:
         await paid(world, vault)
         reader = sqlite3.connect(home.folder / "gateway.sqlite", isolation_level=None)
         reader.execute("BEGIN")

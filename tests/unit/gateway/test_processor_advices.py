@@ -7,14 +7,14 @@ import pytest
 
 from gateway.errors import StoreUnavailableError
 from gateway.processor.advices import FIRST_REPEAT_SECONDS
-from gateway.processor.store import Store, Work
+from gateway.processor.store import ProcessorStore, Work
 from gateway.scheduling import InlineScheduling
 from tests.processor_parts import Bench, in_one_thread
 
 T = TypeVar("T")
 
 
-class FillingStore(Store):
+class FillingStore(ProcessorStore):
     """A store whose disk is full from when the acquirer answers until somebody frees some space."""
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ from gateway.processor import vault, vault_rows
 from gateway.processor.errors import VaultError
 from gateway.processor.rotation import rotate
 from gateway.processor.security_codes import SecurityCodes
-from gateway.processor.store import Store
+from gateway.processor.store import ProcessorStore
 from gateway.processor.vault import CardData, VaultKeys
 from gateway.processor.vault_keys import add_key_version, open_vault_keys, retire_key_versions
 from gateway.scheduling import InlineScheduling
@@ -125,7 +125,7 @@ def test_a_version_that_records_still_need_is_not_retired(tmp_path: Path) -> Non
 @in_one_thread
 async def test_rotation_wraps_every_record_anew_and_forgets_the_old_key(tmp_path: Path) -> None:
     keys = open_vault_keys(tmp_path, entropy(), vault_is_empty=True)
-    store = Store(tmp_path / "processor.sqlite", InlineScheduling())
+    store = ProcessorStore(tmp_path / "processor.sqlite", InlineScheduling())
     draw = random.Random(4).randbytes
     records = [vault.seal(keys, f"tok_{number}", CARD, draw) for number in range(1203)]
     await store.transact(lambda db: [vault_rows.insert_card(db, record) for record in records])
@@ -173,7 +173,7 @@ def test_beyond_their_number_the_oldest_security_code_goes() -> None:
 
 @in_one_thread
 async def test_a_transaction_that_fails_takes_no_other_with_it(tmp_path: Path) -> None:
-    store = Store(tmp_path / "processor.sqlite", InlineScheduling())
+    store = ProcessorStore(tmp_path / "processor.sqlite", InlineScheduling())
     record = vault.seal(KEYS, "tok_1", CARD, entropy())
     await store.transact(lambda db: vault_rows.insert_card(db, record))
 
@@ -186,7 +186,7 @@ async def test_a_transaction_that_fails_takes_no_other_with_it(tmp_path: Path) -
 
 @in_one_thread
 async def test_a_full_disk_is_a_clear_error_and_nothing_is_half_written(tmp_path: Path) -> None:
-    store = Store(tmp_path / "processor.sqlite", InlineScheduling())
+    store = ProcessorStore(tmp_path / "processor.sqlite", InlineScheduling())
     record = vault.seal(KEYS, "tok_1", CARD, entropy())
     # SQLite says "disk full" at its page limit as it does at the disk's; the limit is the connection's own.
     await store.transact(lambda db: db.execute("PRAGMA max_page_count = 1").fetchall())
