@@ -20,7 +20,8 @@ from gateway.payments import intents
 from gateway.payments.intents import Attempt, Intent, Phase
 from gateway.payments.outcomes import payment_error
 from gateway.processor_port import CaptureRequest, Processor, ProcessorAnswer, ReversalRequest
-from gateway.scheduling import Backoff, Scheduling
+from gateway.retrying import Backoff
+from gateway.scheduling import Scheduling
 from gateway.store.intent_rows import load_attempt, load_intent, save_attempt, save_intent
 from gateway.store.writer import Store
 

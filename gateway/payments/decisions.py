@@ -22,7 +22,8 @@ from events.types import DecisionMade
 from gateway.errors import UnavailableError
 from gateway.event_recorder import EventRecorder
 from gateway.outbox import Relay
-from gateway.scheduling import Scheduling, persistently
+from gateway.retrying import persistently
+from gateway.scheduling import Scheduling
 from gateway.store.tables import positions
 from gateway.store.writer import Store
 

@@ -20,7 +20,8 @@ from gateway.payments.fallback import fallback
 from gateway.payments.intents import Attempt, Intent
 from gateway.payments.outcomes import EffectiveDecision, decided_by_engine, decided_by_fallback
 from gateway.processor_port import AuthorizationRequest, Processor, ProcessorAnswer, ReversalRequest
-from gateway.scheduling import Backoff, Scheduling, persistently
+from gateway.retrying import Backoff, persistently
+from gateway.scheduling import Scheduling
 
 declare(
     {
