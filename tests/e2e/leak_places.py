@@ -1,8 +1,9 @@
 """Everywhere that a run can leave something: its files, its databases cell by cell, its log record by record,
-the memory of its programs, and what passed over loopback.
+the memory of its programs, and what passed over loopback, to and from a broker there too.
 
-Kafka compresses whole batches (zstd, snappy, lz4, gzip) where a producer asks for it: those are searched
-through a consumer, record by record, beside the broker's own files.
+What a core dump would hold is a program's memory: that is searched in its place. Kafka compresses whole
+batches (zstd, snappy, lz4, gzip) where a producer asks for it: those are searched through a consumer, record
+by record, beside the broker's own files. On the wire such a batch is told (`leak_batches`): none is sent.
 """
 
 import re
@@ -14,6 +15,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
+
+from confluent_kafka.admin import AdminClient
 
 from events.log import open_log
 from events.topics import TOPICS
@@ -99,6 +102,15 @@ def memory(pid: int) -> Iterator[bytes]:
                     yield image.read(size)
                 except (OSError, ValueError, OverflowError):  # the kernel's own pages cannot be read
                     break
+
+
+def broker_ports(log_url: str) -> list[int]:
+    """The ports at which a log's brokers listen; none for the embedded log."""
+    if log_url.startswith("sqlite"):
+        return []
+    address = log_url.partition("://")[2].partition("/")[0]
+    brokers = AdminClient({"bootstrap.servers": address}).list_topics(timeout=30).brokers
+    return [broker.port for broker in brokers.values()]
 
 
 class Packet(NamedTuple):

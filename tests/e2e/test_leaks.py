@@ -1,4 +1,6 @@
-"""No card number or security code is anywhere that a run leaves something, whatever is sent and whoever dies.
+"""No card number or security code is anywhere that a run leaves something, whatever is sent and whoever dies:
+in its files, databases, log records and answers, on loopback (the broker's traffic too), or in the memory,
+and so in a core dump, of API, risk flow, learner and page.
 
 Allowed is the memory of processor and acquirer alone. A number that a caller wrongly sends to the API is
 refused; it is then in that request on loopback, may be in that process's memory (whose core is never dumped),
@@ -8,6 +10,7 @@ and nowhere else.
 import asyncio
 import os
 import ssl
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -15,8 +18,9 @@ import httpx2
 import pytest
 
 from tests.e2e.closing import come_to_rest
+from tests.e2e.leak_batches import READABLE, batches_by_codec
 from tests.e2e.leak_codes import is_code
-from tests.e2e.leak_places import Loopback, cells, files, log_records, memory, values
+from tests.e2e.leak_places import Loopback, broker_ports, cells, files, log_records, memory, values
 from tests.e2e.leak_records import is_cell_in_pages
 from tests.e2e.leak_search import Planted, Search
 from tests.e2e.merchant import Merchant, merchant_of
@@ -80,13 +84,14 @@ def test_no_card_number_or_security_code_leaves_the_processor(
 
 async def _run(folder: Path, log_url: str, broker_data: list[Path]) -> list[str]:
     async with whole_platform(folder, log_url, page=True) as platform:
-        loopback = Loopback(*vars(platform.ports).values())
+        brokers = broker_ports(log_url)
+        loopback = Loopback(*vars(platform.ports).values(), *brokers)
         loopback.start()
         await _traffic(platform)
         await come_to_rest(platform)
         loopback.stop()
         assert loopback.lost == 0, "frames were lost: what was in them is unknown"
-        found = [*_on_loopback(platform, loopback), *_in_memory(platform)]
+        found = [*_on_loopback(platform, loopback, brokers), *_in_memory_and_core_dumps(platform)]
         found += _written(folder, log_url, broker_data)
     # A clean stop writes once more.
     return found + _written(folder, log_url, broker_data)
@@ -135,9 +140,13 @@ async def _sent(client: httpx2.AsyncClient, base: str, bad: Bad) -> httpx2.Respo
     return await client.request(bad.method, base + bad.path, content=bad.body, headers=bad.headers)
 
 
-def _on_loopback(platform: WholePlatform, loopback: Loopback) -> Iterator[str]:
+def _on_loopback(platform: WholePlatform, loopback: Loopback, brokers: list[int]) -> Iterator[str]:
     search = Search(*EVERYTHING, codes=(LONE_CODE,))
-    assert any(source == platform.ports.processor for source, _, _ in loopback.streams())
+    talking = {port for source, target, _ in loopback.streams() for port in (source, target)}
+    assert talking >= {platform.ports.processor, *brokers}
+    batches = sum((batches_by_codec(content) for _, _, content in loopback.streams()), Counter())
+    assert bool(batches) == bool(brokers), "the broker's traffic was not looked into"
+    yield from _told("loopback to or from the broker: records compressed with", set(batches) - READABLE)
     for source, target, content in loopback.streams():
         if target == platform.ports.api:
             assert not Search(PROPER).plainly(content)
@@ -145,8 +154,11 @@ def _on_loopback(platform: WholePlatform, loopback: Loopback) -> Iterator[str]:
         yield from _told(f"loopback from {source} to {target}", search.deeply(content))
 
 
-def _in_memory(platform: WholePlatform) -> Iterator[str]:
-    """In the processor's memory it must be found: that shows that memory is really searched."""
+def _in_memory_and_core_dumps(platform: WholePlatform) -> Iterator[str]:
+    """A core dump holds a program's memory. In the processor's it must be found: memory is really searched.
+
+    A number that a caller sent to the API may be in its memory, of which no core is dumped.
+    """
     assert _remembered(platform, PROCESSOR, PROPER), "the search does not even see the processor's memory"
     for name in WITHOUT_CARDS:
         astray = () if name == API else (ASTRAY, BAD_CODE)

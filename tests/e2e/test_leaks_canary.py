@@ -8,7 +8,8 @@ import sqlite3
 import subprocess
 import sys
 import zlib
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -17,8 +18,9 @@ from confluent_kafka import Producer
 
 from events.log import open_log
 from events.log.port import Outgoing
+from tests.e2e.leak_batches import READABLE, batches_by_codec
 from tests.e2e.leak_codes import SecurityCode, code_canaries, is_code
-from tests.e2e.leak_places import Loopback, cells, files, log_records, memory, values
+from tests.e2e.leak_places import Loopback, broker_ports, cells, files, log_records, memory, values
 from tests.e2e.leak_records import is_cell_in_pages
 from tests.e2e.leak_search import Planted, Search, canaries
 
@@ -29,7 +31,11 @@ FORMS = canaries(CANARY)
 CODES = [SecurityCode(digits, (CANARY,)) for digits in ("739", "7391")]
 CODE_FORMS = [(code, form) for code in CODES for form in code_canaries(code)]
 
+COMPRESSIONS = ["gzip", "snappy", "lz4", "zstd"]
+
 needs_root = pytest.mark.usefixtures("as_root")
+by_the_platforms = pytest.mark.xdist_group("platform")
+"""Not beside the leak tests: what is sent to the broker here is not for them to see."""
 
 
 @pytest.fixture
@@ -165,19 +171,24 @@ def test_a_canary_in_a_record_is_found(log_url: str) -> None:
     assert any(SEARCH.deeply(content) for place, content in log_records(log_url) if place == "topic audit")
 
 
-@pytest.mark.parametrize("compression", ["gzip", "snappy", "lz4", "zstd"])
-def test_a_canary_in_a_compressed_batch_is_found(kafka_url: str, compression: str) -> None:
+def produce_compressed(kafka_url: str, compression: str) -> None:
     open_log(kafka_url).close()
     address, _, prefix = kafka_url.removeprefix("kafka://").partition("/")
     producer = Producer({"bootstrap.servers": address, "compression.type": compression})
     producer.produce(f"{prefix}.audit", CANARY.encode() * 20, b"k")
     assert producer.flush(60) == 0
 
+
+@by_the_platforms
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+def test_a_canary_in_a_compressed_batch_is_found(kafka_url: str, compression: str) -> None:
+    produce_compressed(kafka_url, compression)
+
     assert any(SEARCH.plainly(content) for _, content in log_records(kafka_url))
 
 
 @needs_root
-def test_a_canary_in_the_memory_of_a_process_is_found() -> None:
+def test_a_canary_in_the_memory_of_a_process_and_so_in_its_core_dump_is_found() -> None:
     program = (
         "import sys\nkept = [bytes.fromhex(line) for line in sys.stdin.readline().split()]\n"
         "print(len(kept), flush=True)\nsys.stdin.read()"
@@ -214,3 +225,52 @@ def test_a_canary_on_loopback_is_found_though_it_is_cut_in_two() -> None:
     assert loopback.lost == 0
     streams = [content for _, target, content in loopback.streams() if target == port]
     assert [SEARCH.plainly(content) for content in streams] == [{"the canary as plain"}]
+
+
+@contextmanager
+def broker_traffic(kafka_url: str) -> Iterator[list[tuple[bool, bytes]]]:
+    """What passes over loopback to (True) and from (False) the broker; there when the block has ended."""
+    ports = broker_ports(kafka_url)
+    passed: list[tuple[bool, bytes]] = []
+    loopback = Loopback(*ports)
+    loopback.start()
+    try:
+        yield passed
+    finally:
+        loopback.stop()
+    assert loopback.lost == 0
+    passed += [(target in ports, content) for _, target, content in loopback.streams()]
+
+
+@needs_root
+@by_the_platforms
+@pytest.mark.parametrize("scheme", ["kafka", "kafka+python"])
+def test_a_canary_in_a_record_is_found_on_its_way_to_the_broker_and_back(kafka_url: str, scheme: str) -> None:
+    with broker_traffic(kafka_url) as passed, closing(open_log(kafka_url.replace("kafka", scheme, 1))) as log:
+        log.append([Outgoing("audit", b"k", value) for value in FORMS.values()])
+        assert dict(log_records(kafka_url))["topic audit"]
+
+    for to_broker in (True, False):
+        found = {what for way, content in passed if way is to_broker for what in SEARCH.deeply(content)}
+        forms = {what.removeprefix("the canary as ") for what in found}
+        assert forms >= {"plain", "hex", "base64", "URL", "UTF-16", "BCD", "plain in zlib", "plain in gzip"}
+        assert any("none" in batches_by_codec(content) for way, content in passed if way is to_broker)
+
+
+@needs_root
+@by_the_platforms
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+def test_a_compressed_batch_on_its_way_is_read_or_told(kafka_url: str, compression: str) -> None:
+    with broker_traffic(kafka_url) as passed:
+        produce_compressed(kafka_url, compression)
+
+    sent = [content for to_broker, content in passed if to_broker]
+    assert any(compression in batches_by_codec(content) for content in sent)
+    if compression in READABLE:
+        assert any("the canary as plain in gzip" in SEARCH.deeply(content) for content in sent)
+
+
+def test_no_record_batch_is_seen_in_other_bytes() -> None:
+    content = random.Random(7).randbytes(3_000_000) + bytes(100_000)
+
+    assert not batches_by_codec(content)
