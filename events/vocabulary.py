@@ -21,6 +21,9 @@ ReportedKind = Literal[
 LabelKind = Literal[ReportedKind, "matured"]
 """`matured`: nobody reported the payment within its horizon."""
 
+COMMAND_LINE = "command-line"
+"""The actor of what an operator did with a command of `weir`, in the audit trail."""
+
 ControlKind = Literal["rule", "list", "costs", "policy", "rates"]
 ModelKind = Literal["online", "batch", "challenger"]
 

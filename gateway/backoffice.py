@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
-from events.vocabulary import Mode
+from events.vocabulary import COMMAND_LINE, Mode
 from gateway.auth import (
     ApiKey,
     Merchant,
@@ -33,7 +33,6 @@ from gateway.store.tables import merchants
 from gateway.store.writer import in_one_commit
 
 T = TypeVar("T")
-ACTOR = "command-line"
 
 
 class Backoffice:
@@ -56,7 +55,7 @@ class Backoffice:
 
     def add_merchant(self, merchant: Merchant) -> None:
         """Create a merchant; raises `InvalidRequestError` where the id is taken."""
-        self.write(lambda c: create_merchant(c, self.recorder, merchant, at=_now(), actor=ACTOR))
+        self.write(lambda c: create_merchant(c, self.recorder, merchant, at=_now(), actor=COMMAND_LINE))
 
     def merchants(self) -> list[Merchant]:
         """All merchants, by id."""
@@ -77,7 +76,7 @@ class Backoffice:
                 secret=self.keyring.api_keys,
                 entropy=secrets.token_bytes,
                 at=_now(),
-                actor=ACTOR,
+                actor=COMMAND_LINE,
             )
 
         key = self.write(work)
@@ -93,7 +92,7 @@ class Backoffice:
 
     def revoke(self, key_id: str) -> None:
         """Revoke a key; raises `NotFoundError` where none is in force."""
-        self.write(lambda c: revoke_key(c, self.recorder, key_id, at=_now(), actor=ACTOR))
+        self.write(lambda c: revoke_key(c, self.recorder, key_id, at=_now(), actor=COMMAND_LINE))
 
     def take_live_alone(self) -> None:
         """Make the home one of live payments; raises `HomeError` where it has ever had a test key.
@@ -137,7 +136,9 @@ class Backoffice:
         def work(connection: Connection) -> None:
             subject = subject_in(connection, personal)
             forget_cards(self._vault, personal.erase(connection, subject))
-            self.recorder.audit(connection, _now(), actor=ACTOR, action="person.erase", resource=subject)
+            self.recorder.audit(
+                connection, _now(), actor=COMMAND_LINE, action="person.erase", resource=subject
+            )
 
         try:
             self.write(work)

@@ -104,8 +104,9 @@ class _Entry(msgspec.Struct, array_like=True, gc=False):
     reported: bool = False
 
 
-_encode_row = msgspec.msgpack.Encoder().encode
-_decode_row = msgspec.msgpack.Decoder(Row).decode
+encode_row = msgspec.msgpack.Encoder().encode
+decode_row = msgspec.msgpack.Decoder(Row).decode
+"""A row as every store keeps it."""
 
 
 class MemoryStore:
@@ -128,7 +129,7 @@ class MemoryStore:
     def remember(self, scored: Sequence[Scored]) -> None:
         """Keep rows."""
         for payment_id, occurred_at_us, row in scored:
-            fresh = _Entry(occurred_at_us, _encode_row(row))
+            fresh = _Entry(occurred_at_us, encode_row(row))
             before = self._entries.get(payment_id)
             if before is not None:
                 fresh.standing, fresh.reported = before.standing, before.reported
@@ -142,7 +143,7 @@ class MemoryStore:
         for payment_id in payment_ids:
             entry = self._entries.get(payment_id)
             if entry is not None:
-                found[payment_id] = Found(entry.occurred_at_us, _decode_row(entry.row), entry.standing)
+                found[payment_id] = Found(entry.occurred_at_us, decode_row(entry.row), entry.standing)
         return found
 
     def label(self, labeled: Sequence[Labeled]) -> None:

@@ -15,9 +15,8 @@ import numpy.typing as npt
 
 from events.crash import crash_point, declare
 from events.log.port import Outgoing
-from models.feature import Row
 from models.labels import Standing
-from models.scored import Captured, Found, Labeled, Scored
+from models.scored import Captured, Found, Labeled, Scored, decode_row, encode_row
 from models.slots import NUMERIC, Matrix
 from models.windows import DAY_US
 from pipelines.state_file import StateFile
@@ -59,9 +58,6 @@ CREATE INDEX history_arrived ON history (arrived_us, payment);
 CREATE TABLE outbox (number INTEGER PRIMARY KEY, topic TEXT NOT NULL, key BLOB NOT NULL, value BLOB);
 """
 
-_encode_row = msgspec.msgpack.Encoder().encode
-_decode_row = msgspec.msgpack.Decoder(Row).decode
-
 
 class Unsent(NamedTuple):
     """A record of the outbox."""
@@ -90,7 +86,7 @@ class LearningStore:
         self._file.change_many(
             "INSERT INTO scored (payment, at_us, row) VALUES (?, ?, ?) "
             "ON CONFLICT (payment) DO UPDATE SET at_us = excluded.at_us, row = excluded.row",
-            [(payment, at_us, _encode_row(row)) for payment, at_us, row in scored],
+            [(payment, at_us, encode_row(row)) for payment, at_us, row in scored],
         )
         self._forget(scored[-1].occurred_at_us - self._keep_us)
 
@@ -100,7 +96,7 @@ class LearningStore:
         found: dict[str, Found] = {}
         for payment, at_us, row, fraud, rank, arrived_us in rows:
             standing = None if fraud is None else Standing(bool(fraud), rank, arrived_us)
-            found[payment] = Found(at_us, _decode_row(row), standing)
+            found[payment] = Found(at_us, decode_row(row), standing)
         return {payment: found[payment] for payment in payment_ids if payment in found}
 
     def label(self, labeled: Sequence[Labeled]) -> None:

@@ -9,13 +9,12 @@ from events.ids import Entropy, uuid7
 from events.log.port import Log, Outgoing
 from events.log.reading import events_until_end
 from events.types import AuditRecorded, ControlChanged
+from events.vocabulary import COMMAND_LINE
 from models.controls import Controls
 from models.errors import ControlError
 from pipelines.controls.cautions import refuse_raw_values
 from pipelines.controls.files import Draft, checked, next_version
 from pipelines.errors import ControlFileError
-
-ACTOR = "command-line"
 
 
 def in_force(log: Log) -> Controls:
@@ -58,14 +57,14 @@ def _records(change: ControlChanged, now: datetime, entropy: Entropy) -> tuple[O
     audited = AuditRecorded(
         id=uuid7(now, entropy(10)),
         occurred_at=now,
-        actor=ACTOR,
+        actor=COMMAND_LINE,
         action="control.remove" if change.body is None else "control.publish",
         resource=f"{change.kind} {change.name} version {change.version}",
         outcome="succeeded",
     )
     return (
         Outgoing("controls", change.name.encode(), encode(change)),
-        Outgoing("audit", ACTOR.encode(), encode(audited)),
+        Outgoing("audit", COMMAND_LINE.encode(), encode(audited)),
     )
 
 

@@ -8,19 +8,12 @@ from models.controls import Controls
 from models.costs import Costs, least, risk_score
 from models.decision import Decision, decide
 from models.feature import Row
-from models.features import CATALOGUE, POSITIONS
 from models.observations import Observation
 from models.odds import log_odds
 from models.reasons import EXPECTED_COSTS
+from tests.unit.models.rows import row_with
 
 probabilities = st.floats(0.0, 1.0)
-
-
-def row_with(**values: float | str) -> Row:
-    row: Row = [None] * len(CATALOGUE)
-    for name, value in values.items():
-        row[POSITIONS[name]] = value
-    return row
 
 
 def controls_with(**rules: tuple[str, str]) -> Controls:

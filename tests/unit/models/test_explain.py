@@ -24,15 +24,9 @@ from models.observations import Assessment, Observation
 from models.odds import log_odds, sigmoid
 from models.online import BinnedLogisticRegression, linear_values
 from models.slots import numbers_of, slots_of
+from tests.unit.models.rows import row_with
 
 NO_RULES = Controls.builtin().only([])
-
-
-def row_with(**values: Value) -> Row:
-    row: Row = [None] * len(CATALOGUE)
-    for name, value in values.items():
-        row[POSITIONS[name]] = value
-    return row
 
 
 def seen(row: Row, **given: Any) -> Observation:

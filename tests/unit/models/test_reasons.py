@@ -8,22 +8,16 @@ from events.vocabulary import Reason
 from models.controls import Controls
 from models.decision import decide
 from models.feature import Row, Value
-from models.features import BY_NAME, CATALOGUE, POSITIONS
+from models.features import BY_NAME, CATALOGUE
 from models.observations import Observation
 from models.odds import log_odds
 from models.reasons import EVERYTHING_ELSE, REASONS_MAX, Contributions
 from models.wording import in_words
+from tests.unit.models.rows import row_with
 
 SEEN = Observation(
     payment_id="p", occurred_at_us=10**15, amount_minor=123_456, currency="INR", card="card_x", device="dev_x"
 )
-
-
-def row_with(**values: Value) -> Row:
-    row: Row = [None] * len(CATALOGUE)
-    for name, value in values.items():
-        row[POSITIONS[name]] = value
-    return row
 
 
 def reasons(probability: float, row: Row, contributions: Contributions) -> list[Reason]:

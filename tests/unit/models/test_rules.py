@@ -12,22 +12,16 @@ from models.builtin_controls import BUILTIN_RULES
 from models.controls import Controls, builtin_controls
 from models.errors import RuleError
 from models.feature import Row
-from models.features import BY_NAME, CATALOGUE, POSITIONS
+from models.features import BY_NAME, CATALOGUE
 from models.observations import Observation
 from models.rules.nodes import Listed, fields_of, walk
 from models.rules.python import like_pattern
 from models.rules.rule import ENTITY_FIELDS, NAMES, rule_of
+from tests.unit.models.rows import row_with
 
 
 def rule_when(when: str, action: str = "review") -> object:
     return rule_of("r", {"action": action, "when": when})
-
-
-def row_with(**values: float | str) -> Row:
-    row: Row = [None] * len(CATALOGUE)
-    for name, value in values.items():
-        row[POSITIONS[name]] = value
-    return row
 
 
 def payment(**given: str | int) -> Observation:
