@@ -31,7 +31,8 @@ class Rates:
 
     >>> in_dollars = Rate(currency="USD", from_date=date(2026, 1, 1), rate=Decimal("0.5"))
     >>> rates = Rates(RatesBody(reference="EUR", rates=[in_dollars]))
-    >>> rates.reference_minor(1_000, "USD", at_us=1_800_000_000_000_000), rates.reference_minor(1_000, "USD", 0)
+    >>> in_2027_us = 1_800_000_000_000_000
+    >>> rates.reference_minor(1_000, "USD", in_2027_us), rates.reference_minor(1_000, "USD", 0)
     (500.0, None)
     """
 

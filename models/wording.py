@@ -86,7 +86,7 @@ def _shown(feature: Feature, value: float | str, row: Row, reference: str) -> st
         case "days":
             return duration(value)
         case "risk":
-            return f"{100 * value:.3g} %"
+            return percent(value)
         case "z":
             size = number(abs(value))
             return f"{size} deviation{'' if size == '1' else 's'} {'above' if value >= 0 else 'below'}"
@@ -113,6 +113,17 @@ def number(value: float) -> str:
         return f"{value:.0f}"
     text = f"{value:.3g}"
     return f"{value:.6f}".rstrip("0").rstrip(".") if "e" in text else text
+
+
+def percent(share: float) -> str:
+    """A share of 0–1 in percent; what is not certain is not said to be.
+
+    >>> percent(0.0123456), percent(0.3), percent(0.99997), percent(1e-7)
+    ('1.23 %', '30 %', 'over 99.9 %', 'under 0.001 %')
+    """
+    if 0.999 < share < 1.0:
+        return "over 99.9 %"
+    return "under 0.001 %" if 0.0 < share < 0.00001 else f"{number(100 * share)} %"
 
 
 def money(amount_minor: int, currency: str) -> str:

@@ -26,6 +26,7 @@ from models.slots import Matrix
 from pipelines import observe
 from pipelines.errors import NotInLogError, UnusableEventError
 from pipelines.payment_end import PaymentEnd, payment_end
+from pipelines.payment_labels import PaymentLabels, payment_labels
 
 E = TypeVar("E", bound=Event)
 
@@ -34,9 +35,12 @@ _OTHER_IDS = {"tok_": "a token", "prv_": "a review", "acct_": "a merchant", "car
 
 
 class ExplainedAttempt(NamedTuple):
-    """What the log tells of one attempt: what was done, what the engine thought; None: not there (yet)."""
+    """What the log tells of one attempt: what was done, what labels say of its payment, what the engine
+    thought; None: not there (yet).
+    """
 
     end: PaymentEnd | None
+    labels: PaymentLabels
     decision: Explanation | None
 
 
@@ -45,13 +49,14 @@ def explained_attempt(log: Log, payment_id: str, attempt: int | None = None) -> 
 
     Raises `NotInLogError` where nothing of it is in the log, `ExplainError` where it cannot be explained.
     """
-    end = payment_end(log, payment_id, attempt)
+    end, labels = payment_end(log, payment_id, attempt), payment_labels(log, payment_id)
     try:
-        return ExplainedAttempt(end, explain(evidence_of(log, payment_id, end.attempt if end else attempt)))
+        decision = explain(evidence_of(log, payment_id, end.attempt if end else attempt))
+        return ExplainedAttempt(end, labels, decision)
     except NotInLogError:
         if end is None:
             raise
-        return ExplainedAttempt(end, None)
+        return ExplainedAttempt(end, labels, None)
 
 
 def explain_payment(
@@ -62,28 +67,35 @@ def explain_payment(
     entities: bool = True,
     features: bool = False,
 ) -> str:
-    """What was done with it and why, then what the engine thought, as text.
+    """What was done with it and why, what became known of it, then what the engine thought, as text.
 
     Raises as `explained_attempt`.
     """
-    end, decision = explained_attempt(log, payment_id, attempt)
+    end, labels, decision = explained_attempt(log, payment_id, attempt)
     text = "  nothing that is in the log (yet)"
     if decision is not None:
         text = render(decision, entities=entities, features=features)
+    known = _paragraph("What became known of it, by labels:", labels.lines())
     if end is None:
-        return text
-    done = [
-        f"What was done with payment {payment_id}, attempt {end.attempt}:",
-        *(f"  {line}" for line in end.lines),
-    ]
-    return "\n".join([*done, "", "What the engine thought:", text])
+        return f"{known}\n\n{text}"
+    done = _paragraph(f"What was done with payment {payment_id}, attempt {end.attempt}:", end.lines)
+    return f"{done}\n\n{known}\n\nWhat the engine thought:\n{text}"
+
+
+def _paragraph(head: str, lines: list[str]) -> str:
+    return "\n".join([head, *(f"  {line}" for line in lines)])
 
 
 def explain_as_json(log: Log, payment_id: str, attempt: int | None = None) -> str:
     """The same as JSON, with every feature; raises as `explained_attempt`."""
-    end, decision = explained_attempt(log, payment_id, attempt)
+    end, labels, decision = explained_attempt(log, payment_id, attempt)
     done = None if end is None else {"attempt": end.attempt, "lines": end.lines}
-    told = {"done": done, "thought": None if decision is None else plain(decision)}
+    told = {
+        "done": done,
+        "labels": labels.plain(),
+        "counts_as_fraud": labels.fraud,
+        "thought": None if decision is None else plain(decision),
+    }
     return json.dumps(told, indent=2, ensure_ascii=False)
 
 

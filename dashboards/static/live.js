@@ -49,7 +49,7 @@ function axes(xAxis, yAxis) {
   return {
     animation: false,
     grid: { left: 40, right: 12, top: 28, bottom: 24 },
-    legend: { top: 0, textStyle: text, itemHeight: 8 },
+    legend: { top: 0, textStyle: text, itemHeight: 8, itemWidth: 14, itemGap: 8 },
     xAxis: { axisLabel: text, axisLine: line, splitLine: { show: false }, ...xAxis },
     yAxis: { type: "value", axisLabel: text, splitLine: line, min: 0, ...yAxis },
   };
@@ -61,7 +61,7 @@ function seconds(series) {
   const round = (place) => series.ago[place] % LABEL_EVERY_SECONDS === 0;
   const words = series.ago.map((ago) => (ago === 0 ? "now" : `${-ago} s ago`));
   const quiet = { color: color("quiet") };
-  return { type: "category", data: words, axisLabel: { ...quiet, interval: round }, axisTick: { interval: round } };
+  return { type: "category", data: words, axisLabel: { ...quiet, interval: round, hideOverlap: true }, axisTick: { interval: round } };
 }
 
 function barsOf(series, names) {
@@ -80,8 +80,10 @@ function linesOf(series, names) {
     name: label,
     type: "line",
     data: series[key],
-    showSymbol: false,
-    connectNulls: true,
+    // A second without a decision has no latency: the line breaks, and one between two such is a dot.
+    symbol: "circle",
+    symbolSize: 2,
+    showAllSymbol: true,
     lineStyle: { width: 1.5, color: color(shade) },
     itemStyle: { color: color(shade) },
   }));

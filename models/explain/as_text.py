@@ -17,7 +17,7 @@ from models.features import BY_NAME, CATALOGUE, POSITIONS
 from models.observations import Observation
 from models.rules.fired import FiredRule, fired_rules
 from models.rules.rule import ENTITY_FIELDS
-from models.wording import duration, in_words, money, number, present
+from models.wording import duration, in_words, money, number, percent, present
 
 CONTRIBUTIONS_SHOWN = 12
 """As many lines as are read; what follows weighs little. Round, not tuned."""
@@ -37,8 +37,8 @@ _BOOSTING: dict[BoostingAgain, str] = {
     "gone": "the boosting's log-odds were taken as stored: its snapshot is no longer in the log",
 }
 _SCALE = (
-    f"(0 to 100; a probability of {ELEVATED_PROBABILITY:g} is {ELEVATED_SCORE}, "
-    f"one of {HIGHEST_PROBABILITY:g} is {HIGHEST_SCORE})"
+    f"(0 to 100; a probability of {percent(ELEVATED_PROBABILITY)} is {ELEVATED_SCORE}, "
+    f"one of {percent(HIGHEST_PROBABILITY)} is {HIGHEST_SCORE})"
 )
 
 
@@ -65,7 +65,8 @@ def _decision(explanation: Explanation, *, entities: bool) -> list[str]:
     lines = [
         f"payment {assessment.payment_id}: {assessment.outcome}",
         f"  {money(observation.amount_minor, observation.currency)} at {when:%Y-%m-%d %H:%M:%S} UTC",
-        f"  probability of fraud {assessment.probability:.6g}, risk score {assessment.risk_score} {_SCALE}",
+        f"  probability of fraud {percent(assessment.probability)}, "
+        f"risk score {assessment.risk_score} {_SCALE}",
     ]
     if assessment.costs_minor:
         reference = explanation.evidence.controls.rates.reference
@@ -175,7 +176,7 @@ def _turn(explanation: Explanation) -> list[str]:
     return [
         head,
         *(f"  {line}" for line in words),
-        f"  then: {turn.outcome} (probability {turn.probability:.4g})",
+        f"  then: {turn.outcome} (probability of fraud {percent(turn.probability)})",
     ]
 
 
