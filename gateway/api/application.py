@@ -31,7 +31,6 @@ from gateway.wiring import Gateway
 
 INTENTS = "/v1/payment_intents"
 REVIEWS = "/v1/reviews"
-BODY_BYTES_MAX = 64 * 1024
 
 Answer = Awaitable[dict[str, Any]]
 
@@ -85,14 +84,14 @@ def _add_intents(application: FastAPI, gateway: Gateway) -> None:
 
     @application.get(INTENTS)
     async def list_page(request: Request) -> Response:
-        refuse_card_numbers(request, await read_body(request, BODY_BYTES_MAX))
+        refuse_card_numbers(request, await read_body(request))
         caller = await _caller(gateway, request)
         page, has_more = await payments.list(caller, read_query(request, ListIntents))
         return answered(list_json([intent_json(intent) for intent in page], INTENTS, has_more=has_more))
 
     @application.get(INTENTS + "/{payment_id}")
     async def retrieve(request: Request, payment_id: str) -> Response:
-        refuse_card_numbers(request, await read_body(request, BODY_BYTES_MAX))
+        refuse_card_numbers(request, await read_body(request))
         return answered(intent_json(await payments.retrieve(await _caller(gateway, request), payment_id)))
 
     @application.post(INTENTS + "/{payment_id}/confirm")
@@ -116,14 +115,14 @@ def _add_reviews(application: FastAPI, gateway: Gateway) -> None:
 
     @application.get(REVIEWS)
     async def list_page(request: Request) -> Response:
-        refuse_card_numbers(request, await read_body(request, BODY_BYTES_MAX))
+        refuse_card_numbers(request, await read_body(request))
         caller = await _caller(gateway, request)
         page, has_more = await reviews.list(caller, read_query(request, ListReviews))
         return answered(list_json([review_json(review) for review in page], REVIEWS, has_more=has_more))
 
     @application.get(REVIEWS + "/{review_id}")
     async def retrieve(request: Request, review_id: str) -> Response:
-        refuse_card_numbers(request, await read_body(request, BODY_BYTES_MAX))
+        refuse_card_numbers(request, await read_body(request))
         return answered(review_json(await reviews.retrieve(await _caller(gateway, request), review_id)))
 
     @application.post(REVIEWS + "/{review_id}/approve")
@@ -151,7 +150,7 @@ def _add_reports(application: FastAPI, gateway: Gateway) -> None:
 
 async def _asked(gateway: Gateway, request: Request, struct: type[B]) -> tuple[Caller, B]:
     """Who asks, and for what: card numbers are refused first, from whoever sends them."""
-    body = await read_body(request, BODY_BYTES_MAX)
+    body = await read_body(request)
     refuse_card_numbers(request, body)
     caller = await _caller(gateway, request)
     return caller, read_struct(request, body, struct)

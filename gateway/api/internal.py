@@ -3,7 +3,7 @@
 from fastapi import Request
 from starlette.responses import Response
 
-from gateway.api.application import BODY_BYTES_MAX, bare_application
+from gateway.api.application import bare_application
 from gateway.http.answers import LastResort, answered
 from gateway.http.bodies import read_body
 from gateway.http.decoding import decode_json
@@ -17,7 +17,7 @@ def make_internal_application(gateway: Gateway) -> LastResort:
 
     @application.post("/internal/tokens")
     async def register(request: Request) -> Response:
-        registration = decode_json(await read_body(request, BODY_BYTES_MAX), TokenRegistration)
+        registration = decode_json(await read_body(request), TokenRegistration)
         return answered(await gateway.tokens.register(registration))
 
     return LastResort(application)

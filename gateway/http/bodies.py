@@ -7,11 +7,14 @@ from starlette.requests import Request
 
 from gateway.errors import BodyTooLargeError
 
+BODY_BYTES_MAX = 64 * 1024
+"""Unless a listener says less: what bounds the memory that many callers at once can take."""
+
 DRAINED_BYTES_MAX = 8 * 1024 * 1024
 DRAINED_SECONDS_MAX = 2.0
 
 
-async def read_body(request: Request, limit_bytes: int) -> bytes:
+async def read_body(request: Request, limit_bytes: int = BODY_BYTES_MAX) -> bytes:
     """The whole body, of at most `limit_bytes`; raises `BodyTooLargeError`.
 
     The rest of a larger body is read and thrown away, within bounds: a connection that is closed over unread

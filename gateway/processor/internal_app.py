@@ -12,8 +12,6 @@ from gateway.http.decoding import decode_json
 from gateway.processor.routing import application
 from gateway.processor_port import AuthorizationRequest, CaptureRequest, Processor, ReversalRequest
 
-BODY_BYTES_MAX = 64 * 1024
-
 T = TypeVar("T")
 
 
@@ -45,4 +43,4 @@ def internal_app(processor: Processor) -> LastResort:
 
 
 async def _body(request: Request, kind: type[T]) -> T:
-    return decode_json(await read_body(request, BODY_BYTES_MAX), kind)
+    return decode_json(await read_body(request), kind)

@@ -15,7 +15,7 @@ from gateway.processor.card_input import check, read_card
 from gateway.processor.routing import application
 from gateway.processor.tokens import Tokens
 
-BODY_BYTES_MAX = 8 * 1024
+CARD_BODY_BYTES_MAX = 8 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class PublicListener:
         require_live_key(mode, live_alone=self.live_alone)
         carried = self.time.carried(carried_time(request), mode)
         now = carried or self.time.now(mode)
-        body = await read_body(request, BODY_BYTES_MAX)
+        body = await read_body(request, CARD_BODY_BYTES_MAX)
         card = check(read_card(body, request.headers.get("content-type")), now)
         token = await self.tokens.create(api_key, card, now)
         # Not before the API knows the key: else anybody could move the clock on.

@@ -8,7 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from gateway.api.application import BODY_BYTES_MAX, make_application
+from gateway.api.application import make_application
+from gateway.http.bodies import BODY_BYTES_MAX
 from tests.contract.api_serving import served
 from tests.gateway_world import World
 

@@ -14,7 +14,7 @@ from gateway.business_time import BusinessTime
 from gateway.errors import ApiUnavailableError
 from gateway.processor import vault_rows
 from gateway.processor.internal_app import internal_app
-from gateway.processor.public_app import BODY_BYTES_MAX, PublicListener
+from gateway.processor.public_app import CARD_BODY_BYTES_MAX, PublicListener
 from tests.processor_parts import GOOD_KEY, NOW, Bench, in_one_thread
 
 NUMBER = "4242424242424242"
@@ -187,7 +187,7 @@ def test_a_body_of_another_type_is_refused() -> None:
 
 
 def test_a_body_larger_than_the_limit_is_refused() -> None:
-    body = json.dumps({"card": {**CARD, "number": "4" * BODY_BYTES_MAX}}).encode()
+    body = json.dumps({"card": {**CARD, "number": "4" * CARD_BODY_BYTES_MAX}}).encode()
 
     answer = post(content=body, headers={"content-type": "application/json"})
 
