@@ -1,6 +1,7 @@
 """A gateway in one piece for tests: log in memory, processor and risk engine that do as they are told."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -305,3 +306,15 @@ class World:
             at=self.clock.now(),
             actor="test",
         ).secret
+
+
+def live_through(
+    folder: Path, story: Callable[[World], Awaitable[None]], deadline_seconds: float = 20.0
+) -> None:
+    """Run a story in a world of its own, whose risk engine has as good as for ever unless told otherwise."""
+
+    async def live() -> None:
+        async with World(folder, deadline_seconds=deadline_seconds) as world:
+            await story(world)
+
+    asyncio.run(live())

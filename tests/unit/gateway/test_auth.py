@@ -1,7 +1,5 @@
 """Merchants and keys: shown once, kept as digests, revocable; and whose time it is."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,15 +10,7 @@ from gateway.auth import Merchant, create_key, create_merchant, list_keys, revok
 from gateway.errors import AuthenticationError, InvalidRequestError, NotFoundError
 from gateway.event_recorder import EventRecorder
 from gateway.store.tables import api_keys
-from tests.gateway_world import KEYRING, MERCHANT, START, World
-
-
-def lived(folder: Path, story: Callable[[World], Awaitable[None]]) -> None:
-    async def live() -> None:
-        async with World(folder) as world:
-            await story(world)
-
-    asyncio.run(live())
+from tests.gateway_world import KEYRING, MERCHANT, START, World, live_through
 
 
 def test_a_key_opens_its_merchants_world(tmp_path: Path) -> None:
@@ -31,7 +21,7 @@ def test_a_key_opens_its_merchants_world(tmp_path: Path) -> None:
         assert world.keys["test"].startswith("sk_test_")
         assert world.keys["live"].startswith("sk_live_")
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 def test_no_key_is_on_disk(tmp_path: Path) -> None:
@@ -42,7 +32,7 @@ def test_no_key_is_on_disk(tmp_path: Path) -> None:
             assert key not in str(rows)
             assert all(bytes.fromhex(key[8:]) not in path.read_bytes() for path in tmp_path.iterdir())
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +55,7 @@ def test_a_merchant_of_another_form_than_documented_is_refused_by_member(
             await world.store.write(lambda c: create_merchant(c, recorder, merchant, at=START, actor="test"))
         assert refused.value.param == param
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 def test_a_revoked_key_opens_nothing_from_then_on(tmp_path: Path) -> None:
@@ -81,7 +71,7 @@ def test_a_revoked_key_opens_nothing_from_then_on(tmp_path: Path) -> None:
             await world.store.write(lambda c: revoke_key(c, recorder, caller.key_id, at=START, actor="test"))
         await world.until(lambda: len(world.log.events("audit")) == 4)
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 @pytest.mark.parametrize("presented", ["", "sk_test_", "sk_test_" + "0" * 48, "sk_prod_" + "0" * 48, "é"])
@@ -90,7 +80,7 @@ def test_what_is_not_a_key_in_force_opens_nothing(tmp_path: Path, presented: str
         with pytest.raises(AuthenticationError):
             await world.gateway.keys.authenticate(presented)
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 def test_the_test_clock_follows_the_latest_time_and_events_carry_their_own(tmp_path: Path) -> None:
@@ -104,7 +94,7 @@ def test_the_test_clock_follows_the_latest_time_and_events_carry_their_own(tmp_p
         assert timeless.at == START + timedelta(days=2)
         assert abs((await world.caller("live")).at - datetime.now(UTC)) < timedelta(minutes=5)
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 def test_keys_are_listed_by_their_last_characters(tmp_path: Path) -> None:
@@ -113,7 +103,7 @@ def test_keys_are_listed_by_their_last_characters(tmp_path: Path) -> None:
 
         assert {key.ending for key in listed} == {key[-4:] for key in world.keys.values()}
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 def test_a_merchant_is_created_once_and_a_key_needs_one(tmp_path: Path) -> None:
@@ -136,4 +126,4 @@ def test_a_merchant_is_created_once_and_a_key_needs_one(tmp_path: Path) -> None:
                 )
             )
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)

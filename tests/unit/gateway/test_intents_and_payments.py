@@ -1,7 +1,5 @@
 """Payments through the gateway's services, with processor and risk engine at hand."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,19 +23,11 @@ from gateway.requests import (
     ListIntents,
     RiskContextInput,
 )
-from tests.gateway_world import START, World
+from tests.gateway_world import START, World, live_through
 
 CONTEXT = RiskContextInput(ip="192.0.2.7", device_id="device-1", email="a@example.com")
 SHOPPER_UNKNOWN = RiskContextInput()
 COMPLETE = ["payment.created", "payment.confirmed", "payment.authorized", "payment.captured"]
-
-
-def lived(folder: Path, story: Callable[[World], Awaitable[None]], deadline_seconds: float = 20.0) -> None:
-    async def live() -> None:
-        async with World(folder, deadline_seconds=deadline_seconds) as world:
-            await story(world)
-
-    asyncio.run(live())
 
 
 def order(**members: object) -> CreateIntent:
@@ -71,7 +61,7 @@ def test_an_automatic_payment_is_authorized_and_captured(tmp_path: Path) -> None
         await world.until(lambda: world.payment_events(intent.id) == COMPLETE)
         assert world.processor.answers[f"{intent.id}_1"].captured_minor == 1250
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 def test_a_manual_payment_waits_for_its_capture_and_takes_part_of_it(tmp_path: Path) -> None:
@@ -88,7 +78,7 @@ def test_a_manual_payment_waits_for_its_capture_and_takes_part_of_it(tmp_path: P
         [event] = [e for e in world.log.events("payments") if isinstance(e, PaymentCaptured)]
         assert event.amount_minor == 1000
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 def test_the_question_to_the_engine_holds_surrogates_and_countries_but_no_personal_field(
@@ -107,7 +97,7 @@ def test_the_question_to_the_engine_holds_surrogates_and_countries_but_no_person
         for personal in (b"192.0.2.7", b"device-1", b"a@example.com", b"customer-7"):
             assert personal not in written
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 def test_one_value_has_one_surrogate_and_another_value_another(tmp_path: Path) -> None:
@@ -120,7 +110,7 @@ def test_one_value_has_one_surrogate_and_another_value_another(tmp_path: Path) -
         assert len({context.ip for context in contexts}) == 2
         assert len({context.device for context in contexts}) == 1
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +139,7 @@ def test_a_decline_asks_for_another_card_and_hides_what_a_thief_should_not_know(
         [event] = [e for e in world.log.events("payments") if isinstance(e, PaymentDeclined)]
         assert event.reason == decline_code
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 def test_after_a_decline_another_card_makes_a_second_attempt(tmp_path: Path) -> None:
@@ -163,7 +153,7 @@ def test_after_a_decline_another_card_makes_a_second_attempt(tmp_path: Path) -> 
         assert (again.status, again.last_error) == ("succeeded", None)
         assert world.processor.authorized == [f"{intent.id}_1", f"{intent.id}_2"]
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 def test_a_block_never_reaches_the_network(tmp_path: Path) -> None:
@@ -178,7 +168,7 @@ def test_a_block_never_reaches_the_network(tmp_path: Path) -> None:
         assert world.processor.calls == []
         await world.until(lambda: world.payment_events(intent.id)[-1:] == ["payment.blocked"])
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 def test_a_review_holds_the_capture_until_it_is_approved(tmp_path: Path) -> None:
@@ -198,7 +188,7 @@ def test_a_review_holds_the_capture_until_it_is_approved(tmp_path: Path) -> None
         [authorized] = [e for e in world.log.events("payments") if isinstance(e, PaymentAuthorized)]
         assert authorized.held
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 def test_an_approved_manual_payment_still_waits_for_its_merchant(tmp_path: Path) -> None:
@@ -212,7 +202,7 @@ def test_an_approved_manual_payment_still_waits_for_its_merchant(tmp_path: Path)
 
         assert after.status == "succeeded"
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 @pytest.mark.parametrize("capture_method", ["automatic", "manual"])
@@ -243,7 +233,7 @@ def test_a_capture_that_the_network_refuses_ends_and_another_card_may_be_tried(
             2,
         )
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 def test_a_capture_is_told_again_while_the_processor_is_away(tmp_path: Path) -> None:
@@ -255,7 +245,7 @@ def test_a_capture_is_told_again_while_the_processor_is_away(tmp_path: Path) -> 
         await world.until(lambda: world.payment_events(intent.id)[-1:] == ["payment.captured"])
         assert world.processor.calls.count(("capture", f"{intent.id}_1")) == 4
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 def test_a_rejected_review_voids_and_is_audited(tmp_path: Path) -> None:
@@ -275,7 +265,7 @@ def test_a_rejected_review_voids_and_is_audited(tmp_path: Path) -> None:
         with pytest.raises(InvalidRequestError):
             await world.gateway.reviews.approve(await world.caller(), intent.review_id or "")
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 def test_canceling_an_authorized_payment_voids_it(tmp_path: Path) -> None:
@@ -292,7 +282,7 @@ def test_canceling_an_authorized_payment_voids_it(tmp_path: Path) -> None:
         with pytest.raises(UnexpectedStateError):
             await confirm(world, intent.id)
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 @pytest.mark.parametrize("step", ["cancel", "confirm", "capture", "void", "approve", "reject"])
@@ -327,7 +317,7 @@ def test_a_step_that_says_a_time_before_the_one_it_follows_takes_that_step_s_tim
         told = [e for e in world.log.events("payments") if isinstance(e, PaymentEvent)]
         assert {event.occurred_at for event in told if event.payment_id == intent.id} == {START}
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 def test_canceling_before_any_attempt_tells_the_network_nothing(tmp_path: Path) -> None:
@@ -339,7 +329,7 @@ def test_canceling_before_any_attempt_tells_the_network_nothing(tmp_path: Path) 
         await world.until(lambda: world.payment_events(intent.id) == ["payment.created", "payment.canceled"])
         assert world.processor.calls == []
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 def test_a_confirm_without_a_payment_method_is_refused(tmp_path: Path) -> None:
@@ -352,7 +342,7 @@ def test_a_confirm_without_a_payment_method_is_refused(tmp_path: Path) -> None:
         assert refused.value.param == "payment_method"
         assert (await world.intent(intent.id)).attempts == 0
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 def test_a_token_of_another_mode_does_not_exist(tmp_path: Path) -> None:
@@ -362,7 +352,7 @@ def test_a_token_of_another_mode_does_not_exist(tmp_path: Path) -> None:
         with pytest.raises(NotFoundError):
             await world.gateway.payments.create(await world.caller("live"), order(payment_method=token))
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 @pytest.mark.parametrize(
@@ -383,7 +373,7 @@ def test_a_documented_test_card_has_its_own_risk_outcome(
         assert intent.outcome is not None
         assert (intent.status, intent.outcome.risk_level) == (status, level)
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 def test_pages_of_intents_are_newest_first_and_meet_without_gap(tmp_path: Path) -> None:
@@ -399,4 +389,4 @@ def test_pages_of_intents_are_newest_first_and_meet_without_gap(tmp_path: Path) 
         assert sorted(i.id for i in first + second) == sorted(ids)
         assert [i.id for i in first + second] == sorted(ids, reverse=True)
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)

@@ -1,7 +1,6 @@
 """What happens when the decision is late, the processor is away, or the process restarts in the middle."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -12,17 +11,9 @@ from events.vocabulary import Outcome
 from gateway.payments.intents import Intent
 from gateway.requests import CaptureIntent, ConfirmIntent, CreateIntent, ListIntents, RiskContextInput
 from gateway.store.tables import positions
-from tests.gateway_world import World
+from tests.gateway_world import World, live_through
 
 CONTEXT = RiskContextInput(ip="192.0.2.7", device_id="device-1", email="a@example.com")
-
-
-def lived(folder: Path, story: Callable[[World], Awaitable[None]], deadline_seconds: float) -> None:
-    async def live() -> None:
-        async with World(folder, deadline_seconds=deadline_seconds) as world:
-            await story(world)
-
-    asyncio.run(live())
 
 
 async def confirmed(world: World, context: RiskContextInput = CONTEXT, **members: str) -> Intent:
@@ -61,7 +52,7 @@ def test_a_fallback_decides_at_the_deadline_and_says_so(tmp_path: Path) -> None:
         assert intent.outcome is not None
         assert (intent.outcome.risk_level, intent.outcome.risk_score) == ("not_assessed", None)
 
-    lived(tmp_path, story, 0.05)
+    live_through(tmp_path, story, 0.05)
 
 
 def test_the_fallback_holds_the_capture_for_a_shopper_of_whom_nothing_is_known(tmp_path: Path) -> None:
@@ -72,7 +63,7 @@ def test_the_fallback_holds_the_capture_for_a_shopper_of_whom_nothing_is_known(t
         assert intent.status == "requires_capture"
         assert intent.review_id is not None
 
-    lived(tmp_path, story, 0.05)
+    live_through(tmp_path, story, 0.05)
 
 
 def test_a_late_block_voids_what_is_not_captured(tmp_path: Path) -> None:
@@ -90,7 +81,7 @@ def test_a_late_block_voids_what_is_not_captured(tmp_path: Path) -> None:
         assert (after.outcome.type, after.outcome.network_status) == ("blocked", "reversed_after_approval")
         assert world.processor.answers[f"{intent.id}_1"].status == "reversed"
 
-    lived(tmp_path, story, 0.05)
+    live_through(tmp_path, story, 0.05)
 
 
 def test_a_late_block_marks_what_is_captured(tmp_path: Path) -> None:
@@ -106,7 +97,7 @@ def test_a_late_block_marks_what_is_captured(tmp_path: Path) -> None:
         await world.until(marked)
         assert (await world.intent(intent.id)).status == "succeeded"
 
-    lived(tmp_path, story, 0.05)
+    live_through(tmp_path, story, 0.05)
 
 
 def test_a_late_review_holds_what_is_not_captured(tmp_path: Path) -> None:
@@ -123,7 +114,7 @@ def test_a_late_review_holds_what_is_not_captured(tmp_path: Path) -> None:
         with pytest.raises(Exception, match="review"):
             await world.gateway.payments.capture(await world.caller(), intent.id, CaptureIntent())
 
-    lived(tmp_path, story, 0.05)
+    live_through(tmp_path, story, 0.05)
 
 
 def test_a_decision_that_comes_while_the_network_is_asked_acts_when_it_has_answered(tmp_path: Path) -> None:
@@ -141,7 +132,7 @@ def test_a_decision_that_comes_while_the_network_is_asked_acts_when_it_has_answe
         await world.until(voided)
         assert len(world.processor.authorized) == 1
 
-    lived(tmp_path, story, 0.05)
+    live_through(tmp_path, story, 0.05)
 
 
 def test_the_same_decision_twice_changes_nothing(tmp_path: Path) -> None:
@@ -164,7 +155,7 @@ def test_the_same_decision_twice_changes_nothing(tmp_path: Path) -> None:
         await world.until(read_to_the_end)
         assert (await world.intent(intent.id)).status == "requires_capture"
 
-    lived(tmp_path, story, 0.05)
+    live_through(tmp_path, story, 0.05)
 
 
 def test_a_processor_that_was_away_is_asked_again_and_authorizes_once(tmp_path: Path) -> None:
@@ -178,7 +169,7 @@ def test_a_processor_that_was_away_is_asked_again_and_authorizes_once(tmp_path: 
         assert world.processor.authorized == [f"{intent.id}_1"]
         await world.until(lambda: world.payment_events(intent.id)[-1:] == ["payment.captured"])
 
-    lived(tmp_path, story, 20)
+    live_through(tmp_path, story, 20)
 
 
 @pytest.mark.parametrize("outcome", ["allow", "review", "block"])
@@ -207,7 +198,7 @@ def test_an_attempt_left_in_the_middle_ends_after_a_restart(tmp_path: Path, outc
         assert not intent.not_assessed
         assert len(world.processor.authorized) == (outcome != "block")
 
-    lived(tmp_path, story, 600)
+    live_through(tmp_path, story, 600)
 
 
 def test_a_block_after_a_restart_reverses_what_the_first_life_may_have_asked_for(tmp_path: Path) -> None:
@@ -229,7 +220,7 @@ def test_a_block_after_a_restart_reverses_what_the_first_life_may_have_asked_for
         [attempt_id] = world.processor.authorized
         assert world.processor.answers[attempt_id].status == "reversed"
 
-    lived(tmp_path, story, 0.05)
+    live_through(tmp_path, story, 0.05)
 
 
 def test_a_capture_that_is_owed_is_paid_after_a_restart(tmp_path: Path) -> None:
@@ -242,4 +233,4 @@ def test_a_capture_that_is_owed_is_paid_after_a_restart(tmp_path: Path) -> None:
 
         await world.until(lambda: world.payment_events(intent.id)[-1:] == ["payment.captured"])
 
-    lived(tmp_path, story, 20)
+    live_through(tmp_path, story, 20)

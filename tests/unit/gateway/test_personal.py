@@ -1,7 +1,5 @@
 """People: what is sealed can be opened until they are forgotten, and then by nobody."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -16,17 +14,9 @@ from gateway.payments.intents import Intent
 from gateway.personal import PersonalData
 from gateway.requests import ConfirmIntent, CreateIntent, RiskContextInput
 from gateway.store.tables import subject_keys, subject_surrogates, surrogates, tokens
-from tests.gateway_world import KEYRING, START, World
+from tests.gateway_world import KEYRING, START, World, live_through
 
 CONTEXT = RiskContextInput(ip="192.0.2.7", device_id="device-1", email="A@Example.com", user_agent="Browser")
-
-
-def lived(folder: Path, story: Callable[[World], Awaitable[None]]) -> None:
-    async def live() -> None:
-        async with World(folder) as world:
-            await story(world)
-
-    asyncio.run(live())
 
 
 def personal_of(world: World) -> PersonalData:
@@ -76,7 +66,7 @@ def test_the_key_of_a_person_opens_what_the_log_holds_of_them(tmp_path: Path) ->
             "user_agent": "Browser",
         }
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 @pytest.mark.parametrize("customer", ["c-1", None])
@@ -98,7 +88,7 @@ def test_a_forgotten_person_leaves_no_key_no_mapping_and_no_name(
         for table in (subject_keys, surrogates, subject_surrogates, tokens):
             assert await count(world, table) == 0
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 def test_who_comes_back_after_being_forgotten_is_somebody_new(tmp_path: Path) -> None:
@@ -113,7 +103,7 @@ def test_who_comes_back_after_being_forgotten_is_somebody_new(tmp_path: Path) ->
             {after.ip, after.device, after.email, after.customer}
         )
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 def test_forgetting_one_person_leaves_the_others(tmp_path: Path) -> None:
@@ -132,7 +122,7 @@ def test_forgetting_one_person_leaves_the_others(tmp_path: Path) -> None:
         assert fields["email"] == "A@Example.com"
         assert (await world.intent(other.id)).customer == "c-2"
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 def test_another_merchants_token_of_the_same_card_goes_on_under_a_new_surrogate(tmp_path: Path) -> None:
@@ -160,7 +150,7 @@ def test_another_merchants_token_of_the_same_card_goes_on_under_a_new_surrogate(
                 await world.caller(), CreateIntent(amount=100, currency="eur", payment_method="tok_1")
             )
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 async def cards(world: World) -> dict[str, str]:
@@ -193,14 +183,14 @@ def test_nobody_cannot_be_forgotten(tmp_path: Path) -> None:
         with pytest.raises(NotFoundError):
             await world.store.write(lambda c: personal_of(world).erase(c, "nobody"))
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 def test_no_personal_value_is_in_the_store_in_the_clear(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         await paid(world)
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
     for path in tmp_path.iterdir():
         for value in (b"192.0.2.7", b"device-1", b"xample.com", b"fingerprint-1"):
@@ -217,4 +207,4 @@ def test_one_value_has_other_surrogates_in_live_than_in_test(tmp_path: Path) -> 
 
         assert test != live
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)

@@ -1,7 +1,5 @@
 """What was done with a payment, and on whose word, is on the log: engine, test card or fallback, and late."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +12,9 @@ from gateway.payments.intents import Intent
 from gateway.payments.outcomes import TEST_OUTCOMES
 from gateway.processor_port import TestRisk
 from gateway.requests import ConfirmIntent, CreateIntent, RiskContextInput
-from tests.gateway_world import World
+from tests.gateway_world import World, live_through
 
 CONTEXT = RiskContextInput(ip="192.0.2.7", device_id="device-1", email="a@example.com")
-
-
-def lived(folder: Path, story: Callable[[World], Awaitable[None]], *, deadline_seconds: float = 20.0) -> None:
-    async def live() -> None:
-        async with World(folder, deadline_seconds=deadline_seconds) as world:
-            await story(world)
-
-    asyncio.run(live())
 
 
 async def confirmed(world: World, test_risk: TestRisk | None = None, **members: Any) -> Intent:
@@ -77,7 +67,7 @@ def test_the_engines_word_is_on_the_log_with_the_end_it_led_to(tmp_path: Path) -
         ruling = await ruled(world, PaymentAuthorized)
         assert (ruling.by, ruling.outcome, ruling.risk_score) == ("engine", "allow", 12)
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 def test_a_decline_tells_what_was_ruled_before_the_issuer_was_asked(tmp_path: Path) -> None:
@@ -87,7 +77,7 @@ def test_a_decline_tells_what_was_ruled_before_the_issuer_was_asked(tmp_path: Pa
 
         assert (await ruled(world, PaymentDeclined)).outcome == "allow"
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 @pytest.mark.parametrize("risk", ["blocked", "highest"])
@@ -104,7 +94,7 @@ def test_a_blocked_test_card_says_that_it_is_one_on_the_log_and_to_its_merchant(
         assert intent.outcome.seller_message == ruling.text
         assert "test card" in ruling.text
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 @pytest.mark.parametrize("outcome", ["review", "block"])
@@ -118,7 +108,7 @@ def test_a_test_card_keeps_its_documented_answer_whatever_rules_say(tmp_path: Pa
         assert (intent.outcome.risk_level, intent.outcome.reason) == ("normal", None)
         assert (await ruled(world, PaymentAuthorized)).by == "test_card"
 
-    lived(tmp_path, story)
+    live_through(tmp_path, story)
 
 
 def test_a_fallback_is_on_the_log_as_one(tmp_path: Path) -> None:
@@ -130,7 +120,7 @@ def test_a_fallback_is_on_the_log_as_one(tmp_path: Path) -> None:
         assert (ruling.by, ruling.outcome, ruling.risk_score) == ("fallback", "allow", None)
         assert ruling.text == "The risk decision came too late."
 
-    lived(tmp_path, story, deadline_seconds=0.05)
+    live_through(tmp_path, story, deadline_seconds=0.05)
 
 
 @pytest.mark.parametrize(
@@ -148,4 +138,4 @@ def test_what_a_late_decision_did_is_on_the_log(
         assert (event.payment_id, event.effect) == (intent.id, effect)
         assert (event.ruling.by, event.ruling.outcome, event.ruling.risk_score) == ("engine", outcome, 80)
 
-    lived(tmp_path, story, deadline_seconds=0.05)
+    live_through(tmp_path, story, deadline_seconds=0.05)
