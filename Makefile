@@ -47,13 +47,15 @@ system: ## programs beside Python that the tests use; installed through apt when
 
 .venv/.runtime-installed: requirements/runtime.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Weir needs Python 3.11 or 3.12; neither runs here." >&2; exit 1; }
-	@echo "Setting up .venv with $(PYTHON): 0.9 GB of packages, two to five minutes the first time."
+	@echo "Setting up .venv with $(PYTHON), once. Step 1 of 3: an empty environment (seconds)"
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@echo "Step 2 of 3: the packages that Weir runs on (0.9 GB; two to five minutes without a word)"
 	@$(PIP) install --require-hashes -r requirements/runtime.txt
+	@echo "Step 3 of 3: Weir itself (seconds)"
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/.dev-installed: .venv/.runtime-installed requirements/dev.txt
-	@echo "Adding what the tests and checks need."
+	@echo "Adding the packages that tests and checks need (one or two minutes without a word)"
 	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@touch $@

@@ -40,7 +40,7 @@ def topics(
         for topic in TOPICS.values():
             typer.echo(_declaration(topic))
         return
-    with _opened(log, home or HOME) as opened:
+    with _opened("topics", log, home or HOME) as opened:
         typer.echo(f"Below each topic, by partition: first offset–next offset. {opened.durability}")
         for topic in TOPICS.values():
             typer.echo(_declaration(topic))
@@ -51,7 +51,7 @@ def topics(
 @dead_letters.command("list")
 def list_dead_letters(home: Home = HOME, log: GivenLog = None, topic: OneTopic = None) -> None:
     """Show each dead letter: its number, where its record stands, its size and why it was refused."""
-    with _opened(log, home) as opened:
+    with _opened("dead-letters", log, home) as opened:
         lines = [_line(position, letter) for position, letter in _letters(opened, topic)]
         typer.echo("\n".join(lines) or "No dead letters.")
 
@@ -69,10 +69,11 @@ def replay_dead_letters(
     """Append the refused records to their topics again, for a build that can read them."""
     if not numbers and not everything:
         raise typer.BadParameter("name the numbers to replay, or --all")
-    with _opened(log, home) as opened:
+    with _opened("dead-letters", log, home) as opened:
         letters = {position.offset: letter for position, letter in _letters(opened, topic)}
         if unknown := sorted(set(numbers or ()) - set(letters)):
-            _refuse(f"no dead letter has number {', '.join(map(str, unknown))}: see `weir dead-letters list`")
+            numbered = ", ".join(map(str, unknown))
+            _refuse("dead-letters", f"no dead letter has number {numbered}: see `weir dead-letters list`")
         chosen = sorted(letters if everything else set(numbers or ()))
         for number in chosen:
             again = replay(opened, letters[number])
@@ -82,7 +83,7 @@ def replay_dead_letters(
 
 
 @contextmanager
-def _opened(log: str | None, home: Path) -> Iterator["Log"]:
+def _opened(command: str, log: str | None, home: Path) -> Iterator["Log"]:
     """The log, if it is there; what is wrong with it is told in one line, with exit status 1."""
     from events.log import open_log
     from events.log.finding import find_log
@@ -92,11 +93,11 @@ def _opened(log: str | None, home: Path) -> Iterator["Log"]:
         with closing(open_log(url, create=False)) as opened:
             yield opened
     except EventsError as error:
-        _refuse(str(error))
+        _refuse(command, str(error))
 
 
-def _refuse(why: str) -> NoReturn:
-    typer.echo(f"weir: {why}", err=True)
+def _refuse(command: str, why: str) -> NoReturn:
+    typer.echo(f"weir {command}: {why}", err=True)
     raise typer.Exit(1) from None
 
 

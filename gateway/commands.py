@@ -37,7 +37,7 @@ Live = Annotated[
 @merchants_app.command("list")
 def merchants_list(home: Home = HOME, keys: Keys = None) -> None:
     """List merchants by id."""
-    _run(home, keys, lambda office: office.merchants())
+    _run("merchants", home, keys, lambda office: office.merchants())
 
 
 @merchants_app.command("create")
@@ -58,7 +58,7 @@ def merchants_create(
         office.add_merchant(merchant)
         yield merchant
 
-    _run(home, keys, work, may_make=True)
+    _run("merchants", home, keys, work, may_make=True)
 
 
 @keys_app.command("create")
@@ -69,7 +69,7 @@ def api_keys_create(
 
     A home that was first started with `weir up --live` has live keys alone: give --live there.
     """
-    _run(home, keys, lambda office: [office.add_key(merchant_id, "live" if live else "test")])
+    _run("api-keys", home, keys, lambda office: [office.add_key(merchant_id, "live" if live else "test")])
 
 
 @keys_app.command("list")
@@ -79,7 +79,7 @@ def api_keys_list(
     keys: Keys = None,
 ) -> None:
     """List keys by id and last four characters."""
-    _run(home, keys, lambda office: office.keys(merchant_id))
+    _run("api-keys", home, keys, lambda office: office.keys(merchant_id))
 
 
 @keys_app.command("revoke")
@@ -90,7 +90,7 @@ def api_keys_revoke(key_id: KeyId, home: Home = HOME, keys: Keys = None) -> None
         office.revoke(key_id)
         yield {"id": key_id, "revoked": True}
 
-    _run(home, keys, work)
+    _run("api-keys", home, keys, work)
 
 
 @app.command("erase-person")
@@ -126,11 +126,16 @@ def erase_person(
             office.erase_customer(mode, merchant_id, customer)
         yield {"erased": True}
 
-    _run(home, keys, work)
+    _run("erase-person", home, keys, work)
 
 
 def _run(
-    home: Path, keys: Path | None, work: Callable[[Any], Iterable[Any]], *, may_make: bool = False
+    command: str,
+    home: Path,
+    keys: Path | None,
+    work: Callable[[Any], Iterable[Any]],
+    *,
+    may_make: bool = False,
 ) -> None:
     """Do it and print what comes of it; a refusal is one line and exit status 1."""
     import msgspec
@@ -144,5 +149,5 @@ def _run(
         for answer in work(Backoffice(home, folder)):
             typer.echo(msgspec.json.encode(answer).decode())
     except GatewayError as error:
-        typer.echo(error.message, err=True)
+        typer.echo(f"weir {command}: {error.message}", err=True)
         raise typer.Exit(1) from None

@@ -60,9 +60,12 @@ def run(options: Callable[[Path], Settings], home: Path | None, traffic: Traffic
                     f"{wanted.home} takes live payments alone, and a demo's are of test mode: "
                     "give another --home, or none"
                 )
-            return asyncio.run(_demo(wanted if home else _apart(wanted), traffic, console))
+            status = asyncio.run(_demo(wanted if home else _apart(wanted), traffic, console))
         except EXPECTED as error:
             return complain("weir demo", error)
+    if home is None:
+        console.print("The home of this run is removed; --home DIR keeps one.", style="dim")
+    return status
 
 
 @contextlib.contextmanager

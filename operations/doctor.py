@@ -121,7 +121,7 @@ def ports(wanted: Settings, *, running: bool) -> Iterator[Finding]:
     elif running:
         yield Finding("ports", "ok", f"{text}: Weir is running on this home")
     else:
-        mend = "Stop what listens there, or give another --port."
+        mend = "Stop what listens there, or give another --port (0 picks free ones)."
         yield Finding("ports", "wrong", f"{', '.join(taken)} in use by another program", mend)
 
 

@@ -116,7 +116,7 @@ def replay(
             Console(),
         )
     except (ReplayError, ControlFileError) as error:
-        typer.echo(f"replay: {error}", err=True)
+        typer.echo(f"weir replay: {error}", err=True)
         sys.exit(2)
 
 

@@ -40,5 +40,5 @@ def explain(
             else:
                 typer.echo(explain_payment(opened, payment, attempt, features=features))
     except (EventsError, ModelsError, PipelinesError) as error:
-        typer.echo(f"explain: {error}", err=True)
+        typer.echo(f"weir explain: {error}", err=True)
         raise typer.Exit(1) from None

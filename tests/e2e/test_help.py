@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
+from pathlib import Path
 
 import click
 import pytest
@@ -101,3 +102,33 @@ def test_an_unknown_command_is_refused_with_the_way_to_help() -> None:
 
     assert refused.returncode == 2
     assert "No such command 'fly'" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["up", "--log", "carrier-pigeon"],
+        ["demo", "--log", "carrier-pigeon"],
+        ["doctor", "--log", "carrier-pigeon"],
+        ["surrogate", "device", "laptop"],
+        ["merchants", "list"],
+        ["api-keys", "list"],
+        ["erase-person", "--merchant", "acct_shop", "--customer", "cus_42"],
+        ["rules", "list"],
+        ["explain", "pi_1"],
+        ["topics"],
+        ["dead-letters", "list"],
+    ],
+    ids=" ".join,
+)
+def test_a_refusal_begins_with_the_command_that_refuses(tmp_path: Path, words: list[str]) -> None:
+    refused = CliRunner().invoke(app, [*words, "--home", str(tmp_path / "none")])
+
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith(f"weir {words[0]}: ")
+
+
+def test_a_replay_of_no_file_is_refused_in_the_same_way(tmp_path: Path) -> None:
+    refused = CliRunner().invoke(app, ["replay", str(tmp_path / "none.csv"), "--map", "handbook"])
+
+    assert refused.stderr.startswith("weir replay: ")

@@ -124,7 +124,7 @@ def test_who_signed_in_without_a_customer_is_forgotten_by_the_id_that_the_api_an
         assert [home.files_with(secret) for secret in secrets] == [[], []]
         assert await wrapped_key(world, second.id)
         again = await asyncio.to_thread(CliRunner().invoke, app, words)
-        assert (again.exit_code, again.stderr) == (1, "There is no such person.\n")
+        assert (again.exit_code, again.stderr) == (1, "weir erase-person: There is no such person.\n")
 
     home.lived(story)
 

@@ -249,5 +249,5 @@ def test_the_command_reads_a_log_on_disk_and_fails_in_one_line(world: World, tmp
     assert "merchant_genuine_gap_days " in whole.stdout
     assert json.loads(as_json.stdout)["thought"]["payment"] == "pi_20"
     assert "the request is no longer in the log" not in told.stdout
-    assert refused.stderr.startswith("explain: the log holds no decision on payment pi_none")
+    assert refused.stderr.startswith("weir explain: the log holds no decision on payment pi_none")
     assert absent.stderr.count("\n") == 1
