@@ -22,7 +22,10 @@ PARQUET_SUFFIXES = (".parquet", ".pq")
 
 @dataclass(frozen=True)
 class Example:
-    """The first row that is broken for a reason; `value` is what is to blame, where a single value is."""
+    """The first row that is broken for a reason, counted as `text.ROW` is.
+
+    `value` is what is to blame, where a single value is.
+    """
 
     row: int
     value: str | None
@@ -34,7 +37,8 @@ class History:
 
     Columns of `frame`: row, original_id, id, at_us, amount_minor, item_count, label, label_at_us and the text
     fields; `label_at_us` is the time at which the label arrived according to the file. `separator` is None
-    where it is the usual one of such a file; `lacks_zone`: some times say no zone and were taken as UTC.
+    where it is the usual one of such a file; `lacks_zone`: some times say no zone and were taken as UTC;
+    `rounded`: how many amounts had more decimals than their currency.
     """
 
     frame: pl.DataFrame
@@ -44,6 +48,7 @@ class History:
     separator: str | None = None
     decimal_comma: bool = False
     lacks_zone: bool = False
+    rounded: int = 0
 
 
 def read_history(path: Path, mapping: Mapping, rejected_path: Path) -> History:
@@ -70,13 +75,14 @@ def read_history(path: Path, mapping: Mapping, rejected_path: Path) -> History:
         frame = frame.filter(~again)
     broken = pl.concat(rejected, how="diagonal").sort(ROW)
     return History(
-        frame.sort("at_us", maintain_order=True),
+        frame.drop("rounded").sort("at_us", maintain_order=True),
         dict(broken.group_by("reason").len().sort("reason").iter_rows()),
         _examples(broken, mapping),
         _written(broken, rejected_path),
         separator=source.separator,
         decimal_comma=decimal_comma,
         lacks_zone=lacks_zone,
+        rounded=int(frame["rounded"].sum()),
     )
 
 

@@ -29,13 +29,21 @@ def reading(history: History, mapping: Mapping) -> Iterator[str]:
         yield "times      without a zone are taken as UTC"
     if mapping.currency_is_assumed:
         yield f"currency   no column and no --currency: amounts are taken as {DEFAULT_CURRENCY}"
+    if history.rounded:
+        what = "1 has" if history.rounded == 1 else f"{history.rounded:,} have"
+        yield f"amounts    {what} more decimals than the currency: rounded to its minor unit, half to even"
+    if zero := history.frame.filter(pl.col("amount_minor") == 0).height:
+        yield f"amounts    {_rows(zero)} of 0: scored as they are, though the API takes no payment of 0"
 
 
 def broken(history: History) -> Iterator[str]:
     """The rows that were left out, by reason, each with its first one."""
     if history.rejected_path is None:
         return
-    yield f"broken     {_rows(sum(history.broken.values()))} left out, written to {history.rejected_path}:"
+    yield (
+        f"broken     {_rows(sum(history.broken.values()))} left out, written to {history.rejected_path} "
+        "(row 1 is the first below the header):"
+    )
     for reason, count in history.broken.items():
         yield f"           {count:,} × {reason}; {_first(history.examples[reason])}"
         if reason in (UNREADABLE_TIME, OUTSIDE_TIME):

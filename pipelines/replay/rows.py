@@ -20,6 +20,8 @@ NO = ("0", "0.0", "false", "f", "no", "n", "genuine")
 UNREADABLE_TIME = "a time that cannot be read"
 OUTSIDE_TIME = "the time lies outside the years 1970 to 2199"
 REPEATED_ID = "the id came before"
+ROUNDED_MINOR = 0.001
+"""By so much of a minor unit an amount may be off for binary fractions alone; more was rounded away."""
 
 
 class Check(NamedTuple):
@@ -33,7 +35,8 @@ class Check(NamedTuple):
 def typed(batch: pl.DataFrame, mapping: ColumnMapping, *, decimal_comma: bool) -> pl.DataFrame:
     """The batch with a column `_FIELD` per field, null where it is missing or no such thing, and `reason`.
 
-    `_lacks_zone` says that the time names no zone.
+    `_lacks_zone` says that the time names no zone, `_rounded` that the amount had more decimals than its
+    currency.
     """
     read = batch.with_columns(_read_fields(mapping, batch.schema))
     read = read.with_columns(_digits(read["_currency"]).alias("_digits"))
@@ -42,7 +45,7 @@ def typed(batch: pl.DataFrame, mapping: ColumnMapping, *, decimal_comma: bool) -
     reason = pl.lit(None, pl.String)
     for check in reversed(checks(mapping)):
         reason = pl.when(check.wrong.fill_null(False)).then(pl.lit(check.words)).otherwise(reason)
-    return read.with_columns(reason.alias("reason"))
+    return read.with_columns(reason.alias("reason"), _rounded(mapping).alias("_rounded"))
 
 
 def checks(mapping: ColumnMapping) -> list[Check]:
@@ -85,7 +88,7 @@ def _label_checks(mapping: ColumnMapping) -> list[Check]:
 
 def fields(typed_rows: pl.DataFrame, mapping: ColumnMapping) -> pl.DataFrame:
     """The rows that can be used, as `file.History` has them."""
-    names = ("id", "at_us", "amount_minor", "item_count", "label", "label_at_us", *TEXTS)
+    names = ("id", "at_us", "amount_minor", "item_count", "label", "label_at_us", "rounded", *TEXTS)
     original = pl.col(mapping.columns["id"]).alias("original_id")
     good = typed_rows.filter(pl.col("reason").is_null())
     return good.select(ROW, original, *(pl.col(f"_{name}").alias(name) for name in names))
@@ -184,6 +187,13 @@ def _amount(mapping: ColumnMapping, schema: Mapping[str, pl.DataType], *, decima
     value = pl.col(column) if schema[column].is_numeric() else _text(column)
     value = amounts.number(value, decimal_comma=decimal_comma and not schema[column].is_numeric())
     return pl.when(value.is_finite()).then(value)
+
+
+def _rounded(mapping: ColumnMapping) -> pl.Expr:
+    if "amount_minor" in mapping.columns:
+        return pl.lit(False)
+    minor = pl.col("_amount") * pl.lit(10.0).pow(pl.col("_digits"))
+    return ((minor - pl.col("_amount_minor")).abs() > ROUNDED_MINOR).fill_null(False)
 
 
 def _amount_minor(mapping: ColumnMapping) -> pl.Expr:

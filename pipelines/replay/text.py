@@ -89,8 +89,9 @@ def _records(path: Path, separator: str, *, strict: bool = True) -> Iterator[tup
                 yield number, record
                 number, line = number + 1, reader.line_num
     except csv.Error:
+        place = f"row {number} below the header" if number else "the header"
         raise ReplayError(
-            f"{path.name} cannot be read: in row {number} (line {line + 1}) a quotation mark is not closed, "
+            f"{path.name} cannot be read: in {place} (line {line + 1}) a quotation mark is not closed, "
             "or text follows a closing one; inside a value in quotes, write the mark twice"
         ) from None
     except UnicodeDecodeError:

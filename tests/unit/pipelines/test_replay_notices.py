@@ -89,6 +89,7 @@ def test_reasons_are_told_with_the_first_value_and_what_can_be_done(tmp_path: Pa
     text = printed(history(tmp_path, "b1,31/01/2026,5,c,0\nb2,2026-01-01,much,c,0\nb3,2026-01-01,more,c,0\n"))
 
     assert "3 rows left out" in text
+    assert "(row 1 is the first below the header)" in text
     assert "1 × a time that cannot be read; first in row 31: '31/01/2026'" in text
     assert "--time-format '%d/%m/%Y'" in text
     assert "2 × an amount that is not a number; first in row 32: 'much'" in text
@@ -120,6 +121,15 @@ def test_what_was_found_out_of_a_file_is_told(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace(",", ";").replace(".00", ",00"))
 
     assert "separated by semicolons, amounts with a decimal comma" in printed(path)
+
+
+def test_amounts_that_were_rounded_and_amounts_of_nothing_are_told(tmp_path: Path) -> None:
+    odd = "r1,2026-01-03,5.005,c,0\nr1,2026-01-03,5.009,c,0\nr2,2026-01-03,9.999,c,0\nz1,2026-01-03,0,c,0\n"
+    text, plain = printed(history(tmp_path, odd)), printed(history(tmp_path))
+
+    assert "amounts    2 have more decimals than the currency: rounded to its minor unit" in text
+    assert "amounts    1 row of 0: scored as they are" in text
+    assert "amounts    " not in plain
 
 
 def test_sums_over_several_currencies_are_not_given_and_it_is_said(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_a_stray_quotation_mark_is_told_with_its_row(tmp_path: Path, row: str) -
     good = "1,2026-01-01,5,EUR,s"
     text = "\n".join(["ID,T,A,CUR,SHOP", good, row, *[good] * 60])
 
-    with pytest.raises(ReplayError, match=r"in row 2 \(line 3\) a quotation mark"):
+    with pytest.raises(ReplayError, match=r"in row 2 below the header \(line 3\) a quotation mark"):
         read(tmp_path, text.encode())
 
 
