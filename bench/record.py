@@ -19,6 +19,8 @@ PACKAGES = ("bytewax", "river", "scikit-learn", "numpy", "polars", "confluent-ka
 class Figure(msgspec.Struct, kw_only=True):
     """One measured figure; `figure` is the median of `runs`, `ratio` is figure / baseline.
 
+    `runs` are measurements of their own. What is deterministic has one, and its `note` says so.
+
     `goal` None: a first figure without a goal. `met` says whether the goal is reached (None without a goal).
     """
 
