@@ -55,6 +55,7 @@ def _test_ranges() -> dict[str, tuple[Funding, str]]:
 
 
 _TEST_RANGES = _test_ranges()
+# The longest first, as the more exact range counts.
 _TEST_PREFIX_DIGITS = (9, 8, 6)
 
 TEST_CARD_RISKS: dict[str, TestRisk] = {

@@ -76,6 +76,7 @@ class Relay:
     async def run(self) -> None:
         """Relay until canceled; an unreachable log or store is tried again."""
         while True:
+            # Before the look, so that a nudge while it goes on is not lost.
             self._nudged.clear()
             try:
                 await self.drain()
@@ -121,6 +122,7 @@ class Relay:
                 await self._scheduling.sleep(RELAY_RETRY_SECONDS)
                 continue
             crash_point("gateway.outbox.after_forget")
+            # More may have been sent meanwhile, and wait for the next turn.
             del self._forgetting[: len(numbers)]
 
     async def _nudge_or_poll(self) -> None:

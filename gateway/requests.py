@@ -12,6 +12,7 @@ from events.vocabulary import ReportedKind
 from gateway.errors import InvalidRequestError
 
 Text = Annotated[str, Meta(min_length=1, max_length=255)]
+# `\Z` in all of these, as `$` would let a last newline through.
 Country = Annotated[str, Meta(pattern=r"^[A-Za-z]{2}\Z", description="a country in two letters (ISO 3166)")]
 AmountMinor = Annotated[int, Meta(gt=0, le=AMOUNT_MINOR_MAX)]
 Currency = Annotated[

@@ -92,6 +92,7 @@ class InlineScheduling(_Tasks):
     idle_seconds = 0.005
 
     async def run_blocking(self, lane: str, work: Callable[[], T]) -> T:  # noqa: ARG002  # the port's shape
+        # Others come in between, as they do while a thread works.
         await asyncio.sleep(0)
         return work()
 

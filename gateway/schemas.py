@@ -27,6 +27,7 @@ class Schema:
 
     def found(self) -> str:
         """The version in the file; raises `sqlite3.Error` where it is no database."""
+        # A plain connect would make a file that is not there.
         with closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)) as connection:
             return self._read(connection)
 

@@ -37,6 +37,7 @@ def known_shopper(
 ) -> Shopper:
     """Read a context; raises `InvalidRequestError` for what is no IP address (`ip_param`) or no country."""
     address = _address(context.ip, ip_param)
+    # Each in one spelling, so that a shopper who types it otherwise is counted as the same.
     entities = {
         "ip": str(address) if address else None,
         "device": context.device_id,

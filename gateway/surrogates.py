@@ -28,6 +28,7 @@ def find_surrogate(
     """
     keyring = open_keyring(found_keys(home, keys))
     entities = _entities(kind, value, merchant)
+    # `bytes` gives zeros for entropy: nothing is made here that would need any.
     personal = PersonalData(entities_secret=keyring.entities, wrapping_key=keyring.subjects, entropy=bytes)
     engine = open_read_only(home / STORE)
     try:

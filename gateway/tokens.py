@@ -41,6 +41,7 @@ class RegisteredTokens:
         return TokenRegistered(merchant_id=caller.merchant_id, mode=caller.mode)
 
     def _register_in(self, connection: Connection, card: TokenRegistration, caller: Caller) -> None:
+        # The processor asks again where it heard no answer.
         if connection.execute(select(tokens.c.id).where(tokens.c.id == card.token)).first():
             return
         stand_in = self.personal.surrogates(connection, caller.mode, {"card": card.fingerprint})["card"]
@@ -57,6 +58,7 @@ class RegisteredTokens:
             "issuer_country": card.issuer_country,
             "exp_month": card.exp_month,
             "exp_year": card.exp_year,
+            # What a documented test card always gets must never decide about real money.
             "test_risk": card.test_risk if caller.mode == "test" else None,
             "created_us": microseconds(caller.at),
         }
@@ -72,6 +74,7 @@ def surrogate_of_card(connection: Connection, token: str, mode: Mode) -> str | N
 def load_card(connection: Connection, token: str, *, merchant_id: str, mode: Mode) -> KnownCard:
     """The card of a token of this merchant and mode; raises `NotFoundError`."""
     row = connection.execute(_TOKEN, {"the_id": token}).one_or_none()
+    # Another's token is answered as none at all, so that nobody learns which there are.
     if row is None or (row.merchant_id, row.mode) != (merchant_id, mode):
         raise NotFoundError("There is no such payment method.", param="payment_method")
     facts = CardFacts(

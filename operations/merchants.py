@@ -42,6 +42,7 @@ def _ensured(office: Backoffice, file: Path, wanted: Sequence[Merchant]) -> list
     for merchant in wanted:
         if merchant.id not in existing:
             office.add_merchant(merchant)
+    # All anew, even where one alone is missing: the file is written whole, in the order of the merchants.
     made = [office.add_key(merchant.id, "test")["secret"] for merchant in wanted]
     make_private_folder(file.parent)
     write_secret(file, "\n".join(made).encode())

@@ -55,6 +55,7 @@ def made_keys(home: Path, given: Path | None, now: datetime, hosts: tuple[str, .
     """The same where a home may be made: what a new one lacks is made, and the folder is remembered."""
     keys = found_keys(home, given) if (home / STORE).exists() else keys_of(home, given)
     home.mkdir(parents=True, exist_ok=True)
+    # Not synced, as every start writes it again; what a power cut leaves empty is refused above.
     temporary = home / f".{REMEMBERED}.new"
     temporary.write_text(f"{keys}\n")
     temporary.replace(home / REMEMBERED)

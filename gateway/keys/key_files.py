@@ -27,6 +27,7 @@ def write_secret(path: Path, content: bytes) -> None:
     """Put `content` at `path` with mode 0600: atomically, and durable when this returns."""
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)
+    # Private from its first byte: narrowed later, it would have been open to all for a moment.
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
@@ -46,6 +47,7 @@ def exclusively(folder: Path) -> Iterator[None]:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
+        # Closing gives the lock back, as the death of its holder does.
         os.close(descriptor)
 
 

@@ -101,6 +101,7 @@ class AttemptEnds:
         decision: EffectiveDecision,
         answer: ProcessorAnswer | None,
     ) -> tuple[Intent, Attempt]:
+        # A block has an answer only after a crash: the flight before it had asked, on a fallback's word.
         approved_before = answer is not None and answer.approval_code is not None
         outcome = blocked_outcome(decision, after_approval=approved_before)
         intent = intents.refused(intent, "block", outcome, BLOCKED_ERROR)
@@ -155,6 +156,7 @@ class AttemptEnds:
             review_id = self._open_review_in(connection, intent, attempt, outcome.reason) if review else None
             intent = intents.authorized(intent, outcome, review_id)
         else:
+            # The capture is owed from this commit on: no crash leaves an authorization that nobody captures.
             intent = intents.succeeded(intent, outcome)
             attempt = _replace(
                 attempt, phase="capturing", capture_minor=intent.amount_minor, ended_us=attempt.moment_us
@@ -180,12 +182,15 @@ class AttemptEnds:
 
     def _act_late_in(self, connection: Connection, late: DecisionMade) -> Attempt | None:
         attempt = load_attempt(connection, late.payment_id, late.attempt)
+        # Only an attempt that a fallback decided waits for the engine, and for its first decision alone.
         if attempt is None or attempt.assessed is not False or attempt.decision_id is not None:
             return None
         intent = load_intent(connection, late.payment_id)
         attempt = _replace(attempt, decision_id=late.id)
         decision = decided_by_engine(late, attempt.test_risk)
+        # Where the payer has tried again, the newer attempt's own decision is what counts.
         if intent.attempts == attempt.number:
+            # No event of a payment carries a time before its confirm's, whatever clock the engine goes by.
             at_us = max(attempt.moment_us, microseconds(late.occurred_at))
             intent, attempt, effect = self._apply_late_in(connection, intent, attempt, decision, at_us)
             if effect is not None:
@@ -212,6 +217,7 @@ class AttemptEnds:
         if decision.outcome == "block" and intent.status == "requires_capture":
             return *self._void_late_in(connection, intent, attempt, decision, at_us), "voided"
         if decision.outcome == "block" and intent.status == "succeeded":
+            # Giving back what was captured is a refund, and that a person decides.
             return _replace(intent, late_block_after_capture=True), attempt, "marked"
         if decision.outcome == "review" and intent.status == "requires_capture" and not intent.review_id:
             review_id = self._open_review_in(connection, intent, attempt, decision.reason)

@@ -56,6 +56,7 @@ class Debts:
 
     def drive(self, attempt: Attempt) -> None:
         """Pay what the attempt owes, if anything and if nobody is at it."""
+        # A sweep may come with the same debt as the request that made it.
         if attempt.phase in ("capturing", "voiding") and attempt.id not in self._driving:
             self._driving.add(attempt.id)
             self._scheduling.spawn(self._pay(attempt), f"debt {attempt.id}")
@@ -98,6 +99,7 @@ class Debts:
         self, connection: Connection, attempt: Attempt, answer: ProcessorAnswer, end: Phase
     ) -> None:
         stored = load_attempt(connection, attempt.payment_id, attempt.number)
+        # It was told twice, as after a crash: the first end stands.
         if stored is None or stored.phase != attempt.phase:
             return
         intent = load_intent(connection, attempt.payment_id)
@@ -128,6 +130,7 @@ class Debts:
 def _end(attempt: Attempt, answer: ProcessorAnswer) -> Phase | None:
     """How the debt ends by the processor's answer; None where it does not end yet."""
     if attempt.phase == "voiding":
+        # What the network declined, or knows as reversed, holds no money back any more.
         return "voided" if answer.status in ("reversed", "declined") else None
     if answer.status in ("reversed", "declined"):
         return "capture_failed"

@@ -99,6 +99,7 @@ class DecisionTail:
             except (LogUnavailableError, UnavailableError) as error:
                 self._logger.warning("decisions cannot be read", error=type(error).__name__)
             except PositionLostError:
+                # The log has deleted what was not read yet: what waited for it has fallen back long since.
                 self._logger.error("the position in the decisions is gone: starting at what is left")
                 await persistently(self._scheduling, self._forget_position)
             await self._scheduling.sleep(TAIL_RETRY_SECONDS)
@@ -131,6 +132,7 @@ class DecisionTail:
     def _begin(self, record: Record, progress: Progress) -> None:
         crash_point("gateway.decisions.received")
         progress.begin(record)
+        # Not awaited here: one whose flight still asks the network must not hold up those behind it.
         dealing = self._scheduling.spawn(
             self._deal_with(record), f"decision {record.partition}/{record.offset}"
         )
@@ -176,6 +178,7 @@ def _poll(reader: Reader, wait_seconds: float) -> list[Record]:
 
 
 def _finish(record: Record, progress: Progress, task: "asyncio.Task[None]") -> None:
+    # One that failed stays open, so that the next start reads it again.
     if not task.cancelled() and task.exception() is None:
         progress.finish(record)
 

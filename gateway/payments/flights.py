@@ -100,6 +100,7 @@ class Flights:
     async def _fly(self, flight: Flight) -> None:
         try:
             decision = await self._drive_to_end(flight)
+            # It came after the fallback and before the end; now that the end is durable, it may act on it.
             if not decision.assessed and flight.decision.done():
                 late = flight.decision.result()
                 await persistently(self._scheduling, lambda: self._ends.act_late(late))
@@ -120,6 +121,7 @@ class Flights:
             crash_point("gateway.flight.ended")
             flight.answer.set_result(intent)
         finally:
+            # Also where it broke off: else no sweep could ever start the attempt's next flight.
             self._flying.pop((attempt.payment_id, attempt.number), None)
             if not flight.answer.done():
                 flight.answer.cancel()
@@ -128,6 +130,7 @@ class Flights:
     async def _await_decision(self, flight: Flight) -> EffectiveDecision:
         attempt = flight.attempt
         seconds = RECOVERY_DEADLINE_SECONDS if flight.recovered else self._deadline_seconds
+        # The future outlives its time-out: a decision that comes later must still find it.
         await asyncio.wait({flight.decision}, timeout=seconds)
         if not flight.decision.done():
             return decided_by_fallback(fallback(attempt.card, attempt.context), attempt.test_risk)

@@ -217,6 +217,7 @@ def capture_failed(intent: Intent, error: PaymentError) -> Intent:
         outcome=outcome,
         last_error=error,
         amount_received_minor=0,
+        # Nothing is captured any more, so there is nothing left for a person to refund.
         late_block_after_capture=False,
     )
 

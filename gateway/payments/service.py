@@ -81,6 +81,7 @@ class Payments:
         """A new intent; raises `InvalidRequestError`, and `NotFoundError` for an unknown payment method."""
         currency = known_currency(body.currency)
         if body.risk_context:
+            # What it says is read at the confirm; here an absurd context is refused, to the one who gave it.
             known_shopper(
                 body.risk_context, merchant_id=caller.merchant_id, customer=None, geography=self.geography
             )
@@ -97,7 +98,9 @@ class Payments:
         crash_point("gateway.intent.confirmed")
         self.relay.nudge()
         flight = self.flights.start(intent, attempt, merchant)
+        # Neither the time-out nor a caller that leaves cancels the flight: the network may have been asked.
         await asyncio.wait({flight.answer}, timeout=ANSWER_SECONDS_MAX)
+        # A flight that broke off has no answer; recovery starts the attempt's next.
         if flight.answer.done() and not flight.answer.cancelled():
             return flight.answer.result()
         return intent
@@ -108,6 +111,7 @@ class Payments:
             lambda c: self._capture_in(c, caller, payment_id, body.amount_to_capture)
         )
         crash_point("gateway.intent.captured")
+        # No nudge: nothing waits in the outbox before the debt is paid.
         self.debts.drive(attempt)
         return intent
 

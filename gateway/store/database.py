@@ -29,6 +29,7 @@ def open_engine(url: str, *, synchronous: str = "FULL") -> Engine:
     `url` is SQLAlchemy's: `sqlite:///ABSOLUTE/PATH/gateway.sqlite`. `synchronous` is SQLite's; anything but
     FULL is for showing what is lost without it.
     """
+    # Works run on threads, one at a time, and not always on the one that opened the connection.
     engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS})
     if engine.dialect.name == "sqlite":
         make_folder_durably(Path(engine.url.database or "").absolute().parent)
@@ -60,6 +61,7 @@ def forget_overwritten(engine: Engine) -> None:
     """
     if engine.dialect.name != "sqlite":
         return
+    # As a read, for which no transaction is begun: within one SQLite does not empty its log.
     with engine.connect().execution_options(weir_reads=True) as connection:
         busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar_one()
     if busy:

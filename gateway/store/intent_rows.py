@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, tuple_, update
 
 from events.moments import moment
 from events.types import CardFacts, RiskContext
@@ -61,7 +61,7 @@ def list_intents(
     query = select(intents).where(intents.c.merchant_id == merchant_id, intents.c.mode == mode)
     if starting_after is not None:
         cursor = load_intent(connection, starting_after, merchant_id=merchant_id, mode=mode)
-        query = query.where(_older_than(cursor))
+        query = query.where(tuple_(intents.c.created_us, intents.c.id) < (cursor.created_us, cursor.id))
     newest = query.order_by(intents.c.created_us.desc(), intents.c.id.desc()).limit(limit)
     return [_intent(row) for row in connection.execute(newest)]
 
@@ -91,13 +91,6 @@ def not_before_last_step(connection: Connection, intent: Intent, at: datetime) -
 def unfinished_attempts(connection: Connection) -> list[Attempt]:
     """Attempts that owe something to someone, oldest first."""
     return [_attempt(row) for row in connection.execute(_UNFINISHED)]
-
-
-def _older_than(cursor: Intent) -> ColumnElement[bool]:
-    return or_(
-        intents.c.created_us < cursor.created_us,
-        and_(intents.c.created_us == cursor.created_us, intents.c.id < cursor.id),
-    )
 
 
 def _intent_row(intent: Intent) -> dict[str, Any]:

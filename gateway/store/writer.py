@@ -65,6 +65,7 @@ class Store:
 
 
 def _unavailable(what: str, error: OperationalError) -> StoreUnavailableError:
+    # Not the error's own text: it quotes the statement with what was to be written.
     name = getattr(error.orig, "sqlite_errorname", type(error.orig).__name__)
     return StoreUnavailableError(f"the store cannot {what}: {name}")
 
@@ -79,6 +80,7 @@ def in_one_commit(engine: Engine, work: Callable[[Connection], T]) -> T:
 
 
 def _results(connection: Connection, works: list[Callable[[Connection], Any]]) -> list[Any]:
+    # One that is alone needs no savepoint: what undoes it undoes nobody else.
     return [_run(connection, work) for work in works] if len(works) > 1 else [works[0](connection)]
 
 
