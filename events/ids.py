@@ -17,6 +17,7 @@ def uuid7(now: datetime, entropy: bytes) -> str:
     """
     milliseconds = int(now.timestamp() * 1000)
     value = (milliseconds << 80) | int.from_bytes(entropy[:10], "big")
+    # RFC 9562: the version and the variant lie over six bits of the randomness.
     value = (value & ~(0xF << 76)) | (0x7 << 76)
     value = (value & ~(0x3 << 62)) | (0x2 << 62)
     return str(uuid.UUID(int=value))

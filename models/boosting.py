@@ -79,6 +79,7 @@ def fit(numbers: Matrix, frauds: npt.NDArray[np.bool_], genuine_share: float = G
         max_leaf_nodes=LEAVES_MAX,
         min_samples_leaf=LEAF_SAMPLES_MIN,
         l2_regularization=L2,
+        # Stopping early would hold labels back to judge by, drawn at random.
         early_stopping=False,
         random_state=0,
     )

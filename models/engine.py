@@ -151,6 +151,7 @@ class Engine:
             observation=seen,
             row=row,
             controls=self.controls,
+            # Most payments are allowed without a reason, and need none of it.
             contributions=lambda: scorer.contributions(slots.tolist(), linear.tolist(), score.anomaly),
         )
         shard = shard_of(seen.card or seen.payment_id)

@@ -26,6 +26,7 @@ GROUP_MAX = 64
 
 def touch(seen: dict[str, int], key: str, moment_us: int, limit: int) -> None:
     """Remember that `key` was seen, the latest last, forgetting the one not seen for longest."""
+    # A dictionary keeps the order of insertion: taken out and put in again, the key stands last.
     before = seen.pop(key, moment_us)
     seen[key] = max(before, moment_us)
     if len(seen) > limit:
@@ -70,6 +71,7 @@ class Amounts(msgspec.Struct, array_like=True, gc=False):
         plain = self.plain
         if amount_minor is None or not plain.count:
             return [None, None, None, None]
+        # One minor unit stands on both sides of a ratio, so that a history of zeros divides by one.
         logs = self.logs
         return [
             (amount_minor - plain.mean) / self._deviation(),
@@ -84,6 +86,7 @@ class Amounts(msgspec.Struct, array_like=True, gc=False):
             return
         plain = self.plain
         value = float(amount_minor)
+        # Held down before it enters, or the spree of a stolen card would make its own amounts usual.
         if plain.count:
             value = min(value, plain.mean + CLIP_DEVIATIONS * self._deviation())
         plain.add(value)
@@ -124,6 +127,7 @@ class Trace(msgspec.Struct, array_like=True, gc=False):
         times, end = payments.times, payments.end(now_us)
         if not end:
             return (0, 0, 0, 0, 0)
+        # Each window lies within the wider one: the search goes on where that one begins.
         d30 = bisect_right(times, now_us - 30 * DAY_US, 0, end)
         d7 = bisect_right(times, now_us - 7 * DAY_US, d30, end)
         d1 = bisect_right(times, now_us - DAY_US, d7, end)
@@ -138,6 +142,7 @@ class Trace(msgspec.Struct, array_like=True, gc=False):
 
     def usual_per_day(self, now_us: int, count_30d: int) -> float:
         """Payments a day over the last 30 days, or over the entity's age where that is less."""
+        # One payment and one day are added: an entity of an hour is not taken for one of 24 payments a day.
         age_days = days_since(now_us, self.first_us) or 0.0
         return (count_30d + 1.0) / (min(age_days, 30.0) + 1.0)
 
@@ -148,6 +153,7 @@ class Trace(msgspec.Struct, array_like=True, gc=False):
 
 def hour_and_day(window: Window, now_us: int) -> list[Value]:
     """Events in 1 hour and 1 day."""
+    # Most entities have had none lately, which is answered without a search.
     times = window.times
     if not times or times[-1] <= now_us - DAY_US:
         return [0.0, 0.0]

@@ -202,6 +202,7 @@ class Learner:
             self._unpublished = False
             self._online_version += 1
             version, labels = self._online_version, self.champion.learned
+            # Only at cuts that brought something new: an hour without labels weighs nothing.
             self.average.follow(self.champion)
             champion, challenger = self.average.model.encode(), self.challenger.encode()
             snapshots += [
@@ -244,8 +245,11 @@ class Learner:
         self, slots: list[int], linear: list[float], row: Row, before: Standing | None, after: Standing
     ) -> None:
         if before is not None:
+            # Not the inverse of the step that was taken, for the weights have moved since: what the label
+            # would do now, backwards.
             self.champion.learn(slots, linear, before.fraud, weight=-1.0)
         self.champion.learn(slots, linear, after.fraud)
+        # River's pipeline has no step back: the challenger learns the new label on top of the old one.
         self.challenger.learn(row, after.fraud)
         self._unpublished = self._unfitted = True
 
@@ -253,6 +257,7 @@ class Learner:
         self.counts["waiting"] += 1
         self._waiting.setdefault(label.payment_id, []).append(label)
         if len(self._waiting) > WAITING_MAX:
+            # The one that has waited longest goes: its payment is the least likely to come still.
             self.counts["dropped"] += len(self._waiting.pop(next(iter(self._waiting))))
 
     def _refitted(self, boundary_us: int) -> list[ModelSnapshot]:

@@ -102,6 +102,7 @@ class Scorer:
         for row, logit in zip(rows, self.champion.logits(numbers, slots).tolist(), strict=True):
             unusual = None
             if share > 0.0:
+                # Row by row, for the detector judges each by those before it.
                 _, unusual = self.cold.score_and_learn(row)
                 logit = blended(logit, unusual, BASE_LOGIT, share)
             challengers = {} if self.challenger is None else {CHALLENGER: self.challenger.probability(row)}

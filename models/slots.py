@@ -124,6 +124,7 @@ def _category_slot(text: str) -> int:
     slot = _category_slots.get(text)
     if slot is None:
         slot = crc32(text.encode()) % CATEGORY_SLOTS
+        # Kept for texts that come again, as countries do; bounded, since anybody may invent a category.
         if len(_category_slots) < 4096:
             _category_slots[text] = slot
     return slot

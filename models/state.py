@@ -89,6 +89,7 @@ class EngineState:
                 "merchant": self.merchants,
             },
         )
+        # As bytes, smaller than objects: most of them wait for a label that never comes.
         self._payments: dict[str, bytes] = {}
         self._memory_us = memory_days * DAY_US
         self._countdown = FORGET_EVERY
@@ -132,6 +133,7 @@ class EngineState:
             self._forget(payment.occurred_at_us - self._memory_us)
 
     def _forget(self, before_us: int) -> None:
+        # They stand in about the order of their times: the first that is young enough ends the look.
         old = []
         for payment_id, row in self._payments.items():
             if _decode_remembered(row).occurred_at_us >= before_us:
@@ -167,5 +169,6 @@ class EngineState:
                     self._tables[kind][key] = msgspec.msgpack.decode(value, type=PROFILE_TYPES[kind])
             except (msgspec.DecodeError, KeyError):
                 raise StateRowError(kind) from None
+        # `_forget` relies on the order of time, and rows come in any.
         payments.sort()
         self._payments.update((payment_id, value) for _, payment_id, value in payments)

@@ -17,6 +17,7 @@ EXPLAINED_COUNT_1H = 3
 """So many payments of a card within the hour before are unusual in themselves."""
 
 _Z, _COUNT_1H = POSITIONS["card_amount_z"], POSITIONS["card_count_1h"]
+# One empty profile of each kind answers for all that were never seen, and takes nothing in itself.
 _new_card, _new_customer, _new_shared, _new_merchant = (
     CardProfile(),
     CustomerProfile(),
@@ -36,6 +37,7 @@ def visit(state: EngineState, seen: Observation, rates: Rates) -> Row:
     """
     now_us = seen.occurred_at_us
     amount_minor = _reference_minor(seen, rates)
+    # A shopper without an account is known by the email, if by anything.
     customer = seen.customer or seen.email
     row = _payment_features(seen, amount_minor)
     cards, devices, ips = state.cards, state.devices, state.ips

@@ -37,6 +37,7 @@ def _rate(feature: Feature, row: Row) -> tuple[Value, float]:
     if feature.window is None or feature.name != f"{feature.entity}_count_{feature.window}":
         return None, 1.0
     own = WINDOW_DAYS[feature.window]
+    # A rate knows how old the entity is; a count of 30 days takes a young one for a quiet one.
     for source, days in (("payments_per_day", 1.0), ("count_30d", 30.0), ("count_7d", 7.0)):
         place = POSITIONS.get(f"{feature.entity}_{source}")
         longer = days > own or source == "payments_per_day"

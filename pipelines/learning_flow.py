@@ -75,6 +75,7 @@ class _Logic(StatefulBatchLogic[Batch, Through, None]):
         for batch in values:
             self._parts.step.handle(batch, now)
         self._batches += len(values)
+        # Snapshots are waited for by scorers, and every batch of a script by who wrote it.
         urgent = self._parts.step.publishes or self._parts.script is not None
         due = self._pace.taken_in(now, urgent=urgent)
         return (self._committed() if due else []), StatefulBatchLogic.RETAIN

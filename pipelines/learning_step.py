@@ -61,6 +61,7 @@ class LearningStep:
                 self._reach(microseconds(event.occurred_at))
                 captured.append(Captured(event.payment_id, microseconds(event.occurred_at), event.mode))
             elif isinstance(event, LabelReported):
+                # The label may be of a payment in this very batch.
                 self._take_in(scored)
                 scored = []
                 self._note_label(observe.label(event))
@@ -84,6 +85,7 @@ class LearningStep:
 
     def _note_label(self, label: Label) -> None:
         self._reach(label.arrived_at_us)
+        # A dispute about goods says nothing of fraud: its payment may still mature.
         if label.fraud is not None:
             self._store.note_reported([label.payment_id])
         self._publish_models(self._learner.note_label(label))

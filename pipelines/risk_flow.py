@@ -67,6 +67,7 @@ class _Logic(StatefulBatchLogic[Batch, list[Reply], int]):
     def __init__(self, step: RiskStep, store: StateStore, clock: Clock, version: int) -> None:
         self._step, self._store, self._clock, self._version = step, store, clock, version
         self._pace = SpillPace(SPILL_DECISIONS)
+        # The store may have committed a version whose epoch Bytewax had not closed yet.
         store.rewind(version)
         step.load(store.rows())
 

@@ -81,6 +81,7 @@ class RiskStep:
                 continue
             try:
                 if isinstance(event, ModelPublished | ControlChanged):
+                    # What was told before a model or control is scored without it.
                     self._assess(facts, assessed_at, answers)
                     facts = _Facts()
                     self._take(event)

@@ -115,6 +115,7 @@ class _Part(StatefulSinkPartition[list[Reply], dict[str, int]]):
         if reply.request_offset is None or reply.outgoing.partition is None:
             return False
         waiting = self._answered[TopicPartition(self._topic, reply.outgoing.partition)]
+        # The flow has passed over these requests this time; no reply to them will come any more.
         while waiting and waiting[0] < reply.request_offset:
             waiting.popleft()
         if waiting and waiting[0] == reply.request_offset:

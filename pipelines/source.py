@@ -88,6 +88,7 @@ class _Part(StatefulSourcePartition[tuple[str, Batch], dict[str, Any]]):
 
     def next_batch(self) -> list[tuple[str, Batch]]:
         if self._feed.stop.is_set():
+            # As if the input had ended: Bytewax then closes the epoch, so that the state is safe.
             raise StopIteration
         batch = next(self._batches)
         self._idle = batch is None

@@ -68,6 +68,7 @@ class StateStore:
             return
         making = self.version + 1
         self._file.change_many(
+            # Only a version's first write to a row finds what the version before left there.
             "INSERT OR IGNORE INTO undo SELECT ?, ?, (SELECT value FROM rows WHERE key = ?)",
             [(making, key, key) for key in changed],
         )
