@@ -10,10 +10,10 @@ from events.crash import crash_point, declare
 from events.moments import microseconds
 from events.types import SignInAttempted
 from gateway.auth import Caller
+from gateway.business_time import FUTURE_MAX
 from gateway.errors import InvalidRequestError
 from gateway.event_recorder import EventRecorder
 from gateway.geo import Geography
-from gateway.labels import FUTURE_MAX
 from gateway.outbox import Relay
 from gateway.personal import PersonalData
 from gateway.requests import AccountEvent, RiskContextInput

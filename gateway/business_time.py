@@ -1,6 +1,6 @@
 """What time it is for a caller, as both processes see it: a test request may carry a time of its own."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from starlette.requests import Request
@@ -10,6 +10,10 @@ from events.vocabulary import Mode
 from gateway.errors import InvalidRequestError
 
 TEST_TIME_HEADER = "weir-test-time"
+FUTURE_MAX = timedelta(minutes=5)
+"""How far a report may be ahead of the clock: clocks differ a little, and no report is from tomorrow."""
+
+# Test mode follows a time for good and never goes back: a slip of the pen must not carry it off.
 _YEARS = range(1990, 2101)
 
 

@@ -13,7 +13,7 @@ from gateway.outbox import enqueue
 from gateway.payments.intents import Intent
 
 
-class Header(TypedDict):
+class LifeCycleHeader(TypedDict):
     """The members that every event of a payment's life cycle has."""
 
     id: str
@@ -36,9 +36,9 @@ class EventRecorder:
         """A new id of an event; ids sort by business time."""
         return uuid7(at, self._entropy(10))
 
-    def header(self, intent: Intent, at: datetime, *, amount_minor: int | None = None) -> Header:
+    def header(self, intent: Intent, at: datetime, *, amount_minor: int | None = None) -> LifeCycleHeader:
         """The header of the intent's next life-cycle event; `amount_minor` is the intent's unless given."""
-        return Header(
+        return LifeCycleHeader(
             id=self.event_id(at),
             occurred_at=at,
             payment_id=intent.id,

@@ -1,7 +1,7 @@
 """Labels: what payments turned out to be, as merchants and analysts report it. The only way in for them."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 from sqlalchemy import Connection, insert, select
@@ -12,6 +12,7 @@ from events.moments import microseconds, moment
 from events.types import LabelReported
 from events.vocabulary import LabelKind
 from gateway.auth import Caller
+from gateway.business_time import FUTURE_MAX
 from gateway.errors import InvalidRequestError
 from gateway.event_recorder import EventRecorder
 from gateway.outbox import Relay
@@ -29,9 +30,6 @@ FRAUD_BY_KIND: dict[str, bool | None] = {
     "other_dispute": None,
 }
 """What a kind says by itself; a verdict (`analyst_verdict`) says it in `fraud`."""
-
-FUTURE_MAX = timedelta(minutes=5)
-"""How far a report may be ahead of the clock: clocks differ a little, and no report is from tomorrow."""
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +60,7 @@ class Labels:
         Raises `InvalidRequestError` for a verdict that contradicts its kind, for absurd times and for a
         payment that was never confirmed, and `NotFoundError` for one that is not this merchant's.
         """
-        fraud = verdict_of(body)
+        fraud = _verdict_of(body)
         label = await self.store.write(lambda c: self._report_in(c, caller, body, fraud))
         crash_point("gateway.label.kept")
         self.relay.nudge()
@@ -109,7 +107,7 @@ class Labels:
         return label
 
 
-def verdict_of(body: ReportLabel) -> bool | None:
+def _verdict_of(body: ReportLabel) -> bool | None:
     """Whether the label says fraud, genuine, or nothing of it; raises `InvalidRequestError`."""
     if body.kind == "analyst_verdict":
         if body.fraud is None:

@@ -102,7 +102,7 @@ class Relay:
         await self._scheduling.run_blocking("log-appends", lambda: self._log.append(records))
         crash_point("gateway.outbox.after_append")
 
-    def _next_rows(self, connection: Connection) -> list["_Row"]:
+    def _next_rows(self, connection: Connection) -> list[_Row]:
         return [_Row(*row) for row in connection.execute(_NEXT, {"sent_to": self._sent_to})]
 
     def _forget(self, numbers: Iterable[int]) -> None:

@@ -71,7 +71,7 @@ def examine(wanted: Settings) -> list[Finding]:
         lambda: log(wanted),
         lambda: databases(wanted.home),
         lambda: kafka_tools(needed=wanted.needs_broker),
-        lambda: browser(),
+        browser,
     )
     return [finding for check in checks for finding in check()]
 
@@ -133,8 +133,7 @@ def keys(folder: Path) -> Iterator[Finding]:
         return
     problems = certificate_problems(folder, datetime.now(UTC))
     for problem in problems:
-        what, _, mend = problem.rpartition(": ")
-        yield Finding("keys", "wrong", what, _sentence(mend))
+        yield Finding("keys", "wrong", problem.finding, problem.mend)
     if not problems:
         yield Finding("keys", "ok", f"{folder}: modes and certificates are in order")
 
@@ -214,10 +213,6 @@ def _is_running(home: Path) -> bool:
 def _existing(path: Path) -> Path:
     """The path, or what is there of it."""
     return next(folder for folder in (path, *path.parents) if folder.exists())
-
-
-def _sentence(words: str) -> str:
-    return words[:1].upper() + words[1:] + ("" if words.endswith(".") else ".")
 
 
 def _table(findings: list[Finding]) -> Table:

@@ -17,7 +17,7 @@ keys/PROGRAM/LINK-ca.pem      the authority that the program trusts on that link
 import ssl
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from cryptography import x509
 
@@ -82,12 +82,19 @@ def client_context(keys: Path, program: Program, link: Link) -> ssl.SSLContext:
     return context
 
 
-def certificate_problems(keys: Path, now: datetime) -> list[str]:
-    """What is wrong with the certificates under `keys`, each in one sentence that says what to do."""
+class Problem(NamedTuple):
+    """What is wrong with a file, and what to do about it."""
+
+    finding: str
+    mend: str
+
+
+def certificate_problems(keys: Path, now: datetime) -> list[Problem]:
+    """What is wrong with the files under `keys`: who may read them, and how long certificates are good."""
     if not keys.is_dir():
-        return [f"{keys} does not exist yet: the first start makes it"]
+        return [Problem(f"{keys} does not exist yet", "The first start makes it.")]
     problems = [
-        f"{path} may be read by others than its owner: chmod go= it"
+        Problem(f"{path} may be read by others than its owner", "Chmod go= it.")
         for path in _private(keys)
         if exposed(path)
     ]
@@ -102,23 +109,26 @@ def _private(keys: Path) -> list[Path]:
     return [keys, *sorted(path for path in keys.rglob("*") if path.is_file())]
 
 
-def _identity_problems(keys: Path, program: Program, link: Link, now: datetime) -> list[str]:
+def _identity_problems(keys: Path, program: Program, link: Link, now: datetime) -> list[Problem]:
     path = _identity_file(keys, program, link)
     try:
         certificate = identity_from_pem(path.read_bytes()).certificate
         authority = x509.load_pem_x509_certificate(_trust_file(keys, program, link).read_bytes())
     except OSError:
-        return [f"{path} or its authority is missing: start Weir once, or restore the keys from a back-up"]
+        mend = "Start Weir once, or restore the keys from a back-up."
+        return [Problem(f"{path} or its authority is missing", mend)]
     except ValueError:
-        return [f"{path} or its authority is not readable: remove it and start Weir, which makes it anew"]
+        mend = "Remove it and start Weir, which makes it anew."
+        return [Problem(f"{path} or its authority is not readable", mend)]
+    ends = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
     if now >= certificate.not_valid_after_utc:
-        return [f"{path} ended on {certificate.not_valid_after_utc:%Y-%m-%d}: restart Weir, which renews it"]
+        return [Problem(f"{path} ended on {ends}", "Restart Weir, which renews it.")]
     if now < certificate.not_valid_before_utc:
-        return [f"{path} is not valid yet: check the machine's clock"]
+        return [Problem(f"{path} is not valid yet", "Check the machine's clock.")]
     if now >= certificate.not_valid_after_utc - RENEWED_BEFORE:
-        return [f"{path} ends on {certificate.not_valid_after_utc:%Y-%m-%d}: restart Weir, which renews it"]
+        return [Problem(f"{path} ends on {ends}", "Restart Weir, which renews it.")]
     if not signed_by(certificate, authority):
-        return [f"{path} is not signed by the authority beside it: remove it and start Weir"]
+        return [Problem(f"{path} is not signed by the authority beside it", "Remove it and start Weir.")]
     return []
 
 

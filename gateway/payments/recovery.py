@@ -57,15 +57,12 @@ class Recovery:
             if attempt is None:
                 _log.warning("a decision names an unknown attempt", payment=decision.payment_id)
                 return
-            if attempt.phase != "assessing":
-                await self.ends.act_late(decision)
-                return
-            flight = await self._resume(attempt)
-            if flight is None:
-                await self.ends.act_late(decision)
-                return
-        flight.offer(decision)
-        await flight.ended.wait()
+            flight = await self._resume(attempt) if attempt.phase == "assessing" else None
+        if flight is None:
+            await self.ends.act_late(decision)
+        else:
+            flight.offer(decision)
+            await flight.ended.wait()
 
     async def _resume(self, attempt: Attempt) -> Flight | None:
         """The attempt's flight, started where it has none; None where it has ended.

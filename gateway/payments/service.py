@@ -143,6 +143,18 @@ class Payments:
         )
         return page[: query.limit], len(page) > query.limit
 
+    def owe_in(
+        self, connection: Connection, intent: Intent, phase: intents.Phase, at: datetime
+    ) -> tuple[Intent, Attempt]:
+        """Commit an intent whose capture or void the processor has yet to be told."""
+        attempt = load_attempt(connection, intent.id, intent.attempts)
+        if attempt is None or attempt.phase != "authorized":
+            raise InvalidRequestError("There is no authorization.", code="charge_invalid")
+        capture_minor = intent.amount_received_minor if phase == "capturing" else None
+        attempt = _replace(attempt, phase=phase, capture_minor=capture_minor, ended_us=microseconds(at))
+        save_attempt(connection, attempt)
+        return save_intent(connection, intent), attempt
+
     def _load(self, connection: Connection, caller: Caller, payment_id: str) -> Intent:
         return load_intent(connection, payment_id, merchant_id=caller.merchant_id, mode=caller.mode)
 
@@ -284,15 +296,3 @@ class Payments:
             return self.owe_in(connection, intent, "voiding", at)
         event = PaymentCanceled(**self.recorder.header(intent, at), reason=reason or "unspecified")
         return save_intent(connection, self.recorder.record_step(connection, intent, event)), None
-
-    def owe_in(
-        self, connection: Connection, intent: Intent, phase: intents.Phase, at: datetime
-    ) -> tuple[Intent, Attempt]:
-        """Commit an intent whose capture or void the processor has yet to be told."""
-        attempt = load_attempt(connection, intent.id, intent.attempts)
-        if attempt is None or attempt.phase != "authorized":
-            raise InvalidRequestError("There is no authorization.", code="charge_invalid")
-        capture_minor = intent.amount_received_minor if phase == "capturing" else None
-        attempt = _replace(attempt, phase=phase, capture_minor=capture_minor, ended_us=microseconds(at))
-        save_attempt(connection, attempt)
-        return save_intent(connection, intent), attempt

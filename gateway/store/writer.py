@@ -64,12 +64,6 @@ class Store:
             raise _unavailable("write", error) from None
 
 
-def _unavailable(what: str, error: OperationalError) -> StoreUnavailableError:
-    # Not the error's own text: it quotes the statement with what was to be written.
-    name = getattr(error.orig, "sqlite_errorname", type(error.orig).__name__)
-    return StoreUnavailableError(f"the store cannot {what}: {name}")
-
-
 def in_one_commit(engine: Engine, work: Callable[[Connection], T]) -> T:
     """Run `work` in a transaction that is durable when this returns, and undone if it raises."""
     with engine.connect().execution_options(weir_writes=True) as connection, connection.begin():
@@ -77,6 +71,12 @@ def in_one_commit(engine: Engine, work: Callable[[Connection], T]) -> T:
         crash_point("gateway.store.commit.before")
     crash_point("gateway.store.commit.after")
     return result
+
+
+def _unavailable(what: str, error: OperationalError) -> StoreUnavailableError:
+    # Not the error's own text: it quotes the statement with what was to be written.
+    name = getattr(error.orig, "sqlite_errorname", type(error.orig).__name__)
+    return StoreUnavailableError(f"the store cannot {what}: {name}")
 
 
 def _results(connection: Connection, works: list[Callable[[Connection], Any]]) -> list[Any]:

@@ -133,13 +133,13 @@ def test_a_torn_certificate_is_made_anew(tmp_path: Path) -> None:
 
 
 def test_doctor_hears_of_missing_ending_ended_and_exposed_certificates(tmp_path: Path) -> None:
-    assert "does not exist yet" in certificate_problems(tmp_path / "none", NOW)[0]
+    assert "does not exist yet" in certificate_problems(tmp_path / "none", NOW)[0].finding
     ensure_certificates(tmp_path, NOW)
 
     assert certificate_problems(tmp_path, NOW) == []
-    assert "ends on" in certificate_problems(tmp_path, NOW + timedelta(days=380))[0]
-    assert "ended on" in certificate_problems(tmp_path, NOW + timedelta(days=400))[0]
+    assert "ends on" in certificate_problems(tmp_path, NOW + timedelta(days=380))[0].finding
+    assert "ended on" in certificate_problems(tmp_path, NOW + timedelta(days=400))[0].finding
     (tmp_path / "ca.pem").chmod(0o644)
     (tmp_path / "acquirer" / "network.pem").unlink()
     problems = certificate_problems(tmp_path, NOW)
-    assert [problem.split(":")[0].rpartition(" ")[2] for problem in problems] == ["owner", "missing"]
+    assert [problem.finding.rpartition(" ")[2] for problem in problems] == ["owner", "missing"]
