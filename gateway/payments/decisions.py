@@ -10,7 +10,6 @@ from functools import partial
 from typing import TypeVar
 
 import structlog
-from sqlalchemy import Connection, insert, select, update
 
 from events.clock import Clock
 from events.codec import decode
@@ -24,7 +23,7 @@ from gateway.event_recorder import EventRecorder
 from gateway.outbox import Relay
 from gateway.retrying import persistently
 from gateway.scheduling import Scheduling
-from gateway.store.tables import positions
+from gateway.store.position_rows import load_positions, save_positions
 from gateway.store.writer import Store
 
 declare(
@@ -105,7 +104,7 @@ class DecisionTail:
             await self._scheduling.sleep(TAIL_RETRY_SECONDS)
 
     async def _start(self) -> dict[TopicPartition, int]:
-        kept = await self._store.read(_kept_positions)
+        kept = await self._store.read(lambda c: load_positions(c, TOPIC))
         firsts = await self._blocking(lambda: self._log.starts(TOPIC))
         self._kept = {
             TopicPartition(TOPIC, number): kept.get(number, first) for number, first in enumerate(firsts)
@@ -160,14 +159,14 @@ class DecisionTail:
             partition: offset for partition, offset in reached.items() if offset != self._kept[partition]
         }
         if moved:
-            await self._store.write(lambda c: _keep_positions(c, moved))
+            await self._store.write(lambda c: save_positions(c, moved))
             crash_point("gateway.decisions.position")
             self._kept.update(moved)
 
     async def _forget_position(self) -> None:
         firsts = await self._blocking(lambda: self._log.starts(TOPIC))
         start = {TopicPartition(TOPIC, number): first for number, first in enumerate(firsts)}
-        await self._store.write(lambda c: _keep_positions(c, start))
+        await self._store.write(lambda c: save_positions(c, start))
 
     def _blocking(self, work: Callable[[], T]) -> Awaitable[T]:
         return self._scheduling.run_blocking("decisions", work)
@@ -181,18 +180,3 @@ def _finish(record: Record, progress: Progress, task: "asyncio.Task[None]") -> N
     # One that failed stays open, so that the next start reads it again.
     if not task.cancelled() and task.exception() is None:
         progress.finish(record)
-
-
-def _kept_positions(connection: Connection) -> dict[int, int]:
-    query = select(positions.c.partition, positions.c.next_offset).where(positions.c.topic == TOPIC)
-    return {row.partition: row.next_offset for row in connection.execute(query)}
-
-
-def _keep_positions(connection: Connection, reached: dict[TopicPartition, int]) -> None:
-    for partition, offset in reached.items():
-        row = {"topic": partition.topic, "partition": partition.partition, "next_offset": offset}
-        known = update(positions).where(
-            positions.c.topic == partition.topic, positions.c.partition == partition.partition
-        )
-        if not connection.execute(known, {"next_offset": offset}).rowcount:
-            connection.execute(insert(positions), row)
