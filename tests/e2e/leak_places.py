@@ -1,18 +1,20 @@
 """Everywhere that a run can leave something: its files, its databases cell by cell, its log record by record,
 the memory of its programs, and what passed over loopback, to and from a broker there too.
 
-What a core dump would hold is a program's memory: that is searched in its place. Kafka compresses whole
-batches (zstd, snappy, lz4, gzip) where a producer asks for it: those are searched through a consumer, record
-by record, beside the broker's own files. On the wire such a batch is told (`leak_batches`): none is sent.
+A core dump is searched where the kernel writes them to plain files; elsewhere the memory that it would hold
+stands for it. Kafka compresses whole batches (zstd, snappy, lz4, gzip) where a producer asks for it: those are
+searched through a consumer, record by record, beside the broker's own files. On the wire such a batch is told
+(`leak_batches`): none is sent.
 """
 
 import re
+import resource
 import socket
 import sqlite3
 import struct
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +24,7 @@ from events.log import open_log
 from events.topics import TOPICS
 from tests.e2e.books import records
 
+CORE_PATTERN = Path("/proc/sys/kernel/core_pattern")
 MEMORY_CHUNK_BYTES = 8 * 1024 * 1024
 OVERLAP_BYTES = 256
 """So that what lies across two chunks is whole in one of them."""
@@ -111,6 +114,26 @@ def broker_ports(log_url: str) -> list[int]:
     address = log_url.partition("://")[2].partition("/")[0]
     brokers = AdminClient({"bootstrap.servers": address}).list_topics(timeout=30).brokers
     return [broker.port for broker in brokers.values()]
+
+
+@contextmanager
+def dumping_cores() -> Iterator[bool]:
+    """Whether processes started in the block may leave a core in the folder they run in, and it is a file."""
+    limits = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (limits[1], limits[1]))
+    try:
+        yield limits[1] == resource.RLIM_INFINITY and not set("|/") & set(CORE_PATTERN.read_text())
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, limits)
+
+
+def cores_left(folder: Path) -> Iterator[bytes]:
+    """The core dumps that lie in a folder, each taken away when it was looked at."""
+    prefix = CORE_PATTERN.read_text().strip().partition("%")[0]
+    for path in folder.glob(f"{prefix}*"):
+        if path.is_file() and (content := path.read_bytes()).startswith(b"\x7fELF"):
+            path.unlink()
+            yield content
 
 
 class Packet(NamedTuple):

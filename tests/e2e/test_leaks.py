@@ -1,6 +1,6 @@
 """No card number or security code is anywhere that a run leaves something, whatever is sent and whoever dies:
-in its files, databases, log records and answers, on loopback (the broker's traffic too), or in the memory,
-and so in a core dump, of API, risk flow, learner and page.
+in its files, databases, log records and answers, on loopback (the broker's traffic too), or in the memory or
+a core dump of API, risk flow, learner and page.
 
 Allowed is the memory of processor and acquirer alone. A number that a caller wrongly sends to the API is
 refused; it is then in that request on loopback, may be in that process's memory (whose core is never dumped),
@@ -9,6 +9,7 @@ and nowhere else.
 
 import asyncio
 import os
+import signal
 import ssl
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -20,7 +21,17 @@ import pytest
 from tests.e2e.closing import come_to_rest
 from tests.e2e.leak_batches import READABLE, batches_by_codec
 from tests.e2e.leak_codes import is_code
-from tests.e2e.leak_places import Loopback, broker_ports, cells, files, log_records, memory, values
+from tests.e2e.leak_places import (
+    Loopback,
+    broker_ports,
+    cells,
+    cores_left,
+    dumping_cores,
+    files,
+    log_records,
+    memory,
+    values,
+)
 from tests.e2e.leak_records import is_cell_in_pages
 from tests.e2e.leak_search import Planted, Search
 from tests.e2e.merchant import Merchant, merchant_of
@@ -36,6 +47,7 @@ from tests.e2e.planting import (
     bad_at_processor,
     number,
 )
+from tests.e2e.platforms import is_alive
 from tests.e2e.whole_platform import (
     ACQUIRER,
     API,
@@ -83,6 +95,11 @@ def test_no_card_number_or_security_code_leaves_the_processor(
 
 
 async def _run(folder: Path, log_url: str, broker_data: list[Path]) -> list[str]:
+    with dumping_cores() as has_cores:
+        return await _run_with(folder, log_url, broker_data, has_cores=has_cores)
+
+
+async def _run_with(folder: Path, log_url: str, broker_data: list[Path], *, has_cores: bool) -> list[str]:
     async with whole_platform(folder, log_url, page=True) as platform:
         brokers = broker_ports(log_url)
         loopback = Loopback(*vars(platform.ports).values(), *brokers)
@@ -91,8 +108,9 @@ async def _run(folder: Path, log_url: str, broker_data: list[Path]) -> list[str]
         await come_to_rest(platform)
         loopback.stop()
         assert loopback.lost == 0, "frames were lost: what was in them is unknown"
-        found = [*_on_loopback(platform, loopback, brokers), *_in_memory_and_core_dumps(platform)]
+        found = [*_on_loopback(platform, loopback, brokers), *_in_memory(platform)]
         found += _written(folder, log_url, broker_data)
+        found += await _in_core_dumps(platform, has_cores=has_cores)
     # A clean stop writes once more.
     return found + _written(folder, log_url, broker_data)
 
@@ -154,15 +172,27 @@ def _on_loopback(platform: WholePlatform, loopback: Loopback, brokers: list[int]
         yield from _told(f"loopback from {source} to {target}", search.deeply(content))
 
 
-def _in_memory_and_core_dumps(platform: WholePlatform) -> Iterator[str]:
-    """A core dump holds a program's memory. In the processor's it must be found: memory is really searched.
-
-    A number that a caller sent to the API may be in its memory, of which no core is dumped.
-    """
+def _in_memory(platform: WholePlatform) -> Iterator[str]:
+    """In the processor's memory it must be found: that shows that memory is really searched."""
     assert _remembered(platform, PROCESSOR, PROPER), "the search does not even see the processor's memory"
     for name in WITHOUT_CARDS:
         astray = () if name == API else (ASTRAY, BAD_CODE)
         yield from _told(f"memory of {name}", _remembered(platform, name, PROPER, *astray))
+
+
+async def _in_core_dumps(platform: WholePlatform, *, has_cores: bool) -> list[str]:
+    """Every program aborts: the gateway's two leave no core, the others' are searched."""
+    search, found = Search(PROPER, ASTRAY, BAD_CODE), list[str]()
+    for name in (API, PROCESSOR, RISK, LEARNING, PAGE):
+        pid = platform.pid(name)
+        folder = Path(f"/proc/{pid}/cwd").resolve()
+        os.kill(pid, signal.SIGABRT)
+        await platform.until(lambda pid=pid: not is_alive(pid), f"{name} to abort")
+        cores = list(cores_left(folder))
+        assert len(cores) == (has_cores and name not in (API, PROCESSOR)), name
+        found += [what for core in cores for what in _told(f"core of {name}", search.plainly(core))]
+    await platform.until_ready(API, PROCESSOR, RISK, LEARNING, PAGE)
+    return found
 
 
 def _remembered(platform: WholePlatform, name: str, *planted: Planted) -> set[str]:

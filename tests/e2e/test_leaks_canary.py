@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -20,7 +21,17 @@ from events.log import open_log
 from events.log.port import Outgoing
 from tests.e2e.leak_batches import READABLE, batches_by_codec
 from tests.e2e.leak_codes import SecurityCode, code_canaries, is_code
-from tests.e2e.leak_places import Loopback, broker_ports, cells, files, log_records, memory, values
+from tests.e2e.leak_places import (
+    Loopback,
+    broker_ports,
+    cells,
+    cores_left,
+    dumping_cores,
+    files,
+    log_records,
+    memory,
+    values,
+)
 from tests.e2e.leak_records import is_cell_in_pages
 from tests.e2e.leak_search import Planted, Search, canaries
 
@@ -188,14 +199,18 @@ def test_a_canary_in_a_compressed_batch_is_found(kafka_url: str, compression: st
 
 
 @needs_root
-def test_a_canary_in_the_memory_of_a_process_and_so_in_its_core_dump_is_found() -> None:
+def test_a_canary_in_the_memory_of_a_process_is_found_there_and_in_its_core_dump(tmp_path: Path) -> None:
     program = (
         "import sys\nkept = [bytes.fromhex(line) for line in sys.stdin.readline().split()]\n"
         "print(len(kept), flush=True)\nsys.stdin.read()"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    command = [sys.executable, "-c", program]
+    with (
+        dumping_cores() as has_cores,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=tmp_path
+        ) as process,
+    ):
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(" ".join(content.hex() for content in FORMS.values()) + "\n")
@@ -203,10 +218,14 @@ def test_a_canary_in_the_memory_of_a_process_and_so_in_its_core_dump_is_found() 
         process.stdout.readline()
 
         found = set().union(*(SEARCH.plainly(region) for region in memory(process.pid)))
-        process.stdin.close()
+        process.send_signal(signal.SIGABRT)
 
     forms = {what.rpartition(" as ")[2] for what in found}
     assert forms >= {"plain", "hex", "base64", "URL", "UTF-16", "BCD"}
+    cores = list(cores_left(tmp_path))
+    assert len(cores) == has_cores
+    assert all(SEARCH.plainly(core) == found for core in cores)
+    assert list(tmp_path.iterdir()) == []
 
 
 @needs_root
