@@ -2,9 +2,9 @@
 the memory of its programs, and what passed over loopback, to and from a broker there too.
 
 A core dump is searched where the kernel writes them to plain files; elsewhere the memory that it would hold
-stands for it. Kafka compresses whole batches (zstd, snappy, lz4, gzip) where a producer asks for it: those are
-searched through a consumer, record by record, beside the broker's own files. On the wire such a batch is told
-(`leak_batches`): none is sent.
+stands for it. Kafka compresses whole batches (zstd, snappy, lz4, gzip) where a producer asks for it: those
+are searched through a consumer, record by record, beside the broker's own files. On the wire such a batch is
+told (`leak_batches`): none is sent.
 """
 
 import re
