@@ -22,6 +22,7 @@ from rich.table import Table
 from events.errors import EventsError
 from events.log import open_log
 from gateway.keys.tls import certificate_problems
+from gateway.live_home import is_live_home
 from gateway.schemas import Schema, schemas
 from operations.addresses import is_free
 from operations.errors import HomeInUseError
@@ -68,6 +69,7 @@ def examine(wanted: Settings) -> list[Finding]:
         lambda: disk(wanted.home, shutil.disk_usage(_existing(wanted.home)).free),
         lambda: ports(wanted, running=running),
         lambda: keys(wanted.keys),
+        lambda: payments(wanted.home),
         lambda: log(wanted),
         lambda: databases(wanted.home),
         lambda: kafka_tools(needed=wanted.needs_broker),
@@ -136,6 +138,14 @@ def keys(folder: Path) -> Iterator[Finding]:
         yield Finding("keys", "wrong", problem.finding, problem.mend)
     if not problems:
         yield Finding("keys", "ok", f"{folder}: modes and certificates are in order")
+
+
+def payments(home: Path) -> Iterator[Finding]:
+    """Which payments the home takes."""
+    if is_live_home(home):
+        yield Finding("payments", "ok", "live ones alone")
+    else:
+        yield Finding("payments", "ok", "test and live ones; for production start a new home with --live")
 
 
 def log(wanted: Settings) -> Iterator[Finding]:

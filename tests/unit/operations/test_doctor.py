@@ -13,6 +13,7 @@ from events.log import open_log
 from gateway.commands import app
 from gateway.keys.home_keys import made_keys
 from gateway.keys.tls import ensure_certificates
+from gateway.live_home import mark_live_home
 from gateway.store.database import open_engine
 from operations import doctor, settings
 from operations.addresses import choose
@@ -118,6 +119,16 @@ def test_a_port_that_another_program_holds_is_wrong_unless_it_is_weir_itself(wan
 
     assert (foreign.state, own.state) == ("wrong", "ok")
     assert str(port) in foreign.finding
+
+
+def test_it_is_said_which_payments_a_home_takes(wanted: Settings) -> None:
+    (both,) = found(doctor.examine(wanted), "payments")
+    wanted.home.mkdir(exist_ok=True)
+    mark_live_home(wanted.home)
+    (live,) = found(doctor.examine(wanted), "payments")
+
+    assert "for production start a new home with --live" in both.finding
+    assert live.finding == "live ones alone"
 
 
 def test_keys_that_others_may_read_are_wrong(wanted: Settings) -> None:
