@@ -194,6 +194,23 @@ def test_the_figures_and_charts_follow_decisions_labels_and_snapshots(told: Told
         expect(page.locator("#rates canvas")).to_be_visible()
 
 
+def test_a_second_without_a_decision_is_a_gap_in_the_chart_of_latencies(told: Told, page: Page) -> None:
+    with page_of(told) as address:
+        page.goto(address)
+        for number in (1, 2):
+            told.tell(question(number), answer(number))
+            expect(page.locator("tbody tr")).to_have_count(number, timeout=PATIENCE_MS)
+            page.wait_for_timeout(2_500)
+
+        medians, joined = page.evaluate(
+            "(() => { const [line] = charts.get('latency').getOption().series; "
+            "return [line.data, line.connectNulls] })()"
+        )
+        measured = [place for place, median in enumerate(medians) if median is not None]
+        assert measured[-1] - measured[0] > 1
+        assert not joined
+
+
 def test_the_tiles_count_what_was_in_force_and_not_what_came_too_late(told: Told, page: Page) -> None:
     fallback = Ruling(by="fallback", outcome="allow", risk_score=None, text="Too late.")
     with page_of(told) as address:
