@@ -142,10 +142,10 @@ def _run(
 
     from gateway.backoffice import Backoffice
     from gateway.errors import GatewayError
-    from gateway.keys.home_keys import found_keys, made_keys
+    from gateway.keys.home_keys import ensure_keys, find_keys
 
     try:
-        folder = made_keys(home, keys, datetime.now(UTC)) if may_make else found_keys(home, keys)
+        folder = ensure_keys(home, keys, datetime.now(UTC)) if may_make else find_keys(home, keys)
         for answer in work(Backoffice(home, folder)):
             typer.echo(msgspec.json.encode(answer).decode())
     except GatewayError as error:

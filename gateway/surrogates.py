@@ -8,7 +8,7 @@ from sqlalchemy.exc import OperationalError
 from events.vocabulary import Mode
 from gateway.errors import InvalidRequestError, StoreUnavailableError
 from gateway.geo import Geography
-from gateway.keys.home_keys import STORE, found_keys
+from gateway.keys.home_keys import STORE, find_keys
 from gateway.keys.keyring import open_keyring
 from gateway.personal import PersonalData
 from gateway.requests import RiskContextInput
@@ -26,7 +26,7 @@ def find_surrogate(
 
     Raises `HomeError`, `InvalidRequestError` for what the API would not take, and `StoreUnavailableError`.
     """
-    keyring = open_keyring(found_keys(home, keys))
+    keyring = open_keyring(find_keys(home, keys))
     entities = _entities(kind, value, merchant)
     # `bytes` gives zeros for entropy: nothing is made here that would need any.
     personal = PersonalData(entities_secret=keyring.entities, wrapping_key=keyring.subjects, entropy=bytes)

@@ -20,7 +20,7 @@ DEMO = tuple(
 
 def first_key(home: Path, keys: Path) -> str:
     """The test key of a merchant made at the first start; the same one later."""
-    return _ensured(Backoffice(home, keys), keys / "operations" / "test-key", FIRST)[0]
+    return _ensure_keys(Backoffice(home, keys), keys / "operations" / "test-key", FIRST)[0]
 
 
 def demo_keys_file(keys: Path) -> Path:
@@ -30,10 +30,10 @@ def demo_keys_file(keys: Path) -> Path:
 
 def ensure_demo_keys(home: Path, keys: Path) -> None:
     """Make the merchants of the simulated month and their test keys, where they are missing."""
-    _ensured(Backoffice(home, keys), demo_keys_file(keys), DEMO)
+    _ensure_keys(Backoffice(home, keys), demo_keys_file(keys), DEMO)
 
 
-def _ensured(office: Backoffice, file: Path, wanted: Sequence[Merchant]) -> list[str]:
+def _ensure_keys(office: Backoffice, file: Path, wanted: Sequence[Merchant]) -> list[str]:
     """The keys in the file; new ones where it is missing or this store does not know them."""
     kept = file.read_text().split() if file.exists() else []
     if len(kept) == len(wanted) and office.knows(kept):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from events.log.finding import remember_log
 from gateway.backoffice import Backoffice
-from gateway.keys.home_keys import made_keys
+from gateway.keys.home_keys import ensure_keys
 from gateway.live_home import is_live_home
 from operations import addresses, merchants, settings
 from operations.settings import Settings
@@ -68,7 +68,7 @@ async def running(wanted: Settings, report: Report) -> AsyncIterator[Platform]:
 
 def _prepared(wanted: Settings) -> str | None:
     """Make what the programs expect to find: certificates, the store's tables, a first test key."""
-    made_keys(wanted.home, wanted.keys, datetime.now(UTC), hosts=(wanted.host,))
+    ensure_keys(wanted.home, wanted.keys, datetime.now(UTC), hosts=(wanted.host,))
     if wanted.live:
         Backoffice(wanted.home, wanted.keys).take_live_alone()
     return None if is_live_home(wanted.home) else merchants.first_key(wanted.home, wanted.keys)

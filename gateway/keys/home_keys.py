@@ -39,7 +39,7 @@ def keys_of(home: Path, given: Path | None) -> Path:
     return remembered
 
 
-def found_keys(home: Path, given: Path | None) -> Path:
+def find_keys(home: Path, given: Path | None) -> Path:
     """The keys folder of a home that is there with its keys; raises `HomeError`, and makes nothing."""
     if not (home / STORE).exists():
         raise HomeError(f"{home} is no home of Weir yet: `weir up` or `weir merchants create` makes it one")
@@ -51,9 +51,9 @@ def found_keys(home: Path, given: Path | None) -> Path:
     return keys
 
 
-def made_keys(home: Path, given: Path | None, now: datetime, hosts: tuple[str, ...] = ()) -> Path:
+def ensure_keys(home: Path, given: Path | None, now: datetime, hosts: tuple[str, ...] = ()) -> Path:
     """The same where a home may be made: what a new one lacks is made, and the folder is remembered."""
-    keys = found_keys(home, given) if (home / STORE).exists() else keys_of(home, given)
+    keys = find_keys(home, given) if (home / STORE).exists() else keys_of(home, given)
     home.mkdir(parents=True, exist_ok=True)
     # Not synced, as every start writes it again; what a power cut leaves empty is refused above.
     temporary = home / f".{REMEMBERED}.new"

@@ -58,7 +58,7 @@ def ensure_certificates(keys: Path, now: datetime, hosts: tuple[str, ...] = ()) 
         for program in PROGRAMS:
             make_private_folder(keys / program)
         for link in LINKS:
-            authority = _ensured_authority(keys, link, now)
+            authority = _ensure_authority(keys, link, now)
             for program in (p for p, links in PROGRAMS.items() if link in links):
                 _ensure_program(keys, program, link, authority, now, hosts)
 
@@ -132,7 +132,7 @@ def _identity_problems(keys: Path, program: Program, link: Link, now: datetime) 
     return []
 
 
-def _ensured_authority(keys: Path, link: Link, now: datetime) -> Identity:
+def _ensure_authority(keys: Path, link: Link, now: datetime) -> Identity:
     path = keys / "authorities" / f"{link}.pem"
     authority = _read_identity(path)
     if authority is None or _ends_soon(authority.certificate, now):

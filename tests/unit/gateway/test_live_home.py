@@ -15,7 +15,7 @@ from gateway.auth import Keys, Merchant
 from gateway.backoffice import Backoffice
 from gateway.business_time import BusinessTime
 from gateway.errors import AuthenticationError, HomeError, LiveKeyRequiredError
-from gateway.keys.home_keys import made_keys
+from gateway.keys.home_keys import ensure_keys
 from gateway.live_home import is_live_home
 from gateway.processor.public_app import PublicListener
 from tests.gateway_world import KEYRING, World
@@ -27,7 +27,7 @@ SHOP = Merchant(id="acct_shop", name="Shop")
 
 @pytest.fixture
 def office(tmp_path: Path) -> Backoffice:
-    made_keys(tmp_path / "home", tmp_path / "keys", datetime.now(UTC))
+    ensure_keys(tmp_path / "home", tmp_path / "keys", datetime.now(UTC))
     office = Backoffice(tmp_path / "home", tmp_path / "keys")
     office.add_merchant(SHOP)
     return office

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from events.log import open_log
 from gateway.commands import app
-from gateway.keys.home_keys import made_keys
+from gateway.keys.home_keys import ensure_keys
 from gateway.keys.tls import ensure_certificates
 from gateway.live_home import mark_live_home
 from gateway.store.database import open_engine
@@ -52,7 +52,7 @@ def test_a_home_that_its_first_merchant_made_is_in_order(tmp_path: Path) -> None
 def test_keys_that_are_not_the_homes_are_refused_in_a_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made_keys(tmp_path / "home", tmp_path / "keys", datetime.now(UTC))
+    ensure_keys(tmp_path / "home", tmp_path / "keys", datetime.now(UTC))
 
     status = doctor.run(
         lambda: settings.from_options(tmp_path / "home", tmp_path / "other", "127.0.0.1", 0, "sqlite", 250),

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from events.vocabulary import Mode
 from gateway.backoffice import Backoffice
-from gateway.keys.home_keys import made_keys
+from gateway.keys.home_keys import ensure_keys
 from gateway.personal import PersonalData, customer_entity
 from operations.commands import app
 
@@ -27,7 +27,7 @@ class Home:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "home"
-        keys = made_keys(self.folder, None, datetime.now(UTC))
+        keys = ensure_keys(self.folder, None, datetime.now(UTC))
         office = Backoffice(self.folder, keys)
         personal = PersonalData(
             entities_secret=office.keyring.entities,
