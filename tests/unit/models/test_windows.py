@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.windows import DAY_US, KEPT_US, LENGTH_MAX, Moments, Window
+from models.windows import DAY_US, KEPT_US, LENGTH_MAX, RunningStats, Window
 
 
 def test_a_window_excludes_its_far_edge_and_includes_now() -> None:
@@ -98,24 +98,24 @@ def test_forgetting_does_not_change_sums() -> None:
     assert window.total(3 * LENGTH_MAX - 1, 10) == 30
 
 
-def test_moments_without_a_prior_are_the_mean_and_the_variance() -> None:
+def test_running_statistics_without_a_prior_are_the_mean_and_the_variance() -> None:
     chance = random.Random(3)
     values = [chance.gauss(40, 9) for _ in range(500)]
-    moments = Moments()
+    stats = RunningStats()
     for value in values:
-        moments.add(value)
+        stats.add(value)
 
-    assert moments.mean == pytest.approx(fmean(values))
-    assert moments.squares / (len(values) - 1) == pytest.approx(variance(values))
+    assert stats.mean == pytest.approx(fmean(values))
+    assert stats.squares / (len(values) - 1) == pytest.approx(variance(values))
 
 
 def test_a_short_history_deviates_as_the_prior_says() -> None:
-    moments = Moments()
-    assert moments.deviation(5.0) == 5.0
-    moments.add(10.0)
-    moments.add(10.0)
+    stats = RunningStats()
+    assert stats.deviation(5.0) == 5.0
+    stats.add(10.0)
+    stats.add(10.0)
 
-    assert 0 < moments.deviation(5.0) < 5.0
+    assert 0 < stats.deviation(5.0) < 5.0
 
 
 def test_a_window_read_back_from_its_row_goes_on_as_before() -> None:
