@@ -49,19 +49,20 @@ function axes(xAxis, yAxis) {
   return {
     animation: false,
     grid: { left: 40, right: 12, top: 28, bottom: 24 },
-    legend: { top: 0, textStyle: text, itemHeight: 8, itemWidth: 14, itemGap: 8 },
+    legend: { top: 0, textStyle: { ...text, fontSize: 11 }, itemHeight: 8, itemWidth: 12, itemGap: 6 },
     xAxis: { axisLabel: text, axisLine: line, splitLine: { show: false }, ...xAxis },
     yAxis: { type: "value", axisLabel: text, splitLine: line, min: 0, ...yAxis },
   };
 }
 
-const LABEL_EVERY_SECONDS = 30;
+const ROOM_FOR_FOUR_LABELS_PX = 300;
 
 function seconds(series) {
-  const round = (place) => series.ago[place] % LABEL_EVERY_SECONDS === 0;
+  const every = document.getElementById("rates").clientWidth < ROOM_FOR_FOUR_LABELS_PX ? 60 : 30;
+  const round = (place) => series.ago[place] % every === 0;
   const words = series.ago.map((ago) => (ago === 0 ? "now" : `${-ago} s ago`));
   const quiet = { color: color("quiet") };
-  return { type: "category", data: words, axisLabel: { ...quiet, interval: round, hideOverlap: true }, axisTick: { interval: round } };
+  return { type: "category", data: words, axisLabel: { ...quiet, interval: round }, axisTick: { interval: round } };
 }
 
 function barsOf(series, names) {
