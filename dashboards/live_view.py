@@ -102,6 +102,7 @@ class Learning:
             self.curve.pop()
         self.curve.append(point)
         if len(self.curve) > CURVE_POINTS_MAX:
+            # Every second point goes, so that the curve keeps its whole length.
             del self.curve[1::2]
 
 
@@ -241,6 +242,7 @@ class LiveView:
 
     def _put_in_force(self, attempt: Attempt, outcome: str) -> None:
         before = self._in_force.put(attempt, outcome)
+        # What was decided before anyone looked belongs to no second of the page's own clock.
         if self._live:
             self.seconds.decided(self._now, attempt, outcome, before)
 

@@ -32,6 +32,7 @@ class AveragedChampion:
     def follow(self, champion: BinnedLogisticRegression) -> None:
         """Take the champion's state into the average."""
         self.cuts += 1
+        # The plain mean until there are more cuts than the memory holds.
         share = max(SHARE, 1.0 / self.cuts)
         model = self.model
         model.intercept += share * (champion.intercept - model.intercept)

@@ -63,6 +63,7 @@ def decide(
     outcome = combined(fired, by_model)
     by_score = controls.policy.by_score(score)
     costs = None
+    # Where a rule asks for the same, the rule is the reason.
     if costs_minor and outcome != by_score and not any(rule.action == outcome for rule in fired):
         costs = reason_of_costs(outcome, by_score, costs_minor, controls.rates.reference)
     if not fired and outcome == "allow":

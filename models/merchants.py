@@ -41,6 +41,7 @@ class FraudRun(msgspec.Struct, array_like=True, gc=False):
     def note(self, fraud: bool, paid_us: int, explained: bool) -> None:
         """A payment of the merchant was labeled."""
         if fraud:
+            # The first fraud, and the first after a genuine payment, begins a run.
             if self.last_label_fraud is not True:
                 self.length, self.first_us, self.last_us = 0, paid_us, paid_us
             self.length += 1

@@ -46,6 +46,7 @@ class Rates:
             starts, factors = self._factors.setdefault(rate.currency, ([], []))
             start = datetime(rate.from_date.year, rate.from_date.month, rate.from_date.day, tzinfo=UTC)
             starts.append(int(start.timestamp()) * 1_000_000)
+            # From minor units to minor units: currencies differ in their decimals.
             factors.append(float(rate.rate.scaleb(_exponent(body.reference) - _exponent(rate.currency))))
         _exponent(body.reference)
 

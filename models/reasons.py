@@ -105,6 +105,7 @@ def _happened(name: str, row: Row) -> bool:
         return True
     value = row[POSITIONS[name]]
     if feature.kind == "flag":
+        # Of a flag that says "seen before" the alarming answer is no, of any other yes.
         return value is None or bool(value) != name.endswith("_seen")
     if feature.kind == "risk":  # smoothed: above 0 also where no fraud is known
         return _is_any(row[POSITIONS[f"{feature.entity}_frauds"]])

@@ -98,6 +98,7 @@ def _shown(feature: Feature, value: float | str, row: Row, reference: str) -> st
 
 
 def _amount(feature: Feature, value: float, row: Row, reference: str) -> str:
+    # The vector keeps the amount as it was paid, beside what it is in the reference currency.
     own, currency = row[POSITIONS["amount_minor"]], row[POSITIONS["currency"]]
     if feature.entity == "payment" and isinstance(own, float) and isinstance(currency, str):
         return money(round(own), currency)

@@ -183,6 +183,7 @@ def _readable(entries: list[Control], gaps: list[str]) -> Controls:
 
 def _champion(log: Log, decision: DecisionMade, gaps: list[str]) -> BinnedLogisticRegression | None:
     version = decision.versions.online
+    # The champion as the build makes it, before any label.
     if version == 0:
         return BinnedLogisticRegression()
     state = _state(log, CHAMPION, version)

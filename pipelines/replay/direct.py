@@ -62,6 +62,7 @@ class DirectRun:
             self.source.take(assessments)
             scored = time.process_time()
             learner.note_scored([Scored(a.payment_id, a.occurred_at_us, a.features) for a in assessments])
+            # After the rows: a label may be of a payment in the same segment.
             for fact in segment.facts:
                 if isinstance(fact, Label):
                     learner.note_label(fact)
@@ -77,6 +78,7 @@ class DirectRun:
         before, refits = time.process_time(), self.cost.refits_seconds
         for snapshot in learner.cut(boundary_us):
             engine.use(snapshot)
+        # Refits happen inside of it and are counted apart.
         self.cost.learning_seconds += time.process_time() - before - (self.cost.refits_seconds - refits)
 
     def _timed_fit(self, numbers: Matrix, frauds: Flags) -> Boosting:

@@ -58,6 +58,7 @@ def read_history(path: Path, mapping: Mapping, rejected_path: Path) -> History:
     rejected: list[pl.DataFrame] = []
     decimal_comma = lacks_zone = False
     for batch in source.batches():
+        # The first batch decides for the file, for no file changes its way of writing numbers half-way.
         if not kept and "amount" in mapping.columns:
             decimal_comma = has_decimal_comma(batch[mapping.columns["amount"]])
         typed = rows.typed(batch, mapping, decimal_comma=decimal_comma)

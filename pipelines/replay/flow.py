@@ -60,6 +60,7 @@ class FlowRun:
         """Assess every payment; the answers stand in the order of the source's frame."""
         started = time.monotonic()
         with TemporaryDirectory(prefix="weir-replay-") as folder:
+            # A log of its own goes with the run: nothing on it need outlive a power loss.
             url = self.log_url or f"sqlite:///{folder}/log.sqlite?synchronous=OFF"
             with closing(open_log(url)) as log, closing(self._flows(log, Path(folder))) as flows:
                 for segment in self.source.segments():

@@ -43,6 +43,7 @@ def typed(batch: pl.DataFrame, mapping: ColumnMapping, *, decimal_comma: bool) -
     value = _amount(mapping, batch.schema, decimal_comma=decimal_comma).alias("_amount")
     read = read.with_columns(value).with_columns(_amount_minor(mapping).alias("_amount_minor"))
     reason = pl.lit(None, pl.String)
+    # From the last to the first, each around those before: the first that holds is what is said.
     for check in reversed(checks(mapping)):
         reason = pl.when(check.wrong.fill_null(False)).then(pl.lit(check.words)).otherwise(reason)
     return read.with_columns(reason.alias("reason"), _rounded(mapping).alias("_rounded"))
