@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from events.clock import Clock, SystemClock
+from events.clock import Clock, SystemClock, VirtualClock
 from events.codec import decode, encode
 from events.ids import uuid7
 from events.log.port import Outgoing, Record, TopicPartition
@@ -41,6 +41,7 @@ from gateway.store.database import open_engine
 from gateway.store.writer import Store
 from gateway.wiring import Gateway, Surroundings
 from tests.memory_log import MemoryLog
+from tests.virtual_time import run_virtually
 
 START = datetime(2026, 1, 5, 10, tzinfo=UTC)
 KEYRING = Keyring(api_keys=b"a" * 32, entities=b"e" * 32, subjects=b"s" * 32)
@@ -318,3 +319,16 @@ def live_through(
             await story(world)
 
     asyncio.run(live())
+
+
+def live_virtually(
+    folder: Path, story: Callable[[World], Awaitable[None]], deadline_seconds: float = 20.0
+) -> None:
+    """The same in virtual time, for stories in which much of it passes."""
+    clock = VirtualClock(START)
+
+    async def live() -> None:
+        async with World(folder, clock=clock, deadline_seconds=deadline_seconds) as world:
+            await story(world)
+
+    run_virtually(clock, live)

@@ -9,11 +9,11 @@ from sqlalchemy import insert, select
 
 from events.clock import SystemClock
 from events.log import open_log
-from events.log.port import Outgoing
+from events.log.port import Outgoing, Record, TopicPartition
 from events.types import DecisionMade
 from gateway.event_recorder import EventRecorder
 from gateway.outbox import Relay
-from gateway.payments.decisions import DecisionTail
+from gateway.payments.decisions import DecisionTail, Progress
 from gateway.scheduling import InlineScheduling
 from gateway.store.database import open_engine
 from gateway.store.tables import outbox, positions
@@ -53,6 +53,21 @@ def test_a_position_that_the_log_no_longer_has_is_given_up_for_what_is_left(
                 await running
 
     asyncio.run(story())
+
+
+def test_the_position_passes_no_decision_that_is_not_yet_dealt_with() -> None:
+    place = TopicPartition("decisions", 0)
+    first, second, third = (Record(*place, offset, b"key", b"") for offset in (7, 8, 9))
+    progress = Progress({place: 7})
+    for record in (first, second, third):
+        progress.begin(record)
+
+    reached = [progress.reached()[place]]
+    for record in (second, first, third):
+        progress.finish(record)
+        reached.append(progress.reached()[place])
+
+    assert reached == [7, 7, 9, 10]
 
 
 async def never(decision: DecisionMade) -> None:

@@ -15,6 +15,7 @@ from events.types import (
 )
 from gateway.errors import InvalidRequestError, NotFoundError, UnexpectedStateError
 from gateway.payments.intents import Intent
+from gateway.processor_port import ProcessorAnswer
 from gateway.requests import (
     CancelIntent,
     CaptureIntent,
@@ -23,7 +24,7 @@ from gateway.requests import (
     ListIntents,
     RiskContextInput,
 )
-from tests.gateway_world import START, World, live_through
+from tests.gateway_world import START, World, live_through, live_virtually
 
 CONTEXT = RiskContextInput(ip="192.0.2.7", device_id="device-1", email="a@example.com")
 SHOPPER_UNKNOWN = RiskContextInput()
@@ -283,6 +284,22 @@ def test_canceling_an_authorized_payment_voids_it(tmp_path: Path) -> None:
             await confirm(world, intent.id)
 
     live_through(tmp_path, story)
+
+
+def test_a_void_is_done_only_when_the_processor_says_so(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        intent = await confirmed(world, capture_method="manual")
+        attempt_id = f"{intent.id}_1"
+        world.processor.answers[attempt_id] = ProcessorAnswer(attempt_id=attempt_id, status="unknown")
+        await world.gateway.payments.cancel(await world.caller(), intent.id, CancelIntent())
+        await world.until(lambda: world.processor.calls.count(("reverse", attempt_id)) > 2)
+        assert world.payment_events(intent.id)[-1] == "payment.authorized"
+
+        world.processor.answers[attempt_id] = ProcessorAnswer(attempt_id=attempt_id, status="reversed")
+
+        await world.until(lambda: world.payment_events(intent.id)[-1] == "payment.canceled")
+
+    live_virtually(tmp_path, story)
 
 
 @pytest.mark.parametrize("step", ["cancel", "confirm", "capture", "void", "approve", "reject"])

@@ -1,23 +1,28 @@
 """What happens when the decision is late, the processor is away, or the process restarts in the middle."""
 
 import asyncio
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from events.log.port import Record
+from events.types import PaymentEvent
 from events.vocabulary import Outcome
 from gateway.payments.intents import Intent
 from gateway.requests import CaptureIntent, ConfirmIntent, CreateIntent, ListIntents, RiskContextInput
+from gateway.store.intent_rows import load_attempt
 from gateway.store.tables import positions
-from tests.gateway_world import World, live_through
+from tests.gateway_world import START, World, live_through, live_virtually
 
 CONTEXT = RiskContextInput(ip="192.0.2.7", device_id="device-1", email="a@example.com")
 
 
-async def confirmed(world: World, context: RiskContextInput = CONTEXT, **members: str) -> Intent:
-    caller = await world.caller()
+async def confirmed(
+    world: World, context: RiskContextInput = CONTEXT, at: datetime = START, **members: str
+) -> Intent:
+    caller = await world.caller(at=at)
     body = CreateIntent(
         amount=1250, currency="eur", payment_method=await world.token(), risk_context=context, **members
     )
@@ -117,6 +122,60 @@ def test_a_late_review_holds_what_is_not_captured(tmp_path: Path) -> None:
     live_through(tmp_path, story, 0.05)
 
 
+def test_a_late_block_closes_the_review_that_the_fallback_opened(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.risk.silent = True
+        intent = await confirmed(world, RiskContextInput())
+
+        await decide_late(world, "block")
+
+        await world.until(lambda: world.payment_events(intent.id)[-1:] == ["payment.canceled"])
+        review = await world.gateway.reviews.retrieve(await world.caller(), intent.review_id or "")
+        assert (review.closed_reason, review.closed_us) == ("canceled", review.opened_us)
+
+    live_virtually(tmp_path, story, 0.05)
+
+
+def test_a_late_block_of_one_attempt_leaves_the_next_attempts_money_alone(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.risk.silent = True
+        world.processor.decline_code = "insufficient_funds"
+        intent = await confirmed(world, capture_method="manual")
+        world.processor.decline_code = None
+        body = ConfirmIntent(payment_method=await world.token())
+        before = await world.gateway.payments.confirm(await world.caller(), intent.id, body)
+        assert (before.status, before.attempts) == ("requires_capture", 2)
+
+        await decide_late(world, "block")
+
+        async def dealt_with() -> bool:
+            first = await world.store.read(lambda c: load_attempt(c, intent.id, 1))
+            return first is not None and first.decision_id is not None
+
+        await world.until(dealt_with)
+        assert await world.intent(intent.id) == before
+        assert world.processor.answers[f"{intent.id}_2"].status == "approved"
+        assert "payment.decided_late" not in world.payment_events(intent.id)
+
+    live_virtually(tmp_path, story, 0.05)
+
+
+def test_what_a_late_decision_does_is_never_dated_before_the_confirm(tmp_path: Path) -> None:
+    confirmed_at = START + timedelta(hours=1)
+
+    async def story(world: World) -> None:
+        world.risk.silent = True
+        intent = await confirmed(world, at=confirmed_at, capture_method="manual")
+
+        await decide_late(world, "block")
+
+        await world.until(lambda: world.payment_events(intent.id)[-1:] == ["payment.canceled"])
+        told = [e for e in world.log.events("payments") if isinstance(e, PaymentEvent)]
+        assert {event.occurred_at for event in told} == {confirmed_at}
+
+    live_virtually(tmp_path, story, 0.05)
+
+
 def test_a_decision_that_comes_while_the_network_is_asked_acts_when_it_has_answered(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         world.risk.silent = True
@@ -197,6 +256,8 @@ def test_an_attempt_left_in_the_middle_ends_after_a_restart(tmp_path: Path, outc
         assert intent.status == expected[outcome]
         assert not intent.not_assessed
         assert len(world.processor.authorized) == (outcome != "block")
+        assert intent.outcome is not None
+        assert (intent.outcome.network_status == "not_sent_to_network") == (outcome == "block")
 
     live_through(tmp_path, story, 600)
 
@@ -219,6 +280,9 @@ def test_a_block_after_a_restart_reverses_what_the_first_life_may_have_asked_for
         await world.until(blocked)
         [attempt_id] = world.processor.authorized
         assert world.processor.answers[attempt_id].status == "reversed"
+        [intent] = (await world.gateway.payments.list(await world.caller(), ListIntents()))[0]
+        assert intent.outcome is not None
+        assert (intent.outcome.type, intent.outcome.network_status) == ("blocked", "reversed_after_approval")
 
     live_through(tmp_path, story, 0.05)
 

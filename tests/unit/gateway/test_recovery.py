@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pytest
 from sqlalchemy import Connection
@@ -12,12 +12,13 @@ from sqlalchemy import Connection
 from events.clock import VirtualClock
 from events.log.port import Outgoing, Position, TopicPartition
 from gateway.errors import ProcessorUnavailableError
-from gateway.payments.intents import Attempt
+from gateway.payments.flights import AUTHORIZATION_SECONDS_MAX, RECOVERY_DEADLINE_SECONDS
+from gateway.payments.intents import Attempt, Intent
 from gateway.requests import ConfirmIntent, CreateIntent
 from gateway.scheduling import InlineScheduling, run_for_good
 from gateway.store.intent_rows import unfinished_attempts
 from gateway.store.writer import Store
-from tests.gateway_world import START, World
+from tests.gateway_world import START, World, live_virtually
 from tests.memory_log import MemoryLog, MemoryReader
 from tests.processor_parts import Bench
 from tests.virtual_time import run_virtually
@@ -27,19 +28,37 @@ LONGER_THAN_A_RECOVERED_FLIGHT_WAITS = 60.0
 
 
 class SlowStore:
-    """A store from which unfinished attempts, once read, are handed over only when `ended` is set."""
+    """A store from which what `slow` names, once it was read, is handed over only when `ended` is set."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, slow: Literal["attempts", "parties"]) -> None:
         self._store = store
+        self._slow = slow
         self.ended = asyncio.Event()
+        self.held = asyncio.Event()
         self.seen: list[Attempt] = []
 
     async def read(self, work: Callable[[Connection], Any]) -> Any:
         found = await self._store.read(work)
-        if work is unfinished_attempts:
+        what = "attempts" if work is unfinished_attempts else "parties"
+        if what == "attempts":
             self.seen = found
+        if what == self._slow:
+            self.held.set()
             await self.ended.wait()
         return found
+
+
+class PausingStore:
+    """A store whose writes are durable at once, and whose writers hear of it only when `heard` is set."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.heard = asyncio.Event()
+
+    async def write(self, work: Callable[[Connection], Any]) -> Any:
+        done = await self._store.write(work)
+        await self.heard.wait()
+        return done
 
 
 class FailingLog(MemoryLog):
@@ -58,15 +77,22 @@ class FailingLog(MemoryLog):
         return super().reader(start)
 
 
+async def created(world: World, **members: str) -> str:
+    body = CreateIntent(amount=1999, currency="eur", payment_method=await world.token(), **members)
+    return (await world.gateway.payments.create(await world.caller(), body)).id
+
+
+async def confirmed(world: World, payment_id: str) -> Intent:
+    return await world.gateway.payments.confirm(await world.caller(), payment_id, ConfirmIntent())
+
+
 async def blocked(world: World) -> str:
     """A payment that ends as blocked while its confirm is waited for."""
     world.risk.outcome, world.risk.risk_score = "block", 95
     world.risk.delay_seconds = DECISION_SECONDS
-    caller = await world.caller()
-    body = CreateIntent(amount=1999, currency="eur", payment_method=await world.token())
-    intent = await world.gateway.payments.create(caller, body)
-    await world.gateway.payments.confirm(caller, intent.id, ConfirmIntent())
-    return intent.id
+    payment = await created(world)
+    await confirmed(world, payment)
+    return payment
 
 
 def test_an_attempt_that_was_blocked_while_a_sweep_read_it_is_not_authorized(tmp_path: Path) -> None:
@@ -74,7 +100,7 @@ def test_an_attempt_that_was_blocked_while_a_sweep_read_it_is_not_authorized(tmp
 
     async def story() -> None:
         async with World(tmp_path, clock=clock) as world:
-            store = SlowStore(world.store)
+            store = SlowStore(world.store, "attempts")
             recovery = replace(world.gateway.recovery, store=cast("Store", store))
             paying = asyncio.create_task(blocked(world))
             await asyncio.sleep(DECISION_SECONDS / 2)
@@ -89,6 +115,89 @@ def test_an_attempt_that_was_blocked_while_a_sweep_read_it_is_not_authorized(tmp
             assert world.payment_events(payment)[-1] == "payment.blocked"
 
     run_virtually(clock, story)
+
+
+def test_an_attempt_whose_flight_began_and_ended_while_a_sweep_read_it_is_not_authorized(
+    tmp_path: Path,
+) -> None:
+    async def story(world: World) -> None:
+        world.risk.outcome, world.risk.risk_score = "block", 95
+        pausing, slow = PausingStore(world.store), SlowStore(world.store, "parties")
+        payments = replace(world.gateway.payments, store=cast("Store", pausing))
+        recovery = replace(world.gateway.recovery, store=cast("Store", slow))
+        payment = await created(world)
+        paying = asyncio.create_task(payments.confirm(await world.caller(), payment, ConfirmIntent()))
+        await asyncio.sleep(0.001)
+        sweeping = asyncio.create_task(recovery.sweep())
+        await slow.held.wait()
+        pausing.heard.set()
+        await paying
+        slow.ended.set()
+        await sweeping
+        await asyncio.sleep(LONGER_THAN_A_RECOVERED_FLIGHT_WAITS)
+
+        assert world.processor.calls == []
+        assert world.payment_events(payment)[-1] == "payment.blocked"
+
+    live_virtually(tmp_path, story)
+
+
+def test_after_a_restart_a_decision_has_longer_than_the_deadline_to_come(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.risk.silent = True
+        payment = await created(world)
+        world.processor.away = 1_000
+        confirming = asyncio.create_task(confirmed(world, payment))
+        await world.until(lambda: bool(world.processor.calls))
+        world.processor.away = 0
+        world.risk.outcome, world.risk.delay_seconds = "block", RECOVERY_DEADLINE_SECONDS / 2
+        world.risk.silent = False
+        await world.restart()
+        confirming.cancel()
+
+        await world.until(lambda: world.payment_events(payment)[-1:] == ["payment.blocked"])
+        assert world.processor.authorized == []
+        assert not (await world.intent(payment)).not_assessed
+
+    live_virtually(tmp_path, story, deadline_seconds=0.05)
+
+
+def test_after_a_restart_no_decision_is_waited_for_without_end(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.risk.silent = True
+        payment = await created(world)
+        confirming = asyncio.create_task(confirmed(world, payment))
+        await asyncio.sleep(1)
+        await world.restart()
+        confirming.cancel()
+        await asyncio.sleep(RECOVERY_DEADLINE_SECONDS + 1)
+
+        intent = await world.intent(payment)
+        assert (intent.status, intent.not_assessed) == ("requires_capture", True)
+
+    live_virtually(tmp_path, story, deadline_seconds=600)
+
+
+def test_what_no_processor_answers_for_half_a_minute_is_reversed_and_never_asked_for_again(
+    tmp_path: Path,
+) -> None:
+    async def story(world: World) -> None:
+        payment = await created(world)
+        world.processor.away = 1_000
+        assert (await confirmed(world, payment)).status == "processing"
+        await asyncio.sleep(AUTHORIZATION_SECONDS_MAX)
+        asked = len(world.processor.calls)
+        world.processor.away = 0
+        await world.until(lambda: world.payment_events(payment)[-1:] == ["payment.declined"])
+
+        assert {call for call, _ in world.processor.calls[asked:]} == {"reverse"}
+        assert world.processor.authorized == []
+        intent = await world.intent(payment)
+        assert intent.status == "requires_payment_method"
+        assert intent.last_error is not None
+        assert intent.last_error.code == "processing_error"
+
+    live_virtually(tmp_path, story)
 
 
 @pytest.mark.parametrize("failing", ["append", "reader"])
