@@ -32,6 +32,7 @@ from gateway.payments.outcomes import (
     blocked_outcome,
     decided_by_engine,
     declined_outcome,
+    marked_outcome,
     payment_error,
     ruling,
 )
@@ -218,11 +219,12 @@ class AttemptEnds:
             return *self._void_late_in(connection, intent, attempt, decision, at_us), "voided"
         if decision.outcome == "block" and intent.status == "succeeded":
             # Giving back what was captured is a refund, and that a person decides.
-            return _replace(intent, late_block_after_capture=True), attempt, "marked"
+            outcome = intent.outcome and marked_outcome(intent.outcome, decision)
+            return _replace(intent, late_block_after_capture=True, outcome=outcome), attempt, "marked"
         if decision.outcome == "review" and intent.status == "requires_capture" and not intent.review_id:
             review_id = self._open_review_in(connection, intent, attempt, decision.reason)
-            outcome = _replace(authorized_outcome(decision), risk_level="not_assessed")
-            return _replace(intent, review_id=review_id, outcome=outcome), attempt, "held"
+            intent = _replace(intent, review_id=review_id, outcome=authorized_outcome(decision))
+            return intent, attempt, "held"
         return intent, attempt, None
 
     def _void_late_in(

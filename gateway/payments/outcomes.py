@@ -1,6 +1,12 @@
-"""From a decision and the network's answer to what merchant and payer may read: pure."""
+"""From a decision and the network's answer to what merchant and payer may read: pure.
+
+An outcome says what was last acted on. Where the fallback decided, that is `not_assessed` and no score; once
+the engine's late decision has acted, its level, score and words. The intent stays marked as `not_assessed`.
+"""
 
 from typing import Literal, NamedTuple
+
+import msgspec
 
 from events.types import DecisionMade
 from events.vocabulary import Outcome as RiskOutcome
@@ -157,6 +163,17 @@ def authorized_outcome(decision: EffectiveDecision) -> PaymentOutcome:
     return PaymentOutcome(
         type="manual_review" if decision.outcome == "review" else "authorized",
         network_status="approved_by_network",
+        reason=decision.reason,
+        risk_level=decision.level,
+        risk_score=decision.score,
+        seller_message=decision.message,
+    )
+
+
+def marked_outcome(captured: PaymentOutcome, decision: EffectiveDecision) -> PaymentOutcome:
+    """Of a payment that was captured before its block came: its money stays where it is."""
+    return msgspec.structs.replace(
+        captured,
         reason=decision.reason,
         risk_level=decision.level,
         risk_score=decision.score,

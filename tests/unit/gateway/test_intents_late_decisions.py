@@ -10,7 +10,8 @@ from sqlalchemy import select
 from events.log.port import Record
 from events.types import PaymentEvent
 from events.vocabulary import Outcome
-from gateway.payments.intents import Intent
+from gateway.errors import InvalidRequestError
+from gateway.payments.intents import Attempt, Intent, PaymentOutcome
 from gateway.requests import CaptureIntent, ConfirmIntent, CreateIntent, ListIntents, RiskContextInput
 from gateway.store.intent_rows import load_attempt
 from gateway.store.tables import positions
@@ -28,6 +29,13 @@ async def confirmed(
     )
     intent = await world.gateway.payments.create(caller, body)
     return await world.gateway.payments.confirm(caller, intent.id, ConfirmIntent())
+
+
+async def attempt_of(world: World, intent: Intent) -> Attempt:
+    """The intent's first attempt, as it is stored."""
+    attempt = await world.store.read(lambda c: load_attempt(c, intent.id, 1))
+    assert attempt is not None
+    return attempt
 
 
 async def question(world: World) -> Record:
@@ -116,8 +124,9 @@ def test_a_late_review_holds_what_is_not_captured(tmp_path: Path) -> None:
             return (await world.intent(intent.id)).review_id is not None
 
         await world.until(held)
-        with pytest.raises(Exception, match="review"):
+        with pytest.raises(InvalidRequestError) as refused:
             await world.gateway.payments.capture(await world.caller(), intent.id, CaptureIntent())
+        assert refused.value.code == "payment_intent_under_review"
 
     live_through(tmp_path, story, 0.05)
 
@@ -149,8 +158,7 @@ def test_a_late_block_of_one_attempt_leaves_the_next_attempts_money_alone(tmp_pa
         await decide_late(world, "block")
 
         async def dealt_with() -> bool:
-            first = await world.store.read(lambda c: load_attempt(c, intent.id, 1))
-            return first is not None and first.decision_id is not None
+            return (await attempt_of(world, intent)).decision_id is not None
 
         await world.until(dealt_with)
         assert await world.intent(intent.id) == before
@@ -172,6 +180,54 @@ def test_what_a_late_decision_does_is_never_dated_before_the_confirm(tmp_path: P
         await world.until(lambda: world.payment_events(intent.id)[-1:] == ["payment.canceled"])
         told = [e for e in world.log.events("payments") if isinstance(e, PaymentEvent)]
         assert {event.occurred_at for event in told} == {confirmed_at}
+
+    live_virtually(tmp_path, story, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("capture_method", "late", "type_", "network_status"),
+    [
+        ("manual", "review", "manual_review", "approved_by_network"),
+        ("manual", "block", "blocked", "reversed_after_approval"),
+        ("automatic", "block", "authorized", "approved_by_network"),
+    ],
+)
+def test_once_a_late_decision_has_acted_the_outcome_says_what_the_engine_said(
+    tmp_path: Path, capture_method: str, late: Outcome, type_: str, network_status: str
+) -> None:
+    async def story(world: World) -> None:
+        world.risk.silent = True
+        intent = await confirmed(world, capture_method=capture_method)
+
+        await decide_late(world, late)
+
+        await world.until(lambda: "payment.decided_late" in world.payment_events(intent.id))
+        after = await world.intent(intent.id)
+        assert after.not_assessed
+        assert after.outcome == PaymentOutcome(
+            type=type_,
+            network_status=network_status,
+            reason="elevated_risk_level" if late == "review" else "highest_risk_level",
+            risk_level="highest",
+            risk_score=80,
+            seller_message="This card is used often.",
+        )
+
+    live_virtually(tmp_path, story, 0.05)
+
+
+def test_a_late_decision_that_changes_nothing_leaves_the_fallbacks_outcome(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.risk.silent = True
+        intent = await confirmed(world)
+
+        await decide_late(world, "review")
+
+        async def dealt_with() -> bool:
+            return (await attempt_of(world, intent)).decision_id is not None
+
+        await world.until(dealt_with)
+        assert (await world.intent(intent.id)).outcome == intent.outcome
 
     live_virtually(tmp_path, story, 0.05)
 
