@@ -84,7 +84,7 @@ class Gateway:
         self.account_events = AccountEvents(
             store=store, recorder=recorder, relay=relay, personal=personal, geography=geography
         )
-        self.payments = payments = Payments(
+        self.payments = Payments(
             store=store,
             entropy=around.entropy,
             recorder=recorder,
@@ -94,7 +94,7 @@ class Gateway:
             flights=flights,
             debts=debts,
         )
-        self.reviews = Reviews(store=store, recorder=recorder, relay=relay, debts=debts, payments=payments)
+        self.reviews = Reviews(store=store, recorder=recorder, relay=relay, debts=debts)
 
     async def start(self, failed: Callable[[], None]) -> None:
         """Drive on what was left, then relay and listen for decisions.

@@ -24,7 +24,7 @@ from gateway.event_recorder import EventRecorder
 from gateway.outbox import Relay
 from gateway.payments import intents
 from gateway.payments.debts import Debts
-from gateway.payments.intents import Attempt, Intent
+from gateway.payments.intents import Attempt, CaptureOwed, Intent, VoidOwed, owing, reached
 from gateway.payments.outcomes import (
     BLOCKED_ERROR,
     EffectiveDecision,
@@ -113,7 +113,7 @@ class AttemptEnds:
             ruling=ruling(decision),
         )
         intent = self.recorder.record_step(connection, intent, event)
-        return intent, _replace(attempt, phase="blocked")
+        return intent, reached(attempt, "blocked")
 
     def _decline_in(
         self,
@@ -135,7 +135,7 @@ class AttemptEnds:
             ruling=ruling(decision),
         )
         intent = self.recorder.record_step(connection, intent, event)
-        return intent, _replace(attempt, phase="declined")
+        return intent, reached(attempt, "declined")
 
     def _authorize_in(
         self,
@@ -147,8 +147,7 @@ class AttemptEnds:
     ) -> tuple[Intent, Attempt]:
         outcome = authorized_outcome(decision)
         attempt = _replace(
-            attempt,
-            phase="authorized",
+            reached(attempt, "authorized"),
             approval_code=answer.approval_code,
             network_reference=answer.network_reference,
         )
@@ -159,9 +158,8 @@ class AttemptEnds:
         else:
             # The capture is owed from this commit on: no crash leaves an authorization that nobody captures.
             intent = intents.succeeded(intent, outcome)
-            attempt = _replace(
-                attempt, phase="capturing", capture_minor=intent.amount_minor, ended_us=attempt.moment_us
-            )
+            debt = CaptureOwed(amount_minor=intent.amount_received_minor, since_us=attempt.moment_us)
+            attempt = owing(attempt, debt)
         event = PaymentAuthorized(
             **self.recorder.header(intent, moment(attempt.moment_us)),
             attempt=attempt.number,
@@ -238,4 +236,4 @@ class AttemptEnds:
         close_review(connection, intent.review_id, "canceled", at_us)
         intent = intents.canceled(intent, "automatic", at_us)
         intent = _replace(intent, outcome=blocked_outcome(decision, after_approval=True))
-        return intent, _replace(attempt, phase="voiding", ended_us=at_us)
+        return intent, owing(attempt, VoidOwed(since_us=at_us))

@@ -6,7 +6,6 @@ pauses that grow. A capture that the network refused ends (`payment.capture_fail
 the authorization back, so that asking again could only be refused again.
 """
 
-import msgspec
 import structlog
 from sqlalchemy import Connection
 
@@ -17,7 +16,7 @@ from gateway.errors import UnavailableError
 from gateway.event_recorder import EventRecorder
 from gateway.outbox import Relay
 from gateway.payments import intents
-from gateway.payments.intents import Attempt, Intent, Phase
+from gateway.payments.intents import Attempt, CaptureOwed, Debt, Intent, Phase, VoidOwed, owing, reached
 from gateway.payments.outcomes import payment_error
 from gateway.processor_port import CaptureRequest, Processor, ProcessorAnswer, ReversalRequest
 from gateway.retrying import Backoff
@@ -32,6 +31,16 @@ declare(
         "gateway.debt.paid": "the store shows it as done, its event waits in the outbox",
     }
 )
+
+
+def owe_in(connection: Connection, intent: Intent, debt: Debt) -> tuple[Intent, Attempt]:
+    """Commit an intent with what its authorized attempt owes from now on."""
+    attempt = load_attempt(connection, intent.id, intent.attempts)
+    if attempt is None:
+        raise ValueError(f"intent {intent.id} has no attempt that could owe anything")
+    attempt = owing(attempt, debt)
+    save_attempt(connection, attempt)
+    return save_intent(connection, intent), attempt
 
 
 class Debts:
@@ -64,72 +73,75 @@ class Debts:
     async def _pay(self, attempt: Attempt) -> None:
         backoff = Backoff(self._scheduling)
         try:
-            while not await self._try_to_pay(attempt):
+            if attempt.debt is None:
+                raise ValueError(f"attempt {attempt.id} is {attempt.phase}, and it is not kept what it owes")
+            while not await self._try_to_pay(attempt, attempt.debt):
                 await backoff.rest()
         finally:
             self._driving.discard(attempt.id)
 
-    async def _try_to_pay(self, attempt: Attempt) -> bool:
+    async def _try_to_pay(self, attempt: Attempt, debt: Debt) -> bool:
         try:
             crash_point("gateway.debt.owed")
-            answer = await self._ask(attempt)
+            answer = await self._ask(attempt, debt)
             crash_point("gateway.debt.told")
-            end = _end(attempt, answer)
+            end = _end(debt, answer)
             if end is None:
                 # The attempt's end is being found out; or the two sides disagree, which an operator must see.
                 self._log.error("debt not paid", attempt=attempt.id, owed=attempt.phase, answer=answer.status)
                 return False
             if end == "capture_failed":
                 self._log.error("capture refused", attempt=attempt.id)
-            await self._store.write(lambda connection: self._record_end_in(connection, attempt, answer, end))
+            await self._store.write(lambda c: self._record_end_in(c, attempt, debt, answer, end))
         except UnavailableError:
             return False
         crash_point("gateway.debt.paid")
         self._relay.nudge()
         return True
 
-    async def _ask(self, attempt: Attempt) -> ProcessorAnswer:
-        at = moment(attempt.ended_us or attempt.moment_us)
-        if attempt.phase == "voiding":
-            return await self._processor.reverse(attempt.id, ReversalRequest(occurred_at=at))
-        request = CaptureRequest(amount_minor=attempt.capture_minor or 0, occurred_at=at)
-        return await self._processor.capture(attempt.id, request)
+    async def _ask(self, attempt: Attempt, debt: Debt) -> ProcessorAnswer:
+        at = moment(debt.since_us)
+        if isinstance(debt, CaptureOwed):
+            request = CaptureRequest(amount_minor=debt.amount_minor, occurred_at=at)
+            return await self._processor.capture(attempt.id, request)
+        return await self._processor.reverse(attempt.id, ReversalRequest(occurred_at=at))
 
     def _record_end_in(
-        self, connection: Connection, attempt: Attempt, answer: ProcessorAnswer, end: Phase
+        self, connection: Connection, attempt: Attempt, debt: Debt, answer: ProcessorAnswer, end: Phase
     ) -> None:
         stored = load_attempt(connection, attempt.payment_id, attempt.number)
         # It was told twice, as after a crash: the first end stands.
         if stored is None or stored.phase != attempt.phase:
             return
+        ended = reached(stored, end)
         intent = load_intent(connection, attempt.payment_id)
-        save_intent(connection, self._record_event_in(connection, intent, stored, answer, end))
-        save_attempt(connection, msgspec.structs.replace(stored, phase=end))
+        save_intent(connection, self._record_event_in(connection, intent, ended, debt, answer))
+        save_attempt(connection, ended)
 
     def _record_event_in(
-        self, connection: Connection, intent: Intent, attempt: Attempt, answer: ProcessorAnswer, end: Phase
+        self, connection: Connection, intent: Intent, attempt: Attempt, debt: Debt, answer: ProcessorAnswer
     ) -> Intent:
         """The intent after the debt's end, with the event that tells of it."""
-        at = moment(attempt.ended_us or attempt.moment_us)
-        if end == "voided":
+        at = moment(debt.since_us)
+        if isinstance(debt, VoidOwed):
             reason = intent.cancellation_reason or "unspecified"
             canceled = PaymentCanceled(
                 **self._recorder.header(intent, at), reason=reason, authorization_id=attempt.id
             )
             return self._recorder.record_step(connection, intent, canceled)
-        if end == "captured":
+        if attempt.phase == "captured":
             header = self._recorder.header(intent, at, amount_minor=answer.captured_minor)
             captured = PaymentCaptured(**header, authorization_id=attempt.id)
             return self._recorder.record_step(connection, intent, captured)
         intent = intents.capture_failed(intent, payment_error("processing_error"))
-        header = self._recorder.header(intent, at, amount_minor=attempt.capture_minor or 0)
+        header = self._recorder.header(intent, at, amount_minor=debt.amount_minor)
         failed = PaymentCaptureFailed(**header, attempt=attempt.number, authorization_id=attempt.id)
         return self._recorder.record_step(connection, intent, failed)
 
 
-def _end(attempt: Attempt, answer: ProcessorAnswer) -> Phase | None:
+def _end(debt: Debt, answer: ProcessorAnswer) -> Phase | None:
     """How the debt ends by the processor's answer; None where it does not end yet."""
-    if attempt.phase == "voiding":
+    if isinstance(debt, VoidOwed):
         # What the network declined, or knows as reversed, holds no money back any more.
         return "voided" if answer.status in ("reversed", "declined") else None
     if answer.status in ("reversed", "declined"):

@@ -1,17 +1,4 @@
-"""A payment intent and what may become of it: pure functions, every legal step in one table.
-
-Step \\ from            requires_payment_method  requires_confirmation  processing  requires_capture
-confirm                processing               processing
-block, decline                                                         requires_payment_method
-authorize                                                              requires_capture
-succeed                                                                succeeded
-capture                                                                            succeeded
-cancel                 canceled                 canceled                           canceled
-
-`canceled` is an end, and so is `succeeded` but for one step: `fail_capture` leads from it back to
-`requires_payment_method`, when the network refuses the capture of what it authorized. The table below is the
-one that is in force.
-"""
+"""A payment intent, its attempts, and what may become of them: pure functions, legal steps in tables."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -34,6 +21,7 @@ Status = Literal[
 Step = Literal["confirm", "block", "decline", "authorize", "succeed", "capture", "fail_capture", "cancel"]
 CaptureMethod = Literal["automatic", "manual"]
 
+# `fail_capture` alone leads out of an end: the network refused the capture of what it had authorized.
 LEGAL: Mapping[Step, Mapping[Status, Status]] = {
     "confirm": {"requires_payment_method": "processing", "requires_confirmation": "processing"},
     "block": {"processing": "requires_payment_method"},
@@ -64,6 +52,13 @@ Phase = Literal[
 gateway drives them on until it is done, across restarts."""
 
 UNFINISHED: tuple[Phase, ...] = ("assessing", "capturing", "voiding")
+
+NEXT_PHASES: Mapping[Phase, tuple[Phase, ...]] = {
+    "assessing": ("blocked", "declined", "authorized"),
+    "authorized": ("capturing", "voiding"),
+    "capturing": ("captured", "capture_failed"),
+    "voiding": ("voided",),
+}
 
 
 class PaymentOutcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,11 +113,27 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 0
 
 
+class CaptureOwed(msgspec.Struct, frozen=True, kw_only=True):
+    """So much of an authorization is to be captured; `since_us` is the business time of its capture."""
+
+    amount_minor: int
+    since_us: int
+
+
+class VoidOwed(msgspec.Struct, frozen=True, kw_only=True):
+    """An authorization is to be given back; `since_us` is the business time of its void."""
+
+    since_us: int
+
+
+Debt = CaptureOwed | VoidOwed
+
+
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One confirm of an intent. `moment_us` is the confirm's business time; its events carry it.
 
     `assessed` is None until decided, then False where a fallback did it; `decision_id` is the engine's
-    decision, which may come later than the fallback's.
+    decision, which may come later than the fallback's. `debt` stays when it is paid.
     """
 
     id: str
@@ -137,8 +148,20 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     decision_id: str | None = None
     approval_code: str | None = None
     network_reference: str | None = None
-    capture_minor: int | None = None
-    ended_us: int | None = None
+    debt: Debt | None = None
+
+
+def reached(attempt: Attempt, phase: Phase) -> Attempt:
+    """The attempt one legal phase on; any other is a fault of Weir's own, not of a request."""
+    if phase not in NEXT_PHASES.get(attempt.phase, ()):
+        raise ValueError(f"attempt {attempt.id} is {attempt.phase}, from which nothing leads to {phase}")
+    return msgspec.structs.replace(attempt, phase=phase)
+
+
+def owing(attempt: Attempt, debt: Debt) -> Attempt:
+    """The authorized attempt, with what the processor has yet to be told."""
+    phase: Phase = "capturing" if isinstance(debt, CaptureOwed) else "voiding"
+    return msgspec.structs.replace(reached(attempt, phase), debt=debt)
 
 
 def stepped(intent: Intent, step: Step) -> Intent:

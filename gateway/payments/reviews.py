@@ -15,9 +15,8 @@ from gateway.errors import InvalidRequestError
 from gateway.event_recorder import EventRecorder
 from gateway.outbox import Relay
 from gateway.payments import intents
-from gateway.payments.debts import Debts
-from gateway.payments.intents import Attempt, Intent
-from gateway.payments.service import Payments
+from gateway.payments.debts import Debts, owe_in
+from gateway.payments.intents import Attempt, CaptureOwed, Intent, VoidOwed
 from gateway.requests import ListReviews
 from gateway.store.intent_rows import load_intent, not_before_last_step, save_intent
 from gateway.store.review_rows import Review, close_review, list_reviews, load_review
@@ -34,7 +33,6 @@ class Reviews:
     recorder: EventRecorder
     relay: Relay
     debts: Debts
-    payments: Payments
 
     async def retrieve(self, caller: Caller, review_id: str) -> Review:
         """The caller's review; raises `NotFoundError`."""
@@ -103,9 +101,11 @@ class Reviews:
     ) -> Attempt | None:
         if not approved:
             intent = intents.canceled(intent, "fraudulent", microseconds(at))
-            return self.payments.owe_in(connection, intent, "voiding", at)[1]
+            return owe_in(connection, intent, VoidOwed(since_us=microseconds(at)))[1]
         if intent.capture_method == "automatic":
-            return self.payments.owe_in(connection, intents.captured(intent, None), "capturing", at)[1]
+            intent = intents.captured(intent, None)
+            debt = CaptureOwed(amount_minor=intent.amount_received_minor, since_us=microseconds(at))
+            return owe_in(connection, intent, debt)[1]
         save_intent(connection, intent)
         return None
 

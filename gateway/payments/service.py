@@ -22,9 +22,9 @@ from gateway.event_recorder import EventRecorder
 from gateway.geo import Geography
 from gateway.outbox import Relay
 from gateway.payments import intents
-from gateway.payments.debts import Debts
+from gateway.payments.debts import Debts, owe_in
 from gateway.payments.flights import Flights
-from gateway.payments.intents import Attempt, Intent
+from gateway.payments.intents import Attempt, CaptureOwed, Intent, VoidOwed
 from gateway.personal import PersonalData
 from gateway.requests import (
     CancelIntent,
@@ -39,10 +39,8 @@ from gateway.store.intent_rows import (
     insert_attempt,
     insert_intent,
     list_intents,
-    load_attempt,
     load_intent,
     not_before_last_step,
-    save_attempt,
     save_intent,
 )
 from gateway.store.review_rows import close_review, is_open
@@ -142,18 +140,6 @@ class Payments:
             )
         )
         return page[: query.limit], len(page) > query.limit
-
-    def owe_in(
-        self, connection: Connection, intent: Intent, phase: intents.Phase, at: datetime
-    ) -> tuple[Intent, Attempt]:
-        """Commit an intent whose capture or void the processor has yet to be told."""
-        attempt = load_attempt(connection, intent.id, intent.attempts)
-        if attempt is None or attempt.phase != "authorized":
-            raise InvalidRequestError("There is no authorization.", code="charge_invalid")
-        capture_minor = intent.amount_received_minor if phase == "capturing" else None
-        attempt = _replace(attempt, phase=phase, capture_minor=capture_minor, ended_us=microseconds(at))
-        save_attempt(connection, attempt)
-        return save_intent(connection, intent), attempt
 
     def _load(self, connection: Connection, caller: Caller, payment_id: str) -> Intent:
         return load_intent(connection, payment_id, merchant_id=caller.merchant_id, mode=caller.mode)
@@ -283,7 +269,8 @@ class Payments:
             raise InvalidRequestError(
                 "A review holds the capture: approve or reject it first.", code="payment_intent_under_review"
             )
-        return self.owe_in(connection, intent, "capturing", at)
+        debt = CaptureOwed(amount_minor=intent.amount_received_minor, since_us=microseconds(at))
+        return owe_in(connection, intent, debt)
 
     def _cancel_in(
         self, connection: Connection, caller: Caller, payment_id: str, reason: str | None
@@ -293,6 +280,6 @@ class Payments:
         intent = intents.canceled(before, reason, microseconds(at))
         close_review(connection, intent.review_id, "canceled", microseconds(at))
         if before.status == "requires_capture":
-            return self.owe_in(connection, intent, "voiding", at)
+            return owe_in(connection, intent, VoidOwed(since_us=microseconds(at)))
         event = PaymentCanceled(**self.recorder.header(intent, at), reason=reason or "unspecified")
         return save_intent(connection, self.recorder.record_step(connection, intent, event)), None

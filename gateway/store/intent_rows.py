@@ -10,7 +10,17 @@ from events.moments import moment
 from events.types import CardFacts, RiskContext
 from events.vocabulary import Mode
 from gateway.errors import ConflictError, NotFoundError
-from gateway.payments.intents import UNFINISHED, Attempt, Intent, PaymentError, PaymentOutcome
+from gateway.payments.intents import (
+    UNFINISHED,
+    Attempt,
+    CaptureOwed,
+    Debt,
+    Intent,
+    PaymentError,
+    PaymentOutcome,
+    Phase,
+    VoidOwed,
+)
 from gateway.store.tables import attempts, intents
 
 _encode = msgspec.json.encode
@@ -118,14 +128,29 @@ def _attempt_row(attempt: Attempt) -> dict[str, Any]:
     row = msgspec.structs.asdict(attempt)
     row["card_json"] = _encode(row.pop("card")).decode()
     row["context_json"] = _encode(row.pop("context")).decode()
+    debt = row.pop("debt")
+    row["capture_minor"] = debt.amount_minor if isinstance(debt, CaptureOwed) else None
+    row["ended_us"] = debt.since_us if debt else None
     return row
 
 
 def _attempt(row: Row[Any]) -> Attempt:
     members = dict(row._mapping)
     card, context = members.pop("card_json"), members.pop("context_json")
+    capture_minor, since_us = members.pop("capture_minor"), members.pop("ended_us")
     return Attempt(
         **members,
         card=msgspec.json.decode(card, type=CardFacts),
         context=msgspec.json.decode(context, type=RiskContext),
+        debt=_debt(row.phase, capture_minor, since_us),
     )
+
+
+def _debt(phase: Phase, capture_minor: int | None, since_us: int | None) -> Debt | None:
+    """None also where the columns contradict the phase: nobody may guess how much, or in which direction."""
+    void = phase in ("voiding", "voided")
+    if since_us is None or void is (capture_minor is not None):
+        return None
+    if capture_minor is None:
+        return VoidOwed(since_us=since_us)
+    return CaptureOwed(amount_minor=capture_minor, since_us=since_us)

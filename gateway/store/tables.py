@@ -112,6 +112,7 @@ attempts = Table(
     Column("approval_code", String(16)),
     Column("network_reference", String(64)),
     Column("capture_minor", BigInteger),
+    # When the capture or void that is owed, or was, began: its name is older than that.
     Column("ended_us", BigInteger),
     UniqueConstraint("payment_id", "number"),
     Index("ix_attempts_phase", "phase"),

@@ -6,17 +6,27 @@ from typing import get_args
 import msgspec
 import pytest
 
+from events.types import CardFacts, RiskContext
 from gateway.errors import InvalidRequestError, UnexpectedStateError
 from gateway.payments.intents import (
     LEGAL,
+    NEXT_PHASES,
+    UNFINISHED,
+    Attempt,
+    CaptureOwed,
+    Debt,
     Intent,
     PaymentOutcome,
+    Phase,
     Status,
     Step,
+    VoidOwed,
     authorized,
     canceled,
     captured,
     confirmed,
+    owing,
+    reached,
     stepped,
     succeeded,
 )
@@ -41,6 +51,13 @@ def intent(status: Status = "processing", **members: object) -> Intent:
     )
 
 
+def attempt(phase: Phase) -> Attempt:
+    card = CardFacts(token="t", surrogate="c", bin="424242", last4="4242", brand="visa")
+    return Attempt(
+        id="pi_1_1", payment_id="pi_1", number=1, phase=phase, moment_us=0, card=card, context=RiskContext()
+    )
+
+
 @pytest.mark.parametrize(("step", "status"), list(product(get_args(Step), get_args(Status))))
 def test_a_step_is_taken_where_the_table_allows_it_and_refused_elsewhere(step: Step, status: Status) -> None:
     if status in LEGAL[step]:
@@ -53,6 +70,28 @@ def test_a_step_is_taken_where_the_table_allows_it_and_refused_elsewhere(step: S
 @pytest.mark.parametrize(("status", "steps"), [("succeeded", ["fail_capture"]), ("canceled", [])])
 def test_nothing_leads_out_of_the_ends_but_a_refused_capture(status: Status, steps: list[Step]) -> None:
     assert [step for step in LEGAL if status in LEGAL[step]] == steps
+
+
+@pytest.mark.parametrize(("before", "after"), list(product(get_args(Phase), repeat=2)))
+def test_an_attempt_reaches_the_phases_that_its_own_leads_to_and_no_other(
+    before: Phase, after: Phase
+) -> None:
+    if after in NEXT_PHASES.get(before, ()):
+        assert reached(attempt(before), after).phase == after
+    else:
+        with pytest.raises(ValueError, match=f"is {before}, from which nothing leads to {after}"):
+            reached(attempt(before), after)
+
+
+def test_what_is_unfinished_leads_somewhere_and_what_has_ended_nowhere() -> None:
+    assert set(NEXT_PHASES) == {*UNFINISHED, "authorized"}
+
+
+@pytest.mark.parametrize("debt", [CaptureOwed(amount_minor=1000, since_us=5), VoidOwed(since_us=5)])
+@pytest.mark.parametrize("phase", [phase for phase in get_args(Phase) if phase != "authorized"])
+def test_only_an_authorized_attempt_can_owe_anything(phase: Phase, debt: Debt) -> None:
+    with pytest.raises(ValueError, match="nothing leads"):
+        owing(attempt(phase), debt)
 
 
 def test_every_status_is_reached_by_some_step_or_at_creation() -> None:

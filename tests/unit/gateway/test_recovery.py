@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from events.clock import VirtualClock
 from events.log.port import Outgoing, Position, TopicPartition
 from gateway.errors import ProcessorUnavailableError
 from gateway.payments.flights import AUTHORIZATION_SECONDS_MAX, RECOVERY_DEADLINE_SECONDS
 from gateway.payments.intents import Attempt, Intent
-from gateway.requests import ConfirmIntent, CreateIntent
+from gateway.requests import CaptureIntent, ConfirmIntent, CreateIntent
 from gateway.scheduling import InlineScheduling, run_for_good
 from gateway.store.intent_rows import unfinished_attempts
+from gateway.store.tables import attempts
 from gateway.store.writer import Store
 from tests.gateway_world import START, World, live_virtually
 from tests.memory_log import MemoryLog, MemoryReader
@@ -196,6 +197,25 @@ def test_what_no_processor_answers_for_half_a_minute_is_reversed_and_never_asked
         assert intent.status == "requires_payment_method"
         assert intent.last_error is not None
         assert intent.last_error.code == "processing_error"
+
+    live_virtually(tmp_path, story)
+
+
+def test_a_capture_of_which_it_is_not_kept_how_much_is_told_to_nobody(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        payment = await created(world, capture_method="manual")
+        await confirmed(world, payment)
+        world.processor.away = 1_000
+        await world.gateway.payments.capture(await world.caller(), payment, CaptureIntent())
+        await world.gateway.stop()
+        await world.open()
+        await world.store.write(lambda c: c.execute(update(attempts).values(capture_minor=None)))
+        world.processor.away, world.processor.calls = 0, []
+        await world.gateway.start(world.failed.set)
+        await asyncio.sleep(LONGER_THAN_A_RECOVERED_FLIGHT_WAITS)
+
+        assert world.processor.calls == []
+        assert not world.failed.is_set()
 
     live_virtually(tmp_path, story)
 
