@@ -130,9 +130,11 @@ class CardProcessor:
         return _after_capture(attempt, await self._advices.send(attempt, advice))
 
     async def _reverse(self, attempt_id: str, request: ReversalRequest) -> ProcessorAnswer:
-        attempt, capturing = await self._store.transact(lambda db: transitions.find_or_bury(db, attempt_id))
-        crash_point("processor.tombstone.committed")
-        if capturing:
+        found = await self._store.transact(lambda db: transitions.find_or_bury(db, attempt_id))
+        attempt = found.attempt
+        if found.buried:
+            crash_point("processor.tombstone.committed")
+        if found.capture_waits:
             return _after_capture(attempt, await self._advices.deliver(attempt_id, "capture"))
         if attempt.status == "sending":
             attempt = await self._reverse_later(attempt)

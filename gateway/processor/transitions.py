@@ -20,6 +20,18 @@ class Begun(msgspec.Struct, frozen=True):
     known: bool
 
 
+class Found(msgspec.Struct, frozen=True):
+    """An attempt to reverse, as it was found.
+
+    `buried`: it was never heard of, and is reversed before it begins. `capture_waits`: the acquirer was sent
+    a capture and has not answered.
+    """
+
+    attempt: Attempt
+    buried: bool = False
+    capture_waits: bool = False
+
+
 def begin(database: sqlite3.Connection, request: AuthorizationRequest) -> Begun:
     """Begin an attempt that was never heard of; nothing may leave before this is durable."""
     known = attempts.find(database, request.attempt_id)
@@ -95,26 +107,14 @@ def begin_reversal(
     return after, advice
 
 
-def find_or_bury(database: sqlite3.Connection, attempt_id: str) -> tuple[Attempt, bool]:
-    """The attempt and whether a capture is on its way; one never heard of is reversed before it begins."""
+def find_or_bury(database: sqlite3.Connection, attempt_id: str) -> Found:
+    """The attempt; one never heard of leaves a tombstone, by which it can no more be authorized."""
     known = attempts.find(database, attempt_id)
-    if known is not None:
-        capture = attempts.find_advice(database, attempt_id, "capture")
-        return known, known.status == "approved" and capture is not None and capture.state == "waiting"
-    buried = Attempt(
-        attempt_id=attempt_id,
-        token="",
-        merchant_id="",
-        merchant_category=None,
-        amount_minor=0,
-        currency="",
-        stan=0,
-        reference="",
-        transmitted_at="",
-        status="reversed",
-    )
-    attempts.insert(database, buried)
-    return buried, False
+    if known is None:
+        return Found(_bury(database, attempt_id), buried=True)
+    capture = attempts.find_advice(database, attempt_id, "capture")
+    sent = known.status == "approved" and capture is not None and capture.state == "waiting"
+    return Found(known, capture_waits=sent)
 
 
 def count_transmission(
@@ -141,3 +141,20 @@ def record_answer(database: sqlite3.Connection, attempt: Attempt, advice: Advice
         attempts.update(database, captured)
     else:
         begin_reversal(database, attempt)
+
+
+def _bury(database: sqlite3.Connection, attempt_id: str) -> Attempt:
+    tombstone = Attempt(
+        attempt_id=attempt_id,
+        token="",
+        merchant_id="",
+        merchant_category=None,
+        amount_minor=0,
+        currency="",
+        stan=0,
+        reference="",
+        transmitted_at="",
+        status="reversed",
+    )
+    attempts.insert(database, tombstone)
+    return tombstone

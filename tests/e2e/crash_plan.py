@@ -51,10 +51,16 @@ AT_ROTATION = ("processor.rotation.",)
 """Passed where the vault's keys are rotated, which a start does when it is asked to."""
 ROTATES = "--rotate-vault-keys"
 
-Stage = Literal["first start", "others", "api", "rotation"]
-STAGES: tuple[Stage, ...] = ("others", "api", "rotation")
+AT_BLOCK = ("processor.tombstone.",)
+"""Passed where the API has died over a payment that is then blocked, and asks the processor to make sure."""
+API_DIES_AT = "gateway.flight.decided"
+
+Stage = Literal["first start", "others", "api", "block", "rotation"]
+STAGES: tuple[Stage, ...] = ("others", "api", "block", "rotation")
 """After the first starts: four programs die side by side while the API lives, which they all need to reach
-their points; then the API; then whoever rotates."""
+their points; then the API; then both of them, where every payment is blocked; then whoever rotates."""
+KINDS: dict[Stage, tuple[str, ...]] = {"block": ("blocked",)}
+"""Which payments a stage has, where it does not have all kinds."""
 
 LATER = {
     "log.sqlite.lanes_": 1,
@@ -122,12 +128,16 @@ def plan(points: Iterable[str], stage: Stage) -> dict[str, list[str]]:
         for program in owners(point):
             if point in chosen and stage == _stage(point, program):
                 planned.setdefault(program, []).append(fate(point))
+    if stage == "block" and planned:
+        planned[API] = [fate(API_DIES_AT)]
     return planned
 
 
 def _stage(point: str, program: str) -> Stage:
     if point in AT_FIRST_START:
         return "first start"
+    if point.startswith(AT_BLOCK):
+        return "block"
     if point.startswith(AT_ROTATION):
         return "rotation"
     return "api" if program == API else "others"

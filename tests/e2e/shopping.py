@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -44,11 +44,11 @@ class Shopping:
         self._begun = 0
         self.finished: Counter[str] = Counter()
 
-    async def until(self, enough: Callable[[], bool]) -> None:
+    async def until(self, enough: Callable[[], bool], kinds: Sequence[str] = KINDS) -> None:
         """Buy until `enough`; what is under way then is brought to its end."""
         async with asyncio.TaskGroup() as group:
             for _ in range(SHOPPERS):
-                group.create_task(self._shopper(enough))
+                group.create_task(self._shopper(enough, kinds))
 
     async def buy(self, count: int) -> None:
         """That many payments more."""
@@ -60,10 +60,10 @@ class Shopping:
         self._merchant.pass_time(timedelta(hours=3))
         await self._purchase(LAST, "automatic", label="other_dispute")
 
-    async def _shopper(self, enough: Callable[[], bool]) -> None:
+    async def _shopper(self, enough: Callable[[], bool], kinds: Sequence[str]) -> None:
         while not enough():
             number, self._begun = self._begun, self._begun + 1
-            kind = KINDS[number % len(KINDS)]
+            kind = kinds[number % len(kinds)]
             self._merchant.pass_time(BETWEEN)
             await self._purchase(number, kind)
             self.finished[kind] += 1

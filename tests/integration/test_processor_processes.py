@@ -144,6 +144,28 @@ def test_a_kill_around_an_authorization_ends_in_one_state_on_both_sides(tmp_path
         until(lambda: at_the_acquirer(world) == [state for _, _, state in CRASHES])
 
 
+def test_a_kill_over_a_tombstone_hits_the_reverse_of_an_unknown_attempt_alone_and_the_tombstone_stays(
+    tmp_path: Path,
+) -> None:
+    with running(tmp_path) as world:
+        token = world.token()
+        assert world.processor is not None
+        world.processor.stop()
+        world.start_processor(crash_at="processor.tombstone.committed")
+        assert ask(world, "known", token) == "approved"
+        with world.api() as api:
+            known = api.post("/internal/authorizations/known/reverse", json=AT).json()
+            assert known["status"] == "reversed"
+            with pytest.raises(httpx2.HTTPError):
+                api.post("/internal/authorizations/never/reverse", json=AT)
+        world.processor.died()
+
+        world.start_processor()
+
+        assert ask(world, "never", token) == "reversed"
+        assert at_the_acquirer(world) == ["reversed"]
+
+
 def test_a_kill_of_the_acquirer_before_it_answers_ends_in_a_reversal_when_it_is_back(tmp_path: Path) -> None:
     with running(tmp_path) as world:
         token = world.token()
