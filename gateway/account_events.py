@@ -47,8 +47,8 @@ class AccountEvents:
     async def record(self, caller: Caller, body: AccountEvent) -> SignIn:
         """Raises `InvalidRequestError` for absurd times and for a sign-in of nobody from nowhere."""
         now = caller.at
-        at = (body.occurred_at or now).astimezone(UTC)
-        if not now - PAST_MAX <= at <= now + FUTURE_MAX:
+        said = body.occurred_at or now
+        if not now - PAST_MAX <= said <= now + FUTURE_MAX:
             raise InvalidRequestError(
                 "occurred_at: it lies more than thirty days back, or more than five minutes ahead.",
                 code="time_out_of_range",
@@ -58,6 +58,8 @@ class AccountEvents:
             raise InvalidRequestError(
                 "Give one of: customer, ip, device_id.", code="parameter_missing", param="customer"
             )
+        # Only now: at the ends of the calendar another zone's time is none of UTC's.
+        at = said.astimezone(UTC)
         event_id = await self.store.write(lambda c: self._record_in(c, caller, body, at))
         crash_point("gateway.account_event.kept")
         self.relay.nudge()

@@ -10,7 +10,8 @@
 | other_dispute | nothing about fraud | – |
 
 A label that agrees with the one in force changes nothing but its rank. One that contradicts it takes its
-place when its rank is at least as high (the later report wins among equals), and is set aside otherwise.
+place when its rank is higher, or as high and it was reported no earlier, whichever came in first; else it is
+set aside. A report that repeats what stands does not make it newer.
 So a merchant cannot talk a cardholder's dispute away; an analyst who has looked at it can.
 """
 
@@ -64,6 +65,6 @@ def resolve(standing: Standing | None, label: Label) -> tuple[Effect, Standing |
         return Effect.TAUGHT, fresh
     if standing.fraud == label.fraud:
         return Effect.CONFIRMED, Standing(standing.fraud, max(rank, standing.rank), standing.arrived_at_us)
-    if rank < standing.rank:
+    if (rank, label.arrived_at_us) < (standing.rank, standing.arrived_at_us):
         return Effect.SET_ASIDE, standing
     return Effect.REVOKED, fresh

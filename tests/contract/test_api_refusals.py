@@ -70,6 +70,19 @@ def test_the_address_of_a_sign_in_is_named_as_it_was_sent(tmp_path: Path) -> Non
     served(tmp_path, story)
 
 
+@pytest.mark.parametrize("said", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+def test_a_time_at_an_end_of_the_calendar_is_refused_as_any_other_that_is_too_far(
+    tmp_path: Path, said: str
+) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        sign_in = {"type": "sign_in", "customer": "c-1", "occurred_at": said}
+        answer = await http.post("/v1/account_events", json=sign_in)
+
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "time_out_of_range")
+
+    served(tmp_path, story)
+
+
 FORMS = {
     "a fraction inside": (
         "risk_context[items][0][amount]=1.5",

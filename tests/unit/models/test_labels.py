@@ -48,6 +48,12 @@ def test_the_later_of_two_contradicting_verdicts_holds() -> None:
     assert second == Standing(False, RANKS["analyst_verdict"], 20)
 
 
+def test_an_earlier_verdict_that_comes_in_later_is_set_aside() -> None:
+    _, latest = resolve(None, told("analyst_verdict", False, at_us=20))
+
+    assert resolve(latest, told("analyst_verdict", True, at_us=10)) == (Effect.SET_ASIDE, latest)
+
+
 @pytest.mark.parametrize("kind", ["early_fraud_warning", "fraud_dispute"])
 def test_a_merchant_cannot_talk_a_report_of_fraud_away(kind: str) -> None:
     _, reported = resolve(None, told(kind, True))
