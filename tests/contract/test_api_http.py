@@ -228,24 +228,39 @@ def test_the_same_label_twice_is_one_label_and_one_event(tmp_path: Path) -> None
 
         assert first.status_code == 200, first.text
         assert first.json() == again.json() == third.json()
-        await client.world.until(lambda: bool(client.world.log.events("labels")))
-        [event] = client.world.log.events("labels")
-        assert isinstance(event, LabelReported)
+        [event] = await labels_on_the_log(client, body["payment_intent"])
         assert (event.fraud, event.occurred_at.isoformat()) == (True, "2026-01-09T08:00:00+00:00")
 
     served(tmp_path, story)
 
 
-def test_a_verdict_that_changes_is_a_second_label(tmp_path: Path) -> None:
+def test_a_verdict_is_another_label_whenever_it_changes_and_none_when_it_is_said_again(
+    tmp_path: Path,
+) -> None:
     async def story(client: Client) -> None:
         payment = (await client.confirmed()).json()["id"]
         body = {"payment_intent": payment, "kind": "analyst_verdict", "source": "desk"}
-        for fraud in (True, False, False, True):
-            await client.post("/v1/labels", {**body, "fraud": fraud}, headers=LATER)
+        verdicts = (True, False, False, True, True)
+        answers = [await client.post("/v1/labels", {**body, "fraud": v}, headers=LATER) for v in verdicts]
 
-        await client.world.until(lambda: len(client.world.log.events("labels")) == 3)
+        first, second, again, third, last = (answer.json()["id"] for answer in answers)
+        assert (again, last) == (second, third)
+        assert len({first, second, third}) == 3
+        assert [event.fraud for event in await labels_on_the_log(client, payment)] == [True, False, True]
 
     served(tmp_path, story)
+
+
+async def labels_on_the_log(client: Client, payment: str) -> list[LabelReported]:
+    """All that was reported so far: they are there once one that is reported behind them is."""
+    marker = {"payment_intent": payment, "kind": "confirmed_genuine", "source": "marker"}
+    await client.post("/v1/labels", marker, headers=LATER)
+
+    def found() -> list[LabelReported]:
+        return [event for event in client.world.log.events("labels") if isinstance(event, LabelReported)]
+
+    await client.world.until(lambda: "marker" in [event.source for event in found()])
+    return [event for event in found() if event.source != "marker"]
 
 
 @pytest.mark.parametrize(
