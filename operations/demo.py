@@ -64,7 +64,10 @@ def run(options: Callable[[Path], Settings], home: Path | None, traffic: Traffic
         except EXPECTED as error:
             return complain("weir demo", error)
     if home is None:
-        console.print("The home of this run is removed; --home DIR keeps one.", style="dim")
+        kept = "The home of this run is removed; --home DIR keeps one."
+    else:
+        kept = f"Kept: {home}. Look again with: weir explain PAYMENT --home {home}"
+    console.print(kept, style="dim", soft_wrap=True, markup=False)
     return status
 
 

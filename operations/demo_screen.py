@@ -34,7 +34,7 @@ def line(tally: Tally) -> str:
     """The same in one line, for a log."""
     return (
         f"day {tally.days:4.1f}  {tally.payments} payments  "
-        f"{tally.decisions['allow']} allowed, {tally.decisions['review']} held, {tally.decisions['block']} "
+        f"{tally.passed} passed, {tally.decisions['review']} held, {tally.decisions['block']} "
         f"blocked  caught {tally.caught} of {tally.frauds}  labels learned {tally.learned}  "
         f"p50 {_ms(tally.confirm_ms(0.5))}"
     )
@@ -49,8 +49,12 @@ def figures(tally: Tally, title: str) -> Table:
     rate = f"  (planned at {tally.planned_rate:g} a second)" if tally.planned_rate else ""
     left_out = f"  {tally.left_out} left out: the machine fell behind" if tally.left_out else ""
     table.add_row("payments", f"{tally.payments}{rate}{left_out}")
-    for outcome, words in (("allow", "allowed"), ("review", "held for review"), ("block", "blocked")):
-        count = tally.decisions[outcome]
+    for words, count in (
+        ("passed", tally.passed),
+        ("declined by the bank", tally.declined),
+        ("held for review", tally.decisions["review"]),
+        ("blocked", tally.decisions["block"]),
+    ):
         table.add_row(words, f"{count}{_share(count, decided)}")
     table.add_row("caught fraud", f"{tally.caught} of {tally.frauds}{_share(tally.caught, tally.frauds)}")
     for part in sorted(tally.frauds_by_part):
@@ -65,8 +69,8 @@ def figures(tally: Tally, title: str) -> Table:
     table.add_row("confirm p50 / p95 / p99", f"{latencies}  (request to answer, bank and disk included)")
     late, answered = tally.answered_after(DEFAULT_DEADLINE_MS)
     table.add_row(
-        f"later than {DEFAULT_DEADLINE_MS} ms",
-        f"{late}{_share(late, answered)}  (so long `weir up` waits for a decision alone)",
+        f"slower than {DEFAULT_DEADLINE_MS} ms",
+        f"{late}{_share(late, answered)}  (`weir up` waits that long for the decision, bank and disk apart)",
     )
     table.add_row("fallbacks", f"{tally.fallbacks}{_share(tally.fallbacks, decided)}")
     table.add_row("labels reported", str(tally.labels.total()))
@@ -80,7 +84,8 @@ def learning_note(tally: Tally) -> str:
     """What to hold the average precision against."""
     return (
         "Average precision counts every payment, also those scored before anything was learned. Labels "
-        f"called {len(tally.known_frauds)} payments fraud; a longer demo (--seconds) learns from more."
+        f"called {len(tally.known_frauds)} payments fraud (one verdict in ten is wrong); a longer "
+        "demo (--seconds) learns from more."
     )
 
 

@@ -79,6 +79,16 @@ class Tally:
         return sum(_alarms(counts) for name, counts in self.by_scenario.items() if name != HONEST)
 
     @property
+    def declined(self) -> int:
+        """Payments that the bank declined. Which of them Weir would have held, no merchant is told."""
+        return sum(counts["declined"] for counts in self.by_scenario.values())
+
+    @property
+    def passed(self) -> int:
+        """Payments that nobody stopped."""
+        return self.decisions["allow"] - self.declined
+
+    @property
     def false_alarms(self) -> int:
         """Honest payments that were blocked or held."""
         return _alarms(self.by_scenario.get(HONEST, Counter()))

@@ -53,6 +53,7 @@ def test_fraud_counts_as_caught_when_blocked_or_held_and_honest_payments_then_ar
     assert (tally.payments, tally.frauds, tally.caught, tally.false_alarms) == (5, 3, 2, 1)
     assert tally.decisions == {"block": 1, "allow": 2, "review": 2}
     assert tally.by_scenario["card_testing"]["declined"] == 1
+    assert (tally.passed, tally.declined) == (1, 1)
 
 
 def test_what_was_caught_is_told_by_part_of_the_month() -> None:
@@ -96,7 +97,7 @@ def test_what_was_answered_later_than_the_product_waits_is_told() -> None:
     console.print(demo_screen.figures(tally, "A month"))
 
     assert tally.answered_after(250.0) == (2, 3)
-    assert re.search(r"later than 250 ms +│ 2  \(66\.7%\)", console.export_text())
+    assert re.search(r"slower than 250 ms +│ 2  \(66\.7%\)", console.export_text())
 
 
 def test_a_run_that_learned_nothing_says_so() -> None:
