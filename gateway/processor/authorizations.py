@@ -21,6 +21,7 @@ from gateway.processor.errors import (
     AcquirerSilentError,
     AcquirerUnreachableError,
     MisfitAnswerError,
+    UnwritableMessageError,
     VaultError,
 )
 from gateway.processor.network import AcquirerNetwork
@@ -105,14 +106,17 @@ class CardProcessor:
     async def _send(self, attempt: Attempt, sealed: SealedCard | None, moment: datetime) -> Attempt:
         """Where the attempt stands after its one authorization; raises what leaves it in doubt."""
         security_code = self._security_codes.take(attempt.token)
+        if sealed is None:
+            return _declined(attempt, PROCESSING_ERROR)
         try:
-            if sealed is None:
-                return _declined(attempt, PROCESSING_ERROR)
             card = open_sealed(self._keys, sealed)
             question = messages.authorization_request(attempt, card, security_code, moment)
+        except (VaultError, UnwritableMessageError):
+            return _declined(attempt, PROCESSING_ERROR)
+        try:
             answer = await self._network.exchange(question)
-        except (VaultError, ValueError, AcquirerUnreachableError):
-            # Nothing has left, so there is nothing to reverse.
+        except AcquirerUnreachableError:
+            # Nothing has left, so there is nothing to reverse. After any other error there may be.
             return _declined(attempt, PROCESSING_ERROR)
         crash_point("processor.authorization.answered")
         fields = messages.read_answer(question, answer)

@@ -4,6 +4,7 @@ GatewayError (gateway.errors)
 └── CardInputError             402: the card's own data are refused; names the member, never its value
 ProcessorError
 ├── VaultError                 a record cannot be opened: wrong place, wrong key, or damaged (permanent)
+├── UnwritableMessageError     a message cannot say this: an amount too long, a currency without a number
 ├── UnreadableMessageError     bytes from the network are no message of ours
 ├── MisfitAnswerError          an answer does not fit its question: it is refused and the question reversed
 └── AcquirerError              the acquirer network gave no answer
@@ -31,6 +32,14 @@ class ProcessorError(Exception):
 
 class VaultError(ProcessorError):
     """A record of the vault cannot be opened."""
+
+
+class UnwritableMessageError(ProcessorError):
+    """`field` of an ISO 8583 message cannot hold what it should."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"field {field} does not fit the message format")
+        self.field = field
 
 
 class UnreadableMessageError(ProcessorError):

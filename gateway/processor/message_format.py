@@ -6,7 +6,7 @@ A message is a `dict` of field number (and `t`, its type) to text.
 import iso8583
 from iso8583.specs import default_ascii
 
-from gateway.processor.errors import UnreadableMessageError
+from gateway.processor.errors import UnreadableMessageError, UnwritableMessageError
 
 Fields = dict[str, str]
 
@@ -33,12 +33,12 @@ SPECIFICATION = _specification()
 
 
 def encode(fields: Fields) -> bytes:
-    """Raises `ValueError` where a field is longer than, or not of the kind that, the format takes."""
+    """Raises `UnwritableMessageError` where a field is longer than, or not of the kind that, the format takes."""
     try:
         return bytes(iso8583.encode(dict(fields), SPECIFICATION)[0])
     except iso8583.EncodeError as error:
         # The library's text quotes the field's value, which may be a card number.
-        raise ValueError(f"field {error.field} does not fit the message format") from None
+        raise UnwritableMessageError(error.field) from None
 
 
 def decode(message: bytes) -> Fields:

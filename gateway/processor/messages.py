@@ -10,7 +10,7 @@ from datetime import datetime
 import iso4217
 
 from gateway.processor.attempts import Advice, Attempt
-from gateway.processor.errors import MisfitAnswerError, UnreadableMessageError
+from gateway.processor.errors import MisfitAnswerError, UnreadableMessageError, UnwritableMessageError
 from gateway.processor.message_format import Fields, decode, encode
 from gateway.processor.vault import CardData
 
@@ -152,8 +152,15 @@ def _who_and_what(attempt: Attempt, amount_minor: int) -> Fields:
         "37": attempt.reference,
         "41": TERMINAL_ID,
         "42": _merchant_number(attempt.merchant_id),
-        "49": f"{iso4217.Currency(attempt.currency).number:03}",
+        "49": _currency_number(attempt.currency),
     }
+
+
+def _currency_number(code: str) -> str:
+    try:
+        return f"{iso4217.Currency(code).number:03}"
+    except ValueError:
+        raise UnwritableMessageError("49") from None
 
 
 def _merchant_number(merchant_id: str) -> str:

@@ -64,7 +64,7 @@ def open_sealed(keys: VaultKeys, record: SealedCard) -> CardData:
     data_key = _unwrap(keys, record)
     try:
         content = AESGCM(data_key).decrypt(record.nonce, record.content, record.token.encode())
-    except InvalidTag:
+    except (InvalidTag, ValueError):  # the latter where the nonce has not even its length
         raise VaultError("a record of the vault is damaged or stands under another token") from None
     return msgspec.msgpack.decode(content, type=CardData)
 

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.processor import message_format, messages
 from gateway.processor.attempts import Advice, Attempt
-from gateway.processor.errors import MisfitAnswerError, UnreadableMessageError
+from gateway.processor.errors import MisfitAnswerError, UnreadableMessageError, UnwritableMessageError
 from gateway.processor.vault import CardData
 from simulator.acquirer import message_format as network_format
 from simulator.acquirer.errors import MessageError
@@ -150,7 +150,7 @@ def test_a_message_cut_anywhere_is_refused_by_both_ends_without_quoting_it(cut: 
 
 
 def test_a_field_that_does_not_fit_is_named_and_not_quoted() -> None:
-    with pytest.raises(ValueError, match="field 2 does not fit") as error:
+    with pytest.raises(UnwritableMessageError, match="field 2 does not fit") as error:
         message_format.encode({"t": "0100", "2": "4" * 25})
 
     assert "4444" not in str(error.value)

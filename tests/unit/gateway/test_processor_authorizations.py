@@ -381,6 +381,36 @@ async def test_a_vault_record_under_another_token_cannot_be_charged() -> None:
 
 
 @in_one_thread
+async def test_a_vault_record_whose_nonce_is_cut_cannot_be_charged() -> None:
+    bench = Bench()
+    token = await bench.token()
+    await bench.store.transact(lambda db: db.execute("UPDATE cards SET nonce = x'00'"))
+
+    answer = await bench.authorize("a", token)
+
+    assert (answer.status, answer.decline_code) == ("declined", "processing_error")
+
+
+def misunderstood(answer: bytes) -> bytes:
+    raise ValueError("a fault in reading what the issuer had approved")
+
+
+@in_one_thread
+async def test_an_unforeseen_error_after_the_message_left_leads_to_a_reversal_and_no_decline() -> None:
+    bench = Bench()
+    token = await bench.token()
+    bench.line.faults["0100"] = [misunderstood]
+
+    with pytest.raises(ValueError, match="a fault in reading"):
+        await bench.authorize("a", token)
+
+    assert await bench.states() == {"approved": 1}
+    assert (await bench.authorize("a", token)).status == "reversed"
+    await bench.repeat()
+    assert await bench.states() == {"reversed": 1}
+
+
+@in_one_thread
 async def test_a_failed_write_of_the_outcome_leads_to_a_reversal_at_the_next_question() -> None:
     bench = Bench()
     token = await bench.token()
