@@ -110,7 +110,7 @@ class Debts:
         self, connection: Connection, attempt: Attempt, debt: Debt, answer: ProcessorAnswer, end: Phase
     ) -> None:
         stored = load_attempt(connection, attempt.payment_id, attempt.number)
-        # It was told twice, as after a crash: the first end stands.
+        # It was told twice, as by a sweep that had read it before it ended: the first end stands.
         if stored is None or stored.phase != attempt.phase:
             return
         ended = reached(stored, end)

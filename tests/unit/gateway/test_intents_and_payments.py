@@ -1,10 +1,12 @@
 """Payments through the gateway's services, with processor and risk engine at hand."""
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from events.types import (
     AssessmentRequested,
@@ -24,6 +26,7 @@ from gateway.requests import (
     ListIntents,
     RiskContextInput,
 )
+from gateway.store.intent_rows import unfinished_attempts
 from tests.gateway_world import START, World, live_through, live_virtually
 
 CONTEXT = RiskContextInput(ip="192.0.2.7", device_id="device-1", email="a@example.com")
@@ -284,6 +287,27 @@ def test_canceling_an_authorized_payment_voids_it(tmp_path: Path) -> None:
             await confirm(world, intent.id)
 
     live_through(tmp_path, story)
+
+
+def test_a_debt_that_is_told_again_after_its_end_has_that_end_alone(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        intent = await confirmed(world, capture_method="manual")
+        world.processor.away = 1
+        await world.gateway.payments.capture(await world.caller(), intent.id, CaptureIntent())
+        owed = await world.store.read(unfinished_attempts)
+        await world.until(lambda: world.payment_events(intent.id) == COMPLETE)
+        asked = len(world.processor.calls)
+
+        with capture_logs() as said:
+            for attempt in owed:
+                world.gateway.recovery.debts.drive(attempt)
+            await world.until(lambda: len(world.processor.calls) > asked)
+            await asyncio.sleep(1)
+
+        assert world.payment_events(intent.id) == COMPLETE
+        assert said == []
+
+    live_virtually(tmp_path, story)
 
 
 def test_a_void_is_done_only_when_the_processor_says_so(tmp_path: Path) -> None:

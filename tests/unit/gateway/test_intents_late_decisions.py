@@ -12,7 +12,14 @@ from events.types import PaymentEvent
 from events.vocabulary import Outcome
 from gateway.errors import InvalidRequestError
 from gateway.payments.intents import Attempt, Intent, PaymentOutcome
-from gateway.requests import CaptureIntent, ConfirmIntent, CreateIntent, ListIntents, RiskContextInput
+from gateway.requests import (
+    CaptureIntent,
+    ConfirmIntent,
+    CreateIntent,
+    ListIntents,
+    ListReviews,
+    RiskContextInput,
+)
 from gateway.store.intent_rows import load_attempt
 from gateway.store.tables import positions
 from tests.gateway_world import START, World, live_through, live_virtually
@@ -129,6 +136,23 @@ def test_a_late_review_holds_what_is_not_captured(tmp_path: Path) -> None:
         assert refused.value.code == "payment_intent_under_review"
 
     live_through(tmp_path, story, 0.05)
+
+
+def test_a_late_review_of_what_the_fallback_holds_opens_no_second_one(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.risk.silent = True
+        intent = await confirmed(world, RiskContextInput())
+
+        await decide_late(world, "review")
+
+        async def dealt_with() -> bool:
+            return (await attempt_of(world, intent)).decision_id is not None
+
+        await world.until(dealt_with)
+        reviews, _ = await world.gateway.reviews.list(await world.caller(), ListReviews())
+        assert [review.id for review in reviews] == [intent.review_id]
+
+    live_virtually(tmp_path, story, 0.05)
 
 
 def test_a_late_block_closes_the_review_that_the_fallback_opened(tmp_path: Path) -> None:
