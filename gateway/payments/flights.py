@@ -41,7 +41,7 @@ class Flight:
     """One attempt on its way.
 
     `decision` may come at any time; `answer` gives the intent's new state; `ended` says that a decision
-    which came late has acted, too.
+    which came late has acted, too, or that the flight `broke_off` of an error that nobody foresaw.
     """
 
     def __init__(self, intent: Intent, attempt: Attempt, merchant: Merchant, *, recovered: bool) -> None:
@@ -52,6 +52,7 @@ class Flight:
         self.decision: asyncio.Future[DecisionMade] = loop.create_future()
         self.answer: asyncio.Future[Intent] = loop.create_future()
         self.ended = asyncio.Event()
+        self.broke_off = True
 
     def offer(self, decision: DecisionMade) -> None:
         """The first decision counts; the same again changes nothing."""
@@ -104,6 +105,7 @@ class Flights:
             if not decision.assessed and flight.decision.done():
                 late = flight.decision.result()
                 await persistently(self._scheduling, lambda: self._ends.act_late(late))
+            flight.broke_off = False
         finally:
             flight.ended.set()
 

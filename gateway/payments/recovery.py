@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from events.types import DecisionMade
 from gateway.auth import Merchant, load_merchant
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, UnavailableError
 from gateway.payments.attempt_ends import AttemptEnds
 from gateway.payments.debts import Debts
 from gateway.payments.flights import Flight, Flights
@@ -50,7 +50,10 @@ class Recovery:
                 self.debts.drive(attempt)
 
     async def deal(self, decision: DecisionMade) -> None:
-        """Hand a decision to what waits for it, and return when it has had its effect."""
+        """Hand a decision to what waits for it, and return when it has had its effect.
+
+        Raises `UnavailableError` where the flight that had it broke off: the next one needs it, too.
+        """
         flight = self.flights.find(decision.payment_id, decision.attempt)
         if flight is None:
             attempt = await self.store.read(lambda c: load_attempt(c, decision.payment_id, decision.attempt))
@@ -63,6 +66,8 @@ class Recovery:
         else:
             flight.offer(decision)
             await flight.ended.wait()
+            if flight.broke_off:
+                raise UnavailableError("The attempt's flight broke off.")
 
     async def _resume(self, attempt: Attempt) -> Flight | None:
         """The attempt's flight, started where it has none; None where it has ended.

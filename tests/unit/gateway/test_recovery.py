@@ -14,12 +14,13 @@ from events.log.port import Outgoing, Position, TopicPartition
 from gateway.errors import ProcessorUnavailableError
 from gateway.payments.flights import AUTHORIZATION_SECONDS_MAX, RECOVERY_DEADLINE_SECONDS
 from gateway.payments.intents import Attempt, Intent
+from gateway.processor_port import AuthorizationRequest, ProcessorAnswer
 from gateway.requests import CaptureIntent, ConfirmIntent, CreateIntent
 from gateway.scheduling import InlineScheduling, run_for_good
 from gateway.store.intent_rows import unfinished_attempts
 from gateway.store.tables import attempts
 from gateway.store.writer import Store
-from tests.gateway_world import START, World, live_virtually
+from tests.gateway_world import START, ObedientProcessor, World, live_virtually
 from tests.memory_log import MemoryLog, MemoryReader
 from tests.processor_parts import Bench
 from tests.virtual_time import run_virtually
@@ -76,6 +77,18 @@ class FailingLog(MemoryLog):
         if self.failing == "reader":
             raise ZeroDivisionError
         return super().reader(start)
+
+
+class StumblingProcessor(ObedientProcessor):
+    """Fails once, in a way that no processor is known to fail."""
+
+    stumbled = False
+
+    async def authorize(self, request: AuthorizationRequest) -> ProcessorAnswer:
+        if not self.stumbled:
+            self.stumbled = True
+            raise ZeroDivisionError
+        return await super().authorize(request)
 
 
 async def created(world: World, **members: str) -> str:
@@ -218,6 +231,25 @@ def test_a_capture_of_which_it_is_not_kept_how_much_is_told_to_nobody(tmp_path: 
         assert not world.failed.is_set()
 
     live_virtually(tmp_path, story)
+
+
+def test_a_decision_outlives_the_flight_that_broke_off_with_it(tmp_path: Path) -> None:
+    clock = VirtualClock(START)
+    gateway = World(tmp_path, clock=clock)
+    gateway.processor = StumblingProcessor()
+
+    async def story() -> None:
+        async with gateway as world:
+            world.risk.outcome, world.risk.risk_score = "review", 70
+            payment = await created(world)
+            assert (await confirmed(world, payment)).status == "processing"
+            await asyncio.sleep(LONGER_THAN_A_RECOVERED_FLIGHT_WAITS)
+
+            intent = await world.gateway.payments.retrieve(await world.caller(), payment)
+            assert intent.outcome is not None
+            assert (intent.outcome.type, intent.outcome.risk_score) == ("manual_review", 70)
+
+    run_virtually(clock, story)
 
 
 @pytest.mark.parametrize("failing", ["append", "reader"])
