@@ -5,7 +5,8 @@ from collections import Counter, OrderedDict
 ATTEMPTS_MAX = 20_000
 """As many attempts are remembered; one that is older keeps the outcome by which it was counted."""
 
-Attempt = tuple[str, int]
+AttemptKey = tuple[str, int]
+"""Payment and number of the attempt."""
 
 
 class InForce:
@@ -21,12 +22,12 @@ class InForce:
 
     def __init__(self) -> None:
         self.counted: Counter[str] = Counter()
-        self._outcomes: OrderedDict[Attempt, str] = OrderedDict()
+        self._outcomes: OrderedDict[AttemptKey, str] = OrderedDict()
 
-    def __contains__(self, attempt: Attempt) -> bool:
+    def __contains__(self, attempt: AttemptKey) -> bool:
         return attempt in self._outcomes
 
-    def put(self, attempt: Attempt, outcome: str) -> str | None:
+    def put(self, attempt: AttemptKey, outcome: str) -> str | None:
         """Let the outcome be in force; returns the one before, None where there was none."""
         before = self._outcomes.pop(attempt, None)
         if before is not None:

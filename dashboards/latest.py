@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import count, islice
 from typing import Any
 
-from dashboards.in_force import Attempt
+from dashboards.in_force import AttemptKey
 from dashboards.rows import AttemptRow
 
 ROWS_KEPT = 500
@@ -18,11 +18,11 @@ class Latest:
     """The newest attempts, each once."""
 
     def __init__(self) -> None:
-        self._rows: dict[Attempt, AttemptRow] = {}
-        self._order: list[tuple[datetime, int, Attempt]] = []
+        self._rows: dict[AttemptKey, AttemptRow] = {}
+        self._order: list[tuple[datetime, int, AttemptKey]] = []
         self._numbers = count()
 
-    def __contains__(self, attempt: Attempt) -> bool:
+    def __contains__(self, attempt: AttemptKey) -> bool:
         return attempt in self._rows
 
     def add(self, row: AttemptRow) -> None:
@@ -36,7 +36,7 @@ class Latest:
             *_, oldest = self._order.pop(0)
             del self._rows[oldest]
 
-    def change(self, attempt: Attempt, **members: Any) -> None:
+    def change(self, attempt: AttemptKey, **members: Any) -> None:
         """Put other members into a row that is there."""
         if attempt in self._rows:
             self._rows[attempt] = replace(self._rows[attempt], **members)

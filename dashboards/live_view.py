@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import singledispatchmethod
 from typing import TypeVar
 
-from dashboards.in_force import Attempt, InForce
+from dashboards.in_force import AttemptKey, InForce
 from dashboards.latest import Latest
 from dashboards.ranking import average_precision
 from dashboards.rows import AttemptRow, asked, row, sentence
@@ -115,11 +115,11 @@ class LiveView:
         self.payments: Counter[str] = Counter()
         self.seconds = Seconds()
         self.learning = Learning()
-        self._waiting: OrderedDict[Attempt, tuple[AssessmentRequested, float | None]] = OrderedDict()
+        self._waiting: OrderedDict[AttemptKey, tuple[AssessmentRequested, float | None]] = OrderedDict()
         # Topics are read side by side: an answer may be seen before its question.
-        self._early: OrderedDict[Attempt, DecisionMade] = OrderedDict()
+        self._early: OrderedDict[AttemptKey, DecisionMade] = OrderedDict()
         self._in_force = InForce()
-        self._rulings: OrderedDict[Attempt, Ruling] = OrderedDict()
+        self._rulings: OrderedDict[AttemptKey, Ruling] = OrderedDict()
         self._scores: OrderedDict[str, float] = OrderedDict()
         self._labeled: OrderedDict[str, tuple[float, bool]] = OrderedDict()
         self._now = 0.0
@@ -240,7 +240,7 @@ class LiveView:
         else:
             self._show(attempt)
 
-    def _put_in_force(self, attempt: Attempt, outcome: str) -> None:
+    def _put_in_force(self, attempt: AttemptKey, outcome: str) -> None:
         before = self._in_force.put(attempt, outcome)
         # What was decided before anyone looked belongs to no second of the page's own clock.
         if self._live:
@@ -250,7 +250,7 @@ class LiveView:
         self.rows.add(line)
         self._show((line.payment, line.attempt))
 
-    def _show(self, attempt: Attempt) -> None:
+    def _show(self, attempt: AttemptKey) -> None:
         if (ruling := self._rulings.get(attempt)) is not None:
             self.rows.change(
                 attempt,

@@ -5,7 +5,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from dashboards.in_force import Attempt
+from dashboards.in_force import AttemptKey
 
 SECONDS_KEPT = 120
 LATENCIES_PER_SECOND_MAX = 500
@@ -29,9 +29,11 @@ class Seconds:
     def __init__(self) -> None:
         self._seconds: deque[Second] = deque(maxlen=SECONDS_KEPT)
         self._latencies_ms: deque[float] = deque(maxlen=LATENCIES_KEPT)
-        self._decided_in: OrderedDict[Attempt, Second] = OrderedDict()
+        self._decided_in: OrderedDict[AttemptKey, Second] = OrderedDict()
 
-    def decided(self, now_seconds: float, attempt: Attempt, outcome: str, before: str | None = None) -> None:
+    def decided(
+        self, now_seconds: float, attempt: AttemptKey, outcome: str, before: str | None = None
+    ) -> None:
         """Count an attempt that has its outcome now; one that had another `before` stays in its second."""
         second = self._decided_in.get(attempt)
         if second is None:
