@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from events.clock import VirtualClock
 from gateway.errors import AuthenticationError
-from gateway.processor import attempts
+from gateway.processor import advice_rows
+from gateway.processor.advice_rows import Advice, AdviceKind
 from gateway.processor.card_input import CardInput, check
 from gateway.processor.composition import ProcessorParts, assemble
 from gateway.processor.errors import AcquirerSilentError, AcquirerUnreachableError
@@ -149,8 +150,8 @@ class Bench:
         """How many attempts are in each state at the acquirer."""
         return dict(Counter(self.books.states()))
 
-    async def advice(self, attempt_id: str, kind: attempts.AdviceKind) -> attempts.Advice | None:
-        return await self.store.transact(lambda db: attempts.find_advice(db, attempt_id, kind))
+    async def advice(self, attempt_id: str, kind: AdviceKind) -> Advice | None:
+        return await self.store.transact(lambda db: advice_rows.find(db, attempt_id, kind))
 
 
 def in_one_thread(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:

@@ -8,8 +8,9 @@ import structlog
 
 from events.clock import Clock
 from events.crash import crash_point, declare
-from gateway.processor import attempts, messages, transitions
-from gateway.processor.attempts import Advice, AdviceKind, Attempt
+from gateway.processor import advice_rows, messages, transitions
+from gateway.processor.advice_rows import Advice, AdviceKind
+from gateway.processor.attempts import Attempt
 from gateway.processor.declines import TEMPORARY
 from gateway.processor.errors import AcquirerError, MisfitAnswerError
 from gateway.processor.network import AcquirerNetwork
@@ -54,7 +55,7 @@ class Advices:
 
     async def load(self) -> None:
         """Take up what an earlier run left waiting."""
-        for attempt_id, kind in await self._store.transact(attempts.waiting_advices):
+        for attempt_id, kind in await self._store.transact(advice_rows.waiting):
             self.watch(attempt_id, kind)
 
     def watch(self, attempt_id: str, kind: AdviceKind) -> None:

@@ -1,4 +1,4 @@
-"""Attempts to authorize and the advices about them, as rows: plain functions over one open transaction.
+"""Attempts to authorize, as rows: plain functions over one open transaction.
 
 ```
 (none) ─▶ sending ─▶ approved ─▶ captured      an attempt stays `sending` only while its answer is awaited;
@@ -14,7 +14,6 @@ from typing import Literal
 import msgspec
 
 AttemptStatus = Literal["sending", "approved", "declined", "captured", "reversed"]
-AdviceKind = Literal["capture", "reversal"]
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,22 +37,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     captured_minor: int = 0
 
 
-class Advice(msgspec.Struct, frozen=True, kw_only=True):
-    """What the acquirer must hear, again and again until it answers. Fields as in `Attempt`."""
-
-    attempt_id: str
-    kind: AdviceKind
-    first_type: str
-    amount_minor: int
-    stan: int
-    transmitted_at: str
-    transmissions: int
-    state: Literal["waiting", "accepted", "refused"] = "waiting"
-    response: str | None = None
-
-
-_ATTEMPT_COLUMNS = ", ".join(Attempt.__struct_fields__)
-_ADVICE_COLUMNS = ", ".join(Advice.__struct_fields__)
+_COLUMNS = ", ".join(Attempt.__struct_fields__)
 
 
 def next_stan(database: sqlite3.Connection, largest: int) -> int:
@@ -67,7 +51,7 @@ def next_stan(database: sqlite3.Connection, largest: int) -> int:
 def find(database: sqlite3.Connection, attempt_id: str) -> Attempt | None:
     """The attempt, None where it was never heard of."""
     row = database.execute(
-        f"SELECT {_ATTEMPT_COLUMNS} FROM attempts WHERE attempt_id = ?",  # noqa: S608  # column names
+        f"SELECT {_COLUMNS} FROM attempts WHERE attempt_id = ?",  # noqa: S608  # column names
         (attempt_id,),
     ).fetchone()
     return None if row is None else Attempt(**dict(zip(Attempt.__struct_fields__, row, strict=True)))
@@ -77,7 +61,7 @@ def insert(database: sqlite3.Connection, attempt: Attempt) -> None:
     """Keep a new attempt."""
     marks = ", ".join("?" * len(Attempt.__struct_fields__))
     database.execute(
-        f"INSERT INTO attempts ({_ATTEMPT_COLUMNS}) VALUES ({marks})",  # noqa: S608  # column names
+        f"INSERT INTO attempts ({_COLUMNS}) VALUES ({marks})",  # noqa: S608  # column names
         msgspec.structs.astuple(attempt),
     )
 
@@ -101,34 +85,3 @@ def update(database: sqlite3.Connection, attempt: Attempt) -> Attempt:
 def in_doubt(database: sqlite3.Connection) -> list[str]:
     """The attempts whose authorization may have left and whose answer nobody knows."""
     return [row[0] for row in database.execute("SELECT attempt_id FROM attempts WHERE status = 'sending'")]
-
-
-def find_advice(database: sqlite3.Connection, attempt_id: str, kind: AdviceKind) -> Advice | None:
-    """The advice of that kind about the attempt, None where there is none."""
-    row = database.execute(
-        f"SELECT {_ADVICE_COLUMNS} FROM advices WHERE attempt_id = ? AND kind = ?",  # noqa: S608  # column names
-        (attempt_id, kind),
-    ).fetchone()
-    return None if row is None else Advice(**dict(zip(Advice.__struct_fields__, row, strict=True)))
-
-
-def insert_advice(database: sqlite3.Connection, advice: Advice) -> None:
-    """Keep a new advice."""
-    marks = ", ".join("?" * len(Advice.__struct_fields__))
-    database.execute(
-        f"INSERT INTO advices ({_ADVICE_COLUMNS}) VALUES ({marks})",  # noqa: S608  # column names
-        msgspec.structs.astuple(advice),
-    )
-
-
-def update_advice(database: sqlite3.Connection, advice: Advice) -> None:
-    """Record how often the advice was sent and what came back."""
-    database.execute(
-        "UPDATE advices SET transmissions = ?, state = ?, response = ? WHERE attempt_id = ? AND kind = ?",
-        (advice.transmissions, advice.state, advice.response, advice.attempt_id, advice.kind),
-    )
-
-
-def waiting_advices(database: sqlite3.Connection) -> list[tuple[str, AdviceKind]]:
-    """Attempt and kind of every advice that the acquirer has not answered."""
-    return list(database.execute("SELECT attempt_id, kind FROM advices WHERE state = 'waiting'"))

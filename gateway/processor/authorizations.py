@@ -14,8 +14,9 @@ import msgspec
 from events.crash import crash_point, declare
 from gateway.errors import InvalidRequestError, ProcessorUnavailableError
 from gateway.processor import attempts, messages, transitions
+from gateway.processor.advice_rows import Advice
 from gateway.processor.advices import Advices
-from gateway.processor.attempts import Advice, Attempt
+from gateway.processor.attempts import Attempt
 from gateway.processor.declines import PROCESSING_ERROR, decline_code
 from gateway.processor.errors import (
     AcquirerSilentError,

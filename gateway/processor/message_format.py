@@ -33,7 +33,7 @@ SPECIFICATION = _specification()
 
 
 def encode(fields: Fields) -> bytes:
-    """Raises `UnwritableMessageError` where a field is longer than, or not of the kind that, the format takes."""
+    """Raises `UnwritableMessageError` where a field is longer than the format takes, or of another kind."""
     try:
         return bytes(iso8583.encode(dict(fields), SPECIFICATION)[0])
     except iso8583.EncodeError as error:

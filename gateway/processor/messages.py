@@ -9,7 +9,8 @@ from datetime import datetime
 
 import iso4217
 
-from gateway.processor.attempts import Advice, Attempt
+from gateway.processor.advice_rows import Advice
+from gateway.processor.attempts import Attempt
 from gateway.processor.errors import MisfitAnswerError, UnreadableMessageError, UnwritableMessageError
 from gateway.processor.message_format import Fields, decode, encode
 from gateway.processor.vault import CardData

@@ -6,8 +6,9 @@ from datetime import datetime
 import msgspec
 
 from gateway.errors import InvalidRequestError
-from gateway.processor import attempts, messages, vault_rows
-from gateway.processor.attempts import Advice, AdviceKind, Attempt
+from gateway.processor import advice_rows, attempts, messages, vault_rows
+from gateway.processor.advice_rows import Advice, AdviceKind
+from gateway.processor.attempts import Attempt
 from gateway.processor.vault import SealedCard
 from gateway.processor_port import AuthorizationRequest, CaptureRequest
 
@@ -64,7 +65,7 @@ def begin_capture(
     attempt = attempts.find(database, attempt_id)
     if attempt is None or attempt.status != "approved":
         return attempt, None
-    if attempts.find_advice(database, attempt_id, "capture") is not None:
+    if advice_rows.find(database, attempt_id, "capture") is not None:
         return attempt, count_transmission(database, attempt_id, "capture")[1]
     if not 0 < request.amount_minor <= attempt.amount_minor:
         raise InvalidRequestError(
@@ -81,7 +82,7 @@ def begin_capture(
         transmitted_at=messages.transmitted_at(request.occurred_at),
         transmissions=1,
     )
-    attempts.insert_advice(database, advice)
+    advice_rows.insert(database, advice)
     return attempt, advice
 
 
@@ -103,7 +104,7 @@ def begin_reversal(
         transmitted_at=attempt.transmitted_at if moment is None else messages.transmitted_at(moment),
         transmissions=0 if moment is None else 1,
     )
-    attempts.insert_advice(database, advice)
+    advice_rows.insert(database, advice)
     return after, advice
 
 
@@ -112,7 +113,7 @@ def find_or_bury(database: sqlite3.Connection, attempt_id: str) -> Found:
     known = attempts.find(database, attempt_id)
     if known is None:
         return Found(_bury(database, attempt_id), buried=True)
-    capture = attempts.find_advice(database, attempt_id, "capture")
+    capture = advice_rows.find(database, attempt_id, "capture")
     sent = known.status == "approved" and capture is not None and capture.state == "waiting"
     return Found(known, capture_waits=sent)
 
@@ -122,18 +123,18 @@ def count_transmission(
 ) -> tuple[Attempt, Advice]:
     """The advice as it is sent now, one more time if it still waits."""
     attempt = attempts.find(database, attempt_id)
-    advice = attempts.find_advice(database, attempt_id, kind)
+    advice = advice_rows.find(database, attempt_id, kind)
     if attempt is None or advice is None:
         raise LookupError("there is no such advice")
     if advice.state == "waiting":
         advice = msgspec.structs.replace(advice, transmissions=advice.transmissions + 1)
-        attempts.update_advice(database, advice)
+        advice_rows.update(database, advice)
     return attempt, advice
 
 
 def record_answer(database: sqlite3.Connection, attempt: Attempt, advice: Advice) -> None:
     """The acquirer's answer to an advice; a refused capture leaves an authorization that is given back."""
-    attempts.update_advice(database, advice)
+    advice_rows.update(database, advice)
     if advice.kind == "reversal":
         return
     if advice.state == "accepted":

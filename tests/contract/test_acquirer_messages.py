@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.processor import message_format, messages
-from gateway.processor.attempts import Advice, Attempt
+from gateway.processor.advice_rows import Advice
+from gateway.processor.attempts import Attempt
 from gateway.processor.errors import MisfitAnswerError, UnreadableMessageError, UnwritableMessageError
 from gateway.processor.vault import CardData
 from simulator.acquirer import message_format as network_format

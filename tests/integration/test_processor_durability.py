@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from gateway.processor import attempts
+from gateway.processor import advice_rows
 from gateway.processor.store import ProcessorStore
 from gateway.scheduling import InlineScheduling
 from tests.power_cut import Acknowledgement, Disk, lay_out, record
@@ -82,7 +82,7 @@ def test_a_capture_is_synced_before_its_advice_leaves(full: Recorded, tmp_path: 
         store = ProcessorStore(
             tmp_path / f"capture-{number}" / "home" / "processor.sqlite", InlineScheduling()
         )
-        assert (f"a{number}", "capture") in asyncio.run(store.transact(attempts.waiting_advices))
+        assert (f"a{number}", "capture") in asyncio.run(store.transact(advice_rows.waiting))
         store.close()
 
 
