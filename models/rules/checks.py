@@ -1,7 +1,10 @@
-"""Checks of a rule's tree that go beyond types: amounts need their currency, and currencies must exist.
+"""Checks of a rule's tree that go beyond types: amounts, currencies, and what only lists may hold.
 
 Minor units of yen, rupees and dinars do not compare, so `amount_minor` may stand only where an AND around it
 also says `currency = '...'`. `amount_reference_minor` compares across currencies.
+
+A card, device, IP address, email or customer is known by its surrogate. A constant beside one would match
+nobody and stand on the log for good, so that rules only look them up in lists.
 """
 
 from sqlglot import exp
@@ -10,6 +13,9 @@ from events.errors import MoneyError
 from events.money import exponent
 from models.errors import RuleError
 from models.rules import nodes
+
+BY_SURROGATE = ("card", "device", "ip", "email", "customer")
+"""Fields that rules know by surrogate; a merchant goes by its own id."""
 
 _WORDS_OF_SIGNS: dict[type[object], tuple[str, str]] = {
     exp.ArrayOverlaps: ("&&", "AND"),
@@ -33,6 +39,19 @@ def check_amounts(predicate: nodes.Predicate) -> None:
             "amount_minor is in minor units of each payment's own currency: say which you mean, such as "
             "AND currency = 'EUR' beside it, or use amount_reference_minor"
         )
+
+
+def check_surrogates(node: nodes.Node) -> None:
+    """Refuse all but `IN @list` and `IS NULL` of what goes by surrogate; raises `RuleError`."""
+    for child in nodes.children(node):
+        if not isinstance(child, nodes.Field) or child.name not in BY_SURROGATE:
+            check_surrogates(child)
+        elif not isinstance(node, nodes.Listed | nodes.Missing):
+            raise RuleError(
+                f"{child.name} goes by its surrogate, not by the value itself, and is only looked up: write "
+                f"{child.name} IN @name_of_a_list (or IS NULL), and put into the list what "
+                f"`weir surrogate {child.name} VALUE` prints"
+            )
 
 
 def check_currencies(node: nodes.Node) -> None:

@@ -9,14 +9,15 @@ from events.vocabulary import Outcome
 from models.errors import RuleError
 from models.features import CATALOGUE
 from models.rules import nodes
+from models.rules.checks import BY_SURROGATE
 from models.rules.sql import duckdb_sql
 from models.rules.syntax import parse_predicate
 
 ACTIONS: tuple[Outcome, ...] = ("allow", "block", "review")
 """In the order of precedence: allow skips the others, block skips review."""
 
-ENTITY_FIELDS = ("card", "device", "ip", "email", "customer", "merchant")
-"""The payment's entities, as surrogates: for lists (`card IN @blocked_cards`) more than for comparisons."""
+ENTITY_FIELDS = (*BY_SURROGATE, "merchant")
+"""The payment's entities: those that go by surrogate for lists alone (`card IN @blocked_cards`)."""
 
 NAMES: Mapping[str, nodes.FieldType] = {
     **{feature.name: feature.type for feature in CATALOGUE},

@@ -15,7 +15,7 @@ from sqlglot.errors import SqlglotError
 
 from models.errors import RuleError
 from models.rules import nodes
-from models.rules.checks import check_amounts, check_currencies, check_signs
+from models.rules.checks import check_amounts, check_currencies, check_signs, check_surrogates
 
 TEXT_CHARACTERS_MAX = 2000
 """About half a page: what is longer belongs into several rules. Round, not tuned."""
@@ -59,6 +59,7 @@ def parse_predicate(text: str, names: Names) -> nodes.Predicate:
         raise RuleError(
             "the rule mentions no feature and no field of the payment, so it says nothing about it"
         )
+    check_surrogates(predicate)
     check_amounts(predicate)
     check_currencies(predicate)
     return predicate

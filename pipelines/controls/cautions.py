@@ -7,14 +7,12 @@ from typing import NamedTuple
 
 from models.controls import Controls
 from models.rules import nodes
+from models.rules.checks import BY_SURROGATE
 from pipelines.controls.files import Draft
 from pipelines.errors import ControlFileError
 
 SURROGATE = re.compile(r"(?:card|dev|ip|email|cust)_[0-9a-f]{24}")
 """The form of `gateway.personal`'s surrogates."""
-
-BY_SURROGATE = ("card", "device", "ip", "email", "customer")
-"""Fields that lists hold by surrogate; a merchant goes by its own id."""
 
 
 class LookUp(NamedTuple):

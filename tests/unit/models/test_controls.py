@@ -27,16 +27,16 @@ def fired(controls: Controls, seen: Observation) -> list[str]:
 def test_a_published_rule_counts_from_then_on_and_its_version_is_recorded() -> None:
     before = Controls.builtin()
 
-    after = before.changed("mine", "rule", 3, {"action": "review", "when": "device = 'd'"})
+    after = before.changed("mine", "rule", 3, {"action": "review", "when": "merchant = 'm'"})
 
-    assert fired(before, payment(device="d")) == []
-    assert fired(after, payment(device="d")) == ["mine"]
+    assert fired(before, payment(merchant="m")) == []
+    assert fired(after, payment(merchant="m")) == ["mine"]
     assert "mine" not in before.versions
     assert after.versions["mine"] == 3
 
 
 def test_an_older_version_or_the_same_once_more_changes_nothing() -> None:
-    body = {"action": "review", "when": "device = 'd'"}
+    body = {"action": "review", "when": "merchant = 'm'"}
     controls = Controls.builtin().changed("mine", "rule", 3, body)
 
     assert controls.changed("mine", "rule", 3, dict(body)) is controls
@@ -44,14 +44,14 @@ def test_an_older_version_or_the_same_once_more_changes_nothing() -> None:
 
 
 def test_of_two_that_carry_one_version_the_later_counts_as_log_compaction_has_it() -> None:
-    first, second = ({"action": action, "when": "device = 'd'"} for action in ("block", "review"))
+    first, second = ({"action": action, "when": "merchant = 'm'"} for action in ("block", "review"))
 
     seen_both = Controls.builtin().changed("mine", "rule", 3, first).changed("mine", "rule", 3, second)
     compacted = Controls.builtin().changed("mine", "rule", 3, second)
 
     by_name = sorted(seen_both.entries, key=lambda entry: entry.name)
     assert by_name == sorted(compacted.entries, key=lambda entry: entry.name)
-    assert [rule.action for rule in seen_both.fired(payment(device="d"), EMPTY)] == ["review"]
+    assert [rule.action for rule in seen_both.fired(payment(merchant="m"), EMPTY)] == ["review"]
 
 
 def test_a_shipped_rule_gives_way_to_any_published_version_and_can_be_removed() -> None:

@@ -198,17 +198,17 @@ def test_the_rule_that_decided_is_named_with_its_version_and_what_it_asks(
 
 
 def test_without_entities_not_even_a_rules_words_tell_a_surrogate(champion: BinnedLogisticRegression) -> None:
-    controls = NO_RULES.changed("named", "rule", 1, {"action": "block", "when": "device = 'dev_hidden'"})
+    controls = NO_RULES.changed("named", "rule", 1, {"action": "block", "when": "merchant = 'acct_hidden'"})
     controls = controls.changed("busy", "rule", 1, {"action": "review", "when": "currency = 'EUR'"})
     row = payment_row()
 
-    explanation = explain(evidence(champion, row, controls, device="dev_hidden"))
+    explanation = explain(evidence(champion, row, controls, merchant="acct_hidden"))
 
-    assert "block when device = 'dev_hidden'" in render(explanation)
+    assert "block when merchant = 'acct_hidden'" in render(explanation)
     text = render(explanation, entities=False)
     assert "rule named (version 1): block what it names by its surrogate" in text
     assert "review when currency = 'EUR'" in text
-    assert "dev_hidden" not in text
+    assert "acct_hidden" not in text
 
 
 def test_where_no_rule_fired_costs_or_thresholds_are_said_to_have_decided(

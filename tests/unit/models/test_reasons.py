@@ -84,7 +84,7 @@ def test_reasons_of_rules_stand_first_in_their_own_words() -> None:
 
 def test_an_allow_by_a_rule_names_what_spoke_for_genuine() -> None:
     trusted = Controls.builtin().changed(
-        "trusted", "rule", 1, {"action": "allow", "when": "card = 'card_x'", "words": "a trusted card"}
+        "trusted", "rule", 1, {"action": "allow", "when": "card_merchant_seen", "words": "a trusted card"}
     )
 
     decision = decide(

@@ -14,6 +14,7 @@ from models.errors import RuleError
 from models.feature import Row
 from models.features import BY_NAME, CATALOGUE
 from models.observations import Observation
+from models.rules.checks import BY_SURROGATE
 from models.rules.nodes import Listed, fields_of, walk
 from models.rules.python import like_pattern
 from models.rules.rule import ENTITY_FIELDS, NAMES, rule_of
@@ -168,9 +169,38 @@ def test_a_rule_fires_only_where_it_is_true(when: str, row: dict[str, float | st
     assert fires(when, row_with(**row)) is expected
 
 
-def test_an_entity_is_compared_and_looked_up_by_its_surrogate() -> None:
-    assert fires("device = 'dev_1'", row_with(), payment(device="dev_1"))
-    assert not fires("device = 'dev_1'", row_with(), payment())
+@pytest.mark.parametrize(
+    "when",
+    [
+        "ip = '9.9.9.9'",
+        "'9.9.9.9' <> ip",
+        "email IN ('a@b.c')",
+        "customer LIKE 'c%'",
+        "card = 'x'",
+        "hour > 3 AND NOT (device = 'laptop')",
+        "coalesce(device, 'laptop') IN @watched",
+        "coalesce(email, ip_country) IS NULL",
+        "card = device",
+    ],
+)
+def test_what_goes_by_surrogate_stands_beside_no_value_and_none_is_repeated(when: str) -> None:
+    with pytest.raises(RuleError, match=r"prints$") as refusal:
+        rule_when(when)
+    assert re.search(r"`weir surrogate (card|device|ip|email|customer) VALUE`", refusal.value.reason)
+    assert not re.search(r"9\.9|a@b|'x'|laptop|c%", refusal.value.reason)
+
+
+@pytest.mark.parametrize("name", BY_SURROGATE)
+def test_what_goes_by_surrogate_is_looked_up_and_may_be_missing(name: str) -> None:
+    for when in ("IN @watched", "NOT IN @watched", "IS NULL", "IS NOT NULL"):
+        rule_when(f"{name} {when}")
+    assert fires(f"{name} IS NOT NULL", row_with(), payment(**{name: "x_1"}))
+    assert not fires(f"{name} IS NOT NULL", row_with(), payment())
+
+
+def test_a_merchant_goes_by_its_own_id() -> None:
+    assert fires("merchant = 'acct_1'", row_with(), payment(merchant="acct_1"))
+    assert not fires("merchant = 'acct_1'", row_with(), payment())
 
 
 def test_every_name_of_a_rule_is_in_the_row_or_in_the_payment() -> None:

@@ -62,15 +62,15 @@ def numbers(operands: str = "+-*/") -> st.SearchStrategy[str]:
 
 
 def predicates(numeric: st.SearchStrategy[str], lists: bool, likes: bool = True) -> st.SearchStrategy[str]:
-    named = st.sampled_from(TEXTS + ENTITIES)
+    named, known = st.sampled_from(TEXTS + ENTITIES), st.sampled_from(TEXTS)
     leaves = [
         st.sampled_from(FLAGS),
         st.builds("{} {} {}".format, numeric, operators, numeric),
         st.builds("{} BETWEEN {} AND {}".format, numeric, numeric, numeric),
         st.builds("{} IN ({}, {})".format, numeric, constants, constants),
-        st.builds("{} {} {}".format, named, st.sampled_from(["=", "<>"]), st.one_of(texts, named)),
-        st.builds("{} NOT IN ({}, {})".format, named, texts, texts),
-        st.builds("{} LIKE {}".format, named, st.sampled_from(["'a%'", "'_'", "'a_b'", "'%'", "'I.'"])),
+        st.builds("{} {} {}".format, known, st.sampled_from(["=", "<>"]), st.one_of(texts, known)),
+        st.builds("{} NOT IN ({}, {})".format, known, texts, texts),
+        st.builds("{} LIKE {}".format, known, st.sampled_from(["'a%'", "'_'", "'a_b'", "'%'", "'I.'"])),
         st.builds("{} IS NULL".format, st.one_of(numeric, named, st.sampled_from(FLAGS))),
         st.builds("{} IS NOT NULL".format, st.one_of(numeric, named)),
     ]
