@@ -86,8 +86,9 @@ class RunningProgram:
         """Exit status, after the last line was written."""
         status = await self._process.wait()
         # A grandchild may hold the pipe open for ever; what the program itself wrote is there at once.
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.gather(*self._pumps), timeout=1.0)
+        _, endless = await asyncio.wait(self._pumps, timeout=1.0)
+        for pump in endless:
+            pump.cancel()
         if not self.ready.done():
             self.ready.cancel()
         return status
@@ -143,7 +144,10 @@ def _ready_line(line: str) -> dict[str, Any] | None:
 
 
 async def start(program: Program, log: LogFile, listener: Listener | None = None) -> RunningProgram:
-    """Start a program in its own process group; `listener` gets its output lines after the ready line."""
+    """Start a program in its own process group; `listener` gets its output lines after the ready line.
+
+    Canceled midway it leaves no process: asyncio kills the one that it has made, and waits for it.
+    """
     command = [sys.executable, "-m", program.name, *program.arguments]
     process = await asyncio.create_subprocess_exec(
         *[sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), *command],

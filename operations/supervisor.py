@@ -47,7 +47,6 @@ class Supervised:
         self._patience = patience
         self._report = report
         self._log = LogFile(logs / f"{program.name}.log")
-        self._stopping = False
 
     async def first_start(self) -> dict[str, Any]:
         """Start and wait until ready; raises `ProgramFailedError`, and then nothing runs."""
@@ -55,12 +54,10 @@ class Supervised:
         return await self._until_ready(self.running)
 
     async def keep(self) -> None:
-        """Start it again as often as patience allows; returns when stopped, raises `ProgramFailedError`."""
+        """Start it again as often as patience allows, until canceled; raises `ProgramFailedError`."""
         deaths: deque[float] = deque()
         while True:
             status = await self._death()
-            if self._stopping:
-                return
             now = asyncio.get_running_loop().time()
             deaths.append(now)
             while now - deaths[0] > self._patience.within_seconds:
@@ -71,8 +68,7 @@ class Supervised:
             await self._start_again(status, len(deaths))
 
     async def stop(self) -> None:
-        """Stop it for good: `keep` then returns."""
-        self._stopping = True
+        """Stop its present life. It is for good where nobody awaits `first_start` or `keep` any more."""
         if self.running is not None and not await self.running.stop():
             self._report(f"{self.program.name} did not stop when asked and was killed")
 
@@ -88,8 +84,6 @@ class Supervised:
         self._report(f"{self.program.name} ended with {status}; started again in {pause_seconds:.1f} s")
         self._log.write(f"-- ended with {status}; started again in {pause_seconds:.1f} s")
         await asyncio.sleep(pause_seconds)
-        if self._stopping:
-            return
         self.restarts += 1
         self.running = await start(self.program, self._log)
         with contextlib.suppress(ProgramFailedError):  # a death before it was ready counts as the next death
@@ -126,7 +120,7 @@ class Supervisor:
         self._report = report
         self._patience = patience or Patience()
         self._stages: list[list[Supervised]] = []
-        self._keepers: list[asyncio.Task[None]] = []
+        self._tasks: list[asyncio.Task[Any]] = []
         self.failed: asyncio.Future[ProgramFailedError] = asyncio.get_running_loop().create_future()
 
     async def start(self, programs: Sequence[Program]) -> dict[str, dict[str, Any]]:
@@ -136,9 +130,10 @@ class Supervisor:
         """
         stage = [Supervised(program, self._logs, self._patience, self._report) for program in programs]
         self._stages.append(stage)
-        told = await asyncio.gather(*(each.first_start() for each in stage))
-        for each in stage:
-            self._keepers.append(asyncio.create_task(self._keep(each)))
+        starting = [asyncio.create_task(each.first_start()) for each in stage]
+        self._tasks += starting
+        told = await asyncio.gather(*starting)
+        self._tasks += [asyncio.create_task(self._keep(each)) for each in stage]
         return {each.program.name: ready for each, ready in zip(stage, told, strict=True)}
 
     @property
@@ -148,11 +143,12 @@ class Supervisor:
 
     async def stop(self) -> None:
         """Stop all, the last started first; returns when no program runs."""
+        # First whatever starts programs: one that it is just starting would outlive the stop otherwise.
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for stage in reversed(self._stages):
             await asyncio.gather(*(each.stop() for each in stage))
-        for keeper in self._keepers:
-            keeper.cancel()
-        await asyncio.gather(*self._keepers, return_exceptions=True)
         for each in self.programs.values():
             each.close()
 

@@ -1,6 +1,7 @@
 """The supervisor, with real processes: small programs written for each test."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -57,6 +58,16 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return not Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].startswith(" Z")
+
+
+def programs_of(folder: Path) -> list[str]:
+    """The processes alive that were given the folder of toys."""
+    found = []
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if f"PYTHONPATH={folder}".encode() in environment.read_bytes().split(b"\0"):
+                found.append(environment.parent.name)
+    return found
 
 
 def pid_of(each: Supervised) -> int:
@@ -146,6 +157,45 @@ def test_a_clean_stop_lets_the_program_finish(tmp_path: Path, toy: Callable[...,
 
     assert supervising(tmp_path, act) == []
     assert (tmp_path / "finished").exists()
+
+
+def test_a_program_that_is_just_being_started_again_does_not_outlive_the_stop(
+    tmp_path: Path, toy: Callable[..., Program]
+) -> None:
+    slow_to_stop = WAITS.replace("sys.exit(0)", "__import__('time').sleep(1) or sys.exit(0)")
+
+    async def act(supervisor: Supervisor, _: list[str]) -> None:
+        await supervisor.start([toy(f"{READY}\n{WAITS}"), toy(f"{READY}\n{slow_to_stop}", name="slow")])
+        child = supervisor.programs["toy"]
+        first = pid_of(child)
+        os.kill(first, signal.SIGKILL)
+        while child.restarts == 0:
+            await asyncio.sleep(0)
+        assert pid_of(child) == first
+
+        await supervisor.stop()
+
+        assert programs_of(tmp_path) == []
+
+    supervising(tmp_path, act)
+
+
+def test_a_program_that_is_started_for_the_first_time_does_not_outlive_the_stop(
+    tmp_path: Path, toy: Callable[..., Program]
+) -> None:
+    async def act(supervisor: Supervisor, _: list[str]) -> None:
+        starting = asyncio.create_task(supervisor.start([toy(f"{READY}\n{WAITS}")]))
+        while not programs_of(tmp_path):
+            await asyncio.sleep(0)
+        assert supervisor.programs["toy"].running is None
+
+        await supervisor.stop()
+
+        assert programs_of(tmp_path) == []
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+
+    supervising(tmp_path, act)
 
 
 def test_a_program_deaf_to_the_stop_is_killed_with_its_own_children(
