@@ -250,6 +250,24 @@ async def test_an_advice_that_gets_no_answer_keeps_no_other_waiting() -> None:
 
 
 @in_one_thread
+async def test_an_advice_that_someone_is_sending_is_neither_waited_for_nor_sent_beside_it() -> None:
+    bench = Bench()
+    await bench.authorize("a", await bench.token())
+    bench.line.faults = {"0220": ["lost"]}
+    bench.line.silence_seconds = 3600.0  # as good as for ever
+    asking = asyncio.create_task(bench.capture("a"))
+    while bench.line.types != ["0100", "0220"]:
+        await asyncio.sleep(0)
+
+    async with asyncio.timeout(5):
+        await bench.repeat()
+
+    assert bench.line.types == ["0100", "0220"]
+    assert bench.processor.advices.waiting == 1
+    asking.cancel()
+
+
+@in_one_thread
 async def test_more_than_was_authorized_cannot_be_captured() -> None:
     bench = Bench()
     token = await bench.token()
