@@ -68,6 +68,7 @@ def replay(options: ReplayOptions, console: Console) -> Report:
     if options.out is not None:
         _write(history, outcomes, options.out)
         console.print(f"written    {history.frame.height:,} rows to {options.out}")
+    notices.check_most_is_left(history)
     return report
 
 

@@ -1,14 +1,15 @@
 """What a replay says of the file itself: how it was read, what was taken for granted, what was left out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 from stdnum import luhn
 
 from models.windows import DAY_US
+from pipelines.errors import ReplayError
 from pipelines.replay.file import Example, History
 from pipelines.replay.mapping import DEFAULT_CURRENCY, Mapping
-from pipelines.replay.rows import OUTSIDE_TIME, UNREADABLE_TIME
+from pipelines.replay.rows import NO, OUTSIDE_TIME, UNREADABLE_LABEL, UNREADABLE_TIME, YES
 from pipelines.replay.source import VERDICTS_FROM_DAY
 from pipelines.replay.text import SEPARATORS
 from pipelines.replay.times import FORMS, hint
@@ -16,6 +17,8 @@ from pipelines.replay.times import FORMS, hint
 VALUE_CHARACTERS_MAX = 40
 LEFT_OUT_SHARE_MAX = 0.05
 """A file of which more is left out is not what its figures are of. Round, not tuned."""
+LOST_SHARE_MAX = 0.5
+"""Where more is left out, the command has failed: its figures are of the smaller part."""
 
 
 def reading(history: History, mapping: Mapping) -> Iterator[str]:
@@ -48,18 +51,27 @@ def broken(history: History) -> Iterator[str]:
         yield f"           {count:,} × {reason}; {_first(history.examples[reason])}"
         if reason in (UNREADABLE_TIME, OUTSIDE_TIME):
             yield f"             {_help_with_time(history.examples[reason], reason)}"
+        if reason == UNREADABLE_LABEL:
+            yield f"             yes is {_any_of(YES)}; no is {_any_of(NO)}; empty means not labeled"
 
 
 def left_out(history: History) -> str | None:
     """A warning where so much was left out that the figures are of another file."""
-    count = sum(history.broken.values())
-    share = count / (count + history.frame.height)
+    count, share = sum(history.broken.values()), _left_out_share(history)
     if share <= LEFT_OUT_SHARE_MAX:
         return None
     return (
         f"warning    {share:.1%} of the file, {_rows(count)}, was left out (see broken, above): "
         "the figures are of the rest"
     )
+
+
+def check_most_is_left(history: History) -> None:
+    """Raise `ReplayError` where more of the file was left out than is in the figures."""
+    if _left_out_share(history) > LOST_SHARE_MAX:
+        raise ReplayError(
+            "most of the file was left out (see broken, above): this counts as failed, though the rest was scored"
+        )
 
 
 def verdicts(frame: pl.DataFrame, count: int) -> str | None:
@@ -92,6 +104,15 @@ def _help_with_time(example: Example, reason: str) -> str:
     if told or reason == OUTSIDE_TIME:
         return told or "numbers are taken as seconds since 1970 (--time-format milliseconds)"
     return f"read are {FORMS}; other forms with --time-format, such as '%d/%m/%Y %H:%M'"
+
+
+def _left_out_share(history: History) -> float:
+    count = sum(history.broken.values())
+    return count / (count + history.frame.height)
+
+
+def _any_of(words: Sequence[str]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def _rows(count: int) -> str:

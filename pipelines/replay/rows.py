@@ -6,18 +6,20 @@ from typing import NamedTuple
 import polars as pl
 
 from events.errors import MoneyError
+from events.moments import END, microseconds
 from events.money import AMOUNT_MINOR_MAX, exponent
 from pipelines.replay import amounts, times
 from pipelines.replay.mapping import DEFAULT_CURRENCY, TEXTS
 from pipelines.replay.mapping import Mapping as ColumnMapping
 from pipelines.replay.text import CELLS_MISSING, ROW
 
-AT_US_MAX = 7_258_118_400_000_000
-"""2200-01-01: what lies beyond, or before 1970, is a mistake, and no event could carry it."""
+AT_US_MAX = microseconds(END) - 1
+"""The last moment of 2199: what lies beyond, or before 1970, is a mistake, and no event could carry it."""
 FUNDINGS = ("credit", "debit", "prepaid")
 YES = ("1", "1.0", "true", "t", "yes", "y", "fraud")
 NO = ("0", "0.0", "false", "f", "no", "n", "genuine")
 UNREADABLE_TIME = "a time that cannot be read"
+UNREADABLE_LABEL = "the label is neither yes nor no"
 OUTSIDE_TIME = "the time lies outside the years 1970 to 2199"
 REPEATED_ID = "the id came before"
 ROUNDED_MINOR = 0.001
@@ -79,7 +81,7 @@ def _label_checks(mapping: ColumnMapping) -> list[Check]:
     told = []
     if label is not None:
         wrong = _text(label).is_not_null() & pl.col("_label").is_null()
-        told.append(Check(wrong, "the label is neither yes nor no", "label"))
+        told.append(Check(wrong, UNREADABLE_LABEL, "label"))
     if label_time is not None:
         readable = pl.col("_label_at_us").is_between(0, AT_US_MAX).fill_null(False)
         wrong = _text(label_time).is_not_null() & ~readable

@@ -116,6 +116,28 @@ def test_a_file_of_which_much_was_left_out_has_a_warning(tmp_path: Path) -> None
     assert "warning" not in printed(history(tmp_path, "b,never,5,c,0\n"))
 
 
+def test_labels_that_are_none_are_told_with_the_words_that_are(tmp_path: Path) -> None:
+    text = printed(history(tmp_path, "b1,2026-01-02,5,c,ja\nb2,2026-01-02,5,c,nein\nb3,2026-01-02,5,c,\n"))
+
+    assert "2 × the label is neither yes nor no; first in row 31: 'ja'" in text
+    assert (
+        "yes is 1, 1.0, true, t, yes, y or fraud; no is 0, 0.0, false, f, no, n or genuine; empty means not "
+        "labeled" in text
+    )
+
+
+@pytest.mark.parametrize(("lost", "status"), [(30, 0), (31, 2)])
+def test_a_file_that_was_mostly_left_out_is_scored_and_fails(tmp_path: Path, lost: int, status: int) -> None:
+    path = history(tmp_path, "".join(f"b{n},2026-01-02,5,c,ja\n" for n in range(lost)))
+    out = tmp_path / "out.csv"
+
+    told = CliRunner().invoke(app, ["replay", str(path), "--out", str(out), "--map", *MAP])
+
+    assert told.exit_code == status
+    assert ("most of the file was left out" in told.stderr) == bool(status)
+    assert len(out.read_text().splitlines()) == 31
+
+
 def test_what_was_found_out_of_a_file_is_told(tmp_path: Path) -> None:
     path = history(tmp_path)
     path.write_text(path.read_text().replace(",", ";").replace(".00", ",00"))
