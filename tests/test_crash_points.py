@@ -39,8 +39,8 @@ CHANGES = re.compile(rf"{COMMITS.pattern}|^\s*(INSERT|UPDATE|DELETE|REPLACE|CREA
 
 ELSEWHERE = {
     "events/log/finding.py remember_log": "not durable: every start says it again",
-    "events/log/kafka_senders.py ConfluentSender": "KafkaLog.append, which alone calls it, has them",
-    "events/log/kafka_senders.py PythonSender": "KafkaLog.append, which alone calls it, has them",
+    "events/log/kafka_confluent.py ConfluentSender": "KafkaLog.append, which alone calls it, has them",
+    "events/log/kafka_python.py PythonSender": "KafkaLog.append, which alone calls it, has them",
     "events/log/sqlite_file.py sync_folder": "syncs names for those who pass points themselves",
     "events/log/sqlite.py _Writing": "the inside of the transaction of SqliteLog._committed, which has them",
     "gateway/http/asking.py Peer.ask": "HttpProcessor and ApiRegistry, which alone call it, have them",

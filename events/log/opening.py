@@ -44,8 +44,9 @@ def _sqlite(url: str, append_seconds_max: float, create: bool) -> Log:
 def _kafka(url: str, append_seconds_max: float, create: bool) -> Log:
     # Here, so that who uses no Kafka does not wait for its clients to be imported.
     from events.log.kafka import KafkaLog
+    from events.log.kafka_confluent import ConfluentSender
     from events.log.kafka_names import TopicNames
-    from events.log.kafka_senders import ConfluentSender, PythonSender
+    from events.log.kafka_python import PythonSender
 
     parts = re.fullmatch(rf"(kafka(?:\+python)?)://({_SERVER}(?:,{_SERVER})*)(?:/([\w.\-]*))?", url)
     if parts is None:

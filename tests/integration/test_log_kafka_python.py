@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from events.errors import LogUnavailableError
 from events.log.kafka_names import TopicNames
-from events.log.kafka_senders import PythonSender
+from events.log.kafka_python import PythonSender
 
 def open_files():
     return len(list(Path("/proc/self/fd").iterdir()))

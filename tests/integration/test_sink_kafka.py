@@ -10,8 +10,8 @@ import pytest
 from events.codec import encode
 from events.errors import LogError
 from events.log import open_log
+from events.log.kafka_confluent import ConfluentSender
 from events.log.kafka_names import TopicNames
-from events.log.kafka_senders import ConfluentSender
 from events.log.port import Log, Outgoing, Position
 from events.types import DecisionMade
 from pipelines import observe
