@@ -54,7 +54,7 @@ def replay(options: ReplayOptions, console: Console) -> Report:
     schedule = Schedule(horizon_days=duration_us(options.horizon) / DAY_US)
     settings = _settings(options, schedule)
     history = read_history(options.file, mapping, options.rejected or rejected_beside(options.file))
-    _tell(console, (*notices.reading(history, mapping), *notices.broken(history)))
+    _tell(console, (*notices.reading(history, mapping), *notices.broken(history, mapping.time_format)))
     if not history.frame.height:
         raise ReplayError(f"no row of {options.file.name} can be used")
     _tell(console, (notices.verdicts(history.frame, options.verdicts),))

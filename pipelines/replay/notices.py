@@ -39,7 +39,7 @@ def reading(history: History, mapping: Mapping) -> Iterator[str]:
         yield f"amounts    {_rows(zero)} of 0: scored as they are, though the API takes no payment of 0"
 
 
-def broken(history: History) -> Iterator[str]:
+def broken(history: History, time_format: str | None) -> Iterator[str]:
     """The rows that were left out, by reason, each with its first one."""
     if history.rejected_path is None:
         return
@@ -50,7 +50,10 @@ def broken(history: History) -> Iterator[str]:
     for reason, count in history.broken.items():
         yield f"           {count:,} × {reason}; {_first(history.examples[reason])}"
         if reason in (UNREADABLE_TIME, OUTSIDE_TIME):
-            yield f"             {_help_with_time(history.examples[reason], reason)}"
+            told = _help_with_time(history.examples[reason], reason)
+            # Where that would propose the form that was given, the time itself is none, such as 31/02/2026.
+            if f"'{time_format}'" not in told and f"--time-format {time_format}" not in told:
+                yield f"             {told}"
         if reason == UNREADABLE_LABEL:
             yield f"             yes is {_any_of(YES)}; no is {_any_of(NO)}; empty means not labeled"
 
@@ -70,7 +73,7 @@ def check_most_is_left(history: History) -> None:
     """Raise `ReplayError` where more of the file was left out than is in the figures."""
     if _left_out_share(history) > LOST_SHARE_MAX:
         raise ReplayError(
-            "most of the file was left out (see broken, above): this counts as failed, though the rest was scored"
+            "most of the file was left out (see broken, above): the rest was scored, but this has failed"
         )
 
 

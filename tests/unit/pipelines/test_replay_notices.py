@@ -95,6 +95,13 @@ def test_reasons_are_told_with_the_first_value_and_what_can_be_done(tmp_path: Pa
     assert "2 × an amount that is not a number; first in row 32: 'much'" in text
 
 
+def test_the_form_that_was_given_is_not_proposed_again(tmp_path: Path) -> None:
+    path = history(tmp_path, "b1,31.02.2026,5,c,0\n")
+
+    assert "--time-format" not in printed(path, time_format="%d.%m.%Y")
+    assert "--time-format '%d.%m.%Y'" in printed(path, time_format="%d.%m.%y")
+
+
 def test_forms_of_times_are_listed_where_none_can_be_proposed(tmp_path: Path) -> None:
     text = printed(history(tmp_path, "b1,yesterday,5,c,0\n"))
 
