@@ -20,7 +20,16 @@ LINE_SECONDS = 10.0
 
 
 def run_watched(run: DirectRun | FlowRun, total: int, console: Console) -> tuple[Outcomes, Cost]:
-    """Run over `total` payments, and show how far it is."""
+    """Run over `total` payments, and show how far it is; says so too where it is stopped with Ctrl-C."""
+    try:
+        return _watched(run, total, console)
+    except KeyboardInterrupt:
+        done = run.cost.payments
+        console.print(f"Stopped after {done:,} of {total:,} rows; no result was written.", highlight=False)
+        raise
+
+
+def _watched(run: DirectRun | FlowRun, total: int, console: Console) -> tuple[Outcomes, Cost]:
     if not console.is_terminal:
         return run.run(_Lines(console, total).tell), run.cost
     columns = (

@@ -8,11 +8,17 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from models.learning import Schedule
 from models.windows import DAY_US
 from pipelines.commands import app
 from pipelines.errors import MappingError, ReplayError
 from pipelines.replay.command import ReplayOptions, replay
+from pipelines.replay.direct import DirectRun, Progress
+from pipelines.replay.file import read_history
+from pipelines.replay.mapping import mapping_of
+from pipelines.replay.progress import run_watched
 from pipelines.replay.report import figures_line
+from pipelines.replay.source import Outcomes, ReplaySettings, ReplaySource
 
 MAP = ("id=ID", "time=T", "amount=A", "card=C", "label=Y")
 GOOD = "{},2026-01-{:02},5.00,c{},{}\n"
@@ -204,6 +210,29 @@ def test_verdicts_that_never_come_are_told_with_the_reason(tmp_path: Path) -> No
     screen = Console(record=True, width=220, file=io.StringIO())
     replay(ReplayOptions(file=long, map_words=MAP[:3], verdicts=5), screen)
     assert "verdicts   none: the file has no card and no label" in screen.export_text()
+
+
+class Interrupted(DirectRun):
+    """A run that is stopped (Ctrl-C) after its first segment."""
+
+    def run(self, progress: Progress) -> Outcomes:
+        def stop(count: int) -> None:
+            progress(count)
+            raise KeyboardInterrupt
+
+        return super().run(stop)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_replay_that_is_stopped_says_how_far_it_came(tmp_path: Path, terminal: bool) -> None:
+    frame = read_history(history(tmp_path), mapping_of(MAP), tmp_path / "rejected.csv").frame
+    settings = ReplaySettings(cut_us=DAY_US, label_delay_us=DAY_US, horizon_us=30 * DAY_US)
+    screen = Console(record=True, width=220, file=io.StringIO(), force_terminal=terminal)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_watched(Interrupted(ReplaySource(frame, settings), Schedule()), frame.height, screen)
+
+    assert "Stopped after 10 of 30 rows; no result was written." in screen.export_text()
 
 
 def test_a_flow_tells_no_cpu_that_it_did_not_measure(tmp_path: Path) -> None:
