@@ -23,11 +23,10 @@ from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from dashboards.explanations import Answer, Explainer
-from dashboards.latest import ROWS_MAX
+from dashboards.latest import ROWS_MAX, Shown
 from dashboards.live_view import LiveView
 from dashboards.rows import date_in_words
 from dashboards.tail import Tail
-from events.vocabulary import Outcome
 
 HERE = Path(__file__).parent
 REFRESH_SECONDS = 0.5
@@ -67,8 +66,8 @@ class Fragments:
             lstrip_blocks=True,
         )
 
-    def page(self, only: Outcome | None = None) -> str:
-        """The whole page, as first loaded; `only`: its table shows one outcome."""
+    def page(self, only: Shown | None = None) -> str:
+        """The whole page, as first loaded; `only`: what its table is held to."""
         return self._render("live.html", only)
 
     def payment(self, payment_id: str, attempt: int | None, answer: Answer) -> str:
@@ -78,7 +77,7 @@ class Fragments:
             payment=payment_id, attempt=attempt, parts=answer.parts, found=answer.status == 200
         )
 
-    def messages(self, only: Outcome | None = None) -> list[tuple[str, str]]:
+    def messages(self, only: Shown | None = None) -> list[tuple[str, str]]:
         """Name and data of each message of one refresh."""
         return [
             ("tiles", self._render("tiles.html", only)),
@@ -91,7 +90,7 @@ class Fragments:
         """Grows with every event that was taken in."""
         return self._view.changes
 
-    def _render(self, name: str, only: Outcome | None) -> str:
+    def _render(self, name: str, only: Shown | None) -> str:
         year = datetime.now(UTC).year
         with self._tail.lock:
             self._view.refresh()
@@ -134,7 +133,7 @@ def application(fragments: Fragments, streams: Streams, explainer: Explainer) ->
         return response
 
     @app.get("/", response_class=HTMLResponse)
-    def page(only: Outcome | None = None) -> str:
+    def page(only: Shown | None = None) -> str:
         return fragments.page(only)
 
     @app.get("/payments")
@@ -148,7 +147,7 @@ def application(fragments: Fragments, streams: Streams, explainer: Explainer) ->
         return HTMLResponse(fragments.payment(payment_id, attempt, answer), answer.status)
 
     @app.get("/stream")
-    async def stream(only: Outcome | None = None) -> Response:
+    async def stream(only: Shown | None = None) -> Response:
         if streams.open >= STREAMS_MAX:
             return PlainTextResponse("too many pages are open", status_code=503)
         return StreamingResponse(stream_messages(fragments, streams, only), media_type="text/event-stream")
@@ -161,7 +160,7 @@ def application(fragments: Fragments, streams: Streams, explainer: Explainer) ->
 
 
 async def stream_messages(
-    fragments: Fragments, streams: Streams, only: Outcome | None = None
+    fragments: Fragments, streams: Streams, only: Shown | None = None
 ) -> AsyncIterator[str]:
     """All fragments whenever something has changed, until the reader is gone or the program stops.
 

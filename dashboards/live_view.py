@@ -14,7 +14,7 @@ from typing import TypeVar
 from dashboards.in_force import AttemptKey, InForce
 from dashboards.latest import Latest
 from dashboards.ranking import average_precision
-from dashboards.rows import AttemptRow, asked, row, sentence
+from dashboards.rows import AttemptRow, asked, marked, row, sentence
 from dashboards.seconds import Seconds
 from events.types import (
     AssessmentRequested,
@@ -199,6 +199,7 @@ class LiveView:
     def _(self, event: PaymentDecidedLate) -> None:
         if event.effect == "marked":
             self.payments["marked"] += 1
+            self.rows.mark(marked(event))
         else:
             self._rule(event, event.ruling)
 

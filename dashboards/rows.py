@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from events.money import Money
-from events.types import AssessmentRequested, DecisionMade
+from events.types import AssessmentRequested, DecisionMade, PaymentDecidedLate
 
 REASONS_MAX = 3
 
@@ -24,6 +24,8 @@ class AttemptRow:
     risk_score: int | None = None
     reasons: tuple[str, ...] = ()
     latency_ms: float | None = None
+    marked: bool = False
+    """Whether a block came after the capture: a person has to refund."""
 
 
 def row(question: AssessmentRequested, decision: DecisionMade, latency_ms: float | None) -> AttemptRow:
@@ -48,6 +50,22 @@ def asked(question: AssessmentRequested) -> AttemptRow:
         merchant_category=question.merchant_category or "",
         card=f"{card.brand} ··{card.last4}",
         country=card.issuer_country or "",
+    )
+
+
+def marked(event: PaymentDecidedLate) -> AttemptRow:
+    """The line of one attempt of which only this is known: the block that came after the capture."""
+    return AttemptRow(
+        payment=event.payment_id,
+        attempt=event.attempt,
+        at=event.occurred_at,
+        amount=str(Money(event.amount_minor, event.currency)),
+        merchant_category="",
+        card="",
+        country="",
+        outcome="allow",
+        reasons=(sentence(event.ruling.text),),
+        marked=True,
     )
 
 

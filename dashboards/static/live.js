@@ -26,7 +26,7 @@ document.body.addEventListener("htmx:sseBeforeMessage", (event) => {
   // After a break that the browser mended by itself there is no other sign than the next message.
   if (connection.dataset.state !== "live") showState("live");
   // A link that is being pressed stays where it is: a swap would swallow the click.
-  if (paused() || event.target.matches("#payments:has(a:active)")) {
+  if (paused() || event.target.matches(":has(a:active)")) {
     event.preventDefault();
   } else if (event.target.id === "series") {
     latest = JSON.parse(event.detail.data);

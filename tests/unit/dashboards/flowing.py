@@ -13,10 +13,11 @@ from events.types import (
     ModelPublished,
     Outcome,
     PaymentAuthorized,
+    PaymentDecidedLate,
     RiskContext,
     Versions,
 )
-from events.vocabulary import Reason
+from events.vocabulary import Reason, Ruling
 
 START = datetime(2026, 1, 5, 10, tzinfo=UTC)
 DEVICE, ADDRESS, EMAIL = "surrogate-device", "surrogate-address", "surrogate-email"
@@ -100,6 +101,23 @@ def authorized(number: int, *, assessed: bool = True) -> PaymentAuthorized:
         attempt=1,
         authorization_id="auth_1",
         assessed=assessed,
+    )
+
+
+def marked(number: int) -> PaymentDecidedLate:
+    """The engine's block, after the capture."""
+    return PaymentDecidedLate(
+        id=event_id(number + 650_000),
+        occurred_at=START,
+        payment_id=f"pi_{number:06}",
+        sequence=5,
+        mode="test",
+        merchant_id="mer_1",
+        amount_minor=4_999,
+        currency="EUR",
+        attempt=1,
+        ruling=Ruling(by="engine", outcome="block", risk_score=90, text="A stolen device."),
+        effect="marked",
     )
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dashboards.latest import ROWS_KEPT, ROWS_MAX, Latest
+from dashboards.latest import ROWS_KEPT, ROWS_MAX, Latest, Shown
 from dashboards.live_view import LiveView
 from dashboards.rows import asked, date_in_words
 from dashboards.tail import take_all
@@ -13,7 +13,7 @@ from events.log.port import Record, TopicPartition
 from tests.unit.dashboards.flowing import START, answer, question
 
 
-def shown(latest: Latest, only: str | None = None) -> list[str]:
+def shown(latest: Latest, only: Shown | None = None) -> list[str]:
     return [row.payment for row in latest.newest(only)]
 
 

@@ -13,7 +13,7 @@ from dashboards.explanations import Explainer
 from dashboards.live_page import Fragments, Streams, application, stream_messages
 from dashboards.live_view import LiveView
 from dashboards.tail import Tail
-from tests.unit.dashboards.flowing import answer, published, question
+from tests.unit.dashboards.flowing import answer, marked, published, question
 
 
 @pytest.fixture
@@ -68,6 +68,23 @@ def test_while_the_log_does_not_answer_the_page_says_so(client: TestClient, tail
     tail.reachable = True
 
     assert "The log does not answer" not in client.get("/").text
+
+
+def test_the_tile_leads_to_the_payments_whose_block_came_after_the_capture(
+    client: TestClient, view: LiveView
+) -> None:
+    for number in (1, 2):
+        view.take(question(number), 1.0)
+        view.take(answer(number), 1.0)
+    view.take(marked(1), 1.0)
+
+    assert (
+        'href="/?only=marked#payments-title">1 blocked after the capture: refund</a>' in client.get("/").text
+    )
+    shown = client.get("/?only=marked").text
+    assert "pi_000001" in shown
+    assert "A block came after the capture: refund." in shown
+    assert "pi_000002" not in shown
 
 
 def test_text_from_events_is_shown_as_text(client: TestClient, view: LiveView) -> None:

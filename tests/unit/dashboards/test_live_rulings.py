@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from dashboards.latest import ROWS_KEPT
 from dashboards.live_view import LiveView
 from events.types import PaymentAuthorized, PaymentBlocked, PaymentDecidedLate
 from events.vocabulary import Ruling
@@ -105,7 +106,29 @@ def test_a_block_after_the_capture_is_counted_apart_since_the_money_has_moved(vi
 
     assert counts(view) == {"allow": 1}
     assert view.payments["marked"] == 1
-    assert view.rows.newest()[0].outcome == "allow"
+    [row] = view.rows.newest()
+    assert (row.outcome, row.marked) == ("allow", True)
+    assert view.rows.newest("marked") == [row]
+
+
+@pytest.mark.parametrize("marked_at", ["first", "last", "after its row is gone"])
+def test_a_payment_to_refund_is_found_in_whatever_order_it_is_seen_and_stays_beyond_the_others(
+    view: LiveView, marked_at: str
+) -> None:
+    own = [question(1), fell_back()]
+    late = life(PaymentDecidedLate, ENGINE, effect="marked")
+    others = [each for number in range(2, ROWS_KEPT + 2) for each in (question(number), answer(number))]
+    orders = {
+        "first": [late, *own, *others],
+        "last": [*own, late, *others],
+        "after its row is gone": [*own, *others, late],
+    }
+    for event in orders[marked_at]:
+        view.take(event, 1.0)
+
+    [row] = view.rows.newest("marked")
+    assert (row.payment, row.attempt, row.outcome, row.marked) == ("pi_000001", 1, "allow", True)
+    assert row.amount == "49.99 EUR"
 
 
 def test_an_event_that_is_seen_twice_is_counted_once(view: LiveView) -> None:
