@@ -12,7 +12,7 @@ Facts are taken in the order given. A payment sees what was told before it, neve
 Equal facts give equal answers, bit for bit, however they are split into batches.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -20,7 +20,7 @@ from models.anomaly import ColdStart
 from models.blending import BOOSTING, CHAMPION
 from models.controls import Control, Controls
 from models.decision import decide
-from models.errors import StateRowError
+from models.errors import ControlError, StateRowError
 from models.feature import Row
 from models.features import FEATURES_VERSION
 from models.observations import Assessment, Decline, Label, ModelSnapshot, Observation, SignIn
@@ -83,7 +83,7 @@ class Engine:
 
     def change(self, control: Control) -> None:
         """Take a control in force, unless it is older. Raises `ControlError`: the one before stays."""
-        changed = self.controls.changed(control.name, control.kind, control.version, control.body)
+        changed = self._with(control)
         if changed is not self.controls:
             self.controls = changed
             self._changed(f"control/{control.name}", control)
@@ -94,30 +94,40 @@ class Engine:
         changed.update(self.state.changed_rows())
         return changed
 
-    def load(self, rows: Iterable[tuple[str, bytes]]) -> None:
-        """Take in all rows of an earlier state; the engine must be new. Raises `StateRowError`."""
+    def load(self, rows: Iterable[tuple[str, bytes]]) -> list[str]:
+        """Take in all rows of an earlier state; the engine must be new. Raises `StateRowError`.
+
+        Gives, in words, the controls that this build refuses, as `change` would: what is shipped under their
+        names stays in force, and their rows stay for a build that takes them.
+        """
         profiles: list[tuple[str, bytes]] = []
+        refused: list[str] = []
         for row, value in rows:
             kind = row.partition("/")[0]
             if kind in OWN_ROWS:
-                self._load_own(kind, value)
+                refused += self._load_own(kind, value)
             else:
                 profiles.append((row, value))
         self.state.load(profiles)
+        return refused
 
-    def _load_own(self, kind: str, value: bytes) -> None:
+    def _load_own(self, kind: str, value: bytes) -> Iterator[str]:
         try:
             if kind == "model":
                 self.scorer.use(msgspec.msgpack.decode(value, type=ModelSnapshot))
             elif kind == "control":
                 control = msgspec.msgpack.decode(value, type=Control)
-                self.controls = self.controls.changed(
-                    control.name, control.kind, control.version, control.body
-                )
+                try:
+                    self.controls = self._with(control)
+                except ControlError as error:
+                    yield f"{control.name}, version {control.version}: {error.reason}"
             else:
                 self.scorer.cold = ColdStart.decode(value)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, ValueError):
             raise StateRowError(kind) from None
+
+    def _with(self, control: Control) -> Controls:
+        return self.controls.changed(control.name, control.kind, control.version, control.body)
 
     def _changed(self, row: str, value: ModelSnapshot | Control) -> None:
         if self._track:

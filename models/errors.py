@@ -3,7 +3,7 @@
 ModelsError
 ├── ControlError        permanent: a rule, list, cost, policy or rate cannot be taken; the one before stays
 │   └── RuleError       permanent: a rule's predicate does not fit this catalogue; the text says what to mend
-├── StateRowError       a row of the engine's state cannot be read: another build wrote it, or it is damaged
+├── StateRowError       a row of kept state cannot be read: another build wrote it, or it is damaged
 └── ExplainError        permanent: a decision cannot be explained any more; the text says what is missing
 """
 
@@ -32,5 +32,5 @@ class StateRowError(ModelsError):
     """A row of the state cannot be read; `kind` says of what."""
 
     def __init__(self, kind: str) -> None:
-        super().__init__(f"a row of kind {kind!r} in the engine's state cannot be read by this build")
+        super().__init__(f"a row of kind {kind!r} cannot be read by this build")
         self.kind = kind

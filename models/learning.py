@@ -23,8 +23,10 @@ from models.blending import BOOSTING, CHAMPION
 from models.boosting import Boosting, fit
 from models.challenger import NAME as CHALLENGER
 from models.challenger import Challenger
+from models.errors import StateRowError
 from models.feature import Row
 from models.labels import HORIZON_DAYS, Effect, Standing, resolve
+from models.learner_state import LearnerState, News, Published
 from models.observations import Label, ModelSnapshot
 from models.online import BinnedLogisticRegression, linear_values
 from models.scored import Labeled, Scored, ScoredStore, in_history
@@ -51,18 +53,6 @@ class Schedule:
 
     Round, not tuned: a hundred frauds fill a few leaves of forty payments.
     """
-
-
-class _State(msgspec.Struct, array_like=True):
-    champion: bytes
-    average: bytes
-    average_cuts: int
-    challenger: bytes
-    cut_at_us: int | None
-    versions: tuple[int, int]
-    fresh: tuple[bool, bool]
-    pending: list[Label]
-    waiting: list[Label]
 
 
 class Learner:
@@ -143,29 +133,32 @@ class Learner:
         """The learner's own state; rows stay in the store."""
         waiting = [label for labels in self._waiting.values() for label in labels]
         return msgspec.msgpack.encode(
-            _State(
+            LearnerState(
                 self.champion.encode(),
                 self.average.model.encode(),
                 self.average.cuts,
                 self.challenger.encode(),
                 self._cut_at_us,
-                (self._online_version, self._batch_version),
-                (self._unpublished, self._unfitted),
+                Published(self._online_version, self._batch_version),
+                News(self._unpublished, self._unfitted),
                 self._pending,
                 waiting,
             )
         )
 
     def load(self, state: bytes) -> None:
-        """Take up an earlier state; the learner must be new."""
-        decoded = msgspec.msgpack.decode(state, type=_State)
-        self.champion = BinnedLogisticRegression.decode(decoded.champion)
-        average = BinnedLogisticRegression.decode(decoded.average)
+        """Take up an earlier state; the learner must be new. Raises `StateRowError`."""
+        try:
+            decoded = msgspec.msgpack.decode(state, type=LearnerState)
+            self.champion = BinnedLogisticRegression.decode(decoded.champion)
+            average = BinnedLogisticRegression.decode(decoded.average)
+            self.challenger = Challenger.decode(decoded.challenger)
+        except (msgspec.DecodeError, ValueError, IndexError):
+            raise StateRowError("learner") from None
         self.average = AveragedChampion(average, decoded.average_cuts)
-        self.challenger = Challenger.decode(decoded.challenger)
         self._cut_at_us = decoded.cut_at_us
-        self._online_version, self._batch_version = decoded.versions
-        self._unpublished, self._unfitted = decoded.fresh
+        self._online_version, self._batch_version = decoded.published.online, decoded.published.batch
+        self._unpublished, self._unfitted = decoded.news.unpublished, decoded.news.unfitted
         for label in decoded.pending:
             self._queue(label)
         for label in decoded.waiting:

@@ -5,7 +5,7 @@ is one row `kind/key`, encoded compactly: a store beside the flow keeps what cha
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any, cast
+from typing import Annotated, Any, cast
 from zlib import crc32
 
 import msgspec
@@ -56,6 +56,8 @@ class Remembered(msgspec.Struct, array_like=True, gc=False):
     standing: Standing | None = None
     declined_at_us: int | None = None
 
+
+_Sequences = Annotated[list[int], msgspec.Meta(min_length=SHARDS, max_length=SHARDS)]
 
 _decode_remembered = msgspec.msgpack.Decoder(Remembered).decode
 
@@ -164,7 +166,7 @@ class EngineState:
                 if kind == "payment":
                     payments.append((_decode_remembered(value).occurred_at_us, key, value))
                 elif kind == "engine":
-                    self.sequences[:] = msgspec.msgpack.decode(value, type=list[int])
+                    self.sequences[:] = msgspec.msgpack.decode(value, type=_Sequences)
                 else:
                     self._tables[kind][key] = msgspec.msgpack.decode(value, type=PROFILE_TYPES[kind])
             except (msgspec.DecodeError, KeyError):

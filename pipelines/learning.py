@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 from events.clock import SystemClock
@@ -42,24 +43,17 @@ def main(arguments: list[str] | None = None) -> None:
     os.nice(NICENESS)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
-    log = open_log(given.log)
-    store = LearningStore(given.home / "learning" / "learning.sqlite")
-    step = LearningStep(
-        Learner(store, Schedule(horizon_days=given.horizon_days), fit=interruptible(stop)), store
-    )
+    path = given.home / "learning" / "learning.sqlite"
     try:
-        run(
-            LearningParts(log, SystemClock(), store, step, idle_seconds=IDLE_SECONDS),
-            stop,
-            lambda: announce("pipelines.learning"),
-        )
+        with closing(open_log(given.log)) as log, closing(LearningStore(path)) as store:
+            learner = Learner(store, Schedule(horizon_days=given.horizon_days), fit=interruptible(stop))
+            step = LearningStep(learner, store)
+            parts = LearningParts(log, SystemClock(), store, step, idle_seconds=IDLE_SECONDS)
+            run(parts, stop, lambda: announce("pipelines.learning"))
     except StoppedError:
         pass
     except (PipelinesError, EventsError) as error:
         sys.exit(f"pipelines.learning: {error}")
-    finally:
-        store.close()
-        log.close()
 
 
 if __name__ == "__main__":

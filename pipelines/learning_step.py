@@ -14,6 +14,7 @@ from events.log.port import Outgoing
 from events.moments import microseconds, moment
 from events.types import DecisionMade, LabelReported, ModelPublished, PaymentCaptured
 from events.vocabulary import ModelKind
+from models.errors import StateRowError
 from models.features import FEATURES_VERSION
 from models.learning import Learner
 from models.observations import Label, ModelSnapshot
@@ -35,7 +36,7 @@ class LearningStep:
     """Everything is put into the store's open transaction; `commit` makes it durable."""
 
     def __init__(self, learner: Learner, store: LearningStore, matures: bool = True) -> None:
-        """`matures` False: someone else says what matured."""
+        """`matures` False: someone else says what matured. Raises `StateFormatError`."""
         self._learner = learner
         self._store = store
         self._matures = matures
@@ -46,7 +47,10 @@ class LearningStep:
         """Whether something to be published waits for the next commit."""
         kept = store.learner()
         if kept is not None:
-            learner.load(kept[0])
+            try:
+                learner.load(kept[0])
+            except StateRowError as error:
+                raise store.unreadable(error) from error
             self._now_us = kept[1]
 
     def handle(self, batch: Batch, at: datetime) -> None:

@@ -15,10 +15,12 @@ import numpy.typing as npt
 
 from events.crash import crash_point, declare
 from events.log.port import Outgoing
+from models.errors import StateRowError
 from models.labels import Standing
 from models.scored import Captured, Found, Labeled, Scored, decode_row, encode_row
 from models.slots import NUMERIC, Matrix
 from models.windows import DAY_US
+from pipelines.errors import StateFormatError
 from pipelines.state_file import StateFile
 
 declare(
@@ -176,6 +178,10 @@ class LearningStore:
         """The learner's state and the latest event time it knew; None before the first commit."""
         rows = self._file.rows("SELECT state, now_us FROM learner")
         return (bytes(rows[0][0]), int(rows[0][1])) if rows else None
+
+    def unreadable(self, error: StateRowError) -> StateFormatError:
+        """What to say of a learner that this build cannot read, with the ways out."""
+        return self._file.unreadable(str(error))
 
     def commit(self, state: bytes, now_us: int, positions: Mapping[str, int]) -> None:
         """Make everything since the last commit durable, with the learner's state and the positions."""

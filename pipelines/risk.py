@@ -4,6 +4,7 @@ import argparse
 import signal
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 from events.clock import SystemClock
@@ -23,15 +24,13 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
-    log = open_log(given.log)
     try:
-        clock = SystemClock()
-        parts = Parts(log, given.home / "risk", clock, WarmSteps(clock.now()))
-        run(parts, stop, lambda: announce("pipelines.risk"))
+        with closing(open_log(given.log)) as log:
+            clock = SystemClock()
+            parts = Parts(log, given.home / "risk", clock, WarmSteps(clock.now()))
+            run(parts, stop, lambda: announce("pipelines.risk"))
     except (PipelinesError, EventsError) as error:
         sys.exit(f"pipelines.risk: {error}")
-    finally:
-        log.close()
 
 
 if __name__ == "__main__":

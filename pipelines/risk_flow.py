@@ -1,5 +1,6 @@
 """The risk dataflow: assessments, labels, payments, sign-ins, models and controls in; decisions out."""
 
+import logging
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -20,6 +21,7 @@ from events.crash import crash_point, declare
 from events.dead_letters import refusal
 from events.log.port import Log, Outgoing
 from events.log.sqlite_file import make_folder_durably, sync_folder
+from models.errors import StateRowError
 from pipelines.delivery import Batch
 from pipelines.order import OrderJournal
 from pipelines.pacing import SpillPace
@@ -28,6 +30,8 @@ from pipelines.root_cause import root_cause
 from pipelines.sink import Reply, ReplySink
 from pipelines.source import BatchOrder, Feed, LogSource
 from pipelines.state_store import StateStore
+
+logger = logging.getLogger(__name__)
 
 declare(
     {
@@ -69,7 +73,12 @@ class _Logic(StatefulBatchLogic[Batch, list[Reply], int]):
         self._pace = SpillPace(SPILL_DECISIONS)
         # The store may have committed a version whose epoch Bytewax had not closed yet.
         store.rewind(version)
-        step.load(store.rows())
+        try:
+            refused = step.load(store.rows())
+        except StateRowError as error:
+            raise store.unreadable(error) from error
+        for control in refused:
+            logger.warning("a stored control is not in force, as this build refuses it: %s", control)
 
     def on_batch(self, values: list[Batch]) -> tuple[Iterable[list[Reply]], bool]:
         now = self._clock.now()

@@ -44,7 +44,7 @@ class RiskEngine(Protocol):
     def use(self, snapshot: ModelSnapshot) -> None: ...
     def change(self, control: Control) -> None: ...
     def changed_rows(self) -> Mapping[str, bytes | None]: ...
-    def load(self, rows: Iterable[tuple[str, bytes]]) -> None: ...
+    def load(self, rows: Iterable[tuple[str, bytes]]) -> list[str]: ...
 
 
 class Refused(NamedTuple):
@@ -100,19 +100,26 @@ class RiskStep:
         changed.update({ENGINE + key: value for key, value in self._engine.changed_rows().items()})
         return changed
 
-    def load(self, rows: Iterable[tuple[str, bytes]]) -> None:
-        """Take in all rows of an earlier state; the step must be new."""
+    def load(self, rows: Iterable[tuple[str, bytes]]) -> list[str]:
+        """Take in all rows of an earlier state; the step must be new. Raises `StateRowError`.
+
+        Gives, in words, the controls among them that this build refuses.
+        """
         seen: list[tuple[int, str]] = []
         engine_rows: list[tuple[str, bytes]] = []
         for key, value in rows:
             if key.startswith(SEEN):
-                seen.append((int(value), key.removeprefix(SEEN)))
+                try:
+                    seen.append((int(value), key.removeprefix(SEEN)))
+                except ValueError:
+                    raise StateRowError("seen") from None
             else:
                 engine_rows.append((key.removeprefix(ENGINE), value))
-        self._engine.load(engine_rows)
+        refused = self._engine.load(engine_rows)
         seen.sort()
         self._seen = OrderedDict((event_id, None) for _, event_id in seen)
         self._seen_count = seen[-1][0] if seen else 0
+        return refused
 
     def _collect(self, event: Event, record: Record, facts: "_Facts") -> None:
         """Add a fact for the engine; duplicates, and events that it does not care about, pass by."""

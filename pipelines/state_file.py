@@ -84,6 +84,10 @@ class StateFile:
             self._begin()
             self._connection.execute("COMMIT")
 
+    def unreadable(self, what: str) -> StateFormatError:
+        """For content that is whole to SQLite, and nothing to this build."""
+        return StateFormatError(f"{self.path}: {what}. Run the build that wrote it. {self.ways_out}")
+
     def close(self) -> None:
         """What was not committed is gone."""
         self._connection.close()

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from events.crash import crash_point, declare
-from pipelines.errors import StateMismatchError
+from models.errors import StateRowError
+from pipelines.errors import StateFormatError, StateMismatchError
 from pipelines.state_file import StateFile
 
 declare(
@@ -61,6 +62,10 @@ class StateStore:
     def rows(self) -> Iterator[tuple[str, bytes]]:
         """Every row of the committed version."""
         return self._file.iterate("SELECT key, value FROM rows")
+
+    def unreadable(self, error: StateRowError) -> StateFormatError:
+        """What to say of a row that this build cannot read, with the ways out."""
+        return self._file.unreadable(str(error))
 
     def write(self, changed: Mapping[str, bytes | None]) -> None:
         """Put (None: remove) rows into the version being made. May be called often: it spreads the work."""

@@ -243,6 +243,39 @@ def test_a_rule_that_cannot_be_read_leaves_the_one_before() -> None:
     assert engine.assess([payment(1)])[0].outcome == "allow"
 
 
+def test_a_stored_rule_that_this_build_refuses_is_named_and_the_shipped_one_stays() -> None:
+    body = {"action": "block", "when": "a_feature_of_another_build > 1", "words": "strange"}
+    strange = Control(name="rapid_attempts", kind="rule", version=4, body=body)
+    fine = Control(name="all", kind="rule", version=3, body=body | {"when": "amount_reference_minor >= 1"})
+    engine = Engine()
+
+    refused = engine.load(
+        [(f"control/{control.name}", msgspec.msgpack.encode(control)) for control in (strange, fine)]
+    )
+
+    (told,) = refused
+    assert "rapid_attempts, version 4" in told
+    assert "a_feature_of_another_build" in told
+    assert engine.controls.versions["rapid_attempts"] == 0
+    assert engine.assess([payment(1)])[0].outcome == "block"
+    assert engine.changed_rows().keys().isdisjoint({"control/rapid_attempts", "control/all"})
+
+
+@pytest.mark.parametrize(
+    ("row", "value"),
+    [
+        ("control/all", b"\x01"),
+        ("model/champion", b"\xc1"),
+        ("anomaly/cold_start", msgspec.msgpack.encode([[(1.0, 1.0)], 3, False, [0, 0.0, 0.0]])),
+        ("engine/sequences", msgspec.msgpack.encode([1, 2, 3])),
+        ("stranger/1", b"\x01"),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_named_by_its_kind(row: str, value: bytes) -> None:
+    with pytest.raises(StateRowError, match=row.partition("/")[0]):
+        Engine().load([(row, value)])
+
+
 def test_learned_scores_find_the_frauds_of_the_sample(snapshots: list[ModelSnapshot]) -> None:
     engine = Engine()
     for snapshot in snapshots:

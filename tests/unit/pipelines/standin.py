@@ -76,8 +76,9 @@ class CountingEngine:
         self._changed = set()
         return changed
 
-    def load(self, rows: Iterable[tuple[str, bytes]]) -> None:
+    def load(self, rows: Iterable[tuple[str, bytes]]) -> list[str]:
         self.rows = {key: int(value) for key, value in rows}
+        return []
 
     def _count(self, key: str) -> int:
         self.rows[key] = self.rows.get(key, 0) + 1

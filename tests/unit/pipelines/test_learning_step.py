@@ -17,6 +17,7 @@ from models.scored import Captured, Scored
 from models.windows import HOUR_US
 from pipelines import observe
 from pipelines.delivery import Batch, Delivered, delivered
+from pipelines.errors import StateFormatError
 from pipelines.learning_step import LearningStep
 from pipelines.learning_store import LearningStore
 from tests.unit.pipelines.standin import START, assessment, label
@@ -110,3 +111,14 @@ def test_once_it_is_committed_nothing_waits_to_be_published(tmp_path: Path) -> N
     step.commit()
     assert not step.publishes
     store.close()
+
+
+@pytest.mark.parametrize("state", [b"\x01", b""])
+def test_a_learner_that_this_build_cannot_read_is_refused_with_ways_out(tmp_path: Path, state: bytes) -> None:
+    store = LearningStore(tmp_path / "learning.sqlite")
+    store.commit(state, 0, {})
+
+    with pytest.raises(StateFormatError, match="Run the build that wrote it") as refused:
+        LearningStep(Learner(store), store)
+    store.close()
+    assert str(tmp_path / "learning.sqlite") in str(refused.value)

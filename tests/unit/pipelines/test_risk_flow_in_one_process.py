@@ -1,9 +1,12 @@
 """The dataflow over a log in memory: stopped, resumed, and stopped again."""
 
+import contextlib
+import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from events.clock import SystemClock
@@ -11,14 +14,18 @@ from events.codec import decode
 from events.errors import LogUnavailableError
 from events.log.port import Log, Outgoing, Position
 from events.types import DeadLetter, DecisionMade
-from pipelines.errors import SendError
+from models.controls import Control
+from models.engine import Engine
+from pipelines.errors import SendError, StateFormatError
 from pipelines.risk_flow import Parts, run
-from pipelines.risk_step import RiskStep
+from pipelines.risk_step import RiskEngine, RiskStep
 from tests.memory_log import MemoryLog
 from tests.unit.pipelines.standin import CountingEngine, asked, assessment
 
 
-def run_until(log: Log, home: Path, done: Callable[[], bool]) -> None:
+def run_until(
+    log: Log, home: Path, done: Callable[[], bool], engine: Callable[[], RiskEngine] = CountingEngine
+) -> None:
     """Run the flow in this thread; stop it when `done`."""
     stop = threading.Event()
 
@@ -30,7 +37,7 @@ def run_until(log: Log, home: Path, done: Callable[[], bool]) -> None:
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        run(Parts(log, home, SystemClock(), lambda: RiskStep(CountingEngine())), stop, lambda: None)
+        run(Parts(log, home, SystemClock(), lambda: RiskStep(engine())), stop, lambda: None)
     finally:
         stop.set()
         watcher.join()
@@ -86,6 +93,44 @@ def test_unreadable_records_go_to_the_dead_letters_and_nothing_else_is_lost(tmp_
         ("assessments", "the currency is unknown"),
     }
     assert {decision.payment_id for decision in decisions(log)} == {"pi_1", "pi_2"}
+
+
+def stored(home: Path, row: str, value: bytes) -> None:
+    """Put a row into the state of the flow that ended."""
+    path = home / "state.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT OR REPLACE INTO rows VALUES (?, ?)", (row, value))
+
+
+def test_a_stored_rule_that_this_build_refuses_is_logged_and_the_flow_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = MemoryLog()
+    log.append([asked(assessment(1))])
+    run_until(log, tmp_path, lambda: len(decisions(log)) == 1, Engine)
+    body = {"action": "block", "when": "a_feature_of_another_build > 1", "words": "strange"}
+    strange = Control(name="strange", kind="rule", version=4, body=body)
+    stored(tmp_path, "engine/control/strange", msgspec.msgpack.encode(strange))
+    log.append([asked(assessment(2))])
+
+    run_until(log, tmp_path, lambda: len(decisions(log)) == 2, Engine)
+
+    assert "strange, version 4" in caplog.text
+    assert "a_feature_of_another_build" in caplog.text
+
+
+@pytest.mark.parametrize("row", ["engine/card/card1", "seen/some-event"])
+def test_a_row_that_this_build_cannot_read_stops_the_flow_with_ways_out(tmp_path: Path, row: str) -> None:
+    log = MemoryLog()
+    log.append([asked(assessment(1))])
+    run_until(log, tmp_path, lambda: len(decisions(log)) == 1, Engine)
+    stored(tmp_path, row, b"\x01")
+    log.append([asked(assessment(2))])
+
+    with pytest.raises(StateFormatError, match="Run the build that wrote it") as refused:
+        run_until(log, tmp_path, lambda: len(decisions(log)) == 2, Engine)
+    assert str(tmp_path / "state.sqlite") in str(refused.value)
+    assert "delete it" in str(refused.value)
 
 
 def test_a_duplicated_assessment_is_answered_once_also_after_a_restart(tmp_path: Path) -> None:
