@@ -14,7 +14,8 @@ from events.log.kafka_names import TopicNames
 from events.log.kafka_senders import REQUEST_BYTES_MAX
 from events.log.port import Outgoing, Position
 
-_CLOSING_SECONDS = 1.0
+_CLOSING_SECONDS = 5.0
+"""A producer's thread ends in milliseconds, but later on a busy machine or over a request under way."""
 logger = logging.getLogger(__name__)
 
 
@@ -30,6 +31,7 @@ class PythonSender:
         self._bootstrap = bootstrap
         self._append_seconds_max = append_seconds_max
         self._making = threading.Lock()
+        self._ending: list[threading.Thread] = []
         self._producer: KafkaProducer | None = self._made(append_seconds_max)
 
     def send(self, records: Sequence[Outgoing], deadline: float) -> list[Position]:
@@ -52,7 +54,10 @@ class PythonSender:
 
     def close(self) -> None:
         if self._producer is not None:
-            _end(self._producer)
+            self._abandon(self._producer)
+        deadline = time.monotonic() + _CLOSING_SECONDS
+        for ending in self._ending:
+            ending.join(max(0.0, deadline - time.monotonic()))
 
     def _usable(self, deadline: float) -> KafkaProducer:
         if not self._making.acquire(timeout=max(0.0, deadline - time.monotonic())):
@@ -69,8 +74,10 @@ class PythonSender:
             if self._producer is not producer:
                 return
             self._producer = None
-        # Apart, so that the caller hears in time: ending may take seconds.
-        threading.Thread(target=_end, args=(producer,), name="kafka-ending", daemon=True).start()
+            # Apart, so that the caller hears in time: ending may take seconds.
+            ending = threading.Thread(target=_end, args=(producer,), name="kafka-ending", daemon=True)
+            ending.start()
+            self._ending = [*(each for each in self._ending if each.is_alive()), ending]
 
     def _made(self, seconds_max: float) -> KafkaProducer:
         within_ms = int(self._append_seconds_max * 1000)
