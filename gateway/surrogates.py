@@ -45,6 +45,10 @@ def find_surrogate(
 def _entities(kind: Kind, value: str, merchant: str | None) -> dict[str, str]:
     """The value as the API would count it; raises `InvalidRequestError`."""
     if kind == "card":
+        if not value.startswith("tok_"):
+            raise InvalidRequestError(
+                "A card is found by its token (tok_…), and this is none.", code="parameter_invalid"
+            )
         return {}
     if kind == "customer" and merchant is None:
         raise InvalidRequestError(

@@ -80,6 +80,17 @@ def test_what_has_no_surrogate_is_refused_in_one_line(home: Home, words: list[st
     assert told.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("value", ["4242424242424242", "4242 4242", "card_0"])
+def test_a_card_is_asked_for_by_its_token_and_what_was_given_instead_is_not_repeated(
+    home: Home, value: str
+) -> None:
+    told = home.ask("card", value)
+
+    assert (told.exit_code, told.stdout) == (1, "")
+    assert "A card is found by its token (tok_…)" in told.stderr
+    assert value not in told.stderr
+
+
 def test_asking_writes_nothing_and_a_home_that_is_none_stays_none(home: Home, tmp_path: Path) -> None:
     before = (home.folder / "gateway.sqlite").read_bytes()
     home.ask("device", "phone")
