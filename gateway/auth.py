@@ -24,7 +24,7 @@ from gateway.errors import AuthenticationError, InvalidRequestError, NotFoundErr
 from gateway.event_recorder import EventRecorder
 from gateway.http.presented_keys import mode_of
 from gateway.live_home import require_live_key
-from gateway.store.tables import api_keys, merchants
+from gateway.store.tables import api_keys, intents, merchants
 from gateway.store.writer import Store
 
 _BY_DIGEST = select(api_keys).where(api_keys.c.digest == bindparam("the_digest"))
@@ -183,6 +183,12 @@ def list_keys(connection: Connection, merchant_id: str | None = None) -> list[Ap
 def has_test_key(connection: Connection) -> bool:
     """Whether there ever was a key of test mode, in force or revoked."""
     return connection.execute(select(api_keys.c.id).where(api_keys.c.mode == "test")).first() is not None
+
+
+def paid_live_alone(connection: Connection) -> bool:
+    """Whether there are live payments and never was a test key: only a live home comes to that."""
+    live = select(intents.c.id).where(intents.c.mode == "live").limit(1)
+    return connection.execute(live).first() is not None and not has_test_key(connection)
 
 
 def all_in_force(connection: Connection, secret: bytes, keys: Sequence[str]) -> bool:

@@ -19,6 +19,7 @@ from gateway.auth import (
     create_merchant,
     has_test_key,
     list_keys,
+    paid_live_alone,
     revoke_key,
 )
 from gateway.errors import HomeError
@@ -68,6 +69,11 @@ class Backoffice:
 
         def work(connection: Connection) -> NewKey:
             require_live_home_mode(self._home, mode)
+            if mode == "test" and paid_live_alone(connection):
+                raise HomeError(
+                    f"{self._home} took live payments and never had a test key, but lacks the mark of a live "
+                    "home, as after a partial restore: start it with --live"
+                )
             return create_key(
                 connection,
                 self.recorder,

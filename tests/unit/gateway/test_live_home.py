@@ -16,8 +16,10 @@ from gateway.backoffice import Backoffice
 from gateway.business_time import BusinessTime
 from gateway.errors import AuthenticationError, HomeError, LiveKeyRequiredError
 from gateway.keys.home_keys import ensure_keys
-from gateway.live_home import is_live_home
+from gateway.live_home import MARK, is_live_home
+from gateway.payments.intents import Intent
 from gateway.processor.public_app import PublicListener
+from gateway.store.intent_rows import insert_intent
 from tests.gateway_world import KEYRING, World
 from tests.processor_parts import GOOD_KEY, Bench, in_one_thread
 
@@ -90,6 +92,31 @@ def test_a_home_that_ever_had_a_test_key_never_becomes_one_of_live_payments(
         office.take_live_alone()
 
     assert not is_live_home(tmp_path / "home")
+
+
+def test_a_live_home_that_lost_its_mark_makes_no_test_key_and_takes_the_mark_again(
+    office: Backoffice, tmp_path: Path
+) -> None:
+    office.take_live_alone()
+    payment = Intent(
+        id="pi_1",
+        merchant_id=SHOP.id,
+        mode="live",
+        status="succeeded",
+        amount_minor=100,
+        currency="EUR",
+        capture_method="automatic",
+        subject="s",
+        created_us=1,
+    )
+    office.write(lambda connection: insert_intent(connection, payment))
+    (tmp_path / "home" / MARK).unlink()
+
+    with pytest.raises(HomeError, match="start it with --live"):
+        office.add_key(SHOP.id, "test")
+
+    office.take_live_alone()
+    assert is_live_home(tmp_path / "home")
 
 
 @pytest.mark.parametrize(("point", "is_marked"), [("keys.file.synced", False), ("keys.file.renamed", True)])
