@@ -1,25 +1,37 @@
 """Which keys belong to a home: it remembers their folder, so that no command takes, or makes, another's.
 
 Otherwise the only sign of a wrong folder is a key that the API does not know, or a person who is not found.
+The folder knows its home as well, by an id and not by a path: both may be moved, but no second home shares
+the keys, and none overwrites the other's.
 """
 
+import secrets
 from datetime import datetime
 from pathlib import Path
 
 from events.log.finding import url_marks
 from gateway.errors import HomeError
-from gateway.keys.key_files import make_private_folder
+from gateway.keys.key_files import exclusively, make_private_folder, write_secret
 from gateway.keys.keyring import is_complete
 from gateway.keys.tls import ensure_certificates
 
 REMEMBERED = "keys-folder"
 """The file in the home that holds the path of its keys."""
 
+HOME_ID = "home-id"
+"""The file, in the home and in its keys folder, that says that they belong together."""
+
 STORE = "gateway.sqlite"
 
 
 def keys_of(home: Path, given: Path | None) -> Path:
-    """The home's keys folder, whether it is there yet or not; raises `HomeError` where `given` is another."""
+    """The home's keys folder, be it there yet or not; raises `HomeError` where the two are no pair."""
+    keys = _remembered_or(home, given)
+    _require_own(home, keys)
+    return keys
+
+
+def _remembered_or(home: Path, given: Path | None) -> Path:
     if marks := url_marks(home):
         raise HomeError(f"--home {home}: a home's path cannot hold {marks}")
     file = home / REMEMBERED
@@ -37,6 +49,27 @@ def keys_of(home: Path, given: Path | None) -> Path:
             f"(if the folder was moved, write where it is now into {file})"
         )
     return remembered
+
+
+def _require_own(home: Path, keys: Path) -> None:
+    known, own = (folder / HOME_ID for folder in (keys, home))
+    if known.exists() and not (own.exists() and own.read_text() == known.read_text()):
+        raise HomeError(
+            f"in {keys} are the keys of another home: give {home} a folder of its own with --keys "
+            f"(a home that was moved has its file {HOME_ID} with it; if the other one is gone for good and "
+            f"{home} shall have its keys, delete {known})"
+        )
+
+
+def _pair(home: Path, keys: Path) -> None:
+    """Give both the same id, durably, the home first: after a kill in between it gives the keys its own."""
+    known, own = (folder / HOME_ID for folder in (keys, home))
+    with exclusively(keys):
+        _require_own(home, keys)
+        if not own.exists():
+            write_secret(own, secrets.token_hex(16).encode())
+        if not known.exists():
+            write_secret(known, own.read_bytes())
 
 
 def find_keys(home: Path, given: Path | None) -> Path:
@@ -60,5 +93,6 @@ def ensure_keys(home: Path, given: Path | None, now: datetime, hosts: tuple[str,
     temporary.write_text(f"{keys}\n")
     temporary.replace(home / REMEMBERED)
     make_private_folder(keys)
+    _pair(home, keys)
     ensure_certificates(keys, now, hosts)
     return keys
