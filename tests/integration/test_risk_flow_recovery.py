@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from events.crash import CRASH_POINTS
 from events.log import open_log
 from events.log.port import Log
 from events.types import AssessmentRequested, DecisionMade
-from pipelines import observe, risk_flow
+from pipelines import observe
+from tests.e2e import crash_plan
 from tests.integration.flow_process import FlowProcess, counted, events_of, wait_for
 from tests.unit.pipelines.standin import CountingEngine, asked, assessment
 
-RISK_POINTS = [name for name in sorted(CRASH_POINTS) if name.startswith("risk.") and risk_flow]
+RISK_POINTS = [name for name in sorted(crash_plan.declared()) if name.startswith("risk.")]
 
 
 class Load:
