@@ -19,7 +19,7 @@ from bench.record import figure, record
 from events.clock import SystemClock
 from events.codec import decode, encode
 from events.log import open_log
-from events.log.port import Log, Outgoing, Position, Reader, TopicPartition
+from events.log.port import Durability, Log, Outgoing, Position, Reader, TopicPartition
 from events.types import AssessmentRequested, CardFacts, RiskContext
 from models.engine import Engine
 from models.learning import Learner, Schedule
@@ -147,7 +147,7 @@ class _Finish:
         return self._log.ends(topic)
 
     @property
-    def durability(self) -> str:
+    def durability(self) -> Durability:
         return self._log.durability
 
     def close(self) -> None:

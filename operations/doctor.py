@@ -21,6 +21,7 @@ from rich.table import Table
 
 from events.errors import EventsError
 from events.log import open_log
+from events.log.port import Log
 from gateway.keys.tls import certificate_problems
 from gateway.live_home import is_live_home
 from gateway.schemas import Schema, schemas
@@ -153,13 +154,16 @@ def log(wanted: Settings) -> Iterator[Finding]:
     if wanted.needs_broker:
         yield Finding("log", "ok", "a local Kafka broker is started with Weir")
         return
-    if wanted.log.startswith("sqlite:") and not Path(wanted.log.removeprefix("sqlite:///")).exists():
+    if (
+        wanted.log.startswith("sqlite:")
+        and not Path(wanted.log.removeprefix("sqlite:///").partition("?")[0]).exists()
+    ):
         yield Finding("log", "ok", f"{wanted.log} is made at the first start")
         return
     try:
         with closing(open_log(wanted.log, create=False)) as opened:
             opened.ends("payments")
-            yield Finding("log", *_durability(opened.durability))
+            yield _durability(opened)
     except EventsError as error:
         mend = "Start the broker, or give another --log." if "kafka" in wanted.log else "Restore the file."
         yield Finding("log", "wrong", f"{wanted.log}: {error}", mend)
@@ -205,9 +209,11 @@ def _database(schema: Schema) -> Finding:
     return Finding("database", "wrong", f"{name} has the unknown schema {found}", mend)
 
 
-def _durability(words: str) -> tuple[State, str, str]:
-    weak = "weak" in words.lower()
-    return ("note", words, "Use three brokers for what must not be lost.") if weak else ("ok", words, "")
+def _durability(log: Log) -> Finding:
+    words, is_weak = log.durability
+    if is_weak:
+        return Finding("log", "note", words, "Use three brokers for what must not be lost.")
+    return Finding("log", "ok", words)
 
 
 def _is_running(home: Path) -> bool:

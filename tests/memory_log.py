@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from events.codec import decode
 from events.errors import LogUnavailableError, PositionLostError
 from events.log.admission import admitted, declared
-from events.log.port import Outgoing, Position, Record, TopicPartition
+from events.log.port import Durability, Outgoing, Position, Record, TopicPartition
 from events.topics import topic_named
 from events.types import Event
 
 
 class MemoryLog:
-    durability = "nothing survives: memory"
+    durability = Durability("nothing survives: memory", is_weak=True)
 
     def __init__(self) -> None:
         self.records: dict[TopicPartition, list[Record]] = {}

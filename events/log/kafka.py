@@ -15,7 +15,7 @@ from events.log.kafka_names import TopicNames
 from events.log.kafka_reader import KafkaReader
 from events.log.kafka_senders import Sender
 from events.log.kafka_topics import prepare_topics
-from events.log.port import Outgoing, Position, TopicPartition
+from events.log.port import Durability, Outgoing, Position, TopicPartition
 from events.topics import topic_named
 
 declare(
@@ -74,7 +74,7 @@ class KafkaLog:
         return self._offsets(topic, OffsetSpec.latest())
 
     @property
-    def durability(self) -> str:
+    def durability(self) -> Durability:
         return self._durability
 
     def close(self) -> None:

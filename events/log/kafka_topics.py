@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from events.errors import LogUnavailableError, LogUnusableError
 from events.log.kafka_names import TopicNames
+from events.log.port import Durability
 from events.topics import RECORD_BYTES_MAX, TOPICS, Topic
 
 REPLICAS = 3
@@ -23,8 +24,10 @@ _POLL_SECONDS = 0.05
 _DAY_MS = 24 * 60 * 60 * 1000
 
 
-def prepare_topics(admin: AdminClient, names: TopicNames, deadline: float, *, create: bool = True) -> str:
-    """Make and check all topics before `deadline` (monotonic seconds); gives the durability in words.
+def prepare_topics(
+    admin: AdminClient, names: TopicNames, deadline: float, *, create: bool = True
+) -> Durability:
+    """Make and check all topics before `deadline` (monotonic seconds); gives the durability.
 
     Raises `LogUnavailableError`, or `LogUnusableError` where a topic's set-up breaks what the port promises.
     """
@@ -46,8 +49,8 @@ def prepare_topics(admin: AdminClient, names: TopicNames, deadline: float, *, cr
     return durability_of(replicas, configs)
 
 
-def durability_of(replicas: dict[str, int], configs: dict[str, dict[str, str]]) -> str:
-    """In words, by the weakest topic; raises `LogUnusableError` where no write could ever succeed."""
+def durability_of(replicas: dict[str, int], configs: dict[str, dict[str, str]]) -> Durability:
+    """By the weakest topic; raises `LogUnusableError` where no write could ever succeed."""
     weak = []
     for name, copies in replicas.items():
         in_sync_min = int(configs[name]["min.insync.replicas"])
@@ -58,13 +61,16 @@ def durability_of(replicas: dict[str, int], configs: dict[str, dict[str, str]]) 
         if in_sync_min < IN_SYNC_MIN and configs[name]["flush.messages"] != "1":
             weak.append(name)
     if weak:
-        return (
+        return Durability(
             "WEAK: a power loss may lose acknowledged records: neither two in-sync replicas nor"
-            f" flush.messages=1 on {', '.join(sorted(weak))}"
+            f" flush.messages=1 on {', '.join(sorted(weak))}",
+            is_weak=True,
         )
     if all(int(configs[name]["min.insync.replicas"]) >= IN_SYNC_MIN for name in replicas):
-        return "an acknowledged record survives the loss of a broker (Kafka, acks=all, two replicas in sync)"
-    return "an acknowledged record survives a power loss (Kafka, acks=all, every message synced to disk)"
+        survived, how = "the loss of a broker", "two replicas in sync"
+    else:
+        survived, how = "a power loss", "every message synced to disk"
+    return Durability(f"an acknowledged record survives {survived} (Kafka, acks=all, {how})")
 
 
 def _metadata(admin: AdminClient, deadline: float) -> Any:

@@ -30,6 +30,13 @@ class Outgoing(NamedTuple):
     partition: int | None = None
 
 
+class Durability(NamedTuple):
+    """What an acknowledgement survives, in words; `is_weak`: a power loss may lose what was acknowledged."""
+
+    words: str
+    is_weak: bool = False
+
+
 class Record(msgspec.Struct, frozen=True):
     """A record as read."""
 
@@ -52,7 +59,8 @@ class Reader(Protocol):
         """Up to `limit` records, those of one partition in order; waits at most `wait_seconds` for the first.
 
         Raises `PositionLostError` where a position is not in the log, `LogUnavailableError` where it can't be
-        reached for longer than the adapter's own time-out. No record is skipped or given twice.
+        reached for longer than the adapter's own time-out, `LogUnusableError` where it is damaged or its
+        client failed for good. No record is skipped or given twice.
         """
         ...
 
@@ -71,25 +79,32 @@ class Log(Protocol):
         this call may be relied on to be there, and nothing is half-written. In the embedded adapter the
         call is atomic; on Kafka a failed call may still have appended some of its records, in order, yet
         later ones without earlier ones: that a record is there says nothing of those before it.
-        Raises `RecordTooLargeError` and `UnknownTopicError` before anything is written.
+        Raises `RecordTooLargeError` and `UnknownTopicError` before anything is written, `LogUnusableError`
+        where the log is damaged or its client failed for good.
         """
         ...
 
     def reader(self, start: Mapping[TopicPartition, int]) -> Reader:
-        """A reader from the given next offsets (inclusive)."""
+        """A reader from the given next offsets (inclusive); whether they are in the log its first poll tells.
+
+        Raises `UnknownTopicError`, `LogUnavailableError` and `LogUnusableError`.
+        """
         ...
 
     def starts(self, topic: str) -> list[int]:
-        """First readable offset of each partition, by partition number."""
+        """First readable offset of each partition, by partition number. Raises what `ends` does."""
         ...
 
     def ends(self, topic: str) -> list[int]:
-        """Next offset of each partition: what will be given to the record appended next."""
+        """Next offset of each partition: what will be given to the record appended next.
+
+        Raises `UnknownTopicError`, `LogUnavailableError` and `LogUnusableError`.
+        """
         ...
 
     @property
-    def durability(self) -> str:
-        """In words, what an acknowledgement of `append` survives, and a warning where it is weak."""
+    def durability(self) -> Durability:
+        """What an acknowledgement of `append` survives."""
         ...
 
     def close(self) -> None:

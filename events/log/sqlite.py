@@ -15,7 +15,7 @@ from pathlib import Path
 from events.crash import crash_point, declare
 from events.errors import LogError, LogUnavailableError
 from events.log.admission import admitted, declared
-from events.log.port import Outgoing, Position, TopicPartition
+from events.log.port import Durability, Outgoing, Position, TopicPartition
 from events.log.sqlite_file import LANE_SIZE, connect, create, explained, patiently
 from events.log.sqlite_reader import SqliteReader, end_of
 from events.topics import TOPICS, topic_named
@@ -31,9 +31,15 @@ COMPACTION_LAG_RECORDS = 64
 """The newest records of a compacted partition are left alone: a reader close behind sees each of them."""
 
 DURABILITY = {
-    "FULL": "an acknowledged record survives a power loss (SQLite, WAL, synchronous=FULL)",
-    "NORMAL": "WEAK: the last acknowledged records may be lost in a power loss (SQLite, synchronous=NORMAL)",
-    "OFF": "WEAK: a power loss may lose acknowledged records and damage the file (SQLite, synchronous=OFF)",
+    "FULL": Durability("an acknowledged record survives a power loss (SQLite, WAL, synchronous=FULL)"),
+    "NORMAL": Durability(
+        "WEAK: the last acknowledged records may be lost in a power loss (SQLite, synchronous=NORMAL)",
+        is_weak=True,
+    ),
+    "OFF": Durability(
+        "WEAK: a power loss may lose acknowledged records and damage the file (SQLite, synchronous=OFF)",
+        is_weak=True,
+    ),
 }
 
 
@@ -88,7 +94,7 @@ class SqliteLog:
             ]
 
     @property
-    def durability(self) -> str:
+    def durability(self) -> Durability:
         return DURABILITY[self._synchronous]
 
     def close(self) -> None:

@@ -1,5 +1,6 @@
 """What the doctor finds, and that it changes nothing."""
 
+import dataclasses
 import json
 import socket
 import sqlite3
@@ -170,6 +171,17 @@ def test_a_log_that_is_there_tells_how_durable_it_is(wanted: Settings) -> None:
 
     assert finding.state == "ok"
     assert "power loss" in finding.finding
+
+
+def test_a_log_that_a_power_loss_may_shorten_is_noted(wanted: Settings) -> None:
+    wanted.home.mkdir()
+    weakened = dataclasses.replace(wanted, log=f"{wanted.log}?synchronous=NORMAL")
+    open_log(weakened.log).close()
+
+    (finding,) = doctor.log(weakened)
+
+    assert finding.state == "note"
+    assert finding.mend
 
 
 def test_a_database_with_the_newest_schema_is_ok_and_one_of_a_newer_weir_wrong(wanted: Settings) -> None:
