@@ -8,6 +8,7 @@ import msgspec
 
 from events.moments import microseconds
 from events.vocabulary import ControlKind
+from models.body_words import in_words
 from models.builtin_controls import BUILTIN_COSTS, BUILTIN_POLICY, BUILTIN_RATES, BUILTIN_RULES
 from models.costs import Costs, Policy
 from models.errors import ControlError
@@ -150,10 +151,7 @@ def _read(control: Control) -> Rule | Entries | Costs | Policy | Rates | None:
     try:
         return _READERS[control.kind](control.name, body)
     except msgspec.ValidationError as error:
-        raise ControlError(
-            f"the body of {control.name} is not that of a control of kind {control.kind}: {error} "
-            "(docs/rules.md shows one)"
-        ) from None
+        raise ControlError(f"{in_words(error)} (docs/rules.md shows a body of {control.kind})") from None
 
 
 def _list_of(name: str, body: Mapping[str, Any]) -> Entries:

@@ -6,6 +6,7 @@ from functools import lru_cache
 import msgspec
 
 from events.vocabulary import Outcome
+from models.body_words import in_words
 from models.errors import RuleError
 from models.features import CATALOGUE
 from models.rules import nodes
@@ -56,7 +57,7 @@ def rule_of(name: str, body: object) -> Rule:
     try:
         parts = msgspec.convert(body, _Body)
     except msgspec.ValidationError as error:
-        raise RuleError(f"a rule has action, when and words: {error}") from None
+        raise RuleError(f"{in_words(error)} (docs/rules.md: a rule has action, when and words)") from None
     return Rule(
         name=name,
         action=_action(parts.action),

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from events.vocabulary import ControlKind
+from models.body_words import in_words
 from models.controls import Controls
 from models.errors import ControlError
 from pipelines.errors import ControlFileError
@@ -50,8 +51,17 @@ def checked(controls: Controls, drafts: Sequence[Draft], source: str) -> Control
             version = next_version(controls, draft.name)
             controls = controls.changed(draft.name, draft.kind, version, draft.body)
         except ControlError as error:
-            raise ControlFileError(f"{source}: {draft.kind} {draft.name}: {error.reason}") from None
+            raise ControlFileError(f"{source}: {titled(draft.kind, draft.name)}: {error.reason}") from None
     return controls
+
+
+def titled(kind: ControlKind, name: str) -> str:
+    """Kind and name, once where they are one word.
+
+    >>> titled("rule", "busy"), titled("costs", "costs")
+    ('rule busy', 'costs')
+    """
+    return name if name == kind else f"{kind} {name}"
 
 
 def next_version(controls: Controls, name: str) -> int:
@@ -65,6 +75,6 @@ def _draft(path: Path, number: int, part: Any) -> Draft:
     except msgspec.ValidationError as error:
         name = f" ({part['name']})" if isinstance(part, Mapping) and isinstance(part.get("name"), str) else ""
         raise ControlFileError(
-            f"{path}, control {number}{name}: {error}. A control has a name, a body and a kind: rule (if it "
-            "names none), list, costs, policy or rates; see docs/rules.md"
+            f"{path}, control {number}{name}: {in_words(error)}. A control has a name, a body and a kind: "
+            "rule (if it names none), list, costs, policy or rates; see docs/rules.md"
         ) from None

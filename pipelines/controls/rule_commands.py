@@ -29,7 +29,7 @@ def check(file: File) -> None:
     with _told():
         from models.controls import Controls
         from pipelines.controls.cautions import cautions, refuse_raw_values
-        from pipelines.controls.files import checked, read_drafts
+        from pipelines.controls.files import checked, read_drafts, titled
 
         drafts = read_drafts(file)
         controls = checked(Controls.builtin(), drafts, str(file))
@@ -37,7 +37,7 @@ def check(file: File) -> None:
     for caution in cautions(controls, drafts, elsewhere=True):
         _caution(caution)
     for draft in drafts:
-        typer.echo(f"{draft.kind} {draft.name}: good")
+        typer.echo(f"{titled(draft.kind, draft.name)}: good")
 
 
 @app.command()
@@ -80,11 +80,16 @@ def remove(name: Name, home: Home = HOME, log: GivenLog = None) -> None:
     """Take a control out of force; costs, decision and rates fall back to what the build ships."""
     with _told(), _opened(log, home) as opened:
         from models.builtin_controls import BUILTIN_RULES
+        from models.controls import SETTINGS
         from pipelines.controls.files import Draft
         from pipelines.controls.log import in_force
         from pipelines.errors import ControlFileError
 
-        kinds = {entry.name: entry.kind for entry in in_force(opened).entries if entry.body is not None}
+        controls = in_force(opened)
+        kinds = {entry.name: entry.kind for entry in controls.entries if entry.body is not None}
+        if name in SETTINGS and (name not in kinds or not controls.versions[name]):
+            typer.echo(f"{name}: the one that the build ships is in force; there is nothing to remove")
+            return
         if name not in kinds:
             raise ControlFileError(f"no control is called {name}: see `weir rules list`")
         _publish(opened, [Draft(name=name, kind=kinds[name], body=None)], name)
@@ -113,11 +118,12 @@ def _publish(log: "Log", drafts: "list[Draft]", source: str) -> None:
     from datetime import UTC, datetime
 
     from pipelines.controls.cautions import cautions
+    from pipelines.controls.files import titled
     from pipelines.controls.log import in_force, publish
 
     for change in publish(log, drafts, source, datetime.now(UTC), secrets.token_bytes):
         done = "removed" if change.body is None else "published"
-        typer.echo(f"{change.kind} {change.name}: {done} as version {change.version}")
+        typer.echo(f"{titled(change.kind, change.name)}: {done} as version {change.version}")
     for caution in cautions(in_force(log), drafts):
         _caution(caution)
 

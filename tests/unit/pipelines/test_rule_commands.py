@@ -215,6 +215,19 @@ def test_lists_of_merchants_and_countries_hold_them_as_they_are(shell: Shell) ->
     assert "1 entry" in shell.run("list").output
 
 
+@pytest.mark.parametrize("name", ["costs", "decision", "rates"])
+def test_a_setting_that_is_the_shipped_one_is_not_removed(shell: Shell, name: str) -> None:
+    first = shell.run("remove", name)
+    shell.publish({"name": "decision", "kind": "policy", "body": {"method": "thresholds"}})
+    removed, again = shell.run("remove", "decision"), shell.run("remove", "decision")
+
+    said = f"{name}: the one that the build ships is in force; there is nothing to remove\n"
+    assert (first.exit_code, first.output) == (0, said)
+    assert "removed as version 2" in removed.output
+    assert "there is nothing to remove" in again.output
+    assert len(shell.events("controls")) == 2
+
+
 def test_what_is_not_there_is_not_removed(shell: Shell) -> None:
     result = shell.run("remove", "nobody")
 
@@ -227,10 +240,28 @@ def test_what_is_not_there_is_not_removed(shell: Shell) -> None:
     [
         ("{", "line 1, column 2: this is no JSON"),
         ("[]", "holds no control"),
-        ('{"name": "a"}', "control 1 (a): Object missing required field `body`"),
-        ('{"name": "a", "kind": "wish", "body": {}}', "control 1 (a): Invalid enum value"),
+        ('{"name": "a"}', "control 1 (a): body is missing. A control has"),
+        ('{"name": "a", "kind": "wish", "body": {}}', "control 1 (a): kind: invalid enum value"),
         ('{"name": "a", "body": {"action": "sing", "when": "weekend"}}', "rule a: no action is called"),
         ('{"name": "a", "body": {"action": "block", "when": "carrd = 1"}}', "rule a: "),
+        ('{"name": "a", "body": {"action": "block"}}', "rule a: when is missing (docs/rules.md"),
+        (
+            '{"name": "costs", "kind": "costs", "body": {"review_catch_rate": 3}}',
+            "json: costs: review_catch_rate: expected a number of at most 1 (docs/rules.md",
+        ),
+        ('{"name": "costs", "kind": "costs", "body": {"tea": 3}}', "json: costs: there is no tea (docs"),
+        (
+            '{"name": "l", "kind": "list", "body": {"entries": [{"value": 3}]}}',
+            "list l: entries[0].value: expected a text in double quotes (docs",
+        ),
+        (
+            '{"name": "l", "kind": "list", "body": {"entries": [{"value": "a", "expires_at": "soon"}]}}',
+            "list l: entries[0].expires_at: expected a time such as 2026-01-31T00:00:00Z (docs",
+        ),
+        (
+            '{"name": "decision", "kind": "policy", "body": {"method": "coin"}}',
+            "policy decision: method: invalid enum value 'coin' (docs",
+        ),
         ('{"name": "a", "kind": "policy", "body": {}}', "the policy of decisions is called decision"),
         ('{"name": "decision", "kind": "rule", "body": {}}', "control of kind policy, not rule"),
     ],
