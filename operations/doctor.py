@@ -27,8 +27,8 @@ from gateway.live_home import is_live_home
 from gateway.schemas import Schema, schemas
 from operations.addresses import is_free
 from operations.errors import HomeInUseError
+from operations.home_lock import sole_supervisor
 from operations.settings import Settings
-from operations.supervisor import sole_supervisor
 from operations.up import EXPECTED, complain
 
 PYTHONS = ((3, 11), (3, 12))

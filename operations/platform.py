@@ -11,8 +11,9 @@ from gateway.backoffice import Backoffice
 from gateway.keys.home_keys import ensure_keys
 from gateway.live_home import is_live_home
 from operations import addresses, merchants, settings
+from operations.home_lock import sole_supervisor
 from operations.settings import Settings
-from operations.supervisor import Supervisor, sole_supervisor
+from operations.supervisor import Supervisor
 
 Report = Callable[[str], None]
 

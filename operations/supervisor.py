@@ -6,14 +6,13 @@ before it was ever ready, is given up, and with it the whole: `failed` then hold
 
 import asyncio
 import contextlib
-import fcntl
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from operations.errors import HomeInUseError, HomeUnusableError, ProgramFailedError
+from operations.errors import ProgramFailedError
 from operations.processes import LogFile, Program, RunningProgram, start
 
 Report = Callable[[str], None]
@@ -158,25 +157,3 @@ class Supervisor:
         except ProgramFailedError as error:
             if not self.failed.done():
                 self.failed.set_result(error)
-
-
-@contextlib.contextmanager
-def sole_supervisor(home: Path) -> Iterator[None]:
-    """Hold the home's lock, which its holder's death frees.
-
-    Raises `HomeInUseError` when another supervisor holds it, `HomeUnusableError` where there can be none.
-    """
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        lock = (home / "supervisor.lock").open("a")
-    except OSError as error:
-        why = "it is a file" if home.is_file() else error.strerror
-        raise HomeUnusableError(f"{home} cannot be a home ({why}): give another --home") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise HomeInUseError(
-                f"{home} is in use by another `weir up` or `weir demo`: stop it first"
-            ) from None
-        yield

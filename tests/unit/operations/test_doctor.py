@@ -19,8 +19,8 @@ from gateway.store.database import open_engine
 from operations import doctor, settings
 from operations.addresses import choose
 from operations.doctor import Finding
+from operations.home_lock import sole_supervisor
 from operations.settings import Settings
-from operations.supervisor import sole_supervisor
 
 
 @pytest.fixture

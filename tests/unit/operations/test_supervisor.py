@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from operations import launch
-from operations.errors import HomeInUseError, ProgramFailedError
+from operations.errors import ProgramFailedError
 from operations.processes import Program
-from operations.supervisor import Patience, Supervised, Supervisor, sole_supervisor
+from operations.supervisor import Patience, Supervised, Supervisor
 
 READY = 'print(\'{"ready": "toy", "port": 7}\', flush=True)'
 WAITS = "import signal, sys\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\nsignal.pause()"
@@ -279,20 +279,3 @@ def test_programs_die_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
         await until(lambda: not alive(child))
 
     asyncio.run(asyncio.wait_for(scene(), 60))
-
-
-def test_a_second_supervisor_of_the_same_home_is_refused(tmp_path: Path) -> None:
-    with (
-        sole_supervisor(tmp_path),
-        pytest.raises(HomeInUseError, match="stop it first"),
-        sole_supervisor(tmp_path),
-    ):
-        pass
-
-
-def test_the_lock_of_a_home_is_free_again_after_its_supervisor(tmp_path: Path) -> None:
-    with sole_supervisor(tmp_path):
-        pass
-
-    with sole_supervisor(tmp_path):
-        assert (tmp_path / "supervisor.lock").exists()
