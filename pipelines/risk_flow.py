@@ -19,8 +19,8 @@ from events.clock import Clock
 from events.codec import encode
 from events.crash import crash_point, declare
 from events.dead_letters import refusal
+from events.durable_files import make_folder_durably, sync_folder
 from events.log.port import Log, Outgoing
-from events.log.sqlite_file import make_folder_durably, sync_folder
 from models.errors import StateRowError
 from pipelines.delivery import Batch
 from pipelines.order import OrderJournal

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from events.crash import crash_point, declare
-from events.log.sqlite_file import make_folder_durably, sync_folder
+from events.durable_files import make_folder_durably, sync_folder
 from pipelines.errors import StateCorruptError, StateFormatError
 
 declare(

@@ -41,7 +41,7 @@ ELSEWHERE = {
     "events/log/finding.py remember_log": "not durable: every start says it again",
     "events/log/kafka_confluent.py ConfluentSender": "KafkaLog.append, which alone calls it, has them",
     "events/log/kafka_python.py PythonSender": "KafkaLog.append, which alone calls it, has them",
-    "events/log/sqlite_file.py sync_folder": "syncs names for those who pass points themselves",
+    "events/durable_files.py sync_folder": "syncs names for those who pass points themselves",
     "events/log/sqlite.py _Writing": "the inside of the transaction of SqliteLog._committed, which has them",
     "gateway/http/asking.py Peer.ask": "HttpProcessor and ApiRegistry, which alone call it, have them",
     "gateway/keys/home_keys.py ensure_keys": "not durable: every start says it again",

@@ -4,7 +4,6 @@ Each partition of a topic is a *lane* with a number; a record's place is `lane Â
 B-tree holds every lane in order and a read is one range scan. The view `log` shows the records to a person.
 """
 
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from events.crash import crash_point, declare
+from events.durable_files import make_folder_durably, sync_folder
 from events.errors import LogUnavailableError, LogUnusableError
 from events.log.port import TopicPartition
 from events.topics import TOPICS
@@ -138,20 +138,3 @@ def _in_words(path: Path, error: sqlite3.Error) -> str:
     if _primary_code(error) == sqlite3.SQLITE_FULL:
         return f"the disk of the log {path} is full: nothing was written; free some space and try again"
     return f"the log {path} cannot be reached: {error}"
-
-
-def make_folder_durably(folder: Path) -> None:
-    """Make a folder and its parents, each one's existence synced into the folder above it."""
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
-    for each in reversed(missing):
-        each.mkdir(exist_ok=True)
-        sync_folder(each.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power loss."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

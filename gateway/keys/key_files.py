@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from events.crash import crash_point, declare
-from events.log.sqlite_file import make_folder_durably, sync_folder
+from events.durable_files import make_folder_durably, sync_folder
 
 declare(
     {

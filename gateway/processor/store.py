@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from events.crash import crash_point, declare
-from events.log.sqlite_file import make_folder_durably, sync_folder
+from events.durable_files import make_folder_durably, sync_folder
 from gateway.errors import StoreUnavailableError
 from gateway.group_commit import GroupCommit
 from gateway.scheduling import Scheduling

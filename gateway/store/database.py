@@ -9,7 +9,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event
 
 from events.crash import crash_point, declare
-from events.log.sqlite_file import make_folder_durably
+from events.durable_files import make_folder_durably
 from gateway.errors import StoreUnavailableError
 
 declare(
