@@ -22,7 +22,7 @@ from gateway.auth import (
     paid_live_alone,
     revoke_key,
 )
-from gateway.errors import HomeError
+from gateway.errors import HomeError, NotFoundError
 from gateway.event_recorder import EventRecorder
 from gateway.keys.keyring import open_keyring
 from gateway.live_home import is_live_home, mark_live_home, require_live_home_mode
@@ -129,7 +129,14 @@ class Backoffice:
 
     def erase_visitor(self, account_event: UUID) -> None:
         """Forget who signed in, or failed to, where no customer was named; raises `NotFoundError`."""
-        self._erase(lambda *_: str(account_event))
+        try:
+            self._erase(lambda *_: str(account_event))
+        except NotFoundError:
+            # The store keeps a sign-in under its own id only where it named no customer.
+            raise NotFoundError(
+                "Nobody is known by this sign-in alone: if it named a customer, erase the customer "
+                "(--merchant, --customer); else it is forgotten already, or another home's."
+            ) from None
 
     def _erase(self, subject_in: Callable[[Connection, PersonalData], str]) -> None:
         """Cards leave the vault first, within the transaction: whatever comes between, once more ends it."""

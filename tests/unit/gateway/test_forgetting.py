@@ -124,7 +124,23 @@ def test_who_signed_in_without_a_customer_is_forgotten_by_the_id_that_the_api_an
         assert [home.files_with(secret) for secret in secrets] == [[], []]
         assert await wrapped_key(world, second.id)
         again = await asyncio.to_thread(CliRunner().invoke, app, words)
-        assert (again.exit_code, again.stderr) == (1, "weir erase-person: There is no such person.\n")
+        assert again.exit_code == 1
+        assert "forgotten already" in again.stderr
+
+    home.lived(story)
+
+
+def test_for_a_sign_in_that_named_a_customer_the_way_to_erase_the_customer_is_said(home: Home) -> None:
+    async def story(world: World, _vault: ProcessorStore) -> None:
+        event = AccountEvent(type="sign_in_failed", ip="192.0.2.7", customer="cus_7")
+        named = await world.gateway.account_events.record(await world.caller(), event)
+
+        words = ["erase-person", "--account-event", named.id, *home.places]
+        refused = await asyncio.to_thread(CliRunner().invoke, app, words)
+
+        assert refused.exit_code == 1
+        assert "if it named a customer, erase the customer (--merchant, --customer)" in refused.stderr
+        assert refused.stderr.count("\n") == 1
 
     home.lived(story)
 
