@@ -1,5 +1,6 @@
 """What each action is expected to cost, in the reference currency, and the risk score for people."""
 
+from itertools import combinations
 from typing import Annotated, Literal
 
 import msgspec
@@ -16,6 +17,10 @@ ELEVATED_SCORE, HIGHEST_SCORE = 65, 75
 
 ELEVATED_PROBABILITY, HIGHEST_PROBABILITY = 0.10, 0.40
 """Where ours begin: with the default costs a review starts to pay at about 0.07–0.17, a block at 0.35–0.5."""
+
+
+_UNIT_MINOR = 10_000.0
+"""How far apart the costs are looked at, to tell how they grow; any amount does, since they grow evenly."""
 
 
 class Costs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,6 +57,21 @@ class Costs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             + decline * self.review_false_decline_rate
         )
         return {"allow": fraud, "review": review, "block": decline}
+
+    def break_evens_minor(self, probability: float) -> list[float]:
+        """The amounts above 0 at which two actions are expected to cost the same, in no order.
+
+        >>> [round(amount) for amount in Costs().break_evens_minor(0.05)]
+        [9378]
+        """
+        at_0, at_1 = self.expected_minor(probability, 0.0), self.expected_minor(probability, _UNIT_MINOR)
+        found = []
+        for one, other in combinations(at_0, 2):
+            start = at_0[one] - at_0[other]
+            growth = (at_1[one] - at_1[other] - start) / _UNIT_MINOR
+            if growth and -start / growth > 0:
+                found.append(-start / growth)
+        return found
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

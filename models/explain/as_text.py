@@ -10,7 +10,7 @@ from models.costs import (
     HIGHEST_PROBABILITY,
     HIGHEST_SCORE,
 )
-from models.explain.counterfactuals import Change
+from models.explain.changes import Change
 from models.explain.explanation import BoostingAgain, Explanation
 from models.feature import Row
 from models.features import BY_NAME, CATALOGUE, POSITIONS
@@ -36,6 +36,12 @@ _BOOSTING: dict[BoostingAgain, str] = {
     "different": "WARNING: the boosting's snapshot gives other log-odds than those stored",
     "gone": "the boosting's log-odds were taken as stored: its snapshot is no longer in the log",
 }
+_TRIED = (
+    "tried: each number in other bins and on other sides of what rules compare, the amount also where two "
+    "costs are equal, what rules read also as known or unknown, entities off their lists"
+)
+"""What a single change may be; a text is not turned into another text, nor an entity put on a list."""
+_PAIRS = "no single change that was tried leads to another outcome"
 _SCALE = (
     f"(0 to 100; a probability of {percent(ELEVATED_PROBABILITY)} is {ELEVATED_SCORE}, "
     f"one of {percent(HIGHEST_PROBABILITY)} is {HIGHEST_SCORE})"
@@ -169,7 +175,7 @@ def _turn(explanation: Explanation) -> list[str]:
     if not explanation.searched:
         return [head, "  not searched: the champion of this version is no longer in the log"]
     if explanation.turn is None:
-        return [head, "  none: no change of one or two features leads to another outcome"]
+        return [head, f"  none found: {_PAIRS}, nor do pairs of the strongest", f"  {_TRIED}"]
     evidence, turn = explanation.evidence, explanation.turn
     row, reference = evidence.assessment.features, evidence.controls.rates.reference
     words = [change_in_words(change, evidence.observation, row, reference) for change in turn.changes]
@@ -177,6 +183,8 @@ def _turn(explanation: Explanation) -> list[str]:
         head,
         *(f"  {line}" for line in words),
         f"  then: {turn.outcome} (probability of fraud {percent(turn.probability)})",
+        *([f"  {_PAIRS}; this is the smallest of the pairs of the strongest"] if len(words) > 1 else []),
+        f"  {_TRIED}",
     ]
 
 
@@ -190,10 +198,12 @@ def change_in_words(change: Change, observation: Observation, row: Row, referenc
         return f"amount {change.words} {money(int(after), observation.currency)} (was {was})"
     feature = BY_NAME[change.name]
     was = in_words(change.name, row, reference)
-    if feature.kind == "flag":
-        return f"the other way round: {was}  [{change.name}]"
     if change.after is None or isinstance(change.after, str):
         return f"{change.words}: {was}  [{change.name}]"
+    if feature.kind == "flag" and change.before is None:
+        return f"{change.words}: {feature.says[int(change.after)]} (was: {was})  [{change.name}]"
+    if feature.kind == "flag":
+        return f"the other way round: {was}  [{change.name}]"
     value = duration(change.after) if feature.kind == "days" else number(change.after)
     value = money(round(change.after), reference) if feature.kind == "money" else value
     return f"{feature.meaning}: {change.words} {value} (was: {was})  [{change.name}]"

@@ -16,7 +16,9 @@ from models.engine import Engine
 from models.errors import ExplainError
 from models.explain.as_json import plain
 from models.explain.as_text import render
-from models.explain.counterfactuals import Turn, applied, candidates
+from models.explain.candidates import candidates
+from models.explain.changes import Change, applied
+from models.explain.counterfactuals import Turn
 from models.explain.explanation import Evidence, Explanation, explain
 from models.feature import Row, Value
 from models.features import CATALOGUE, FEATURES_VERSION, POSITIONS
@@ -103,9 +105,17 @@ def turn_of(explanation: Explanation) -> Turn:
     return explanation.turn
 
 
+def tried(found: Evidence) -> list[Change]:
+    def probabilities(rows: Sequence[Row]) -> list[float]:
+        assert found.champion is not None
+        return [probability_of(found.champion, row) for row in rows]
+
+    return candidates(found.observation, found.assessment.features, found.controls, probabilities)
+
+
 def decided_with(found: Evidence, changes: Sequence[Any]) -> str:
     """The outcome of the changed payment, by the way that every payment takes."""
-    observation, row = applied(changes, found.observation, found.assessment.features)
+    observation, row = applied(changes, found.observation, found.assessment.features, found.controls.rates)
     assert found.champion is not None
     return decide(
         probability=probability_of(found.champion, row),
@@ -161,7 +171,7 @@ def test_no_smaller_single_change_would_have_turned_it(champion: BinnedLogisticR
 
     turn = turn_of(explain(found))
 
-    every = candidates(found.observation, found.assessment.features, found.controls.rules)
+    every = tried(found)
     turning = [change for change in every if decided_with(found, [change]) != found.assessment.outcome]
     assert len(every) > 50
     assert min(change.bins for change in turning) == turn.changes[0].bins
@@ -267,9 +277,7 @@ def test_the_currency_is_never_the_change(champion: BinnedLogisticRegression) ->
     )
     found = evidence(champion, payment_row(4_100, ip_country="DE"), controls)
 
-    assert "currency" not in {
-        change.name for change in candidates(found.observation, found.assessment.features, controls.rules)
-    }
+    assert "currency" not in {change.name for change in tried(found)}
 
 
 @pytest.mark.parametrize(("shift", "again"), [(0.0, "equal"), (2**-50, "different")])
@@ -308,6 +316,7 @@ def test_two_rules_at_once_need_two_changes(champion: BinnedLogisticRegression) 
         ("device_cards_1h", 4.0),
     }
     assert decided_with(found, turn.changes) == "allow"
+    assert "no single change that was tried leads to another outcome; this is" in render(explain(found))
 
 
 def test_where_three_rules_fire_no_small_change_is_claimed(champion: BinnedLogisticRegression) -> None:
@@ -320,12 +329,12 @@ def test_where_three_rules_fire_no_small_change_is_claimed(champion: BinnedLogis
 
     explanation = explain(found)
 
-    every = candidates(found.observation, found.assessment.features, controls.rules)
+    every = tried(found)
     pairs = [pair for pair in combinations(every, 2) if pair[0].name != pair[1].name]
     assert explanation.searched
     assert explanation.turn is None
     assert {decided_with(found, pair) for pair in pairs[::97]} == {"block"}
-    assert "none: no change of one or two features" in render(explanation)
+    assert "none found: no single change that was tried leads to another outcome" in render(explanation)
 
 
 def test_a_list_is_left_by_not_standing_on_it(champion: BinnedLogisticRegression) -> None:
@@ -350,7 +359,7 @@ def test_an_amount_moves_together_with_its_amount_in_the_reference_currency(
     found = evidence(champion, payment_row(4_100, hour=3.0), controls)
 
     turn = turn_of(explain(found))
-    observation, row = applied(turn.changes, found.observation, found.assessment.features)
+    observation, row = applied(turn.changes, found.observation, found.assessment.features, controls.rates)
 
     assert observation.amount_minor == 4_000
     assert row[POSITIONS["amount_minor"]] == row[POSITIONS["amount_reference_minor"]] == 4_000.0
@@ -360,7 +369,7 @@ def test_an_amount_moves_together_with_its_amount_in_the_reference_currency(
 def test_the_log_odds_of_the_boosting_are_never_the_change(champion: BinnedLogisticRegression) -> None:
     found = evidence(champion, payment_row(boosting_logit=2.0, hour=3.0))
 
-    every = candidates(found.observation, found.assessment.features, found.controls.rules)
+    every = tried(found)
 
     assert "boosting_logit" not in {change.name for change in every}
     assert "hour" in {change.name for change in every}
