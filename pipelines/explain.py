@@ -158,11 +158,17 @@ def _observation(log: Log, decision: DecisionMade) -> Observation | None:
 
 
 def _controls(log: Log, decision: DecisionMade, gaps: list[str]) -> Controls:
-    """The controls of the recorded versions, as far as the log still has them."""
+    """The controls of the recorded versions, as far as the log still has them.
+
+    Of two bodies under one version the later is in force, once it is published: the decision had the last of
+    those that are dated no later than itself.
+    """
     wanted = decision.versions.controls
     found = {control.name: control for control in builtin_controls()}
     for changed in events_of(log, "controls", ControlChanged):
-        if changed.version <= wanted.get(changed.name, -1):
+        before = found[changed.name].version if changed.name in found else -1
+        known = changed.version > before or changed.occurred_at <= decision.assessed_at
+        if before <= changed.version <= wanted.get(changed.name, -1) and known:
             found[changed.name] = observe.control(changed)
     for name, version in wanted.items():
         if name not in found or found[name].version != version:

@@ -61,11 +61,13 @@ def mapping_of(words: Sequence[str]) -> Mapping:
         raise MappingError(f"say which column is which: --map {_example()}, a file, or {_shipped_names()}")
     if len(words) == 1 and "=" not in words[0]:
         return _checked(_from_file(words[0]))
-    columns = {}
+    columns: dict[str, str] = {}
     for word in words:
         field, equals, column = word.partition("=")
         if not equals or not column:
             raise MappingError(f"{word!r} is not of the form field=COLUMN")
+        if field in columns:
+            raise MappingError(f"{field} is mapped twice, to {columns[field]} and {column}: name one column")
         columns[field] = column
     return _checked(Mapping(columns=columns))
 
@@ -128,11 +130,14 @@ def check_currency(code: str, place: str) -> None:
 
 
 def check_columns(mapping: Mapping, present: Sequence[str]) -> None:
-    """Raise `MappingError` where the file lacks a mapped column, and say which it has."""
+    """Raise `MappingError` where the file lacks a mapped column, and say which it has, or has it twice."""
     missing = [f"{column} ({field})" for field, column in mapping.columns.items() if column not in present]
     if missing:
         shown = ", ".join(present[:40])
         raise MappingError(f"the file has no column {', '.join(missing)}; its columns are {shown}")
+    twice = [f"{column} ({field})" for field, column in mapping.columns.items() if present.count(column) > 1]
+    if twice:
+        raise MappingError(f"the file has more than one column {', '.join(twice)}: rename all but one")
 
 
 def _example() -> str:

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +50,12 @@ class World:
         self.tell(asked(event))
         return event
 
-    def control(self, name: str, kind: Any, version: int, body: dict[str, Any] | None) -> None:
+    def control(
+        self, name: str, kind: Any, version: int, body: dict[str, Any] | None, at: datetime = START
+    ) -> None:
         event = ControlChanged(
-            id=derived_id(name, str(version), START),
-            occurred_at=START,
+            id=derived_id(name, str(version), at),
+            occurred_at=at,
             name=name,
             kind=kind,
             version=version,
@@ -112,6 +115,17 @@ def test_a_decision_is_made_again_from_the_log_alone(world: World) -> None:
     assert "in all" in text
     assert "no longer in the log" not in text
     assert "WARNING" not in text
+
+
+def test_of_two_rules_under_one_version_the_decisions_own_is_explained(world: World) -> None:
+    world.control("own_rule", "rule", 1, {"action": "block", "when": "hour >= 0", "words": "the first"})
+    world.ask(20)
+    later = {"action": "block", "when": "hour >= 1", "words": "the second"}
+    world.control("own_rule", "rule", 1, later, at=START + timedelta(hours=1))
+
+    rules = {rule.name: rule.words for rule in evidence_of(world.log, "pi_20").controls.rules}
+
+    assert rules["own_rule"] == "the first"
 
 
 def test_the_champion_of_the_decision_is_used_and_not_the_latest(world: World) -> None:

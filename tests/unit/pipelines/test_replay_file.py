@@ -180,6 +180,16 @@ def test_a_missing_column_is_named_beside_those_there_are(tmp_path: Path) -> Non
         read(tmp_path, "ID,T,A,C\n1,2026-01-01,5,c\n")
 
 
+def test_a_mapped_column_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MappingError, match=r"more than one column A \(amount\): rename all but one"):
+        read(tmp_path, "ID,T,A,C,Y,A,X,X\n1,2026-01-01,1,c,0,2,x,x\n")
+
+
+def test_a_field_that_is_mapped_twice_is_refused() -> None:
+    with pytest.raises(MappingError, match="amount is mapped twice, to A and B"):
+        mapping_of(["id=ID", "time=T", "amount=A", "amount=B"])
+
+
 def test_parquet_is_read_with_its_own_types(tmp_path: Path) -> None:
     table = pl.DataFrame({"ID": [7], "T": [1_767_225_600], "A": [12.3], "C": [4], "Y": [True]})
     table = table.with_columns(T=pl.from_epoch("T"))
