@@ -5,12 +5,15 @@ The encoding is JSON (a person can read the log). A record that this build canno
 """
 
 from collections.abc import Callable
+from datetime import datetime
+from functools import cache
 from typing import Any
 
 import msgspec
 
 from events.errors import UnreadableEventError
-from events.types import EVENT_TYPES, Event
+from events.moments import END, EPOCH
+from events.types import EVENT_TYPES, Count, Event
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -20,7 +23,7 @@ UPCASTERS: dict[tuple[str, int], Upcaster] = {}
 
 class _Header(msgspec.Struct):
     type: str
-    schema_version: int = 1
+    schema_version: Count = 1
 
 
 def _type_name(event_type: type[Event]) -> str:
@@ -28,6 +31,9 @@ def _type_name(event_type: type[Event]) -> str:
 
 
 BY_NAME: dict[str, type[Event]] = {_type_name(event_type): event_type for event_type in EVENT_TYPES}
+
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are no such event: the last for what is nested too deeply."""
 
 _encoder = msgspec.json.Encoder()
 _decoders = {name: msgspec.json.Decoder(event_type) for name, event_type in BY_NAME.items()}
@@ -45,7 +51,7 @@ def decode(value: bytes | None) -> Event:
         raise UnreadableEventError("the record has no value")
     try:
         header = _header_decoder.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         raise UnreadableEventError("the record is not a JSON object with a type and a version") from None
     event_type = BY_NAME.get(header.type)
     if event_type is None:
@@ -56,7 +62,10 @@ def decode(value: bytes | None) -> Event:
 
 
 def _upcast(value: bytes, header: _Header, event_type: type[Event]) -> Event:
-    members = msgspec.json.decode(value)
+    try:
+        members = msgspec.json.decode(value)
+    except _UNREADABLE:
+        raise UnreadableEventError("a member has the wrong shape, at $") from None
     for version in range(header.schema_version, event_type.VERSION):
         upcaster = UPCASTERS.get((header.type, version))
         if upcaster is None:
@@ -71,10 +80,19 @@ def _upcast(value: bytes, header: _Header, event_type: type[Event]) -> Event:
 def _checked(read: Callable[[], Event]) -> Event:
     try:
         event = read()
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         # A validation error names members and types, after `$`; it never quotes values.
         place = str(error).rpartition("- at `")[2].rstrip("`") or "$"
         raise UnreadableEventError(f"a member has the wrong shape, at {place[:120]}") from None
-    if event.occurred_at.tzinfo is None:
-        raise UnreadableEventError("occurred_at has no time zone")
+    for name in _times(type(event)):
+        at = getattr(event, name)
+        if at.tzinfo is None:
+            raise UnreadableEventError(f"{name} has no time zone")
+        if not EPOCH <= at < END:
+            raise UnreadableEventError(f"{name} lies outside the years 1970 to 2199")
     return event
+
+
+@cache
+def _times(event_type: type[Event]) -> tuple[str, ...]:
+    return tuple(field.name for field in msgspec.structs.fields(event_type) if field.type is datetime)

@@ -1,8 +1,13 @@
-"""Moments as stores and models keep them: integer microseconds since 1970 UTC."""
+"""Moments as stores and models keep them: integer microseconds since 1970 UTC.
+
+An event's moments lie from `EPOCH` to before `END` (the years 1970 to 2199): beyond is a mistake of whoever
+wrote it, and leaves no room for what follows from an event, such as an identifier or a label's horizon.
+"""
 
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+END = datetime(2200, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 

@@ -10,7 +10,7 @@ missing is no new version: this build reads what lacks it, and an older one pass
 """
 
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
@@ -26,6 +26,11 @@ from events.vocabulary import (
     Ruling,
 )
 
+Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""A whole number that every store can hold: beyond 64 bits SQLite and MessagePack fail."""
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""What counts, or numbers what is counted: attempts, sequences, positions, versions."""
+
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     """What every event has. `VERSION` is the version that this build writes."""
@@ -33,7 +38,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     VERSION: ClassVar[int] = 1
     id: str
     occurred_at: datetime
-    schema_version: int = 1
+    schema_version: Count = 1
 
 
 class CardFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,8 +51,8 @@ class CardFacts(msgspec.Struct, frozen=True, kw_only=True):
     brand: str
     funding: Funding = "unknown"
     issuer_country: str | None = None
-    expiry_year: int | None = None
-    expiry_month: int | None = None
+    expiry_year: Count | None = None
+    expiry_month: Count | None = None
 
 
 class RiskContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +69,7 @@ class RiskContext(msgspec.Struct, frozen=True, kw_only=True):
     ip_country: str | None = None
     billing_country: str | None = None
     shipping_country: str | None = None
-    item_count: int | None = None
+    item_count: Whole | None = None
     subject: str | None = None
     sealed: bytes | None = None
 
@@ -73,12 +78,12 @@ class AssessmentRequested(Event, frozen=True, kw_only=True, tag="assessment.requ
     """A payment waits for its decision (topic `assessments`)."""
 
     payment_id: str
-    attempt: int
+    attempt: Count
     mode: Mode
     merchant_id: str
     merchant_category: str | None = None
     merchant_country: str | None = None
-    amount_minor: int
+    amount_minor: Whole
     currency: str
     card: CardFacts
     context: RiskContext
@@ -87,10 +92,10 @@ class AssessmentRequested(Event, frozen=True, kw_only=True, tag="assessment.requ
 class Versions(msgspec.Struct, frozen=True, kw_only=True):
     """What made a decision: catalogue, online model, batch model (0: none yet), and controls by name."""
 
-    features: int
-    online: int
-    batch: int
-    controls: dict[str, int] = {}
+    features: Count
+    online: Count
+    batch: Count
+    controls: dict[str, Count] = {}
 
 
 class DecisionMade(Event, frozen=True, kw_only=True, tag="decision.made"):
@@ -102,15 +107,15 @@ class DecisionMade(Event, frozen=True, kw_only=True, tag="decision.made"):
     """
 
     payment_id: str
-    attempt: int
+    attempt: Count
     mode: Mode
     assessment_id: str
-    request_partition: int
-    request_offset: int
+    request_partition: Count
+    request_offset: Count
     assessed_at: datetime
     outcome: Outcome
     probability: float
-    risk_score: int
+    risk_score: Count
     reasons: list[Reason]
     rules: list[str]
     costs_minor: dict[str, float]
@@ -118,18 +123,18 @@ class DecisionMade(Event, frozen=True, kw_only=True, tag="decision.made"):
     challengers: dict[str, float]
     anomaly: float | None
     versions: Versions
-    sequence: int
-    shard: int
+    sequence: Count
+    shard: Count
 
 
 class PaymentEvent(Event, frozen=True, kw_only=True):
     """Life-cycle facts (topic `payments`, keyed by payment): `sequence` counts 1, 2, 3 … per payment."""
 
     payment_id: str
-    sequence: int
+    sequence: Count
     mode: Mode
     merchant_id: str
-    amount_minor: int
+    amount_minor: Whole
     currency: str
 
 
@@ -140,7 +145,7 @@ class PaymentCreated(PaymentEvent, frozen=True, kw_only=True, tag="payment.creat
 class PaymentConfirmed(PaymentEvent, frozen=True, kw_only=True, tag="payment.confirmed"):
     """The shopper confirmed with a card; `attempt` counts 1, 2, 3 … per payment."""
 
-    attempt: int
+    attempt: Count
     card: CardFacts
 
 
@@ -150,7 +155,7 @@ class PaymentAuthorized(PaymentEvent, frozen=True, kw_only=True, tag="payment.au
     `ruling` is None, here and below, where the event was written before there were any.
     """
 
-    attempt: int
+    attempt: Count
     authorization_id: str
     approval_code: str | None = None
     network_reference: str | None = None
@@ -162,7 +167,7 @@ class PaymentAuthorized(PaymentEvent, frozen=True, kw_only=True, tag="payment.au
 class PaymentDeclined(PaymentEvent, frozen=True, kw_only=True, tag="payment.declined"):
     """The issuer declined, the network failed, or the attempt was reversed; `reason` is a decline code."""
 
-    attempt: int
+    attempt: Count
     reason: str
     card_surrogate: str
     ruling: Ruling | None = None
@@ -171,7 +176,7 @@ class PaymentDeclined(PaymentEvent, frozen=True, kw_only=True, tag="payment.decl
 class PaymentBlocked(PaymentEvent, frozen=True, kw_only=True, tag="payment.blocked"):
     """Weir's decision blocked the attempt before it left for the network."""
 
-    attempt: int
+    attempt: Count
     reason: str
     ruling: Ruling | None = None
 
@@ -179,7 +184,7 @@ class PaymentBlocked(PaymentEvent, frozen=True, kw_only=True, tag="payment.block
 class PaymentDecidedLate(PaymentEvent, frozen=True, kw_only=True, tag="payment.decided_late"):
     """The engine's late decision `held` the capture, `voided`, or `marked` what was captured for a person."""
 
-    attempt: int
+    attempt: Count
     ruling: Ruling
     effect: LateEffect
 
@@ -200,7 +205,7 @@ class PaymentCaptured(PaymentEvent, frozen=True, kw_only=True, tag="payment.capt
 class PaymentCaptureFailed(PaymentEvent, frozen=True, kw_only=True, tag="payment.capture_failed"):
     """The network refused to have `amount_minor` captured, and the authorization was given back."""
 
-    attempt: int
+    attempt: Count
     authorization_id: str
 
 
@@ -253,7 +258,7 @@ class ControlChanged(Event, frozen=True, kw_only=True, tag="control.changed"):
 
     name: str
     kind: ControlKind
-    version: int
+    version: Count
     body: dict[str, Any] | None
 
 
@@ -265,9 +270,9 @@ class ModelPublished(Event, frozen=True, kw_only=True, tag="model.published"):
 
     name: str
     kind: ModelKind
-    version: int
-    learned_to: dict[str, int]
-    labels: int
+    version: Count
+    learned_to: dict[str, Count]
+    labels: Count
     state: bytes
 
 
@@ -278,8 +283,8 @@ class DeadLetter(Event, frozen=True, kw_only=True, tag="dead_letter.recorded"):
     """
 
     topic: str
-    partition: int
-    offset: int
+    partition: Count
+    offset: Count
     reason: str
     key: bytes | None
     value: bytes | None

@@ -13,6 +13,7 @@ import msgspec
 from river import anomaly
 
 from models.bins import EDGES
+from models.errors import StateRowError
 from models.feature import Row
 from models.features import BY_NAME, POSITIONS
 from models.windows import RunningStats
@@ -94,10 +95,15 @@ class ColdStart:
 
     @classmethod
     def decode(cls, state: bytes) -> "ColdStart":
-        """The detector of `encode`: the trees grow the same from their seed, and take the masses."""
+        """The detector of `encode`: the trees grow the same from their seed, and take the masses.
+
+        Raises `msgspec.DecodeError` or `StateRowError` where it is another's.
+        """
         decoded = msgspec.msgpack.decode(state, type=_State)
         made = cls()
         nodes = [node for tree in made._trees.trees for node in tree.iter_dfs()]
+        if len(nodes) != len(decoded.masses):
+            raise StateRowError("anomaly")
         for node, (left, right) in zip(nodes, decoded.masses, strict=True):
             node.l_mass, node.r_mass = left, right
         made._trees.counter, made._trees._first_window = decoded.counter, decoded.first_window

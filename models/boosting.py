@@ -6,7 +6,7 @@ costs one table row per feature, and the first leaf left of each tree is its ans
 al., SIGIR 2015). The result equals scikit-learn's own raw prediction.
 """
 
-from math import log
+from math import isnan, log
 from typing import Any
 
 import msgspec
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
+from models.odds import LOGIT_MAX
 from models.slots import NUMBER_COLUMNS, Matrix, sequential_sums
 
 TREES, LEARNING_RATE = 150, 0.07
@@ -31,6 +32,8 @@ GENUINE_SHARE = 0.3
 
 LEAVES = 16
 """Bits of a mask: the next power of two that holds `LEAVES_MAX`."""
+TREES_MAX = 1_000
+"""Of a model that is taken: far above `TREES`, and its tables are a few megabytes."""
 _lowest_bit = np.array(
     [0] + [(mask & -mask).bit_length() - 1 for mask in range(1, 1 << LEAVES)], dtype=np.uint8
 )
@@ -53,14 +56,40 @@ class Boosting(msgspec.Struct, frozen=True):
     masks: list[int]
     leaves: bytes
 
+    def check(self) -> None:
+        """Raise `msgspec.ValidationError` where no model can have come from `encode` so."""
+        conditions = self.features, self.thresholds, self.missing_left, self.trees, self.masks
+        if not 0 <= self.tree_count <= TREES_MAX or len(self.leaves) != self.tree_count * LEAVES * 8:
+            raise msgspec.ValidationError("not as many leaves as its trees have")
+        if len({len(part) for part in conditions}) > 1 or len(self.masks) > self.tree_count * LEAVES:
+            raise msgspec.ValidationError("conditions that do not match")
+        for values, end in (
+            (self.features, len(NUMBER_COLUMNS)),
+            (self.trees, self.tree_count),
+            (self.masks, 1 << LEAVES),
+        ):
+            if not all(0 <= value < end for value in values):
+                raise msgspec.ValidationError("a condition on what is not there")
+        # Infinite ones are scikit-learn's way to part what is missing from what is given.
+        if any(isnan(threshold) for threshold in self.thresholds):
+            raise msgspec.ValidationError("a threshold that is no number")
+        largest = np.abs(np.frombuffer(self.leaves)).reshape(-1, LEAVES).max(axis=1)
+        if not (largest <= LOGIT_MAX).all() or not abs(self.intercept) + largest.sum() <= LOGIT_MAX:
+            raise msgspec.ValidationError("leaves that are no numbers, or too large")
+
     def encode(self) -> bytes:
         """The state as bytes."""
         return msgspec.msgpack.encode(self)
 
     @classmethod
     def decode(cls, state: bytes) -> "Boosting":
-        """The model of `encode`, bit for bit."""
-        return msgspec.msgpack.decode(state, type=cls)
+        """The model of `encode`, bit for bit.
+
+        Raises `msgspec.DecodeError` where the state is damaged, or no model's.
+        """
+        decoded = msgspec.msgpack.decode(state, type=cls)
+        decoded.check()
+        return decoded
 
 
 def fit(numbers: Matrix, frauds: npt.NDArray[np.bool_], genuine_share: float = GENUINE_SHARE) -> Boosting:

@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 from river import compose, linear_model, optim, preprocessing
 
-from models.feature import Row
+from models.feature import VALUE_MAX, Row
 from models.features import POSITIONS
+from models.odds import LOGIT_MAX
 
 NAME = "scaled_logistic"
 FEATURES = (
@@ -40,6 +41,20 @@ class _State(msgspec.Struct, array_like=True):
     variances: dict[str, float]
     weights: dict[str, float]
     intercept: float
+
+    def check(self) -> None:
+        """Raise `msgspec.ValidationError` where no model can have come from `encode` so."""
+        told = (self.counts, self.means, self.variances, self.weights)
+        if any(not part.keys() <= set(FEATURES) for part in told):
+            raise msgspec.ValidationError("values of features that the challenger does not have")
+        if any(not 0 <= count < 2**63 for count in self.counts.values()):
+            raise msgspec.ValidationError("a count that cannot be")
+        if not all(abs(mean) <= VALUE_MAX for mean in self.means.values()):
+            raise msgspec.ValidationError("a mean that is no number, or too large")
+        if not all(0.0 <= variance <= VALUE_MAX**2 for variance in self.variances.values()):
+            raise msgspec.ValidationError("a variance that is no number, negative or too large")
+        if not all(abs(weight) <= LOGIT_MAX for weight in (self.intercept, *self.weights.values())):
+            raise msgspec.ValidationError("a weight that is no number, or too large")
 
 
 class Challenger:
@@ -84,8 +99,12 @@ class Challenger:
 
     @classmethod
     def decode(cls, state: bytes) -> "Challenger":
-        """The challenger of `encode`."""
+        """The challenger of `encode`.
+
+        Raises `msgspec.DecodeError` where the state is damaged, or no challenger's.
+        """
         decoded = msgspec.msgpack.decode(state, type=_State)
+        decoded.check()
         made = cls()
         scaler, model = made._parts
         scaler.counts.update(decoded.counts)

@@ -8,6 +8,9 @@ Entity = Literal["payment", "card", "device", "ip", "customer", "merchant", "mod
 Value = float | str | None
 Row = list[Value]
 
+VALUE_MAX = 1e30
+"""No number of a row is larger, and its square is a float still."""
+
 
 @dataclass(frozen=True)
 class Feature:

@@ -2,6 +2,10 @@
 
 from math import exp, log
 
+LOGIT_MAX = 1_000.0
+"""Log-odds, weights and leaves of a model lie within ±1,000: e^-1000 is no float any more, honest ones stay
+below 40, and within it no sum of theirs overflows."""
+
 
 def sigmoid(logit: float) -> float:
     """1 / (1 + e^-x) without overflow."""

@@ -6,6 +6,7 @@ engine needs: many rows at once, with the same bits as one by one, and a compact
 
 from array import array
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 from zlib import crc32
 
@@ -14,7 +15,7 @@ import numpy as np
 from river import base
 
 from models.features import BY_NAME
-from models.odds import log_odds, sigmoid
+from models.odds import LOGIT_MAX, log_odds, sigmoid
 from models.slots import NUMBER_COLUMNS, SLOT_COUNT, Matrix, Slots, sequential_sums, slots_of_one
 
 BASE_RATE = 0.01
@@ -42,6 +43,20 @@ class _State(msgspec.Struct, array_like=True):
     weights: list[float]
     learned: int
     frauds: int
+
+    def check(self) -> None:
+        """Raise `msgspec.ValidationError` where no model can have come from `encode` so."""
+        if self.version != STATE_VERSION:
+            raise msgspec.ValidationError(f"weights of version {self.version}, not {STATE_VERSION}")
+        if len(self.linear) != len(LINEAR) or len(self.slots) != len(self.weights):
+            raise msgspec.ValidationError("not as many weights as the model has")
+        # Each once, and none for slot 0, which stands for what is missing.
+        if any(low >= high for low, high in pairwise([0, *self.slots, SLOT_COUNT + EXTRA_SLOTS])):
+            raise msgspec.ValidationError("weights of slots that the model does not have")
+        if not all(abs(weight) <= LOGIT_MAX for weight in (self.intercept, *self.linear, *self.weights)):
+            raise msgspec.ValidationError("a weight that is no number, or too large")
+        if not 0 <= self.frauds <= self.learned < 2**63:
+            raise msgspec.ValidationError("counts of labels that cannot be")
 
 
 class BinnedLogisticRegression(base.Classifier):  # type: ignore[misc]  # River ships no types
@@ -118,11 +133,10 @@ class BinnedLogisticRegression(base.Classifier):  # type: ignore[misc]  # River 
     def decode(cls, state: bytes) -> "BinnedLogisticRegression":
         """The model of `encode`, bit for bit.
 
-        Raises `ValueError` where the state is of another version, `msgspec.DecodeError` where it is damaged.
+        Raises `msgspec.DecodeError` where the state is of another version or damaged, or no model's.
         """
         decoded = msgspec.msgpack.decode(state, type=_State)
-        if decoded.version != STATE_VERSION:
-            raise ValueError(f"weights of version {decoded.version}, not {STATE_VERSION}")
+        decoded.check()
         model = cls()
         model.intercept, model.linear = decoded.intercept, decoded.linear
         model.learned, model.frauds = decoded.learned, decoded.frauds

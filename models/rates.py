@@ -7,8 +7,11 @@ from decimal import Decimal
 import msgspec
 
 from events.errors import MoneyError
-from events.money import exponent
+from events.money import AMOUNT_MINOR_MAX, exponent
 from models.errors import ControlError
+
+RATE_MIN, RATE_MAX = Decimal("0.000000001"), Decimal(1_000_000_000)
+"""A mistake is farther away: the rial is worth some millionths of a dinar, and the other way round."""
 
 
 class Rate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,12 +40,14 @@ class Rates:
     """
 
     def __init__(self, body: RatesBody) -> None:
-        """Raises `ControlError` for an unknown currency or a rate that is not positive."""
+        """Raises `ControlError` for an unknown currency or a rate beyond the bounds."""
         self.reference = body.reference
         self._factors: dict[str, tuple[list[int], list[float]]] = {}
         for rate in sorted(body.rates, key=lambda rate: rate.from_date):
-            if not rate.rate > 0 or not rate.rate.is_finite():
-                raise ControlError(f"the rate of {rate.currency} must be above 0")
+            # In this order: a decimal that is no number cannot be compared.
+            if not rate.rate.is_finite() or not RATE_MIN <= rate.rate <= RATE_MAX:
+                bounds = f"between {RATE_MIN:f} and {RATE_MAX:,}"
+                raise ControlError(f"the rate of {rate.currency} must lie {bounds}")
             starts, factors = self._factors.setdefault(rate.currency, ([], []))
             start = datetime(rate.from_date.year, rate.from_date.month, rate.from_date.day, tzinfo=UTC)
             starts.append(int(start.timestamp()) * 1_000_000)
@@ -51,14 +56,18 @@ class Rates:
         _exponent(body.reference)
 
     def reference_minor(self, amount_minor: int, currency: str, at_us: int) -> float | None:
-        """The amount in the reference currency, not rounded; None without a rate for that time."""
+        """The amount in the reference currency, not rounded; None without a rate for that time.
+
+        None, too, where it is above `AMOUNT_MINOR_MAX`: sums over time must fit into 64 bits.
+        """
         if currency == self.reference:
             return float(amount_minor)
         found = self._factors.get(currency)
         if found is None:
             return None
         place = bisect_right(found[0], at_us)
-        return amount_minor * found[1][place - 1] if place else None
+        converted = amount_minor * found[1][place - 1] if place else None
+        return converted if converted is not None and converted <= AMOUNT_MINOR_MAX else None
 
 
 def _exponent(currency: str) -> int:

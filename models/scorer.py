@@ -5,9 +5,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from events.vocabulary import ModelKind
 from models.anomaly import ColdStart
 from models.blending import (
     BASE_LOGIT,
+    BOOSTING,
+    CHAMPION,
     Contribution,
     blended,
     cold_share,
@@ -26,6 +29,9 @@ from models.slots import NUMBER_COLUMNS, Matrix, Slots, numbers_of, slots_of
 
 LOGIT_POSITION = POSITIONS["boosting_logit"]
 LOGIT_COLUMN = NUMBER_COLUMNS["boosting_logit"]
+
+NAMES: dict[ModelKind, str] = {"online": CHAMPION, "batch": BOOSTING, "challenger": CHALLENGER}
+"""The one name of each kind: under another a model would be in force and have no version."""
 
 
 class Score(NamedTuple):
@@ -63,6 +69,8 @@ class Scorer:
         present = self.snapshots.get(snapshot.name)
         if present is not None and snapshot.version <= present.version:
             return False
+        if snapshot.name != NAMES[snapshot.kind]:
+            raise StateRowError("model")
         try:
             if snapshot.kind == "online":
                 self.champion = BinnedLogisticRegression.decode(snapshot.state)
@@ -70,7 +78,7 @@ class Scorer:
                 self.boosting = BoostingScorer(Boosting.decode(snapshot.state))
             else:
                 self.challenger = Challenger.decode(snapshot.state)
-        except (msgspec.DecodeError, ValueError, IndexError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise StateRowError("model") from None
         self.snapshots[snapshot.name] = snapshot
         return True

@@ -22,6 +22,7 @@ from models.scored import Captured, Scored
 from models.windows import HOUR_US
 from pipelines import observe
 from pipelines.delivery import Batch
+from pipelines.errors import UnusableEventError
 from pipelines.learning_store import LearningStore
 
 VERSIONS_KEPT: dict[ModelKind, int] = {"online": 240, "batch": 24, "challenger": 2}
@@ -60,7 +61,10 @@ class LearningStep:
         for record, event, reason in batch.delivered:
             self._positions[f"{record.topic}/{record.partition}"] = record.offset + 1
             if isinstance(event, DecisionMade):
-                scored += _scored(event)
+                try:
+                    scored += _scored(event)
+                except UnusableEventError as error:
+                    self._publish([refusal(record, error.reason, now=at)])
             elif isinstance(event, PaymentCaptured):
                 self._reach(microseconds(event.occurred_at))
                 captured.append(Captured(event.payment_id, microseconds(event.occurred_at), event.mode))
@@ -146,7 +150,7 @@ def _scored(event: DecisionMade) -> list[Scored]:
     """A vector of another catalogue can't be learned by this one's models."""
     if event.versions.features != FEATURES_VERSION:
         return []
-    return [Scored(event.payment_id, microseconds(event.occurred_at), event.features)]
+    return [observe.scored(event)]
 
 
 def _reported(label: Label) -> Outgoing:

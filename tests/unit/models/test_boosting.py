@@ -1,5 +1,8 @@
 """The boosting as plain arrays equals scikit-learn's."""
 
+from typing import Any
+
+import msgspec
 import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -70,6 +73,36 @@ def test_its_state_is_bytes_that_give_the_same_model(
     again = Boosting.decode(boosting.encode())
 
     assert BoostingScorer(again).logits(numbers).tolist() == BoostingScorer(boosting).logits(numbers).tolist()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"intercept": float("nan")},
+        {"intercept": 1e300},
+        {"tree_count": -1},
+        {"tree_count": 3},
+        {"features": [len(NUMERIC)]},
+        {"features": [-1]},
+        {"features": []},
+        {"thresholds": [float("nan")]},
+        {"missing_left": [True, False]},
+        {"trees": [2]},
+        {"masks": [1 << 16]},
+        {"leaves": b"\xff" * 256},
+        {"leaves": np.full(32, 1e308).tobytes()},
+        {"leaves": b""},
+    ],
+)
+def test_trees_that_no_boosting_has_are_refused(broken: dict[str, Any]) -> None:
+    whole: dict[str, Any] = {
+        "intercept": -1.0, "tree_count": 2, "features": [0], "thresholds": [0.5], "missing_left": [True],
+        "trees": [1], "masks": [0xFFFE], "leaves": np.zeros(32).tobytes(),
+    }  # fmt: skip
+    assert Boosting.decode(msgspec.msgpack.encode(whole)).tree_count == 2
+
+    with pytest.raises(msgspec.ValidationError):
+        Boosting.decode(msgspec.msgpack.encode({**whole, **broken}))
 
 
 def test_a_fit_ignores_what_no_row_has_and_its_own_log_odds() -> None:

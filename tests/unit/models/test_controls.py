@@ -128,6 +128,22 @@ def test_without_a_rate_for_the_time_an_amount_stays_missing() -> None:
     assert controls.rates.reference_minor(1000, "USD", JANUARY_US) is None
 
 
+@pytest.mark.parametrize("rate", ["NaN", "sNaN", "-Infinity", "1e400", "1e-400", "1000000001", "-1"])
+def test_a_rate_that_is_no_number_or_beyond_the_bounds_is_refused_in_words(rate: str) -> None:
+    rates = [{"currency": "USD", "from_date": "2026-01-01", "rate": rate}]
+
+    with pytest.raises(ControlError, match=r"the rate of USD must lie between 0.000000001 and 1,000,000,000"):
+        Controls.builtin().changed("rates", "rates", 1, {"reference": "EUR", "rates": rates})
+
+
+def test_an_amount_that_no_payment_has_in_the_reference_currency_is_taken_as_unknown() -> None:
+    rates = [{"currency": "USD", "from_date": "2026-01-01", "rate": "1000000000"}]
+    controls = Controls.builtin().changed("rates", "rates", 1, {"reference": "EUR", "rates": rates})
+
+    assert controls.rates.reference_minor(1_000, "USD", JANUARY_US) == 1e12
+    assert controls.rates.reference_minor(1_001, "USD", JANUARY_US) is None
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "body"),
     [

@@ -1,5 +1,6 @@
 """The champion: many payments at once and one alone, and labels that are taken back."""
 
+import msgspec
 import pytest
 
 from models.feature import Row
@@ -59,5 +60,29 @@ def test_weights_of_another_version_are_refused() -> None:
     assert state[1] == STATE_VERSION
     state[1] = STATE_VERSION - 1
 
-    with pytest.raises(ValueError, match="weights of version 1"):
+    with pytest.raises(msgspec.ValidationError, match="weights of version 1"):
         BinnedLogisticRegression.decode(bytes(state))
+
+
+NAN, INFINITE = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        *((1, intercept) for intercept in (NAN, INFINITE, 1e300)),
+        *((2, linear) for linear in ([], [0.1, 0.2], [NAN], [1e300])),
+        *((3, slots) for slots in ([0], [-1], [10**9], [3, 4])),
+        *((4, weights) for weights in ([NAN], [INFINITE], [1e300], [])),
+        *((5, learned) for learned in (-1, 0)),
+        (6, -1),
+    ],
+)
+def test_weights_that_no_champion_has_are_refused(place: int, value: object) -> None:
+    model = BinnedLogisticRegression()
+    model.learn([3], [0.5], True)
+    state = msgspec.msgpack.decode(model.encode())
+    state[place] = value
+
+    with pytest.raises(msgspec.ValidationError):
+        BinnedLogisticRegression.decode(msgspec.msgpack.encode(state))

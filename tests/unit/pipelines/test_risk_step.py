@@ -1,9 +1,15 @@
 """The risk flow's step, without log and without Bytewax."""
 
+from datetime import UTC, datetime
+
+import pytest
+
 from events.codec import encode
 from events.log.port import Record
 from events.types import Event, ModelPublished
+from events.vocabulary import ModelKind
 from models.engine import Engine
+from models.online import BinnedLogisticRegression
 from pipelines.delivery import Delivered, delivered
 from pipelines.observe import derived_id
 from pipelines.risk_step import REMEMBERED_ASSESSMENTS, RiskStep
@@ -80,6 +86,31 @@ def test_a_broken_model_snapshot_is_refused_and_the_old_model_stays() -> None:
 
     assert [refused.record.offset for refused in answers.refused] == [5]
     assert answers.decisions[0][1].versions.online == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("another", "online"), ("boosting", "online"), ("champion", "batch")]
+)
+def test_a_model_under_the_name_of_another_kind_is_refused(name: str, kind: ModelKind) -> None:
+    published = ModelPublished(
+        id="e1", occurred_at=START, name=name, kind=kind, version=1,
+        learned_to={}, labels=1, state=BinnedLogisticRegression().encode(),
+    )  # fmt: skip
+
+    answers = RiskStep(Engine()).handle([arrived(published, 5, "models")], START)
+
+    assert [refused.reason for refused in answers.refused] == ["the model snapshot cannot be read"]
+
+
+def test_a_request_of_before_1970_is_refused_and_its_neighbors_are_answered() -> None:
+    early = assessment(1, occurred_at=datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC))
+
+    answers = RiskStep(Engine()).handle([arrived(early, 0), arrived(assessment(2), 1)], START)
+
+    assert [refused.reason for refused in answers.refused] == [
+        "occurred_at lies outside the years 1970 to 2199"
+    ]
+    assert [made.payment_id for _, made in answers.decisions] == ["pi_2"]
 
 
 def test_a_currency_that_does_not_exist_is_refused_and_its_neighbors_are_answered() -> None:
