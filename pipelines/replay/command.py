@@ -61,7 +61,7 @@ def replay(options: ReplayOptions, console: Console) -> Report:
     source = ReplaySource(history.frame, settings)
     run = _runner(options.engine, source, schedule, controls)
     outcomes, cost = run_watched(run, history.frame.height, console)
-    report = report_of(history.frame, outcomes, since)
+    report = report_of(history.frame, outcomes, since, controls.rates)
     learned = figures_line(report.first_day, source.first_label_us, day_given=since is not None)
     printed(console, report, outcomes, cost, options.engine, learned, labels_given="label" in mapping.columns)
     _tell(console, (notices.left_out(history),))

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from models import evaluation
 from models.evaluation import Fold, Quality, Scores
+from models.rates import Rates
 from models.windows import DAY_US, SECOND_US
 from pipelines.replay.direct import Cost
 from pipelines.replay.source import Outcomes
@@ -32,8 +33,10 @@ class Report(msgspec.Struct, frozen=True):
     truth: Truth
 
 
-def report_of(frame: pl.DataFrame, outcomes: Outcomes, evaluate_from: datetime | None) -> Report:
-    """Evaluate what a replay gave, over payments whose truth the file knows."""
+def report_of(
+    frame: pl.DataFrame, outcomes: Outcomes, evaluate_from: datetime | None, rates: Rates | None = None
+) -> Report:
+    """Evaluate what a replay gave, over payments whose truth the file knows; `rates` as in `truth_of`."""
     given = _scores(frame, outcomes)
     first_day = _first_day(frame, evaluate_from)
     counted = given.only(given.days >= first_day)
@@ -46,7 +49,7 @@ def report_of(frame: pl.DataFrame, outcomes: Outcomes, evaluate_from: datetime |
         folds=folds,
         weeks=evaluation.by_week(counted, first_day),
         calibration=evaluation.calibration(counted),
-        truth=truth_of(frame, outcomes, first_day),
+        truth=truth_of(frame, outcomes, first_day, rates),
     )
 
 

@@ -1,9 +1,12 @@
 """Outcomes beside the truth: how much fraud was caught, by count and by amount, and at what false alarms."""
 
+from collections.abc import Mapping
+
 import msgspec
 import polars as pl
 from rich.table import Table
 
+from models.rates import Rates
 from models.windows import DAY_US
 from pipelines.replay.source import Outcomes
 
@@ -11,10 +14,10 @@ OUTCOMES = ("allow", "review", "block")
 
 
 class ByOutcome(msgspec.Struct, frozen=True):
-    """Payments of one truth by outcome. `amounts_minor` is None where the file has several currencies."""
+    """Payments of one truth by outcome. `amounts_minor` is None where the amounts have no sum."""
 
     counts: dict[str, int]
-    amounts_minor: dict[str, int] | None
+    amounts_minor: dict[str, float] | None
 
     @property
     def total(self) -> int:
@@ -33,33 +36,47 @@ class ByOutcome(msgspec.Struct, frozen=True):
 
 
 class Truth(msgspec.Struct, frozen=True):
-    """What became of fraud and of genuine payments."""
+    """What became of fraud and of genuine payments. `summed_in`: the currency of sums over several."""
 
     fraud: ByOutcome
     genuine: ByOutcome
+    summed_in: str | None = None
 
 
-def truth_of(frame: pl.DataFrame, outcomes: Outcomes, first_day: int) -> Truth:
-    """Count over the payments from a day on whose truth is known."""
+def truth_of(frame: pl.DataFrame, outcomes: Outcomes, first_day: int, rates: Rates | None = None) -> Truth:
+    """Count over the payments from a day on whose truth is known.
+
+    Amounts of several currencies are summed by `rates`, where each of them has one.
+    """
     known = (
         frame.select("at_us", "amount_minor", "currency", "label")
         .with_columns(outcome=pl.Series(outcomes.outcomes, dtype=pl.String))
         .filter(pl.col("at_us") // DAY_US >= first_day)
         .drop_nulls("label")
     )
-    one_currency = known["currency"].n_unique() <= 1
-    return Truth(*(_row(known.filter(pl.col("label") == fraud), one_currency) for fraud in (True, False)))
+    several = known["currency"].n_unique() > 1
+    if several:
+        known = known.with_columns(amount_minor=_reference_minor(known, rates))
+    has_sum = not known["amount_minor"].null_count()
+    fraud, genuine = (_row(known.filter(pl.col("label") == fraud), has_sum) for fraud in (True, False))
+    return Truth(fraud, genuine, rates.reference if several and has_sum and rates else None)
 
 
-def _row(payments: pl.DataFrame, one_currency: bool) -> ByOutcome:
+def _reference_minor(payments: pl.DataFrame, rates: Rates | None) -> pl.Series:
+    """Amounts in the reference currency, null where there is no rate."""
+    told = payments.select("amount_minor", "currency", "at_us").iter_rows()
+    return pl.Series([rates and rates.reference_minor(*row) for row in told], dtype=pl.Float64)
+
+
+def _row(payments: pl.DataFrame, has_sum: bool) -> ByOutcome:
     amounts = {name: payments.filter(pl.col("outcome") == name).select("amount_minor") for name in OUTCOMES}
     return ByOutcome(
         {name: chosen.height for name, chosen in amounts.items()},
-        {name: int(chosen.sum().item() or 0) for name, chosen in amounts.items()} if one_currency else None,
+        {name: chosen.sum().item() or 0 for name, chosen in amounts.items()} if has_sum else None,
     )
 
 
-def _stopped(by_outcome: dict[str, int]) -> float | None:
+def _stopped(by_outcome: Mapping[str, float]) -> float | None:
     total = sum(by_outcome.values())
     return (total - by_outcome["allow"]) / total if total else None
 
@@ -86,10 +103,14 @@ def sentence(truth: Truth) -> str:
 
 
 def amount_note(truth: Truth) -> str | None:
-    """Why there is no share by amount, where there is none."""
-    if truth.fraud.amounts_minor is not None:
+    """How amounts of several currencies were summed, or why they have no share."""
+    if truth.fraud.amounts_minor is None:
+        return "by amount  no figure: amounts of several currencies have no sum where not each has a rate"
+    if truth.summed_in is None:
         return None
-    return "by amount  no figure: amounts of several currencies have no sum"
+    return (
+        f"by amount  of several currencies: summed in {truth.summed_in}, each amount at the rate of its day"
+    )
 
 
 def _percent(share: float | None, digits: int = 1) -> str:

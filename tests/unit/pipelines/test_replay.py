@@ -4,7 +4,8 @@ import io
 import json
 import random
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -13,6 +14,7 @@ from rich.console import Console
 from sklearn.metrics import average_precision_score
 
 from models.learning import Schedule
+from models.rates import Rate, Rates, RatesBody
 from models.windows import DAY_US, HOUR_US
 from pipelines.errors import ReplayError
 from pipelines.replay.command import ReplayOptions, replay
@@ -211,8 +213,15 @@ def test_fraud_counts_as_caught_when_held_or_blocked_by_count_and_by_amount() ->
 
     assert (truth.fraud.stopped_share, truth.fraud.stopped_amount_share) == (0.5, 0.75)
     assert (truth.genuine.total, truth.genuine.stopped_share) == (1, 1.0)
-    mixed = frame.with_columns(currency=pl.Series(["EUR", "JPY", "EUR", "EUR", "EUR"]))
+    mixed = frame.with_columns(currency=pl.Series(["EUR", "USD", "EUR", "EUR", "EUR"]))
     assert truth_of(mixed, outcomes, first_day=1).fraud.stopped_amount_share is None
+    half = Rate(currency="USD", from_date=date(1970, 1, 1), rate=Decimal("0.5"))
+    rates = Rates(RatesBody(reference="EUR", rates=[half]))
+    priced = truth_of(mixed, outcomes, first_day=1, rates=rates)
+    assert (priced.fraud.stopped_amount_share, priced.summed_in) == (0.6, "EUR")
+    assert priced.genuine.stopped_amount_share == 1.0
+    unpriced = mixed.with_columns(currency=pl.Series(["EUR", "USD", "JPY", "EUR", "EUR"]))
+    assert truth_of(unpriced, outcomes, first_day=1, rates=rates).fraud.stopped_amount_share is None
 
 
 def test_rules_from_a_file_are_tried_on_the_history(tmp_path: Path) -> None:

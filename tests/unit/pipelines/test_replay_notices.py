@@ -167,18 +167,27 @@ def test_amounts_that_were_rounded_and_amounts_of_nothing_are_told(tmp_path: Pat
     assert "amounts    " not in plain
 
 
-def test_sums_over_several_currencies_are_not_given_and_it_is_said(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ("USD", "by amount  of several currencies: summed in EUR, each amount at the rate of its day"),
+        ("SEK", "by amount  no figure: amounts of several currencies have no sum where not each has a rate"),
+    ],
+)
+def test_it_is_said_how_amounts_of_several_currencies_are_summed_if_at_all(
+    tmp_path: Path, other: str, said: str
+) -> None:
     path = history(tmp_path)
     lines = path.read_text().splitlines()
     text = [lines[0] + ",CUR"] + [
-        f"{line},{('eur', 'USD')[number % 2]}" for number, line in enumerate(lines[1:])
+        f"{line},{('eur', other)[number % 2]}" for number, line in enumerate(lines[1:])
     ]
     path.write_text("\n".join(text) + "\n")
     screen = Console(record=True, width=220, file=io.StringIO())
     replay(ReplayOptions(file=path, map_words=[*MAP, "currency=CUR"]), screen)
 
-    assert "by amount  no figure: amounts of several currencies have no sum" in screen.export_text()
-    assert "by amount  no figure" not in printed(history(tmp_path))
+    assert said in screen.export_text()
+    assert "by amount  " not in printed(history(tmp_path))
 
 
 def test_a_currency_that_there_is_not_is_refused_by_its_option(tmp_path: Path) -> None:
