@@ -1,9 +1,10 @@
-"""The feature catalogue: every value that rules, models, the case page and history read, declared once.
+"""The feature catalogue: every value that rules, models, explanations and history read, declared once.
 
 A row (the vector as scored) is a list of values in the order of `CATALOGUE`; `POSITIONS` gives the place of a
 name. Numbers are floats, flags are 1.0 and 0.0, categories are text, and what is missing is None. The current
 payment is excluded from its own counts and sums; where a ratio includes it, the meaning says so. A window of
 an hour at time t holds what happened in (t - 1 h, t], by the time of the events themselves.
+Names are put together (`card_count_1h`): look one up in docs/rules.md, which a test holds to the catalogue.
 
 Changing the list, the order or what a value means raises `FEATURES_VERSION`: stored vectors stay readable by
 theirs.
@@ -257,26 +258,25 @@ def _merchant_run() -> Iterator[Feature]:
     """What the latest labels say: does fraud run at the merchant, and is it the merchant's?"""
     last = "the last label at the merchant was"
     yield _of("merchant", "last_label_fraud", "flag", "", f"{last} fraud", f"{last} genuine", f"{last} fraud")
-    meaning = "frauds in a row among the merchant's latest labeled payments"
-    says = (
+    in_a_row = "frauds in a row among the merchant's latest labeled payments"
+    run = (
         "no run of frauds among the merchant's latest labeled payments",
         "the merchant's latest labeled payment was a fraud",
         "the merchant's latest {} labeled payments were all frauds",
     )
-    yield _of("merchant", "fraud_run", "count", "payments", meaning, *says)
-    first, last = "the first fraud of the run was paid", "the last fraud of the run was paid"
-    yield _days("merchant", "run_first_days", first, "the merchant's run of frauds began")
-    yield _days("merchant", "run_last_days", last, "the last fraud of the merchant's run was paid")
+    yield _of("merchant", "fraud_run", "count", "payments", in_a_row, *run)
+    began, ended = "the first fraud of the run was paid", "the last fraud of the run was paid"
+    yield _days("merchant", "run_first_days", began, "the merchant's run of frauds began")
+    yield _days("merchant", "run_last_days", ended, "the last fraud of the merchant's run was paid")
     genuine = "the last payment labeled genuine was paid"
     yield _days(
         "merchant", "genuine_gap_days", genuine, "the merchant's last payment labeled genuine was paid"
     )
-    meaning = "frauds that the card's own behavior does not explain, halved with each genuine payment"
+    unexplained = "frauds that the card's own behavior does not explain, halved with each genuine payment"
     strange = "at this merchant that the cards' own behavior does not explain"
-    none, _, _ = _numbered("fraud", "frauds", strange)
-    _, one, several = _numbered("fraud", "frauds", f"{strange}, after halving for each genuine payment since")
-    says = none, one, several
-    yield _of("merchant", "unexplained_frauds", "count", "payments", meaning, *says)
+    halved = f"{strange}, after halving for each genuine payment since"
+    says = f"no fraud {strange}", f"{{}} fraud {halved}", f"{{}} frauds {halved}"
+    yield _of("merchant", "unexplained_frauds", "count", "payments", unexplained, *says)
 
 
 def _model() -> Iterator[Feature]:
