@@ -10,14 +10,7 @@
 Lists act through the rules that name them. Within an action the order of rules does not matter: all that
 fired are recorded. Where costs are equal the milder action wins. A rule on something unknown does not fire.
 
-| When the decision arrives | allow | review | block |
-|---|---|---|---|
-| within the deadline, automatic capture | authorized and captured | authorized, capture held | not sent |
-| within the deadline, manual capture | authorized | authorized, capture refused until approved | not sent |
-| late, authorized and not captured | nothing changes | capture held, review opened | authorization voided |
-| late, captured | nothing changes | nothing changes | no money moves: marked, for a person to refund |
-
-Late is after the fallback policy decided; a late decision acts once the attempt has ended.
+What the gateway does with an outcome, in time or late, stands in ARCHITECTURE.md (Decisions, by precedence).
 """
 
 from collections.abc import Callable, Sequence

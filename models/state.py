@@ -20,7 +20,7 @@ SHARDS = 64
 """More than one machine has cores, and fixed: a sequence number belongs to its shard for good."""
 
 MEMORY_DAYS = 120
-"""How long a payment waits for a label: as long as cardholders may dispute it."""
+"""How long a payment waits for a label, at the learner too: as long as cardholders may dispute it."""
 
 FORGET_EVERY = 256
 """Payments between two looks for memories that are too old."""

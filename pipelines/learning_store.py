@@ -19,6 +19,7 @@ from models.errors import StateRowError
 from models.labels import Standing
 from models.scored import Captured, Found, Labeled, Scored, decode_row, encode_row
 from models.slots import NUMERIC, Matrix
+from models.state import MEMORY_DAYS
 from models.windows import DAY_US
 from pipelines.errors import StateFormatError
 from pipelines.state_file import StateFile
@@ -32,8 +33,6 @@ declare(
 
 FORMAT = 2
 """Raised whenever the meaning of rows changes, the models' own included. 2: weights of version 2."""
-KEEP_DAYS = 120.0
-"""As long as cardholders may dispute a payment."""
 
 FIND = """
 SELECT payment, at_us, row, fraud, rank, arrived_us FROM json_each(?) AS asked
@@ -71,7 +70,7 @@ class Unsent(NamedTuple):
 class LearningStore:
     """See `models.scored.ScoredStore` for the rows. Used by one thread of one process."""
 
-    def __init__(self, path: Path, keep_days: float = KEEP_DAYS) -> None:
+    def __init__(self, path: Path, keep_days: float = MEMORY_DAYS) -> None:
         """Raises `StateFormatError`, `StateCorruptError`."""
         self._keep_us = int(keep_days * DAY_US)
         self._file = StateFile(
