@@ -37,8 +37,8 @@ _BOOSTING: dict[BoostingAgain, str] = {
     "gone": "the boosting's log-odds were taken as stored: its snapshot is no longer in the log",
 }
 _TRIED = (
-    "tried: each number in other bins and on other sides of what rules compare, the amount also where two "
-    "costs are equal, what rules read also as known or unknown, entities off their lists"
+    "tried: each number in other bins and on other sides of what rules compare, the amount also where two\n"
+    "    costs are equal, what rules read also as known or unknown, entities off their lists"
 )
 """What a single change may be; a text is not turned into another text, nor an entity put on a list."""
 _PAIRS = "no single change that was tried leads to another outcome"
@@ -198,10 +198,14 @@ def change_in_words(change: Change, observation: Observation, row: Row, referenc
         return f"amount {change.words} {money(int(after), observation.currency)} (was {was})"
     feature = BY_NAME[change.name]
     was = in_words(change.name, row, reference)
-    if change.after is None or isinstance(change.after, str):
+    if isinstance(change.after, str):
+        return f"{change.words}: {feature.meaning} (was unknown)  [{change.name}]"
+    if change.after is None:
         return f"{change.words}: {was}  [{change.name}]"
+    if change.before is None:
+        was = "unknown"
     if feature.kind == "flag" and change.before is None:
-        return f"{change.words}: {feature.says[int(change.after)]} (was: {was})  [{change.name}]"
+        return f"{change.words}: {feature.says[int(change.after)]} (was {was})  [{change.name}]"
     if feature.kind == "flag":
         return f"the other way round: {was}  [{change.name}]"
     value = duration(change.after) if feature.kind == "days" else number(change.after)

@@ -337,6 +337,28 @@ def test_where_three_rules_fire_no_small_change_is_claimed(champion: BinnedLogis
     assert "none found: no single change that was tried leads to another outcome" in render(explanation)
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "words"),
+    [
+        ("ip_count_1h", {}, "IP address in the last hour: known, such as 0 (was: unknown)  [ip_count_1h]"),
+        ("weekend", {}, "known, such as: paid on a weekday, UTC (was unknown)  [weekend]"),
+        ("weekend", {"weekend": 1.0}, "not known: paid on a Saturday or Sunday, UTC  [weekend]"),
+        ("card_country", {}, "known: country of the card's issuer (was unknown)  [card_country]"),
+        ("device", {}, "device: known"),
+    ],
+)
+def test_becoming_known_or_unknown_is_said_so(
+    champion: BinnedLogisticRegression, name: str, values: dict[str, Value], words: str
+) -> None:
+    when = f"{name} IS {'NOT NULL' if values else 'NULL'}"
+    controls = NO_RULES.changed("r", "rule", 1, {"action": "review", "when": when})
+
+    text = render(explain(evidence(champion, payment_row(**values), controls)))
+
+    assert words in text
+    assert "tried: each number in other bins" in text
+
+
 def test_a_list_is_left_by_not_standing_on_it(champion: BinnedLogisticRegression) -> None:
     controls = NO_RULES.changed(
         "listed", "rule", 1, {"action": "block", "when": "device IN @blocked_devices"}
