@@ -40,6 +40,8 @@ TOPICS: dict[type[Event], str] = {
     PaymentAuthorized: "payments",
 }
 PATIENCE_MS = 60_000
+LONG_ID = "pi_" + "0123456789abcdef" * 2
+"""As long as those that the API makes."""
 LONGER_THAN_A_BROWSER_WAITS_MS = 8_000
 """Chromium asks again for a lost stream after three seconds."""
 LOST_SERVER = re.compile(r"net::ERR|^\[object Event\]$")
@@ -136,6 +138,45 @@ def test_a_payments_link_leads_to_what_is_told_of_it(told: Told, page: Page) -> 
         page.get_by_label("Payment", exact=True).fill("pi_1")
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", name="pi_1", level=2)).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_a_payments_page_is_not_cut_off_on_a_small_telephone(told: Told, page: Page) -> None:
+    decide(told.log, (1,), payment_id=LONG_ID)
+    page.set_viewport_size({"width": 320, "height": 700})
+    with page_of(told) as address:
+        page.goto(f"{address}payments/{LONG_ID}")
+        expect(page.get_by_text("risk score")).to_be_visible(timeout=PATIENCE_MS)
+
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_an_id_stands_on_one_line_where_columns_have_room(told: Told, page: Page) -> None:
+    told.tell(*(msgspec.structs.replace(event, payment_id=LONG_ID) for event in (question(1), answer(1))))
+    with page_of(told) as address:
+        page.goto(address)
+        for width in (1200, 1280, 1440):
+            page.set_viewport_size({"width": width, "height": 800})
+            lines = page.locator("tbody code").evaluate("code => code.getClientRects().length")
+
+            assert lines == 1, width
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_dot_stands_beside_the_word_that_it_belongs_to_on_a_small_telephone(
+    told: Told, page: Page
+) -> None:
+    page.set_viewport_size({"width": 320, "height": 700})
+    with page_of(told) as address:
+        page.goto(address)
+        expect(page.locator("#connection")).to_have_text("live", timeout=PATIENCE_MS)
+
+        for state in ("live", "reconnecting"):
+            page.evaluate(f"showState('{state}')")
+            tops = page.locator("#connection").evaluate(
+                "it => [...it.getClientRects()].map(each => each.top)"
+            )
+            assert len(set(tops)) == 1
+            assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
 def test_the_table_can_be_held_to_one_outcome_and_stays_so(told: Told, page: Page) -> None:
