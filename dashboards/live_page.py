@@ -27,6 +27,7 @@ from dashboards.latest import ROWS_MAX, Shown
 from dashboards.live_view import LiveView
 from dashboards.rows import date_in_words
 from dashboards.tail import Tail
+from models.wording import NO_REASON, score_scale
 
 HERE = Path(__file__).parent
 REFRESH_SECONDS = 0.5
@@ -99,6 +100,8 @@ class Fragments:
                 rows=self._view.rows.newest(only),
                 rows_max=ROWS_MAX,
                 only=only,
+                no_reason=NO_REASON,
+                score_scale=score_scale(),
                 date=lambda at: date_in_words(at, year),
                 reachable=self._tail.reachable,
                 now=time.monotonic(),

@@ -72,8 +72,8 @@ def marked(event: PaymentDecidedLate) -> AttemptRow:
 def sentence(text: str) -> str:
     """Words with a capital and a full stop, as others that stand beside them have.
 
-    >>> sentence("a device seen for the first time"), sentence("Nothing unusual.")
-    ('A device seen for the first time.', 'Nothing unusual.')
+    >>> sentence("a device seen for the first time"), sentence("Not paid before.")
+    ('A device seen for the first time.', 'Not paid before.')
     """
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 

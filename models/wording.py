@@ -4,8 +4,12 @@ from math import isnan
 
 from events.errors import MoneyError
 from events.money import Money
+from models.costs import ELEVATED_PROBABILITY, ELEVATED_SCORE, HIGHEST_PROBABILITY, HIGHEST_SCORE
 from models.feature import Feature, Row, Value
 from models.features import BY_NAME, POSITIONS
+
+NO_REASON = "No reason to hold it."
+"""What is said of an allowed payment for which the engine gave no reason."""
 
 WINDOW_DAYS = {"10m": 10 / 1440, "1h": 1 / 24, "1d": 1.0, "7d": 7.0, "30d": 30.0}
 
@@ -153,3 +157,13 @@ def duration(days: float) -> str:
         if seconds < limit:
             return f"{seconds / unit_seconds:.0f} {unit}"
     return f"{number(days)} days"
+
+
+def score_scale() -> str:
+    """What a risk score means.
+
+    >>> score_scale()
+    '0 to 100; a probability of 10 % is 65, one of 40 % is 75'
+    """
+    elevated, highest = percent(ELEVATED_PROBABILITY), percent(HIGHEST_PROBABILITY)
+    return f"0 to 100; a probability of {elevated} is {ELEVATED_SCORE}, one of {highest} is {HIGHEST_SCORE}"

@@ -15,6 +15,7 @@ from gateway.payments.fallback import FallbackDecision
 from gateway.payments.intents import PaymentError, PaymentOutcome
 from gateway.processor_port import TestRisk
 from models.costs import ELEVATED_SCORE, HIGHEST_SCORE
+from models.wording import NO_REASON
 
 RiskLevel = Literal["normal", "elevated", "highest", "not_assessed"]
 
@@ -91,7 +92,7 @@ def decided_by_engine(decision: DecisionMade, test_risk: TestRisk | None) -> Eff
         level=risk_level(decision.risk_score),
         score=decision.risk_score,
         reason=_reason(decision.outcome, by_rule=bool(decision.rules)),
-        message=decision.reasons[0].text if decision.reasons else "Nothing unusual.",
+        message=decision.reasons[0].text if decision.reasons else NO_REASON,
         assessed=True,
         decision_id=decision.id,
         by="engine",

@@ -4,12 +4,6 @@ import re
 
 from events.moments import moment
 from events.vocabulary import Reason
-from models.costs import (
-    ELEVATED_PROBABILITY,
-    ELEVATED_SCORE,
-    HIGHEST_PROBABILITY,
-    HIGHEST_SCORE,
-)
 from models.explain.changes import Change
 from models.explain.explanation import BoostingAgain, Explanation
 from models.feature import Row
@@ -17,7 +11,7 @@ from models.features import BY_NAME, CATALOGUE, POSITIONS
 from models.observations import Observation
 from models.rules.fired import FiredRule, fired_rules
 from models.rules.rule import ENTITY_FIELDS
-from models.wording import duration, in_words, money, number, percent, present
+from models.wording import duration, in_words, money, number, percent, present, score_scale
 
 CONTRIBUTIONS_SHOWN = 12
 """As many lines as are read; what follows weighs little. Round, not tuned."""
@@ -42,10 +36,6 @@ _TRIED = (
 )
 """What a single change may be; a text is not turned into another text, nor an entity put on a list."""
 _PAIRS = "no single change that was tried leads to another outcome"
-_SCALE = (
-    f"(0 to 100; a probability of {percent(ELEVATED_PROBABILITY)} is {ELEVATED_SCORE}, "
-    f"one of {percent(HIGHEST_PROBABILITY)} is {HIGHEST_SCORE})"
-)
 
 
 def render(explanation: Explanation, *, entities: bool = True, features: bool = False) -> str:
@@ -72,7 +62,7 @@ def _decision(explanation: Explanation, *, entities: bool) -> list[str]:
         f"payment {assessment.payment_id}: {assessment.outcome}",
         f"  {money(observation.amount_minor, observation.currency)} at {when:%Y-%m-%d %H:%M:%S} UTC",
         f"  probability of fraud {percent(assessment.probability)}, "
-        f"risk score {assessment.risk_score} {_SCALE}",
+        f"risk score {assessment.risk_score} ({score_scale()})",
     ]
     if assessment.costs_minor:
         reference = explanation.evidence.controls.rates.reference

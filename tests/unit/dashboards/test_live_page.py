@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from starlette.testclient import TestClient
 
@@ -85,6 +86,21 @@ def test_the_tile_leads_to_the_payments_whose_block_came_after_the_capture(
     assert "pi_000001" in shown
     assert "A block came after the capture: refund." in shown
     assert "pi_000002" not in shown
+
+
+def test_the_table_says_what_a_score_means_and_of_an_allowed_payment_no_more_than_is_known(
+    client: TestClient, view: LiveView
+) -> None:
+    view.take(question(1), 1.0)
+    view.take(msgspec.structs.replace(answer(1), reasons=[]), 1.0)
+
+    page = client.get("/").text
+
+    assert (
+        "a score says how probable fraud is (0 to 100; a probability of 10 % is 65, one of 40 % is 75)"
+        in page
+    )
+    assert "<li>No reason to hold it.</li>" in page
 
 
 def test_text_from_events_is_shown_as_text(client: TestClient, view: LiveView) -> None:
