@@ -50,7 +50,9 @@ def test_a_month_passes_is_summed_up_and_learned_from(log: str) -> None:
 
     assert demo.returncode == 0, demo.stdout + demo.stderr
     payments = value(demo.stdout, "payments")
-    decided = sum(value(demo.stdout, row) for row in ("passed", "declined by the bank", "held for review", "blocked"))
+    decided = sum(
+        value(demo.stdout, row) for row in ("passed", "declined by the bank", "held for review", "blocked")
+    )
     assert payments >= 20
     assert decided == payments
     assert value(demo.stdout, "reported labels learned") > 0
