@@ -33,6 +33,10 @@ from pipelines.errors import UnusableEventError
 REMEMBERED_ASSESSMENTS = 65_536
 """The window in which a duplicate is known: a relay repeats within seconds, this is minutes at 100/s."""
 
+ASSESSMENT_BYTES_MAX = 512 * 1024
+"""A request's texts stand in its decision up to six times (features, reasons), which must fit into the log.
+What the API sends stays below a third of it."""
+
 SEEN = "seen/"
 ENGINE = "engine/"
 
@@ -124,6 +128,8 @@ class RiskStep:
     def _collect(self, event: Event, record: Record, facts: "_Facts") -> None:
         """Add a fact for the engine; duplicates, and events that it does not care about, pass by."""
         if isinstance(event, AssessmentRequested):
+            if len(record.value or b"") > ASSESSMENT_BYTES_MAX:
+                raise UnusableEventError("the request is too large")
             if self._is_first(event.id):
                 facts.told.append(observe.observation(event))
                 facts.requests.append((event, record))

@@ -6,13 +6,14 @@ import pytest
 
 from events.codec import encode
 from events.log.port import Record
+from events.topics import RECORD_BYTES_MAX
 from events.types import Event, ModelPublished
 from events.vocabulary import ModelKind
 from models.engine import Engine
 from models.online import BinnedLogisticRegression
 from pipelines.delivery import Delivered, delivered
 from pipelines.observe import derived_id
-from pipelines.risk_step import REMEMBERED_ASSESSMENTS, RiskStep
+from pipelines.risk_step import ASSESSMENT_BYTES_MAX, REMEMBERED_ASSESSMENTS, RiskStep
 from tests.unit.pipelines.standin import START, CountingEngine, assessment, label
 
 
@@ -111,6 +112,19 @@ def test_a_request_of_before_1970_is_refused_and_its_neighbors_are_answered() ->
         "occurred_at lies outside the years 1970 to 2199"
     ]
     assert [made.payment_id for _, made in answers.decisions] == ["pi_2"]
+
+
+def test_of_the_largest_request_the_decision_fits_into_the_log_and_a_larger_one_is_refused() -> None:
+    step = RiskStep(Engine())
+    bare = len(encode(assessment(1, merchant_category="")))
+    largest = assessment(1, merchant_category="x" * (ASSESSMENT_BYTES_MAX - bare))
+    larger = assessment(2, merchant_category="x" * (ASSESSMENT_BYTES_MAX - bare + 1))
+
+    answers = step.handle([arrived(largest, 0), arrived(larger, 1), arrived(assessment(3), 2)], START)
+
+    assert [made.payment_id for _, made in answers.decisions] == ["pi_1", "pi_3"]
+    assert len(encode(answers.decisions[0][1])) < RECORD_BYTES_MAX
+    assert [refused.reason for refused in answers.refused] == ["the request is too large"]
 
 
 def test_a_currency_that_does_not_exist_is_refused_and_its_neighbors_are_answered() -> None:
