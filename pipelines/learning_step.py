@@ -15,9 +15,11 @@ from events.moments import microseconds, moment
 from events.types import DecisionMade, LabelReported, ModelPublished, PaymentCaptured
 from events.vocabulary import ModelKind
 from models.errors import StateRowError
-from models.features import FEATURES_VERSION
+from models.feature import VALUE_MAX, Value
+from models.features import CATALOGUE, FEATURES_VERSION
 from models.learning import Learner
 from models.observations import Label, ModelSnapshot
+from models.odds import LOGIT_MAX
 from models.scored import Captured, Scored
 from models.windows import HOUR_US
 from pipelines import observe
@@ -147,10 +149,26 @@ def _key(name: str, version: int) -> bytes:
 
 
 def _scored(event: DecisionMade) -> list[Scored]:
-    """A vector of another catalogue can't be learned by this one's models."""
+    """A vector of another catalogue can't be learned by this one's models; raises `UnusableEventError`."""
     if event.versions.features != FEATURES_VERSION:
         return []
-    return [observe.scored(event)]
+    row = event.features
+    if len(row) != len(CATALOGUE) or not all(map(_fits, _LARGEST, row)):
+        raise UnusableEventError("the features are not those of the catalogue")
+    return [Scored(event.payment_id, microseconds(event.occurred_at), row)]
+
+
+# None for a text. Beyond it one label would carry the weights off for good.
+_LARGEST = [
+    None if feature.type == "text" else LOGIT_MAX if feature.kind == "logit" else VALUE_MAX
+    for feature in CATALOGUE
+]
+
+
+def _fits(largest: float | None, value: Value) -> bool:
+    if value is None or isinstance(value, str):
+        return value is None or largest is None
+    return largest is not None and abs(value) <= largest
 
 
 def _reported(label: Label) -> Outgoing:

@@ -22,11 +22,7 @@ from events.types import (
     Versions,
 )
 from models.controls import Control
-from models.feature import VALUE_MAX, Value
-from models.features import CATALOGUE
 from models.observations import Assessment, Decline, Label, ModelSnapshot, Observation, SignIn
-from models.odds import LOGIT_MAX
-from models.scored import Scored
 from pipelines.errors import UnusableEventError
 
 
@@ -68,27 +64,6 @@ def observation(event: AssessmentRequested) -> Observation:
         shipping_country=context.shipping_country,
         item_count=context.item_count,
     )
-
-
-def scored(event: DecisionMade) -> Scored:
-    """A payment with its vector; raises `UnusableEventError` where that is not one of this catalogue."""
-    row = event.features
-    if len(row) != len(CATALOGUE) or not all(map(_fits, _LARGEST, row)):
-        raise UnusableEventError("the features are not those of the catalogue")
-    return Scored(event.payment_id, microseconds(event.occurred_at), row)
-
-
-# None for a text. Beyond it one label would carry the weights off for good.
-_LARGEST = [
-    None if feature.type == "text" else LOGIT_MAX if feature.kind == "logit" else VALUE_MAX
-    for feature in CATALOGUE
-]
-
-
-def _fits(largest: float | None, value: Value) -> bool:
-    if value is None or isinstance(value, str):
-        return value is None or largest is None
-    return largest is not None and abs(value) <= largest
 
 
 def sign_in(event: SignInAttempted) -> SignIn:

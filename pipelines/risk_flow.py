@@ -4,6 +4,7 @@ import logging
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -74,7 +75,8 @@ class _Logic(StatefulBatchLogic[Batch, list[Reply], int]):
         # The store may have committed a version whose epoch Bytewax had not closed yet.
         store.rewind(version)
         try:
-            refused = step.load(store.rows())
+            with closing(store.rows()) as rows:
+                refused = step.load(rows)
         except StateRowError as error:
             raise store.unreadable(error) from error
         for control in refused:

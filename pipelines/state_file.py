@@ -5,7 +5,7 @@ Used by one thread of one process.
 
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -61,7 +61,7 @@ class StateFile:
         with self.reported():
             return self._connection.execute(statement, parameters).fetchall()
 
-    def iterate(self, statement: str) -> Iterator[Any]:
+    def iterate(self, statement: str) -> Generator[Any, None, None]:
         """The rows one by one, for those who do not want all of them at once."""
         with self.reported():
             yield from self._connection.execute(statement)

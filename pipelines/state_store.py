@@ -5,7 +5,7 @@ its rows were before (`undo`), so that a flow that resumes at Bytewax's own epoc
 version is durable before Bytewax hears its number.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 
 from events.crash import crash_point, declare
@@ -59,7 +59,7 @@ class StateStore:
         """The last committed version; 0 when nothing was ever committed."""
         return self._number("version")
 
-    def rows(self) -> Iterator[tuple[str, bytes]]:
+    def rows(self) -> Generator[tuple[str, bytes], None, None]:
         """Every row of the committed version."""
         return self._file.iterate("SELECT key, value FROM rows")
 
