@@ -36,7 +36,7 @@ def _remembered_or(home: Path, given: Path | None) -> Path:
         raise HomeError(f"--home {home}: a home's path cannot hold {marks}")
     file = home / REMEMBERED
     if not file.exists():
-        return (given or home.with_name(home.name + "-keys")).absolute()
+        return (given or beside(home)).absolute()
     told = file.read_text().strip()
     if not told:  # written and not yet on disk when the machine lost its power
         raise HomeError(
@@ -51,9 +51,16 @@ def _remembered_or(home: Path, given: Path | None) -> Path:
     return remembered
 
 
+def beside(home: Path) -> Path:
+    """Where a home's keys are unless `--keys` says otherwise."""
+    return home.with_name(home.name + "-keys")
+
+
 def _require_own(home: Path, keys: Path) -> None:
     known, own = (folder / HOME_ID for folder in (keys, home))
-    if known.exists() and not (own.exists() and own.read_text() == known.read_text()):
+    # A home that was deleted and is made anew in its place has its keys again: their folder bears its name.
+    is_anew = not (own.exists() or (home / STORE).exists()) and keys == beside(home).absolute()
+    if known.exists() and not is_anew and not (own.exists() and own.read_text() == known.read_text()):
         raise HomeError(
             f"in {keys} are the keys of another home: give {home} a folder of its own with --keys "
             f"(a home that was moved has its file {HOME_ID} with it; if the other one is gone for good and "
@@ -67,7 +74,7 @@ def _pair(home: Path, keys: Path) -> None:
     with exclusively(keys):
         _require_own(home, keys)
         if not own.exists():
-            write_secret(own, secrets.token_hex(16).encode())
+            write_secret(own, known.read_bytes() if known.exists() else secrets.token_hex(16).encode())
         if not known.exists():
             write_secret(known, own.read_bytes())
 

@@ -41,6 +41,17 @@ def test_keys_whose_home_is_gone_are_given_to_another_as_the_refusal_says(tmp_pa
     assert (keys / HOME_ID).read_text() == (tmp_path / "uy" / HOME_ID).read_text()
 
 
+def test_a_home_that_was_deleted_and_is_made_anew_in_its_place_has_its_keys_again(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    keys = ensure_keys(home, None, NOW)
+    shutil.rmtree(home)
+
+    assert ensure_keys(home, None, NOW) == keys
+    assert (home / HOME_ID).read_text() == (keys / HOME_ID).read_text()
+    with pytest.raises(HomeError, match="the keys of another home"):
+        ensure_keys(tmp_path / "other", keys, NOW)
+
+
 def test_a_moved_home_fits_its_keys_as_before(tmp_path: Path) -> None:
     keys = ensure_keys(tmp_path / "uh", tmp_path / "uk", NOW)
     (tmp_path / "uh").rename(tmp_path / "moved")
