@@ -3,10 +3,13 @@
 A test sets `WEIR_CRASH_AT=NAME` (or `NAME:3`, the third passing) in a process's environment, and the process
 dies there as under `kill -9`: no clean-up, no flush. Without the variable a point costs one look-up.
 Every point is declared in `CRASH_POINTS`; passing an undeclared one raises, so that none goes untested.
+A simulation, in which several processes are parts of one thread, watches the points instead (`watched`).
 """
 
 import os
 import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 CRASH_POINTS: dict[str, str] = {}
 """Name → what is durable, and what is not yet, when a process dies there."""
@@ -26,6 +29,7 @@ def _plan() -> tuple[str | None, int]:
 
 
 _name, _remaining = _plan()
+_watcher: Callable[[str], None] | None = None
 
 
 def crash_point(name: str) -> None:
@@ -33,7 +37,20 @@ def crash_point(name: str) -> None:
     global _remaining
     if name not in CRASH_POINTS:
         raise ValueError(f"crash point {name!r} is not declared in events.crash.CRASH_POINTS")
+    if _watcher is not None:
+        _watcher(name)
     if name == _name:
         _remaining -= 1
         if _remaining == 0:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+@contextmanager
+def watched(watcher: Callable[[str], None]) -> Iterator[None]:
+    """Tell `watcher` of every point that is passed within; what it raises ends the work that passed it."""
+    global _watcher
+    before, _watcher = _watcher, watcher
+    try:
+        yield
+    finally:
+        _watcher = before

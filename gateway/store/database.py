@@ -33,10 +33,15 @@ def open_engine(url: str, *, synchronous: str = "FULL") -> Engine:
     engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS})
     if engine.dialect.name == "sqlite":
         make_folder_durably(Path(engine.url.database or "").absolute().parent)
-        event.listen(engine, "connect", partial(_make_durable, synchronous))
-        event.listen(engine, "begin", _begin_as_asked)
+        prepare_sqlite(engine, synchronous=synchronous)
     migrate(engine)
     return engine
+
+
+def prepare_sqlite(engine: Engine, *, synchronous: str = "FULL") -> None:
+    """Make connections of an engine on SQLite durable, and begin their transactions as the store asks."""
+    event.listen(engine, "connect", partial(_make_durable, synchronous))
+    event.listen(engine, "begin", _begin_as_asked)
 
 
 def open_read_only(path: Path) -> Engine:

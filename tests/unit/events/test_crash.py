@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from events.crash import CRASH_POINTS, crash_point, declare
+from events.crash import CRASH_POINTS, crash_point, declare, watched
 
 PROGRAM = """
 from events.crash import crash_point, declare
@@ -48,3 +48,24 @@ def test_a_name_belongs_to_one_module() -> None:
             declare({"test.owned": "another meaning"})
     finally:
         del CRASH_POINTS["test.owned"]
+
+
+def test_a_watcher_hears_of_each_point_that_is_passed_and_ends_the_work_by_what_it_raises() -> None:
+    passed: list[str] = []
+
+    def watch(name: str) -> None:
+        passed.append(name)
+        if len(passed) == 2:
+            raise InterruptedError
+
+    declare({"test.watched": "nothing is durable"})
+    try:
+        with watched(watch):
+            crash_point("test.watched")
+            with pytest.raises(InterruptedError):
+                crash_point("test.watched")
+        crash_point("test.watched")
+    finally:
+        del CRASH_POINTS["test.watched"]
+
+    assert passed == ["test.watched"] * 2
