@@ -18,9 +18,10 @@ from tempfile import TemporaryDirectory
 from bench.record import figure, record
 from events.clock import SystemClock
 from events.codec import decode, encode
+from events.instruments import CardFacts
 from events.log import open_log
 from events.log.port import Durability, Log, Outgoing, Position, Reader, TopicPartition
-from events.types import AssessmentRequested, CardFacts, RiskContext
+from events.types import AssessmentRequested, RiskContext
 from models.engine import Engine
 from models.learning import Learner, Schedule
 from models.observations import Label, ModelSnapshot

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from events.instruments import label_of
 from events.money import Money
 from events.types import AssessmentRequested, DecisionMade, PaymentDecidedLate
 
@@ -48,8 +49,8 @@ def asked(question: AssessmentRequested) -> AttemptRow:
         at=question.occurred_at,
         amount=str(Money(question.amount_minor, question.currency)),
         merchant_category=question.merchant_category or "",
-        card=f"{card.brand} ··{card.last4}",
-        country=card.issuer_country or "",
+        card=label_of(question.instrument),
+        country=(card and card.issuer_country) or "",
     )
 
 

@@ -29,8 +29,12 @@ class Topic:
 TOPICS: dict[str, Topic] = {
     topic.name: topic
     for topic in (
-        Topic("assessments", "card surrogate", meaning="payments that wait for a decision"),
-        Topic("decisions", "card surrogate", meaning="the answers, in the requests' partitions and order"),
+        Topic("assessments", "surrogate of what pays", meaning="payments that wait for a decision"),
+        Topic(
+            "decisions",
+            "surrogate of what pays",
+            meaning="the answers, in the requests' partitions and order",
+        ),
         Topic("payments", "payment id", meaning="every life-cycle event"),
         Topic("labels", "payment id", meaning="what payments turned out to be"),
         Topic("accounts", "customer surrogate or merchant id", meaning="sign-ins and failures"),

@@ -2,8 +2,8 @@
 
 `id` is a UUIDv7, `occurred_at` is UTC with microseconds, amounts are integer minor units with an ISO 4217
 currency. No card number, security code, password or one-time code has a field here, and none may be put into
-one. Cards appear as `CardFacts`; personal fields are sealed (`events.personal`); what is counted appears as a
-random surrogate.
+one. What pays appears as `CardFacts` or `AccountFacts`; personal fields are sealed (`events.personal`); what
+is counted appears as a random surrogate.
 
 A new version of a type raises `schema_version` and adds an upcaster in `events.codec`. A member that may be
 missing is no new version: this build reads what lacks it, and an older one passes over it.
@@ -14,9 +14,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
+from events.instruments import AccountFacts, CardFacts, Instrument
 from events.vocabulary import (
     ControlKind,
-    Funding,
     LabelKind,
     LateEffect,
     Mode,
@@ -41,22 +41,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     schema_version: Count = 1
 
 
-class CardFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """A card as everyone but the processor knows it. `surrogate` is random, the same for one card number."""
-
-    token: str
-    surrogate: str
-    bin: str
-    last4: str
-    brand: str
-    funding: Funding = "unknown"
-    issuer_country: str | None = None
-    expiry_year: Count | None = None
-    expiry_month: Count | None = None
-
-
 class RiskContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of the shopper beside the card. Entities are surrogates; what is missing is None.
+    """What is known of the shopper beside what pays. Entities are surrogates; what is missing is None.
 
     `sealed` holds the personal fields themselves (IP, email, addresses, user agent), encrypted under the key
     of `subject`; erasing the subject's key and mappings makes the rest anonymous.
@@ -75,7 +61,7 @@ class RiskContext(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AssessmentRequested(Event, frozen=True, kw_only=True, tag="assessment.requested"):
-    """A payment waits for its decision (topic `assessments`)."""
+    """A payment waits for its decision (topic `assessments`): of a `card`, or of another `account`."""
 
     payment_id: str
     attempt: Count
@@ -85,8 +71,14 @@ class AssessmentRequested(Event, frozen=True, kw_only=True, tag="assessment.requ
     merchant_country: str | None = None
     amount_minor: Whole
     currency: str
-    card: CardFacts
+    card: CardFacts | None = None
+    account: AccountFacts | None = None
     context: RiskContext
+
+    @property
+    def instrument(self) -> Instrument | None:
+        """What pays."""
+        return self.card or self.account
 
 
 class Versions(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,10 +135,11 @@ class PaymentCreated(PaymentEvent, frozen=True, kw_only=True, tag="payment.creat
 
 
 class PaymentConfirmed(PaymentEvent, frozen=True, kw_only=True, tag="payment.confirmed"):
-    """The shopper confirmed with a card; `attempt` counts 1, 2, 3 … per payment."""
+    """The shopper confirmed with a `card` or another `account`; `attempt` counts 1, 2, 3 … per payment."""
 
     attempt: Count
-    card: CardFacts
+    card: CardFacts | None = None
+    account: AccountFacts | None = None
 
 
 class PaymentAuthorized(PaymentEvent, frozen=True, kw_only=True, tag="payment.authorized"):
@@ -169,7 +162,8 @@ class PaymentDeclined(PaymentEvent, frozen=True, kw_only=True, tag="payment.decl
 
     attempt: Count
     reason: str
-    card_surrogate: str
+    card_surrogate: str | None = None
+    account_surrogate: str | None = None
     ruling: Ruling | None = None
 
 

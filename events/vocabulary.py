@@ -10,6 +10,12 @@ Mode = Literal["test", "live"]
 Outcome = Literal["allow", "review", "block"]
 """What is done with a payment, and what a rule may ask for."""
 
+AccountMethod = Literal["upi", "wallet", "netbanking"]
+"""How an account pays that is no card: each over its own rails."""
+
+PaymentMethodType = Literal["card", AccountMethod]
+"""What a payment may be paid with."""
+
 Funding = Literal["credit", "debit", "prepaid", "unknown"]
 """Where a card's money comes from."""
 

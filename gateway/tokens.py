@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, insert, select
 
+from events.instruments import CardFacts
 from events.moments import microseconds
-from events.types import CardFacts
 from events.vocabulary import Mode
 from gateway.auth import Caller, Keys
 from gateway.errors import NotFoundError

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from models.feature import Entity, Feature, Kind
 
-FEATURES_VERSION = 1
+FEATURES_VERSION = 2
 """Of list, order and meanings together."""
 
 MINOR = "minor units of the reference currency"
@@ -79,6 +79,7 @@ def _payment() -> Iterator[Feature]:
     for name, meaning, says in (
         ("merchant_category", "the merchant's category code", "the merchant's category code is {}"),
         ("merchant_country", "country of the merchant", "the merchant is in {}"),
+        ("payment_method", "card, upi, wallet or netbanking", "paid by {}"),
         ("card_country", "country of the card's issuer", "the card's issuer is in {}"),
         ("card_funding", "credit, debit or prepaid", "a {} card"),
         ("card_brand", "brand of the card", "the card's brand is {}"),
@@ -86,7 +87,8 @@ def _payment() -> Iterator[Feature]:
         ("billing_country", "country of the billing address", "the billing address is in {}"),
         ("shipping_country", "country of the shipping address", "the shipping address is in {}"),
     ):
-        yield own(name, "category", "", meaning, says)
+        # The method is for rules: models know nothing yet but cards.
+        yield own(name, "category", "", meaning, says, modeled=name != "payment_method")
     for name, one, other in (
         ("ip_country_differs", "the IP's country", "the card's"),
         ("billing_country_differs", "the billing country", "the card's"),

@@ -10,7 +10,10 @@ from events.vocabulary import LabelKind, Mode, ModelKind, Outcome, Reason
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
-    """One payment that waits for its decision."""
+    """One payment that waits for its decision.
+
+    `card` is the surrogate of what pays, whatever the method: a UPI handle has a profile as a card has.
+    """
 
     payment_id: str
     occurred_at_us: int
@@ -19,6 +22,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     merchant: str | None = None
     merchant_category: str | None = None
     merchant_country: str | None = None
+    payment_method: str = "card"
     card: str | None = None
     card_country: str | None = None
     card_funding: str | None = None

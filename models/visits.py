@@ -82,6 +82,7 @@ def _payment_features(seen: Observation, amount_minor: int | None) -> Row:
         None if seen.item_count is None else float(seen.item_count),
         seen.merchant_category,
         seen.merchant_country,
+        seen.payment_method,
         seen.card_country,
         seen.card_funding,
         seen.card_brand,

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from events.errors import MoneyError
 from events.ids import uuid7
+from events.instruments import AccountFacts
 from events.log.port import Position
 from events.moments import microseconds
 from events.money import AMOUNT_MINOR_MAX, exponent
@@ -42,7 +43,10 @@ def observation(event: AssessmentRequested) -> Observation:
         raise UnusableEventError("the currency is unknown") from None
     if not 0 <= event.amount_minor <= AMOUNT_MINOR_MAX:
         raise UnusableEventError("the amount is not between 0 and the largest payment")
-    card, context = event.card, event.context
+    paying, context = event.instrument, event.context
+    if paying is None:
+        raise UnusableEventError("nothing is said of what pays")
+    card = event.card
     return Observation(
         payment_id=event.payment_id,
         occurred_at_us=microseconds(event.occurred_at),
@@ -51,10 +55,11 @@ def observation(event: AssessmentRequested) -> Observation:
         merchant=event.merchant_id or None,
         merchant_category=event.merchant_category,
         merchant_country=event.merchant_country,
-        card=card.surrogate or None,
-        card_country=card.issuer_country,
-        card_funding=None if card.funding == "unknown" else card.funding,
-        card_brand=card.brand or None,
+        payment_method=paying.method if isinstance(paying, AccountFacts) else "card",
+        card=paying.surrogate or None,
+        card_country=card.issuer_country if card else None,
+        card_funding=None if card is None or card.funding == "unknown" else card.funding,
+        card_brand=(card.brand or None) if card else None,
         device=context.device,
         ip=context.ip,
         email=context.email,

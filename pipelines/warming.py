@@ -8,8 +8,9 @@ from datetime import datetime
 
 from events.codec import encode
 from events.ids import uuid7
+from events.instruments import CardFacts
 from events.log.port import Record
-from events.types import AssessmentRequested, CardFacts, DecisionMade, RiskContext
+from events.types import AssessmentRequested, DecisionMade, RiskContext
 from models.engine import Engine
 from pipelines.delivery import delivered
 from pipelines.risk_flow import replies_of

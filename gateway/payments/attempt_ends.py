@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from events.ids import Entropy, resource_id
+from events.instruments import CardFacts
 from events.moments import microseconds, moment
 from events.types import (
     DecisionMade,
@@ -124,6 +125,7 @@ class AttemptEnds:
         answer: ProcessorAnswer | None,
     ) -> tuple[Intent, Attempt]:
         code = (answer.decline_code if answer else None) or "processing_error"
+        paying, by_card = attempt.instrument, isinstance(attempt.instrument, CardFacts)
         reversed_ = answer is not None and answer.status == "reversed"
         outcome = declined_outcome(decision, code, reversed_=reversed_)
         intent = intents.refused(intent, "decline", outcome, payment_error(code))
@@ -131,7 +133,8 @@ class AttemptEnds:
             **self.recorder.header(intent, moment(attempt.moment_us)),
             attempt=attempt.number,
             reason=code,
-            card_surrogate=attempt.card.surrogate,
+            card_surrogate=paying.surrogate if by_card else None,
+            account_surrogate=None if by_card else paying.surrogate,
             ruling=ruling(decision),
         )
         intent = self.recorder.record_step(connection, intent, event)

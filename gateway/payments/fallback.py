@@ -7,7 +7,8 @@ looks odd, because a hold can be lifted and a capture can't be undone here.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from events.types import CardFacts, RiskContext
+from events.instruments import CardFacts, Instrument
+from events.types import RiskContext
 from events.vocabulary import Outcome
 
 
@@ -15,20 +16,22 @@ class FallbackRule(NamedTuple):
     """A reason to hold, in words, and when it applies."""
 
     text: str
-    applies: Callable[[CardFacts, RiskContext], bool]
+    applies: Callable[[Instrument, RiskContext], bool]
 
 
-def _nothing_known(_card: CardFacts, context: RiskContext) -> bool:
+def _nothing_known(_paying: Instrument, context: RiskContext) -> bool:
     return context.device is None and context.ip is None and context.email is None
 
 
-def _country_differs_twice(card: CardFacts, context: RiskContext) -> bool:
+def _country_differs_twice(paying: Instrument, context: RiskContext) -> bool:
+    country = paying.issuer_country if isinstance(paying, CardFacts) else None
     known = (context.ip_country, context.billing_country)
-    return card.issuer_country is not None and all(c not in (None, card.issuer_country) for c in known)
+    return country is not None and all(c not in (None, country) for c in known)
 
 
-def _anonymous_prepaid(card: CardFacts, context: RiskContext) -> bool:
-    return card.funding == "prepaid" and context.customer is None
+def _anonymous_prepaid(paying: Instrument, context: RiskContext) -> bool:
+    prepaid = isinstance(paying, CardFacts) and paying.funding == "prepaid"
+    return prepaid and context.customer is None
 
 
 FALLBACK_RULES = (
@@ -47,12 +50,12 @@ class FallbackDecision(NamedTuple):
     reasons: tuple[str, ...]
 
 
-def fallback(card: CardFacts, context: RiskContext) -> FallbackDecision:
+def fallback(paying: Instrument, context: RiskContext) -> FallbackDecision:
     """Review where a rule applies, else allow.
 
     >>> card = CardFacts(token="t", surrogate="c", bin="424242", last4="4242", brand="visa")
     >>> fallback(card, RiskContext(ip="ip_1")).outcome
     'allow'
     """
-    reasons = tuple(rule.text for rule in FALLBACK_RULES if rule.applies(card, context))
+    reasons = tuple(rule.text for rule in FALLBACK_RULES if rule.applies(paying, context))
     return FallbackDecision("review" if reasons else "allow", reasons)

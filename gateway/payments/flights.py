@@ -135,7 +135,7 @@ class Flights:
         # The future outlives its time-out: a decision that comes later must still find it.
         await asyncio.wait({flight.decision}, timeout=seconds)
         if not flight.decision.done():
-            return decided_by_fallback(fallback(attempt.card, attempt.context), attempt.test_risk)
+            return decided_by_fallback(fallback(attempt.instrument, attempt.context), attempt.test_risk)
         return decided_by_engine(flight.decision.result(), attempt.test_risk)
 
     async def _make_sure_unauthorized(self, flight: Flight) -> ProcessorAnswer | None:
@@ -175,7 +175,7 @@ def authorization_request(intent: Intent, attempt: Attempt, merchant: Merchant) 
     """What the processor is asked for an attempt: the same every time it is asked."""
     return AuthorizationRequest(
         attempt_id=attempt.id,
-        token=attempt.card.token,
+        token=attempt.instrument.token,
         amount_minor=intent.amount_minor,
         currency=intent.currency,
         merchant_id=intent.merchant_id,

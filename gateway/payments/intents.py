@@ -5,7 +5,8 @@ from typing import Literal
 
 import msgspec
 
-from events.types import CardFacts, RiskContext
+from events.instruments import Instrument
+from events.types import RiskContext
 from events.vocabulary import Mode
 from gateway.errors import InvalidRequestError, UnexpectedStateError
 from gateway.processor_port import TestRisk
@@ -141,7 +142,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     phase: Phase
     moment_us: int
-    card: CardFacts
+    instrument: Instrument
     context: RiskContext
     test_risk: TestRisk | None = None
     assessed: bool | None = None

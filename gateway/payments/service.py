@@ -8,14 +8,16 @@ answer (`gateway.payments.attempt_ends`).
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
 
 from events.crash import crash_point, declare
 from events.ids import Entropy, resource_id
+from events.instruments import CardFacts, Instrument
 from events.moments import microseconds
-from events.types import AssessmentRequested, CardFacts, PaymentCanceled, PaymentConfirmed, PaymentCreated
+from events.types import AssessmentRequested, PaymentCanceled, PaymentConfirmed, PaymentCreated
 from gateway.auth import Caller, Merchant, load_merchant
 from gateway.errors import InvalidRequestError
 from gateway.event_recorder import EventRecorder
@@ -205,7 +207,7 @@ class Payments:
             number=intent.attempts,
             phase="assessing",
             moment_us=microseconds(at),
-            card=self._with_country(card.facts),
+            instrument=self._with_country(card.facts),
             context=context,
             test_risk=card.test_risk,
         )
@@ -221,7 +223,7 @@ class Payments:
         self.recorder.record(
             connection,
             "assessments",
-            attempt.card.surrogate,
+            attempt.instrument.surrogate,
             AssessmentRequested(
                 id=self.recorder.event_id(at),
                 occurred_at=at,
@@ -233,12 +235,14 @@ class Payments:
                 merchant_country=merchant.country,
                 amount_minor=intent.amount_minor,
                 currency=intent.currency,
-                card=attempt.card,
+                **_paying(attempt.instrument),
                 context=attempt.context,
             ),
         )
         event = PaymentConfirmed(
-            **self.recorder.header(intent, at), attempt=attempt.number, card=attempt.card
+            **self.recorder.header(intent, at),
+            attempt=attempt.number,
+            **_paying(attempt.instrument),
         )
         return self.recorder.record_step(connection, intent, event)
 
@@ -283,3 +287,8 @@ class Payments:
             return owe_in(connection, intent, VoidOwed(since_us=microseconds(at)))
         event = PaymentCanceled(**self.recorder.header(intent, at), reason=reason or "unspecified")
         return save_intent(connection, self.recorder.record_step(connection, intent, event)), None
+
+
+def _paying(instrument: Instrument) -> dict[str, Any]:
+    """The member by which an event says what pays."""
+    return {"card" if isinstance(instrument, CardFacts) else "account": instrument}

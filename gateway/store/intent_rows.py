@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, bindparam, insert, select, tuple_, update
 
+from events.instruments import AccountFacts, CardFacts, Instrument
 from events.moments import moment
-from events.types import CardFacts, RiskContext
+from events.types import RiskContext
 from events.vocabulary import Mode
 from gateway.errors import ConflictError, NotFoundError
 from gateway.payments.intents import (
@@ -126,7 +127,7 @@ def _intent(row: Row[Any]) -> Intent:
 
 def _attempt_row(attempt: Attempt) -> dict[str, Any]:
     row = msgspec.structs.asdict(attempt)
-    row["card_json"] = _encode(row.pop("card")).decode()
+    row["instrument_json"] = _encode(row.pop("instrument")).decode()
     row["context_json"] = _encode(row.pop("context")).decode()
     debt = row.pop("debt")
     row["capture_minor"] = debt.amount_minor if isinstance(debt, CaptureOwed) else None
@@ -136,14 +137,25 @@ def _attempt_row(attempt: Attempt) -> dict[str, Any]:
 
 def _attempt(row: Row[Any]) -> Attempt:
     members = dict(row._mapping)
-    card, context = members.pop("card_json"), members.pop("context_json")
+    paying, context = members.pop("instrument_json"), members.pop("context_json")
     capture_minor, since_us = members.pop("capture_minor"), members.pop("ended_us")
     return Attempt(
         **members,
-        card=msgspec.json.decode(card, type=CardFacts),
+        instrument=_instrument(paying),
         context=msgspec.json.decode(context, type=RiskContext),
         debt=_debt(row.phase, capture_minor, since_us),
     )
+
+
+class _Method(msgspec.Struct):
+    method: str | None = None
+
+
+def _instrument(text: str) -> Instrument:
+    """A card has no method of its own."""
+    if msgspec.json.decode(text, type=_Method).method is None:
+        return msgspec.json.decode(text, type=CardFacts)
+    return msgspec.json.decode(text, type=AccountFacts)
 
 
 def _debt(phase: Phase, capture_minor: int | None, since_us: int | None) -> Debt | None:

@@ -104,7 +104,7 @@ attempts = Table(
     Column("number", Integer, nullable=False),
     Column("phase", String(16), nullable=False),
     Column("moment_us", BigInteger, nullable=False),
-    Column("card_json", Text, nullable=False),
+    Column("instrument_json", Text, nullable=False),
     Column("context_json", Text, nullable=False),
     Column("test_risk", String(8)),
     Column("assessed", Boolean),

@@ -3,9 +3,10 @@
 from typing import cast
 
 from events.codec import encode
+from events.instruments import CardFacts
 from events.log.port import Outgoing
 from events.moments import moment
-from events.types import AssessmentRequested, CardFacts, LabelReported, RiskContext
+from events.types import AssessmentRequested, LabelReported, RiskContext
 from events.vocabulary import Funding
 from models.observations import Label, Observation
 from pipelines import observe

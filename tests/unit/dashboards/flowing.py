@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from events.ids import uuid7
+from events.instruments import CardFacts
 from events.types import (
     AssessmentRequested,
-    CardFacts,
     DecisionMade,
     LabelKind,
     LabelReported,

@@ -6,7 +6,8 @@ from typing import get_args
 import msgspec
 import pytest
 
-from events.types import CardFacts, RiskContext
+from events.instruments import CardFacts
+from events.types import RiskContext
 from gateway.errors import InvalidRequestError, UnexpectedStateError
 from gateway.payments.intents import (
     LEGAL,
@@ -54,7 +55,13 @@ def intent(status: Status = "processing", **members: object) -> Intent:
 def attempt(phase: Phase) -> Attempt:
     card = CardFacts(token="t", surrogate="c", bin="424242", last4="4242", brand="visa")
     return Attempt(
-        id="pi_1_1", payment_id="pi_1", number=1, phase=phase, moment_us=0, card=card, context=RiskContext()
+        id="pi_1_1",
+        payment_id="pi_1",
+        number=1,
+        phase=phase,
+        moment_us=0,
+        instrument=card,
+        context=RiskContext(),
     )
 
 

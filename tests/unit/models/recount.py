@@ -61,8 +61,8 @@ def customer_of(seen: Observation) -> str | None:
 
 def _own(seen: Observation, reference: int | None) -> Values:
     taken = (
-        "currency merchant_category merchant_country card_country card_funding card_brand ip_country "
-        "billing_country shipping_country"
+        "currency merchant_category merchant_country payment_method card_country card_funding card_brand "
+        "ip_country billing_country shipping_country"
     )
     days = seen.occurred_at_us // DAY_US
     return {

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from events.codec import encode
+from events.instruments import CardFacts
 from events.log.port import Outgoing
-from events.types import AssessmentRequested, CardFacts, LabelReported, RiskContext
+from events.types import AssessmentRequested, LabelReported, RiskContext
 from models.controls import Control
 from models.engine import Fact
 from models.observations import Assessment, ModelSnapshot, Observation
