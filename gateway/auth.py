@@ -1,4 +1,4 @@
-"""Merchants and their API keys. A key is random and shown once; only an HMAC-SHA-256 of it is kept.
+"""API keys of merchants. A key is random and shown once; only an HMAC-SHA-256 of it is kept.
 
 Test keys (`sk_test_…`) and live keys (`sk_live_…`) are two worlds. With a test key a request may carry its
 own time, which the platform's test clock follows; live keys are refused it. A home of live payments
@@ -7,7 +7,6 @@ own time, which the platform's test clock follows; live keys are refused it. A h
 
 import hashlib
 import hmac
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -19,30 +18,15 @@ from events.ids import Entropy, resource_id
 from events.moments import microseconds, moment
 from events.vocabulary import Mode
 from gateway.business_time import BusinessTime
-from gateway.countries import COUNTRIES
-from gateway.errors import AuthenticationError, InvalidRequestError, NotFoundError
+from gateway.errors import AuthenticationError, NotFoundError
 from gateway.event_recorder import EventRecorder
 from gateway.http.presented_keys import mode_of
 from gateway.live_home import require_live_key
-from gateway.store.tables import api_keys, intents, merchants
+from gateway.people.merchants import load_merchant
+from gateway.store.tables import api_keys, intents
 from gateway.store.writer import Store
 
 _BY_DIGEST = select(api_keys).where(api_keys.c.digest == bindparam("the_digest"))
-_MERCHANT = select(merchants).where(merchants.c.id == bindparam("the_id"))
-
-
-NAME_LENGTH_MAX = 200
-_MERCHANT_ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
-_CATEGORY = re.compile(r"[0-9]{4}")
-
-
-class Merchant(msgspec.Struct, frozen=True, kw_only=True):
-    """Who sells. `category` is an ISO 18245 code (MCC), `country` ISO 3166 alpha-2."""
-
-    id: str
-    name: str
-    category: str | None = None
-    country: str | None = None
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,44 +79,6 @@ class Keys:
 def key_digest(secret: bytes, key: str) -> bytes:
     """What is kept of a key: an HMAC-SHA-256 under the installation's secret."""
     return hmac.new(secret, key.encode(), hashlib.sha256).digest()
-
-
-def create_merchant(
-    connection: Connection, recorder: EventRecorder, merchant: Merchant, *, at: datetime, actor: str
-) -> None:
-    """Raises `InvalidRequestError` where the id is taken, or a member is not of its form."""
-    _require_form(merchant)
-    if connection.execute(select(merchants.c.id).where(merchants.c.id == merchant.id)).first():
-        raise InvalidRequestError("There is such a merchant already.", code="merchant_exists", param="id")
-    row = {**msgspec.structs.asdict(merchant), "created_us": microseconds(at)}
-    connection.execute(insert(merchants), row)
-    recorder.audit(connection, at, actor=actor, action="merchant.create", resource=merchant.id)
-
-
-def _require_form(merchant: Merchant) -> None:
-    """Category and country are features: a word instead of a code would count as a country of its own."""
-    wrong = None
-    if not _MERCHANT_ID.fullmatch(merchant.id):
-        wrong = "id", "a letter, then at most 63 letters, digits, _ and -, such as acct_first"
-    elif not merchant.name.strip() or len(merchant.name) > NAME_LENGTH_MAX or not merchant.name.isprintable():
-        wrong = "name", f"1 to {NAME_LENGTH_MAX} printable characters"
-    elif merchant.category is not None and not _CATEGORY.fullmatch(merchant.category):
-        wrong = "category", "a merchant category code of four digits, such as 5942"
-    elif merchant.country is not None and merchant.country not in COUNTRIES:
-        wrong = "country", "a country of ISO 3166 as two capitals, such as DE"
-    if wrong is not None:
-        param, form = wrong
-        raise InvalidRequestError(
-            f"The merchant's {param} must be {form}.", code="parameter_invalid", param=param
-        )
-
-
-def load_merchant(connection: Connection, merchant_id: str) -> Merchant:
-    """Raises `NotFoundError`."""
-    row = connection.execute(_MERCHANT, {"the_id": merchant_id}).one_or_none()
-    if row is None:
-        raise NotFoundError("There is no such merchant.", param="merchant")
-    return Merchant(id=row.id, name=row.name, category=row.category, country=row.country)
 
 
 def create_key(

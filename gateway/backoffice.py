@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+import msgspec
+from sqlalchemy import Connection
 
 from events.vocabulary import COMMAND_LINE, Mode
 from gateway.auth import (
     ApiKey,
-    Merchant,
     NewKey,
     all_in_force,
     create_key,
-    create_merchant,
     has_test_key,
     list_keys,
     paid_live_alone,
@@ -26,11 +25,18 @@ from gateway.errors import HomeError, NotFoundError
 from gateway.event_recorder import EventRecorder
 from gateway.keys.keyring import open_keyring
 from gateway.live_home import is_live_home, mark_live_home, require_live_home_mode
+from gateway.people.merchants import (
+    Merchant,
+    MerchantStatus,
+    create_merchant,
+    list_merchants,
+    load_merchant,
+    update_merchant,
+)
 from gateway.personal import PersonalData
 from gateway.processor.forgetting import forget_cards
 from gateway.store.database import forget_overwritten, open_engine
 from gateway.store.intent_rows import load_intent
-from gateway.store.tables import merchants
 from gateway.store.writer import in_one_commit
 
 T = TypeVar("T")
@@ -60,9 +66,32 @@ class Backoffice:
 
     def merchants(self) -> list[Merchant]:
         """All merchants, by id."""
-        columns = (merchants.c.id, merchants.c.name, merchants.c.category, merchants.c.country)
-        rows = self.write(lambda c: c.execute(select(*columns).order_by(merchants.c.id)).all())
-        return [Merchant(**row._mapping) for row in rows]
+        return self.write(list_merchants)
+
+    def merchant(self, merchant_id: str) -> Merchant:
+        """One merchant; raises `NotFoundError`."""
+        return self.write(lambda c: load_merchant(c, merchant_id))
+
+    def change_merchant(self, merchant_id: str, change: Callable[[Merchant], Merchant]) -> Merchant:
+        """The merchant after the change; raises `NotFoundError`, `InvalidRequestError`."""
+
+        def work(connection: Connection) -> Merchant:
+            changed = change(load_merchant(connection, merchant_id))
+            update_merchant(connection, self.recorder, changed, at=_now(), actor=COMMAND_LINE)
+            return changed
+
+        return self.write(work)
+
+    def set_status(self, merchant_id: str, status: MerchantStatus) -> Merchant:
+        """Let a merchant take live payments (`active`), or no longer; raises `NotFoundError`."""
+
+        def work(connection: Connection) -> Merchant:
+            changed = msgspec.structs.replace(load_merchant(connection, merchant_id), status=status)
+            action = "merchant.activate" if status == "active" else "merchant.suspend"
+            update_merchant(connection, self.recorder, changed, at=_now(), actor=COMMAND_LINE, action=action)
+            return changed
+
+        return self.write(work)
 
     def add_key(self, merchant_id: str, mode: Mode) -> dict[str, str]:
         """The new key's id and its text, which is nowhere else; raises `HomeError` for a mode it has not."""

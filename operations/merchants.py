@@ -6,9 +6,9 @@ The keys are kept under `--keys DIR/operations`, mode 0600; the gateway itself k
 from collections.abc import Sequence
 from pathlib import Path
 
-from gateway.auth import Merchant
 from gateway.backoffice import Backoffice
 from gateway.keys.key_files import make_private_folder, write_secret
+from gateway.people.merchants import Merchant
 from simulator.traffic.population import MERCHANTS
 
 FIRST = (Merchant(id="acct_first", name="First Merchant", category="5999", country="DE"),)

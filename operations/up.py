@@ -109,5 +109,6 @@ def _first_payment(running: Platform, key: str) -> list[str]:
 def _first_live_key(home: Path) -> list[str]:
     return [
         f"  weir merchants create acct_shop --name Shop --home {home}",
+        f"  weir merchants activate acct_shop --home {home}",
         f"  weir api-keys create acct_shop --live --home {home}",
     ]

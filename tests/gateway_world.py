@@ -22,12 +22,13 @@ from events.types import (
     Versions,
 )
 from events.vocabulary import Reason
-from gateway.auth import Caller, Merchant, create_key, create_merchant
+from gateway.auth import Caller, create_key
 from gateway.errors import ProcessorUnavailableError
 from gateway.event_recorder import EventRecorder
 from gateway.geo import Geography
 from gateway.keys.keyring import Keyring
 from gateway.payments.intents import Intent
+from gateway.people.merchants import Merchant, create_merchant
 from gateway.processor_port import (
     AuthorizationRequest,
     CaptureRequest,
@@ -45,7 +46,7 @@ from tests.virtual_time import run_virtually
 
 START = datetime(2026, 1, 5, 10, tzinfo=UTC)
 KEYRING = Keyring(api_keys=b"a" * 32, entities=b"e" * 32, subjects=b"s" * 32)
-MERCHANT = Merchant(id="m_1", name="Books and Tea", category="5942", country="IN")
+MERCHANT = Merchant(id="m_1", name="Books and Tea", category="5942", country="IN", status="active")
 
 
 @cache

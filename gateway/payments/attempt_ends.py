@@ -24,6 +24,7 @@ from events.vocabulary import LateEffect
 from gateway.event_recorder import EventRecorder
 from gateway.outbox import Relay
 from gateway.payments import intents
+from gateway.payments.admission import give_back_in
 from gateway.payments.debts import Debts
 from gateway.payments.intents import Attempt, CaptureOwed, Intent, VoidOwed, owing, reached
 from gateway.payments.outcomes import (
@@ -92,6 +93,8 @@ class AttemptEnds:
             intent, after = self._authorize_in(connection, intent, after, decision, answer)
         else:
             intent, after = self._decline_in(connection, intent, after, decision, answer)
+        if after.phase in ("blocked", "declined"):
+            give_back_in(connection, intent, after)
         save_attempt(connection, after)
         return save_intent(connection, intent), after
 

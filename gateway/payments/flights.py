@@ -13,12 +13,12 @@ from events.clock import Clock
 from events.crash import crash_point, declare
 from events.moments import moment
 from events.types import DecisionMade
-from gateway.auth import Merchant
 from gateway.errors import ProcessorUnavailableError
 from gateway.payments.attempt_ends import AttemptEnds
 from gateway.payments.fallback import fallback
 from gateway.payments.intents import Attempt, Intent
 from gateway.payments.outcomes import EffectiveDecision, decided_by_engine, decided_by_fallback
+from gateway.people.merchants import Merchant
 from gateway.processor_port import AuthorizationRequest, Processor, ProcessorAnswer, ReversalRequest
 from gateway.retrying import Backoff, persistently
 from gateway.scheduling import Scheduling

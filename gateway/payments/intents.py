@@ -134,7 +134,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One confirm of an intent. `moment_us` is the confirm's business time; its events carry it.
 
     `assessed` is None until decided, then False where a fallback did it; `decision_id` is the engine's
-    decision, which may come later than the fallback's. `debt` stays when it is paid.
+    decision, which may come later than the fallback's. `debt` stays when it is paid. `counted_day` is the day
+    to whose limit the attempt counts, from 1970, where its merchant had one.
     """
 
     id: str
@@ -150,6 +151,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     approval_code: str | None = None
     network_reference: str | None = None
     debt: Debt | None = None
+    counted_day: int | None = None
 
 
 def reached(attempt: Attempt, phase: Phase) -> Attempt:

@@ -6,12 +6,12 @@ import structlog
 from sqlalchemy import Connection
 
 from events.types import DecisionMade
-from gateway.auth import Merchant, load_merchant
 from gateway.errors import GatewayError, UnavailableError
 from gateway.payments.attempt_ends import AttemptEnds
 from gateway.payments.debts import Debts
 from gateway.payments.flights import Flight, Flights
 from gateway.payments.intents import Attempt, Intent, Phase
+from gateway.people.merchants import Merchant, load_merchant
 from gateway.scheduling import Scheduling
 from gateway.store.intent_rows import load_attempt, load_intent, unfinished_attempts
 from gateway.store.writer import Store

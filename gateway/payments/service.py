@@ -18,15 +18,17 @@ from events.ids import Entropy, resource_id
 from events.instruments import CardFacts, Instrument
 from events.moments import microseconds
 from events.types import AssessmentRequested, PaymentCanceled, PaymentConfirmed, PaymentCreated
-from gateway.auth import Caller, Merchant, load_merchant
+from gateway.auth import Caller
 from gateway.errors import InvalidRequestError
 from gateway.event_recorder import EventRecorder
 from gateway.geo import Geography
 from gateway.outbox import Relay
 from gateway.payments import intents
+from gateway.payments.admission import admit, admit_in
 from gateway.payments.debts import Debts, owe_in
 from gateway.payments.flights import Flights
 from gateway.payments.intents import Attempt, CaptureOwed, Intent, VoidOwed
+from gateway.people.merchants import Merchant, load_merchant
 from gateway.personal import PersonalData
 from gateway.requests import (
     CancelIntent,
@@ -174,6 +176,7 @@ class Payments:
             metadata=body.metadata,
             sealed_context=self.personal.seal(connection, subject, fields, microseconds(caller.at)),
         )
+        admit(load_merchant(connection, caller.merchant_id), intent)
         event = PaymentCreated(**self.recorder.header(intent, caller.at))
         intent = self.recorder.record_step(connection, intent, event)
         insert_intent(connection, intent)
@@ -201,18 +204,20 @@ class Payments:
             sealed=None if body.risk_context else intent.sealed_context,
             linked=(card.digest,),
         )
+        merchant = load_merchant(connection, intent.merchant_id)
+        facts = self._with_country(card.facts)
         attempt = Attempt(
             id=f"{intent.id}_{intent.attempts}",
             payment_id=intent.id,
             number=intent.attempts,
             phase="assessing",
             moment_us=microseconds(at),
-            instrument=self._with_country(card.facts),
+            instrument=facts,
             context=context,
             test_risk=card.test_risk,
+            counted_day=admit_in(connection, merchant, intent, facts, at),
         )
         insert_attempt(connection, attempt)
-        merchant = load_merchant(connection, intent.merchant_id)
         intent = self._ask_for_decision_in(connection, intent, attempt, merchant, at)
         return save_intent(connection, intent), attempt, merchant
 

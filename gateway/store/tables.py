@@ -31,7 +31,19 @@ merchants = Table(
     Column("name", String(200), nullable=False),
     Column("category", String(4)),
     Column("country", String(2)),
+    Column("status", String(16), nullable=False, server_default="active"),
+    Column("settings_json", Text, nullable=False, server_default="{}"),
     Column("created_us", BigInteger, nullable=False),
+)
+
+daily_totals = Table(
+    "daily_totals",
+    metadata,
+    Column("merchant_id", String(64), primary_key=True),
+    Column("mode", String(4), primary_key=True),
+    Column("currency", String(3), primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("amount_minor", BigInteger, nullable=False),
 )
 
 api_keys = Table(
@@ -114,6 +126,7 @@ attempts = Table(
     Column("capture_minor", BigInteger),
     # When the capture or void that is owed, or was, began: its name is older than that.
     Column("ended_us", BigInteger),
+    Column("counted_day", Integer),
     UniqueConstraint("payment_id", "number"),
     Index("ix_attempts_phase", "phase"),
 )

@@ -11,8 +11,9 @@ import pytest
 
 from events.vocabulary import Mode
 from gateway.api.application import make_application
-from gateway.auth import Merchant, create_key, create_merchant
+from gateway.auth import create_key
 from gateway.event_recorder import EventRecorder
+from gateway.people.merchants import Merchant, create_merchant
 from tests.gateway_world import KEYRING, START, World
 
 INTENTS, REVIEWS, LABELS = "/v1/payment_intents", "/v1/reviews", "/v1/labels"

@@ -19,7 +19,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def platform(home: Path) -> Iterator[Up]:
     with up(home, "--live") as running:
-        for command in ("merchants create", "api-keys create"):
+        for command in ("merchants create", "merchants activate", "api-keys create"):
             (line,) = (line for line in running.printed.splitlines() if f"weir {command}" in line)
             made = weir(*line.split()[1:], seconds_max=60)
             assert made.returncode == 0, made.stderr

@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
-from gateway.auth import Merchant
 from gateway.backoffice import Backoffice
 from gateway.keys.tls import ensure_certificates
+from gateway.people.merchants import Merchant
 from operations import addresses, processes, settings
 from operations.processes import LogFile, Program
 from operations.settings import Settings

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from gateway.auth import Merchant, create_key, create_merchant, list_keys, revoke_key
+from gateway.auth import create_key, list_keys, revoke_key
 from gateway.errors import AuthenticationError, InvalidRequestError, NotFoundError
 from gateway.event_recorder import EventRecorder
+from gateway.people.merchants import Merchant, create_merchant
 from gateway.store.tables import api_keys
 from tests.gateway_world import KEYRING, MERCHANT, START, World, live_through
 

@@ -11,13 +11,14 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from gateway.auth import Keys, Merchant
+from gateway.auth import Keys
 from gateway.backoffice import Backoffice
 from gateway.business_time import BusinessTime
 from gateway.errors import AuthenticationError, HomeError, LiveKeyRequiredError
 from gateway.keys.home_keys import ensure_keys
 from gateway.live_home import MARK, is_live_home
 from gateway.payments.intents import Intent
+from gateway.people.merchants import Merchant
 from gateway.processor.public_app import PublicListener
 from gateway.store.intent_rows import insert_intent
 from tests.gateway_world import KEYRING, World

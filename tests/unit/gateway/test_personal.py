@@ -7,10 +7,11 @@ from sqlalchemy import func, select
 from sqlalchemy.schema import Table
 
 from events.types import AssessmentRequested
-from gateway.auth import Merchant, create_key, create_merchant
+from gateway.auth import create_key
 from gateway.errors import NotFoundError
 from gateway.event_recorder import EventRecorder
 from gateway.payments.intents import Intent
+from gateway.people.merchants import Merchant, create_merchant
 from gateway.personal import PersonalData
 from gateway.requests import ConfirmIntent, CreateIntent, RiskContextInput
 from gateway.store.tables import subject_keys, subject_surrogates, surrogates, tokens

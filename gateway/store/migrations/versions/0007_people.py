@@ -1,12 +1,28 @@
-"""Nothing yet."""
+"""Merchants' states and settings, and what they were paid each day."""
+
+import sqlalchemy as sa
+from alembic import op
 
 revision = "0007"
 down_revision = "0006"
 
 
 def upgrade() -> None:
-    """Nothing yet."""
+    op.add_column("merchants", sa.Column("status", sa.String(16), nullable=False, server_default="active"))
+    op.add_column("merchants", sa.Column("settings_json", sa.Text, nullable=False, server_default="{}"))
+    op.add_column("attempts", sa.Column("counted_day", sa.Integer))
+    op.create_table(
+        "daily_totals",
+        sa.Column("merchant_id", sa.String(64), primary_key=True),
+        sa.Column("mode", sa.String(4), primary_key=True),
+        sa.Column("currency", sa.String(3), primary_key=True),
+        sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("amount_minor", sa.BigInteger, nullable=False),
+    )
 
 
 def downgrade() -> None:
-    """Nothing yet."""
+    op.drop_table("daily_totals")
+    op.drop_column("attempts", "counted_day")
+    op.drop_column("merchants", "settings_json")
+    op.drop_column("merchants", "status")

@@ -1,0 +1,47 @@
+"""Which payments a merchant is let take: its settings and limits, asked at creation and at confirm."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection
+
+from events.instruments import Instrument
+from gateway import limits
+from gateway.payments.intents import Attempt, Intent
+from gateway.people.merchants import Merchant
+from gateway.store.daily_rows import add_to_day, take_from_day
+
+
+def admit(merchant: Merchant, intent: Intent) -> None:
+    """Raises `ForbiddenError`, and `InvalidRequestError` for currency and amount."""
+    limits.require_open(merchant, intent.mode)
+    limits.require_amount(merchant, intent.amount_minor, intent.currency)
+
+
+def admit_in(
+    connection: Connection, merchant: Merchant, intent: Intent, instrument: Instrument, at: datetime
+) -> int | None:
+    """The same and more for a confirm, in its commit: the day to whose limit it now counts, if there is one.
+
+    Raises `InvalidRequestError` for a method or country that is not taken, and beyond the limit per day.
+    """
+    admit(merchant, intent)
+    limits.require_method(merchant, instrument)
+    limit_minor = merchant.settings.limit_per_day.get(intent.currency)
+    if limit_minor is None:
+        return None
+    day = at.astimezone(UTC).toordinal() - _FIRST_DAY
+    amount_minor = intent.amount_minor
+    place = (intent.merchant_id, intent.mode, intent.currency, day)
+    if not add_to_day(connection, *place, amount_minor=amount_minor, limit_minor=limit_minor):
+        raise limits.limit_exceeded("day")
+    return day
+
+
+def give_back_in(connection: Connection, intent: Intent, attempt: Attempt) -> None:
+    """A refused attempt no longer counts to its day's limit; a canceled or refunded payment still does."""
+    if attempt.counted_day is not None:
+        place = (intent.merchant_id, intent.mode, intent.currency, attempt.counted_day)
+        take_from_day(connection, *place, amount_minor=intent.amount_minor)
+
+
+_FIRST_DAY = datetime(1970, 1, 1, tzinfo=UTC).toordinal()

@@ -1,0 +1,194 @@
+"""What a merchant may be paid: onboarding, currency, method, country, limits per payment and per day."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from sqlalchemy import select
+
+from events.instruments import CardFacts
+from gateway.auth import Caller
+from gateway.errors import ForbiddenError, GatewayError, InvalidRequestError
+from gateway.event_recorder import EventRecorder
+from gateway.limits import RATES_PER_DOLLAR, limit_per_payment_minor, require_method
+from gateway.payments.intents import Intent
+from gateway.people.merchants import Merchant, MerchantSettings, update_merchant
+from gateway.requests import ConfirmIntent, CreateIntent
+from gateway.store.tables import daily_totals
+from tests.gateway_world import MERCHANT, START, World, live_through
+
+
+async def become(world: World, merchant: Merchant = MERCHANT, **settings: Any) -> None:
+    changed = msgspec.structs.replace(merchant, settings=MerchantSettings(**settings))
+    recorder = EventRecorder(world.entropy)
+    await world.store.write(lambda c: update_merchant(c, recorder, changed, at=START, actor="test"))
+
+
+async def created(world: World, caller: Caller | None = None, **members: Any) -> Intent:
+    body = CreateIntent(**{"amount": 4000, "currency": "eur", **members})
+    return await world.gateway.payments.create(caller or await world.caller(), body)
+
+
+async def paid(world: World, caller: Caller | None = None, **members: Any) -> Intent:
+    caller = caller or await world.caller()
+    intent = await created(world, caller, payment_method=await world.token(), **members)
+    return await world.gateway.payments.confirm(caller, intent.id, ConfirmIntent())
+
+
+async def code_of(refused: Any) -> str:
+    with pytest.raises(GatewayError) as error:
+        await refused
+    return error.value.code
+
+
+async def counted(world: World) -> list[int]:
+    amounts = select(daily_totals.c.amount_minor).order_by(daily_totals.c.day)
+    return list(await world.store.read(lambda c: c.execute(amounts).scalars().all()))
+
+
+@pytest.mark.parametrize(
+    ("currency", "limit_major"), [("INR", 10_000), ("USD", 10_000), ("EUR", 10_000), ("JPY", 1_450_000)]
+)
+def test_one_payment_may_be_ten_thousand_or_in_proportion(
+    tmp_path: Path, currency: str, limit_major: int
+) -> None:
+    limit = limit_major * (1 if currency == "JPY" else 100)
+
+    async def story(world: World) -> None:
+        assert (await created(world, amount=limit, currency=currency)).amount_minor == limit
+        assert await code_of(created(world, amount=limit + 1, currency=currency)) == "limit_exceeded"
+
+    live_through(tmp_path, story)
+
+
+def test_every_rate_gives_a_limit_in_whole_minor_units() -> None:
+    shop = Merchant(id="m", name="Tea")
+
+    assert all(limit_per_payment_minor(shop, currency) for currency in RATES_PER_DOLLAR)
+    assert limit_per_payment_minor(shop, "KWD") == 3_060_000
+
+
+def test_a_merchants_own_limit_stands_in_place_of_the_default(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await become(world, limit_per_payment={"EUR": 5000, "XOF": 100})
+
+        assert await code_of(created(world, amount=5001)) == "limit_exceeded"
+        assert (await created(world, amount=100, currency="xof")).currency == "XOF"
+
+    live_through(tmp_path, story)
+
+
+def test_a_currency_without_limit_or_not_among_those_allowed_is_refused(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        assert await code_of(created(world, currency="xof")) == "currency_not_allowed"
+        await become(world, currencies=("USD",))
+        assert await code_of(created(world)) == "currency_not_allowed"
+
+    live_through(tmp_path, story)
+
+
+def test_a_limit_that_came_after_the_creation_holds_at_the_confirm(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        intent = await created(world, payment_method=await world.token())
+        await become(world, limit_per_payment={"EUR": 3999})
+
+        refused = world.gateway.payments.confirm(await world.caller(), intent.id, ConfirmIntent())
+        assert await code_of(refused) == "limit_exceeded"
+        assert (await world.intent(intent.id)).status == "requires_confirmation"
+
+    live_through(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"methods": ("upi",)}, "payment_method_not_allowed"),
+        ({"countries": ("DE", "FR")}, "country_not_allowed"),
+        ({"methods": ("card",), "countries": ("US",)}, None),
+    ],
+)
+def test_only_methods_and_countries_that_are_allowed_are_taken(
+    tmp_path: Path, settings: dict[str, Any], code: str | None
+) -> None:
+    async def story(world: World) -> None:
+        await become(world, **settings)
+        if code is None:
+            assert (await paid(world)).status == "succeeded"
+        else:
+            assert await code_of(paid(world)) == code
+
+    live_through(tmp_path, story)
+
+
+def test_a_card_of_an_unknown_country_is_of_none_of_those_allowed() -> None:
+    shop = Merchant(id="m", name="Tea", settings=MerchantSettings(countries=("US",)))
+
+    with pytest.raises(InvalidRequestError) as refused:
+        require_method(
+            shop, CardFacts(token="tok_1", surrogate="s", bin="999999", last4="1111", brand="visa")
+        )
+    assert refused.value.code == "country_not_allowed"
+
+
+@pytest.mark.parametrize("status", ["pending", "suspended"])
+def test_only_an_active_merchant_takes_live_payments(tmp_path: Path, status: Any) -> None:
+    async def story(world: World) -> None:
+        await become(world, msgspec.structs.replace(MERCHANT, status=status))
+
+        assert await code_of(created(world, await world.caller("live"))) == "merchant_not_active"
+        assert (await paid(world)).status == "succeeded"
+
+    live_through(tmp_path, story)
+
+
+def test_of_many_confirms_at_once_only_those_pass_that_the_days_limit_holds(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await become(world, limit_per_day={"EUR": 12_000})
+        answers = await asyncio.gather(*(paid(world) for _ in range(7)), return_exceptions=True)
+
+        refused = [error.code for error in answers if isinstance(error, InvalidRequestError)]
+        assert (len(refused), set(refused)) == (4, {"limit_exceeded"})
+        assert await counted(world) == [12_000]
+
+    live_through(tmp_path, story)
+
+
+def test_what_is_declined_or_blocked_counts_to_no_days_limit(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await become(world, limit_per_day={"EUR": 4000})
+        world.processor.decline_code = "insufficient_funds"
+        await paid(world)
+        world.processor.decline_code, world.risk.outcome = None, "block"
+        await paid(world)
+        assert await counted(world) == [0]
+
+        world.risk.outcome = "allow"
+        assert (await paid(world)).status == "succeeded"
+        assert await code_of(paid(world)) == "limit_exceeded"
+
+    live_through(tmp_path, story)
+
+
+def test_each_day_mode_and_currency_has_a_limit_of_its_own(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await become(world, limit_per_day={"EUR": 4000, "USD": 4000})
+        await paid(world)
+        await paid(world, currency="usd")
+        await paid(world, await world.caller(at=START + timedelta(hours=14)))
+
+        assert await counted(world) == [4000, 4000, 4000]
+
+    live_through(tmp_path, story)
+
+
+def test_a_refused_step_is_forbidden_and_not_merely_invalid(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await become(world, msgspec.structs.replace(MERCHANT, status="pending"))
+        with pytest.raises(ForbiddenError) as refused:
+            await created(world, await world.caller("live"))
+        assert refused.value.STATUS == 403
+
+    live_through(tmp_path, story)

@@ -1,0 +1,63 @@
+"""Merchants from the command line: onboarding, limits, and what is allowed."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.gateway.test_auth_commands import Shell
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    shell = Shell(tmp_path)
+    assert shell.run("merchants", "create", "m_1", "--name", "Tea")[0] == 0
+    return shell
+
+
+def test_a_new_merchant_is_pending_until_it_is_activated_and_may_be_suspended(shell: Shell) -> None:
+    statuses = [shell.run("merchants", "show", "m_1")[1][0]["status"]]
+    for command in ("activate", "suspend"):
+        statuses.append(shell.run("merchants", command, "m_1")[1][0]["status"])
+
+    assert statuses == ["pending", "active", "suspended"]
+
+
+def test_settings_are_changed_one_by_one_and_taken_away(shell: Shell) -> None:
+    shell.run("merchants", "update", "m_1", "--limit-per-payment", "5000.50 EUR", "--countries", "DE,FR")
+    _, [changed], _ = shell.run(
+        "merchants", "update", "m_1", "--limit-per-day", "90000 JPY", "--plan", "scale", "--name", "Leaves"
+    )
+
+    assert changed["name"] == "Leaves"
+    assert changed["settings"] == {
+        "plan": "scale",
+        "limit_per_payment": {"EUR": 500050},
+        "limit_per_day": {"JPY": 90000},
+        "countries": ["DE", "FR"],
+    }
+    _, [bare], _ = shell.run(
+        *("merchants", "update", "m_1", "--limit-per-payment", "none EUR", "--limit-per-day", "none JPY"),
+        *("--countries", "any", "--plan", "standard"),
+    )
+    assert bare["settings"] == {}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--limit-per-payment", "12.345 EUR"),
+        ("--limit-per-payment", "EUR 12"),
+        ("--limit-per-day", "-1 EUR"),
+        ("--limit-per-day", "NaN EUR"),
+        ("--plan", "golden"),
+        ("--methods", "cash"),
+        ("--countries", "Germany"),
+        ("--currencies", "eur"),
+        ("--category", "tea"),
+    ],
+)
+def test_a_setting_that_cannot_be_read_is_refused_in_one_line(shell: Shell, words: tuple[str, ...]) -> None:
+    status, printed, said = shell.run("merchants", "update", "m_1", *words)
+
+    assert (status, printed, len(said.splitlines())) == (1, [], 1)
+    assert shell.run("merchants", "show", "m_1")[1][0]["settings"] == {}
