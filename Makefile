@@ -10,7 +10,7 @@ PIP := .venv/bin/python -m pip --quiet --disable-pip-version-check
 SECONDS ?= 60
 TESTS ?= tests
 
-.PHONY: help demo test lint bench soak chaos lock system
+.PHONY: help demo test lint bench fuzz soak chaos lock system
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-6s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ lint: .venv/.dev-installed ## formatting, lint, types and the arrows between fol
 
 bench: .venv/.dev-installed ## measure, and record the figures in bench/results
 	.venv/bin/python -m bench $(BENCH)
+
+fuzz: .venv/.dev-installed ## fuzz every operation of the API with 2,000 examples
+	WEIR_FUZZ_EXAMPLES=2000 .venv/bin/python -m pytest -n 2 --timeout 3600 tests/fuzz
 
 soak: .venv/.dev-installed system ## the slow checks: longer random kills and longer demo runs
 	WEIR_SOAK=1 .venv/bin/python -m pytest -n 2 --dist loadgroup tests/e2e

@@ -25,7 +25,7 @@ Identifier = Annotated[
         description="an identifier as it was given to you: 1 to 64 letters, digits and underscores",
     ),
 ]
-IpAddress = Annotated[str, Meta(max_length=45)]
+IpAddress = Annotated[str, Meta(max_length=45, description="an IPv4 or IPv6 address")]
 Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s]+@[^@\s]+\Z", description="an email address")]
 Source = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,64}\Z", description="1 to 64 letters, digits and any of _ . : -")

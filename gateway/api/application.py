@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
 
+from gateway.api.openapi import document
 from gateway.api.presenting import intent_json, label_json, list_json, review_json, sign_in_json
 from gateway.api.reading import B, read_query, read_struct, refuse_card_numbers
 from gateway.auth import Caller
@@ -38,6 +39,11 @@ Answer = Awaitable[dict[str, Any]]
 def make_application(gateway: Gateway) -> LastResort:
     """The ASGI application of the public listener."""
     application = bare_application()
+
+    @application.get("/openapi.json")
+    async def openapi() -> Response:
+        return Response(document(), media_type="application/json")
+
     _add_intents(application, gateway)
     _add_reviews(application, gateway)
     _add_reports(application, gateway)

@@ -1,0 +1,116 @@
+"""The shapes of the API's answers, as its OpenAPI document declares them.
+
+Members that may be missing in a resource are null there, never absent. `gateway.api.presenting` fills them; a
+test holds the two to each other, and every fuzzed answer is checked against what is declared here.
+"""
+
+from datetime import datetime
+from typing import Generic, Literal, TypeVar
+
+import msgspec
+
+from events.vocabulary import ReportedKind
+from gateway.payments.intents import CaptureMethod, PaymentError, PaymentOutcome, Status
+
+T = TypeVar("T")
+
+
+class Resource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every answer obeys: these members, and no others."""
+
+
+class PaymentIntent(Resource, frozen=True, kw_only=True):
+    """A payment as its merchant sees it. Amounts are minor units, times Unix seconds."""
+
+    id: str
+    object: Literal["payment_intent"]
+    amount: int
+    amount_capturable: int
+    amount_received: int
+    cancellation_reason: str | None
+    canceled_at: int | None
+    capture_method: CaptureMethod
+    created: int
+    currency: str
+    customer: str | None
+    last_payment_error: PaymentError | None
+    late_block_after_capture: bool
+    livemode: bool
+    metadata: dict[str, str]
+    not_assessed: bool
+    outcome: PaymentOutcome | None
+    payment_method: str | None
+    review: str | None
+    status: Status
+
+
+class Review(Resource, frozen=True, kw_only=True):
+    """A payment whose capture waits for a person."""
+
+    id: str
+    object: Literal["review"]
+    closed_at: int | None
+    closed_reason: str | None
+    created: int
+    livemode: bool
+    open: bool
+    payment_intent: str
+    reason: str
+    opened_reason: str
+
+
+class Label(Resource, frozen=True, kw_only=True):
+    """What somebody said that a payment was."""
+
+    id: str
+    object: Literal["label"]
+    fraud: bool | None
+    kind: ReportedKind
+    payment_intent: str
+    reported_at: datetime
+    source: str
+
+
+class SignIn(Resource, frozen=True, kw_only=True):
+    """A shopper's sign-in, or failure to sign in."""
+
+    id: str
+    object: Literal["account_event"]
+    occurred_at: datetime
+    type: Literal["sign_in", "sign_in_failed"]
+
+
+class Page(Resource, Generic[T], frozen=True, kw_only=True):
+    """A page of resources, newest first, and whether more follow."""
+
+    object: Literal["list"]
+    data: list[T]
+    has_more: bool
+    url: str
+
+
+class Error(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Stripe's `error` member; of a declined card with the intent as it now stands."""
+
+    type: str
+    code: str
+    message: str
+    param: str = ""
+    decline_code: str = ""
+    payment_intent: PaymentIntent | None = None
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """An RFC 9457 problem document that holds Stripe's `error` member."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    error: Error
+
+
+class Health(Resource, frozen=True, kw_only=True):
+    """The program answers."""
+
+    status: Literal["ok"]

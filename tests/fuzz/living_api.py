@@ -1,0 +1,125 @@
+"""The API over real HTTP in a thread of its own, with real processor, network and issuers behind it."""
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx2
+from stdnum import luhn
+
+from events.clock import SystemClock
+from gateway.api.application import make_application
+from gateway.http.listening import Listener, bind, serve_until
+from gateway.processor.card_input import CardInput, check
+from gateway.processor_port import TokenRegistered, TokenRegistration, TokenRegistry
+from gateway.scheduling import InlineScheduling
+from tests.gateway_world import World
+from tests.processor_parts import Bench
+
+T = TypeVar("T")
+
+_ISSUED = "400002760"
+"""A range of cards that no documented outcome overrides; each card is used once, as issuers count."""
+HELD = "4000000000009235"
+START_SECONDS_MAX = 60
+
+
+class LateRegistry:
+    """The API's registry, named after the processor that needs it was made."""
+
+    registry: TokenRegistry
+
+    async def register(self, registration: TokenRegistration) -> TokenRegistered:
+        return await self.registry.register(registration)
+
+
+class LivingApi:
+    """`base_url`, `key`, and ways to bring resources into the states that operations need."""
+
+    def __init__(self, world: World, bench: Bench, port: int) -> None:
+        self._world, self._bench = world, bench
+        self._cards = 0
+        self._loop = asyncio.get_running_loop()
+        self.base_url = f"http://127.0.0.1:{port}"
+        self.key = world.keys["test"]
+        self.http = httpx2.Client(
+            base_url=self.base_url,
+            headers={"authorization": f"Bearer {self.key}"},
+            trust_env=False,
+            timeout=30,
+        )
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in the API's loop, from the test's thread."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=30)
+
+    def token(self, number: str | None = None) -> str:
+        """A token of a card that is in the vault: this one, or a new one."""
+        return self.run(self._token(number or self._new_card()))
+
+    def intent(self, *steps: str, number: str | None = None, **members: Any) -> dict[str, Any]:
+        """An intent with a token, after these steps."""
+        body = {"amount": 1250, "currency": "eur", "payment_method": self.token(number), **members}
+        answer = self._post("", body)
+        for step in steps:
+            answer = self._post(f"/{answer['id']}/{step}", {})
+        return answer
+
+    def review(self) -> dict[str, Any]:
+        """An open review."""
+        held = self.intent("confirm", number=HELD)
+        return dict(self.http.get(f"/v1/reviews/{held['review']}").json())
+
+    def _new_card(self) -> str:
+        self._cards += 1
+        digits = f"{_ISSUED}{self._cards:06}"
+        return digits + luhn.calc_check_digit(digits)
+
+    async def _token(self, number: str) -> str:
+        now = self._bench.clock.now()
+        card = check(CardInput(number=number, exp_month=12, exp_year=2031, cvc="737"), now)
+        return str((await self._bench.processor.tokens.create(self.key, card, now))["id"])
+
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        answer = self.http.post(f"/v1/payment_intents{path}", json=body)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+
+@contextmanager
+def living_api(folder: Path) -> Iterator[LivingApi]:
+    """Serve until the block ends; fails where a loop of the gateway dies meanwhile."""
+    ready, told = threading.Event(), {}
+
+    async def live() -> None:
+        stop = told["stop"] = asyncio.Event()
+        told["loop"] = asyncio.get_running_loop()
+        registry, scheduling = LateRegistry(), InlineScheduling()
+        bench = Bench(scheduling=scheduling, clock=SystemClock(), registry=registry)
+        # Nothing here dies, so nothing need wait for the disk.
+        world = World(folder, scheduling=scheduling, deadline_seconds=5, synchronous="OFF")
+        world.processor = bench.cards  # type: ignore[assignment]  # the port's real side
+        async with world:
+            registry.registry = world.gateway.tokens
+            scheduling.spawn(bench.processor.keep_house(scheduling), "processor")
+            listener = Listener(make_application(world.gateway), bind("127.0.0.1", 0))
+
+            def announce() -> None:
+                told["api"] = LivingApi(world, bench, listener.port)
+                ready.set()
+
+            await serve_until(stop, [listener], announce)
+            assert not world.failed.is_set(), "a loop of the gateway died"
+
+    thread = threading.Thread(target=lambda: asyncio.run(live()), name="living-api")
+    thread.start()
+    assert ready.wait(START_SECONDS_MAX), "the API did not start"
+    try:
+        yield told["api"]
+    finally:
+        told["api"].http.close()
+        told["loop"].call_soon_threadsafe(told["stop"].set)
+        thread.join()
