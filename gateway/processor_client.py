@@ -8,7 +8,14 @@ import msgspec
 from events.crash import crash_point, declare
 from gateway.errors import ProcessorUnavailableError
 from gateway.http.asking import Peer
-from gateway.processor_port import AuthorizationRequest, CaptureRequest, ProcessorAnswer, ReversalRequest
+from gateway.processor_port import (
+    AuthorizationRequest,
+    CaptureRequest,
+    IncrementRequest,
+    ProcessorAnswer,
+    RefundRequest,
+    ReversalRequest,
+)
 
 declare({"gateway.processor.asking": "a question to the processor is made, it has not left"})
 
@@ -30,6 +37,12 @@ class HttpProcessor:
 
     async def capture(self, attempt_id: str, request: CaptureRequest) -> ProcessorAnswer:
         return await self._ask("POST", f"{_AUTHORIZATIONS}/{attempt_id}/capture", request)
+
+    async def increment(self, attempt_id: str, request: IncrementRequest) -> ProcessorAnswer:
+        return await self._ask("POST", f"{_AUTHORIZATIONS}/{attempt_id}/increment", request)
+
+    async def refund(self, attempt_id: str, request: RefundRequest) -> ProcessorAnswer:
+        return await self._ask("POST", f"{_AUTHORIZATIONS}/{attempt_id}/refund", request)
 
     async def reverse(self, attempt_id: str, request: ReversalRequest) -> ProcessorAnswer:
         return await self._ask("POST", f"{_AUTHORIZATIONS}/{attempt_id}/reverse", request)

@@ -1,6 +1,6 @@
 """What the API process and the processor say to each other, in both directions.
 
-The API asks a `Processor` for authorizations, captures and reversals; the processor registers the tokens it
+The API asks a `Processor` for authorizations and what follows them; the processor registers the tokens it
 makes with a `TokenRegistry`. Over the network both are JSON over mutual TLS (each struct below is one body);
 in a simulation one object is simply handed to the other.
 
@@ -8,6 +8,8 @@ in a simulation one object is simply handed to the other.
 |---|---|---|
 | `POST /internal/authorizations` | `AuthorizationRequest` | `ProcessorAnswer` |
 | `POST /internal/authorizations/{attempt_id}/capture` | `CaptureRequest` | `ProcessorAnswer` |
+| `POST /internal/authorizations/{attempt_id}/increment` | `IncrementRequest` | `ProcessorAnswer` |
+| `POST /internal/authorizations/{attempt_id}/refund` | `RefundRequest` | `ProcessorAnswer` |
 | `POST /internal/authorizations/{attempt_id}/reverse` | `ReversalRequest` | `ProcessorAnswer` |
 | `GET /internal/authorizations/{attempt_id}` | | `ProcessorAnswer` (200 too when never heard of) |
 | `POST /internal/tokens` (at the API) | `TokenRegistration` | 200 `TokenRegistered`, or 401 |
@@ -16,7 +18,7 @@ Every call is idempotent, so the API repeats one whenever it does not know what 
 """
 
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
 import msgspec
 
@@ -25,12 +27,27 @@ from events.vocabulary import Funding, Mode
 AnswerStatus = Literal["approved", "declined", "captured", "reversed", "unknown"]
 """`unknown`: never heard of this attempt, or its end is still being found out: ask, or authorize, again."""
 
+OperationId = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+
+OperationEnd = Literal["accepted", "refused"]
+"""What became of a capture, increment or refund that was asked for."""
+
+AdviceCode = Literal["do_not_try_again", "try_again_later", "confirm_card_data"]
+"""What a merchant had better do after a decline, in Stripe's words."""
+
+FIRST_CAPTURE = "1"
+"""The id of an attempt's first capture; those of before captures had ids bear it too."""
+
 TestRisk = Literal["blocked", "highest", "elevated", "normal"]
 """What a documented test card asks of the risk decision, whatever the engine says (test mode only)."""
 
 
 class AuthorizationRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt to authorize; `attempt_id` makes it idempotent for good, `occurred_at` is business time."""
+    """One attempt to authorize; `attempt_id` makes it idempotent for good, `occurred_at` is business time.
+
+    `partial_authorization`: less than the amount is welcome too. Without it an issuer's partial approval is
+    given back, and the attempt declined with `insufficient_funds`.
+    """
 
     attempt_id: str
     token: str
@@ -41,17 +58,39 @@ class AuthorizationRequest(msgspec.Struct, frozen=True, kw_only=True):
     merchant_country: str | None = None
     mode: Mode
     occurred_at: datetime
+    partial_authorization: bool = False
 
 
 class CaptureRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Take `amount_minor` (at most what was authorized) once; what remains is released."""
+    """Take `amount_minor`, at most what is authorized and not captured; `final` releases what remains then.
 
+    `capture_id` is the caller's, unique within its attempt, and makes the capture idempotent for good.
+    """
+
+    capture_id: OperationId
+    amount_minor: int
+    final: bool = True
+    occurred_at: datetime
+
+
+class IncrementRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Authorize `amount_minor` more on top; `increment_id` is as `capture_id` of a capture."""
+
+    increment_id: OperationId
+    amount_minor: int
+    occurred_at: datetime
+
+
+class RefundRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Give `amount_minor` of captured money back; `refund_id` is as `capture_id` of a capture."""
+
+    refund_id: OperationId
     amount_minor: int
     occurred_at: datetime
 
 
 class ReversalRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Give an authorization back."""
+    """Give back what is authorized and not captured."""
 
     occurred_at: datetime
 
@@ -59,20 +98,27 @@ class ReversalRequest(msgspec.Struct, frozen=True, kw_only=True):
 class ProcessorAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Where an attempt stands.
 
-    `decline_code` is one of `gateway.processor.declines` (`insufficient_funds`, …) or `processing_error`.
-    `captured_minor` is what was captured so far. Nothing here holds card data.
+    `operation` tells what became of the one capture, increment or refund that was asked for; it is None in
+    every other answer, and where the attempt is `unknown`. `decline_code` is one of
+    `gateway.processor.declines` (`insufficient_funds`, …) or `processing_error`, and says why the attempt
+    was declined or the increment refused. `approved` holds `authorized_minor` less `captured_minor` for
+    further captures; `captured` is final. Nothing here holds card data.
     """
 
     attempt_id: str
     status: AnswerStatus
+    operation: OperationEnd | None = None
     decline_code: str | None = None
+    advice_code: AdviceCode | None = None
     approval_code: str | None = None
     network_reference: str | None = None
+    authorized_minor: int = 0
     captured_minor: int = 0
+    refunded_minor: int = 0
 
 
 class Processor(Protocol):
-    """Authorizes, captures and reverses by attempt id; survives being asked twice, late, or after a crash.
+    """Authorizes and moves money by attempt id; survives being asked twice, late, or after a crash.
 
     Every method raises `ProcessorUnavailableError` (gateway.errors) where no answer came in time: then
     anything may have happened, and the caller asks again. Amounts are minor units of the attempt's currency.
@@ -87,16 +133,27 @@ class Processor(Protocol):
         ...
 
     async def capture(self, attempt_id: str, request: CaptureRequest) -> ProcessorAnswer:
-        """`captured`, also when it already was; another amount the second time changes nothing.
+        """Status `captured` after the final one or where nothing is left, else still `approved`.
 
-        `unknown`, `declined` and `reversed` say that there is nothing to capture.
+        A capture that was asked for before keeps its first amount. One that the network refuses releases the
+        rest of the authorization: status `reversed`, or `captured` where something was captured before.
+        Raises `InvalidRequestError` for more than is left.
         """
+        ...
+
+    async def increment(self, attempt_id: str, request: IncrementRequest) -> ProcessorAnswer:
+        """Asks the issuer for more; where it refuses, or nobody knows, the authorization stays as it was."""
+        ...
+
+    async def refund(self, attempt_id: str, request: RefundRequest) -> ProcessorAnswer:
+        """Gives captured money back; more than is captured and not refunded is `refused`."""
         ...
 
     async def reverse(self, attempt_id: str, request: ReversalRequest) -> ProcessorAnswer:
         """`reversed`, for good: also for an attempt never heard of, which can then never be authorized.
 
-        `declined` stays `declined`; `captured` stays `captured` (a refund is another thing).
+        Where something was captured the rest is released, and the status is `captured` (giving captured money
+        back is a refund). `declined` stays `declined`.
         """
         ...
 

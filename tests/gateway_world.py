@@ -23,25 +23,18 @@ from events.types import (
 )
 from events.vocabulary import Reason
 from gateway.auth import Caller, create_key
-from gateway.errors import ProcessorUnavailableError
 from gateway.event_recorder import EventRecorder
 from gateway.geo import Geography
 from gateway.keys.keyring import Keyring
 from gateway.payments.intents import Intent
 from gateway.people.merchants import Merchant, create_merchant
-from gateway.processor_port import (
-    AuthorizationRequest,
-    CaptureRequest,
-    ProcessorAnswer,
-    ReversalRequest,
-    TestRisk,
-    TokenRegistration,
-)
+from gateway.processor_port import TestRisk, TokenRegistration
 from gateway.scheduling import InlineScheduling, Scheduling
 from gateway.store.database import open_engine
 from gateway.store.writer import Store
 from gateway.wiring import Gateway, Surroundings
 from tests.memory_log import MemoryLog
+from tests.obedient_processor import ObedientProcessor
 from tests.virtual_time import run_virtually
 
 START = datetime(2026, 1, 5, 10, tzinfo=UTC)
@@ -67,76 +60,6 @@ class Counter:
     def __call__(self, size: int) -> bytes:
         self._count += 1
         return (b"\xab" * 24 + self._count.to_bytes(8, "big"))[-size:]
-
-
-class ObedientProcessor:
-    """The processor's port: approves unless told otherwise, and counts what really reached the network."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, ProcessorAnswer] = {}
-        self.authorized: list[str] = []
-        self.calls: list[tuple[str, str]] = []
-        self.decline_code: str | None = None
-        self.refuses_captures = False
-        self.away = 0
-        self.lost_answers = 0
-        self.delay_seconds = 0.0
-
-    async def authorize(self, request: AuthorizationRequest) -> ProcessorAnswer:
-        await self._reached("authorize", request.attempt_id)
-        if request.attempt_id not in self.answers:
-            self.authorized.append(request.attempt_id)
-            self.answers[request.attempt_id] = ProcessorAnswer(
-                attempt_id=request.attempt_id,
-                status="declined" if self.decline_code else "approved",
-                decline_code=self.decline_code,
-                approval_code=None if self.decline_code else "A00001",
-                network_reference="000000000001",
-            )
-        return self._answered(request.attempt_id)
-
-    async def capture(self, attempt_id: str, request: CaptureRequest) -> ProcessorAnswer:
-        await self._reached("capture", attempt_id)
-        if self.answers[attempt_id].status == "approved":
-            if self.refuses_captures:
-                self._become(attempt_id, "reversed")
-            else:
-                self._become(attempt_id, "captured", captured_minor=request.amount_minor)
-        return self._answered(attempt_id)
-
-    async def reverse(self, attempt_id: str, request: ReversalRequest) -> ProcessorAnswer:
-        await self._reached("reverse", attempt_id)
-        if attempt_id not in self.answers:
-            self.answers[attempt_id] = ProcessorAnswer(attempt_id=attempt_id, status="reversed")
-        if self.answers[attempt_id].status == "approved":
-            self._become(attempt_id, "reversed")
-        return self._answered(attempt_id)
-
-    async def find(self, attempt_id: str) -> ProcessorAnswer:
-        return self.answers.get(attempt_id) or ProcessorAnswer(attempt_id=attempt_id, status="unknown")
-
-    def _become(self, attempt_id: str, status: Any, **members: Any) -> None:
-        before = self.answers[attempt_id]
-        self.answers[attempt_id] = ProcessorAnswer(
-            attempt_id=attempt_id,
-            status=status,
-            approval_code=before.approval_code,
-            network_reference=before.network_reference,
-            **members,
-        )
-
-    async def _reached(self, call: str, attempt_id: str) -> None:
-        self.calls.append((call, attempt_id))
-        if self.away:
-            self.away -= 1
-            raise ProcessorUnavailableError("away")
-        await asyncio.sleep(self.delay_seconds)
-
-    def _answered(self, attempt_id: str) -> ProcessorAnswer:
-        if self.lost_answers:
-            self.lost_answers -= 1
-            raise ProcessorUnavailableError("the answer was lost")
-        return self.answers[attempt_id]
 
 
 class ObedientRisk:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from events.clock import VirtualClock
 from gateway.errors import AuthenticationError
 from gateway.processor import advice_rows
-from gateway.processor.advice_rows import Advice, AdviceKind
+from gateway.processor.advice_rows import Advice, AdviceKey, AdviceKind
 from gateway.processor.card_input import CardInput, check
 from gateway.processor.composition import ProcessorParts, assemble
 from gateway.processor.errors import AcquirerSilentError, AcquirerUnreachableError
@@ -22,7 +22,9 @@ from gateway.processor.vault import VaultKeys
 from gateway.processor_port import (
     AuthorizationRequest,
     CaptureRequest,
+    IncrementRequest,
     ProcessorAnswer,
+    RefundRequest,
     ReversalRequest,
     TokenRegistered,
     TokenRegistration,
@@ -120,7 +122,7 @@ class Bench:
         return str(document["id"])
 
     async def authorize(
-        self, attempt_id: str, token: str, amount_minor: int = 1000, currency: str = "EUR"
+        self, attempt_id: str, token: str, amount_minor: int = 1000, currency: str = "EUR", **more: Any
     ) -> ProcessorAnswer:
         request = AuthorizationRequest(
             attempt_id=attempt_id,
@@ -131,12 +133,31 @@ class Bench:
             merchant_category="5942",
             mode="test",
             occurred_at=self.clock.now(),
+            **more,
         )
         return await self.cards.authorize(request)
 
-    async def capture(self, attempt_id: str, amount_minor: int = 1000) -> ProcessorAnswer:
-        request = CaptureRequest(amount_minor=amount_minor, occurred_at=self.clock.now())
+    async def capture(
+        self, attempt_id: str, amount_minor: int = 1000, capture_id: str = "1", *, final: bool = True
+    ) -> ProcessorAnswer:
+        request = CaptureRequest(
+            capture_id=capture_id, amount_minor=amount_minor, final=final, occurred_at=self.clock.now()
+        )
         return await self.cards.capture(attempt_id, request)
+
+    async def increment(
+        self, attempt_id: str, amount_minor: int = 500, increment_id: str = "1"
+    ) -> ProcessorAnswer:
+        request = IncrementRequest(
+            increment_id=increment_id, amount_minor=amount_minor, occurred_at=self.clock.now()
+        )
+        return await self.cards.increment(attempt_id, request)
+
+    async def refund(
+        self, attempt_id: str, amount_minor: int = 1000, refund_id: str = "1"
+    ) -> ProcessorAnswer:
+        request = RefundRequest(refund_id=refund_id, amount_minor=amount_minor, occurred_at=self.clock.now())
+        return await self.cards.refund(attempt_id, request)
 
     async def reverse(self, attempt_id: str) -> ProcessorAnswer:
         return await self.cards.reverse(attempt_id, ReversalRequest(occurred_at=self.clock.now()))
@@ -151,7 +172,9 @@ class Bench:
         return dict(Counter(self.books.states()))
 
     async def advice(self, attempt_id: str, kind: AdviceKind) -> Advice | None:
-        return await self.store.transact(lambda db: advice_rows.find(db, attempt_id, kind))
+        """The first capture or refund, or the reversal of what is left."""
+        key = AdviceKey(attempt_id, kind, "" if kind == "reversal" else "1")
+        return await self.store.transact(lambda db: advice_rows.find(db, key))
 
 
 def in_one_thread(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:

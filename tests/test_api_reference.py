@@ -25,7 +25,7 @@ from gateway.labels import FRAUD_BY_KIND, Label
 from gateway.payments.intents import Intent, PaymentError, PaymentOutcome, Status
 from gateway.payments.outcomes import TEST_OUTCOMES, payment_error
 from gateway.processor.card_input import CardInput, TokenInput
-from gateway.processor.declines import DECLINE_CODES, decline_code
+from gateway.processor.declines import DECLINES, decline
 from gateway.store.review_rows import Review
 from models.labels import RANKS
 from simulator.testcards import APPROVED, TEST_CARDS, TestCard
@@ -103,9 +103,10 @@ def _error_named(name: str) -> type[GatewayError] | None:
 def decline_rows() -> list[tuple[str, ...]]:
     """What a merchant is told of each decline."""
     rows = []
-    for word in sorted(set(DECLINE_CODES.values())):
+    for word, advice in sorted(set(DECLINES.values())):
         error = payment_error(word)
-        rows.append((f"`{word}`", f"`{error.code}`", f"`{error.decline_code}`" if error.decline_code else ""))
+        shown = f"`{error.decline_code}`" if error.decline_code else ""
+        rows.append((f"`{word}`", f"`{error.code}`", shown, f"`{advice}`"))
     return rows
 
 
@@ -125,7 +126,7 @@ def card_answer(card: TestCard) -> str:
         return f"held for review, risk score {outcome.score}"
     if card.response == APPROVED:
         return "succeeds"
-    error = payment_error(decline_code(card.response))
+    error = payment_error(decline(card.response).decline_code)
     return f"`{error.code}`" + (f", `{error.decline_code}`" if error.decline_code else "")
 
 

@@ -18,7 +18,7 @@ from gateway.outbox import Relay
 from gateway.payments import intents
 from gateway.payments.intents import Attempt, CaptureOwed, Debt, Intent, Phase, VoidOwed, owing, reached
 from gateway.payments.outcomes import payment_error
-from gateway.processor_port import CaptureRequest, Processor, ProcessorAnswer, ReversalRequest
+from gateway.processor_port import FIRST_CAPTURE, CaptureRequest, Processor, ProcessorAnswer, ReversalRequest
 from gateway.retrying import Backoff
 from gateway.scheduling import Scheduling
 from gateway.store.intent_rows import load_attempt, load_intent, save_attempt, save_intent
@@ -102,7 +102,7 @@ class Debts:
     async def _ask(self, attempt: Attempt, debt: Debt) -> ProcessorAnswer:
         at = moment(debt.since_us)
         if isinstance(debt, CaptureOwed):
-            request = CaptureRequest(amount_minor=debt.amount_minor, occurred_at=at)
+            request = CaptureRequest(capture_id=FIRST_CAPTURE, amount_minor=debt.amount_minor, occurred_at=at)
             return await self._processor.capture(attempt.id, request)
         return await self._processor.reverse(attempt.id, ReversalRequest(occurred_at=at))
 

@@ -19,7 +19,7 @@ from models.wording import NO_REASON
 
 RiskLevel = Literal["normal", "elevated", "highest", "not_assessed"]
 
-SHOWN_AS_GENERIC = frozenset({"fraudulent", "lost_card", "stolen_card"})
+SHOWN_AS_GENERIC = frozenset({"fraudulent", "lost_card", "pickup_card", "stolen_card"})
 """What a payer is not told: a thief would learn that the card is reported."""
 
 STAND_ALONE_CODES = frozenset({"expired_card", "incorrect_cvc", "processing_error", "incorrect_number"})
@@ -46,9 +46,15 @@ _ISSUER_WORDS = {
     "incorrect_cvc": "the security code is incorrect",
     "incorrect_number": "the card number is incorrect",
     "insufficient_funds": "insufficient funds",
+    "invalid_account": "there is no such account",
+    "invalid_amount": "the amount is not allowed",
+    "invalid_transaction": "such a payment is not possible",
     "lost_card": "the card is reported lost",
+    "pickup_card": "the card is to be kept",
     "processing_error": "the card could not be processed",
+    "restricted_card": "the card is restricted",
     "stolen_card": "the card is reported stolen",
+    "transaction_not_allowed": "the card does not allow such a payment",
 }
 """What the merchant alone may read."""
 

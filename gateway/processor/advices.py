@@ -1,4 +1,4 @@
-"""Captures and reversals are sent to the acquirer until it answers, across time-outs and restarts."""
+"""Captures, refunds and reversals are told to the acquirer until it answers, across restarts too."""
 
 import asyncio
 from functools import partial
@@ -9,7 +9,7 @@ import structlog
 from events.clock import Clock
 from events.crash import crash_point, declare
 from gateway.processor import advice_rows, messages, transitions
-from gateway.processor.advice_rows import Advice, AdviceKind
+from gateway.processor.advice_rows import Advice, AdviceKey
 from gateway.processor.attempts import Attempt
 from gateway.processor.declines import TEMPORARY
 from gateway.processor.errors import AcquirerError, MisfitAnswerError
@@ -30,8 +30,6 @@ REPEAT_SECONDS_MAX = 60.0
 SENT_TOGETHER_MAX = 16
 """Else one that gets no answer makes all behind it wait; more would crowd out authorizations."""
 
-Key = tuple[str, AdviceKind]
-
 
 class Advices:
     """Sends advices. `send` and `deliver` must be called by whoever has the attempt's turn."""
@@ -50,17 +48,17 @@ class Advices:
         self._turns = turns
         self._clock = clock
         self._scheduling = scheduling
-        self._due: dict[Key, tuple[float, float]] = {}
+        self._due: dict[AdviceKey, tuple[float, float]] = {}
         self._log = structlog.get_logger("processor")
 
     async def load(self) -> None:
         """Take up what an earlier run left waiting."""
-        for attempt_id, kind in await self._store.transact(advice_rows.waiting):
-            self.watch(attempt_id, kind)
+        for key in await self._store.transact(advice_rows.waiting):
+            self.watch(key)
 
-    def watch(self, attempt_id: str, kind: AdviceKind) -> None:
+    def watch(self, key: AdviceKey) -> None:
         """The advice is durable and will be sent at the next `repeat_due`."""
-        self._due.setdefault((attempt_id, kind), (self._clock.monotonic(), FIRST_REPEAT_SECONDS))
+        self._due.setdefault(key, (self._clock.monotonic(), FIRST_REPEAT_SECONDS))
 
     @property
     def waiting(self) -> int:
@@ -72,26 +70,29 @@ class Advices:
         now = self._clock.monotonic()
         due = [key for key, (at, _) in self._due.items() if at <= now]
         for first in range(0, len(due), SENT_TOGETHER_MAX):
-            free = [key for key in due[first : first + SENT_TOGETHER_MAX] if not self._turns.busy(key[0])]
-            await asyncio.gather(*(self._turns.take(key[0], partial(self.deliver, *key)) for key in free))
+            batch = due[first : first + SENT_TOGETHER_MAX]
+            free = [key for key in batch if not self._turns.busy(key.attempt_id)]
+            await asyncio.gather(
+                *(self._turns.take(key.attempt_id, partial(self.deliver, key)) for key in free)
+            )
 
-    async def deliver(self, attempt_id: str, kind: AdviceKind) -> Advice:
+    async def deliver(self, key: AdviceKey, *, durably: bool = False) -> Advice:
         """Send it once more, if the acquirer has not answered; the advice as it stands then."""
-        attempt, advice = await self._store.transact(
-            lambda db: transitions.count_transmission(db, attempt_id, kind)
-        )
-        return await self.send(attempt, advice)
+        attempt, advice = await self._store.transact(lambda db: transitions.count_transmission(db, key))
+        return await self.send(attempt, advice, durably=durably)
 
-    async def send(self, attempt: Attempt, advice: Advice) -> Advice:
-        """Send an advice that is durable and counted; it stays `waiting` until the acquirer answers."""
-        key = (advice.attempt_id, advice.kind)
+    async def send(self, attempt: Attempt, advice: Advice, *, durably: bool = False) -> Advice:
+        """Send an advice that is durable and counted; it stays `waiting` until the acquirer answers.
+
+        `durably` waits until the answer is durable too: the store then shows the attempt as it is after it.
+        """
         if advice.state != "waiting":
-            self._due.pop(key, None)
+            self._due.pop(advice.key, None)
             return advice
-        self._postpone(key)
-        return await self._exchange(attempt, advice)
+        self._postpone(advice.key)
+        return await self._exchange(attempt, advice, durably=durably)
 
-    async def _exchange(self, attempt: Attempt, advice: Advice) -> Advice:
+    async def _exchange(self, attempt: Attempt, advice: Advice, *, durably: bool) -> Advice:
         question = messages.advice_message(attempt, advice)
         try:
             fields = messages.read_answer(question, await self._network.exchange(question))
@@ -106,32 +107,39 @@ class Advices:
         crash_point("processor.advice.answered")
         if fields["39"] in TEMPORARY:
             return advice
-        return await self._take_answer(attempt, advice, fields["39"])
+        answered = msgspec.structs.replace(
+            advice,
+            state="accepted" if fields["39"] == messages.ACCEPTED else "refused",
+            response=fields["39"],
+        )
+        return await self._take_answer(attempt, answered, durably=durably)
 
-    async def _take_answer(self, attempt: Attempt, advice: Advice, response: str) -> Advice:
+    async def _take_answer(self, attempt: Attempt, answered: Advice, *, durably: bool) -> Advice:
         """Record the answer.
 
-        Nobody waits for the disk where the acquirer accepted: after a power loss, or where the store could
-        not take it, the advice still waits, is sent again, and gets the same answer.
+        Nobody need wait for the disk where the acquirer accepted: after a power loss, or where the store
+        could not take it, the advice still waits, is sent again, and gets the same answer.
         """
-        accepted = response == messages.ACCEPTED
-        answered = msgspec.structs.replace(
-            advice, state="accepted" if accepted else "refused", response=response
-        )
-        if accepted:
-            self._scheduling.spawn(self._record(attempt, answered), "advice answered")
+        if answered.state == "accepted" and not durably:
+            self._scheduling.spawn(self._record(answered), "advice answered")
             return answered
-        self._log.error("advice refused", kind=advice.kind, reference=attempt.reference, response=response)
-        await self._record(attempt, answered)
-        if advice.kind == "capture":
-            self.watch(attempt.attempt_id, "reversal")
+        if answered.state == "refused":
+            self._log.error(
+                "advice refused",
+                kind=answered.kind,
+                reference=attempt.reference,
+                response=answered.response,
+            )
+        await self._record(answered)
         return answered
 
-    async def _record(self, attempt: Attempt, answered: Advice) -> None:
-        await self._store.transact(lambda db: transitions.record_answer(db, attempt, answered))
-        self._due.pop((answered.attempt_id, answered.kind), None)
+    async def _record(self, answered: Advice) -> None:
+        await self._store.transact(lambda db: transitions.record_answer(db, answered))
+        self._due.pop(answered.key, None)
+        if answered.kind == "capture" and answered.state == "refused":
+            self.watch(AdviceKey(answered.attempt_id, "reversal", ""))
         crash_point("processor.advice.recorded")
 
-    def _postpone(self, key: Key) -> None:
+    def _postpone(self, key: AdviceKey) -> None:
         _, wait = self._due.get(key, (0.0, FIRST_REPEAT_SECONDS))
         self._due[key] = (self._clock.monotonic() + wait, min(wait * 2, REPEAT_SECONDS_MAX))

@@ -13,13 +13,16 @@ from typing import Literal
 
 import msgspec
 
+from gateway.processor_port import AdviceCode
+
 AttemptStatus = Literal["sending", "approved", "declined", "captured", "reversed"]
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt, as the processor keeps it; the API's side of it is `gateway.payments.intents.Attempt`.
 
-    `stan`, `reference` and `transmitted_at` are fields 11, 37 and 7 of its authorization.
+    `stan`, `reference` and `transmitted_at` are fields 11, 37 and 7 of its authorization. `amount_minor` is
+    what was asked for, `authorized_minor` what the issuer holds, with increments.
     """
 
     attempt_id: str
@@ -33,11 +36,24 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     transmitted_at: str
     status: AttemptStatus
     decline_code: str | None = None
+    advice_code: AdviceCode | None = None
     approval_code: str | None = None
+    authorized_minor: int = 0
     captured_minor: int = 0
+    refunded_minor: int = 0
 
 
 _COLUMNS = ", ".join(Attempt.__struct_fields__)
+_CHANGING = (
+    "status",
+    "decline_code",
+    "advice_code",
+    "approval_code",
+    "authorized_minor",
+    "captured_minor",
+    "refunded_minor",
+)
+_CHANGES = ", ".join(f"{name} = ?" for name in _CHANGING)
 
 
 def next_stan(database: sqlite3.Connection, largest: int) -> int:
@@ -69,15 +85,8 @@ def insert(database: sqlite3.Connection, attempt: Attempt) -> None:
 def update(database: sqlite3.Connection, attempt: Attempt) -> Attempt:
     """Record where the attempt stands now."""
     database.execute(
-        "UPDATE attempts SET status = ?, decline_code = ?, approval_code = ?, captured_minor = ?"
-        " WHERE attempt_id = ?",
-        (
-            attempt.status,
-            attempt.decline_code,
-            attempt.approval_code,
-            attempt.captured_minor,
-            attempt.attempt_id,
-        ),
+        f"UPDATE attempts SET {_CHANGES} WHERE attempt_id = ?",  # noqa: S608  # column names
+        (*(getattr(attempt, name) for name in _CHANGING), attempt.attempt_id),
     )
     return attempt
 

@@ -1,4 +1,4 @@
-"""Authorize, capture, reverse: the processor's heart. No charge is authorized twice, ever.
+"""Authorize and reverse: the processor's heart. No charge is authorized twice, ever.
 
 An attempt is durable before its authorization leaves. Whatever happens then (no answer in time, an answer
 that does not fit, a crash) leads to a reversal that is repeated until the acquirer answers; an authorization
@@ -12,12 +12,13 @@ from functools import partial
 import msgspec
 
 from events.crash import crash_point, declare
-from gateway.errors import InvalidRequestError, ProcessorUnavailableError
-from gateway.processor import attempts, messages, transitions
-from gateway.processor.advice_rows import Advice
+from gateway.errors import InvalidRequestError
+from gateway.processor import attempts, increments, messages, operation_steps, transitions
+from gateway.processor.advice_rows import AdviceKey
 from gateway.processor.advices import Advices
+from gateway.processor.answers import answer
 from gateway.processor.attempts import Attempt
-from gateway.processor.declines import PROCESSING_ERROR, decline_code
+from gateway.processor.declines import UNPROCESSED, Decline, decline
 from gateway.processor.errors import (
     AcquirerSilentError,
     AcquirerUnreachableError,
@@ -26,19 +27,26 @@ from gateway.processor.errors import (
     VaultError,
 )
 from gateway.processor.network import AcquirerNetwork
+from gateway.processor.operations import Operations
 from gateway.processor.security_codes import SecurityCodes
 from gateway.processor.store import ProcessorStore
 from gateway.processor.turns import Turns
 from gateway.processor.vault import SealedCard, VaultKeys, open_sealed
-from gateway.processor_port import AuthorizationRequest, CaptureRequest, ProcessorAnswer, ReversalRequest
+from gateway.processor_port import (
+    AuthorizationRequest,
+    CaptureRequest,
+    IncrementRequest,
+    ProcessorAnswer,
+    RefundRequest,
+    ReversalRequest,
+)
 
 declare(
     {
-        "processor.attempt.committed": "the attempt is durable, its authorization has not left",
+        "processor.attempt.committed": "an attempt or increment is durable, its message has not left",
         "processor.authorization.answered": "the issuer has answered, the outcome is nowhere yet",
         "processor.outcome.committed": "the outcome is durable, the API was not told",
         "processor.reversal.committed": "the reversal is durable, the acquirer and the API were not told",
-        "processor.capture.committed": "the capture advice is durable, it has not left",
         "processor.tombstone.committed": "an attempt never heard of can no more be authorized, unanswered",
     }
 )
@@ -53,6 +61,7 @@ class CardProcessor:
         store: ProcessorStore,
         network: AcquirerNetwork,
         advices: Advices,
+        operations: Operations,
         turns: Turns,
         keys: VaultKeys,
         security_codes: SecurityCodes,
@@ -60,6 +69,7 @@ class CardProcessor:
         self._store = store
         self._network = network
         self._advices = advices
+        self._operations = operations
         self._turns = turns
         self._keys = keys
         self._security_codes = security_codes
@@ -69,6 +79,8 @@ class CardProcessor:
         doubtful = await self._store.transact(attempts.in_doubt)
         for attempt_id in doubtful:
             await self._turns.take(attempt_id, partial(self._reverse_if_in_doubt, attempt_id))
+        for attempt_id in await self._store.transact(increments.attempts_in_doubt):
+            await self._turns.take(attempt_id, partial(self._reverse_increments, attempt_id))
         await self._advices.load()
         return len(doubtful)
 
@@ -76,13 +88,19 @@ class CardProcessor:
         return await self._turns.take(request.attempt_id, lambda: self._authorize(request))
 
     async def capture(self, attempt_id: str, request: CaptureRequest) -> ProcessorAnswer:
-        return await self._turns.take(attempt_id, lambda: self._capture(attempt_id, request))
+        return await self._turns.take(attempt_id, lambda: self._operations.capture(attempt_id, request))
+
+    async def increment(self, attempt_id: str, request: IncrementRequest) -> ProcessorAnswer:
+        return await self._turns.take(attempt_id, lambda: self._operations.increment(attempt_id, request))
+
+    async def refund(self, attempt_id: str, request: RefundRequest) -> ProcessorAnswer:
+        return await self._turns.take(attempt_id, lambda: self._operations.refund(attempt_id, request))
 
     async def reverse(self, attempt_id: str, request: ReversalRequest) -> ProcessorAnswer:
         return await self._turns.take(attempt_id, lambda: self._reverse(attempt_id, request))
 
     async def find(self, attempt_id: str) -> ProcessorAnswer:
-        return _answer(attempt_id, await self._store.transact(lambda db: attempts.find(db, attempt_id)))
+        return answer(attempt_id, await self._store.transact(lambda db: attempts.find(db, attempt_id)))
 
     async def _authorize(self, request: AuthorizationRequest) -> ProcessorAnswer:
         begun = await self._store.transact(lambda db: transitions.begin(db, request))
@@ -91,72 +109,89 @@ class CardProcessor:
             return await self._known(begun.attempt)
         crash_point("processor.attempt.committed")
         try:
-            after = await self._send(begun.attempt, begun.card, request.occurred_at)
+            after = await self._send(begun.attempt, begun.card, request)
         except (AcquirerSilentError, MisfitAnswerError):
-            return _answer(request.attempt_id, await self._reverse_later(begun.attempt))
+            return answer(request.attempt_id, await self._reverse_later(begun.attempt))
+        if after.status == "approved" and not _welcome(after, request):
+            return answer(request.attempt_id, await self._give_part_back(after))
         await self._store.transact(lambda db: attempts.update(db, after))
         crash_point("processor.outcome.committed")
-        return _answer(request.attempt_id, after)
+        return answer(request.attempt_id, after)
 
     async def _known(self, attempt: Attempt) -> ProcessorAnswer:
         """A repeated question. One still `sending` here was left so by a failed write: it is in doubt."""
         if attempt.status == "sending":
             attempt = await self._reverse_later(attempt)
-        return _answer(attempt.attempt_id, attempt)
+        return answer(attempt.attempt_id, attempt)
 
-    async def _send(self, attempt: Attempt, sealed: SealedCard | None, moment: datetime) -> Attempt:
+    async def _send(
+        self, attempt: Attempt, sealed: SealedCard | None, request: AuthorizationRequest
+    ) -> Attempt:
         """Where the attempt stands after its one authorization; raises what leaves it in doubt."""
         security_code = self._security_codes.take(attempt.token)
         if sealed is None:
-            return _declined(attempt, PROCESSING_ERROR)
+            return _declined(attempt, UNPROCESSED)
         try:
-            card = open_sealed(self._keys, sealed)
-            question = messages.authorization_request(attempt, card, security_code, moment)
+            question = messages.authorization_request(
+                attempt,
+                open_sealed(self._keys, sealed),
+                security_code,
+                request.occurred_at,
+                partial_authorization=request.partial_authorization,
+            )
         except (VaultError, UnwritableMessageError):
-            return _declined(attempt, PROCESSING_ERROR)
+            return _declined(attempt, UNPROCESSED)
         try:
-            answer = await self._network.exchange(question)
+            reply = await self._network.exchange(question)
         except AcquirerUnreachableError:
             # Nothing has left, so there is nothing to reverse. After any other error there may be.
-            return _declined(attempt, PROCESSING_ERROR)
+            return _declined(attempt, UNPROCESSED)
         crash_point("processor.authorization.answered")
-        fields = messages.read_answer(question, answer)
-        if fields["39"] != messages.ACCEPTED:
-            return _declined(attempt, decline_code(fields["39"]))
-        return msgspec.structs.replace(attempt, status="approved", approval_code=fields.get("38"))
-
-    async def _capture(self, attempt_id: str, request: CaptureRequest) -> ProcessorAnswer:
-        attempt, advice = await self._store.transact(
-            lambda db: transitions.begin_capture(db, attempt_id, request)
+        fields = messages.read_answer(question, reply)
+        if fields["39"] not in (messages.ACCEPTED, messages.ACCEPTED_IN_PART):
+            return _declined(attempt, decline(fields["39"]))
+        return msgspec.structs.replace(
+            attempt, status="approved", approval_code=fields.get("38"), authorized_minor=int(fields["4"])
         )
-        if attempt is None or advice is None:
-            return _answer(attempt_id, attempt)
-        crash_point("processor.capture.committed")
-        return _after_capture(attempt, await self._advices.send(attempt, advice))
 
     async def _reverse(self, attempt_id: str, request: ReversalRequest) -> ProcessorAnswer:
         found = await self._store.transact(lambda db: transitions.find_or_bury(db, attempt_id))
         attempt = found.attempt
         if found.buried:
             crash_point("processor.tombstone.committed")
-        if found.capture_waits:
-            return _after_capture(attempt, await self._advices.deliver(attempt_id, "capture"))
         if attempt.status == "sending":
-            attempt = await self._reverse_later(attempt)
-        elif attempt.status == "approved":
+            return answer(attempt_id, await self._reverse_later(attempt))
+        if attempt.status == "approved":
+            await self._operations.settle(attempt_id)
+            attempt = (
+                await self._store.transact(lambda db: transitions.find_or_bury(db, attempt_id))
+            ).attempt
+        if attempt.status == "approved":
             attempt = await self._reverse_now(attempt, request.occurred_at)
-        return _answer(attempt_id, attempt)
+        return answer(attempt_id, attempt)
 
     async def _reverse_if_in_doubt(self, attempt_id: str) -> None:
         attempt = await self._store.transact(lambda db: attempts.find(db, attempt_id))
         if attempt is not None and attempt.status == "sending":
             await self._reverse_later(attempt)
 
+    async def _reverse_increments(self, attempt_id: str) -> None:
+        await self._store.transact(lambda db: operation_steps.unanswered(db, attempt_id))
+        crash_point("processor.reversal.committed")
+
+    async def _give_part_back(self, attempt: Attempt) -> Attempt:
+        """Declined, as the issuer holds less than was asked for; the acquirer hears that nobody wants it."""
+        why = decline(messages.ACCEPTED_IN_PART)
+        after = await self._store.transact(lambda db: transitions.decline_part(db, attempt, why))
+        crash_point("processor.reversal.committed")
+        self._advices.watch(AdviceKey(attempt.attempt_id, "reversal", ""))
+        return after
+
     async def _reverse_later(self, attempt: Attempt) -> Attempt:
         """Reversed for good; the acquirer hears of it in a moment, and until it answers."""
         after, _ = await self._store.transact(lambda db: transitions.begin_reversal(db, attempt))
         crash_point("processor.reversal.committed")
-        self._advices.watch(attempt.attempt_id, "reversal")
+        self._advices.watch(AdviceKey(attempt.attempt_id, "reversal", ""))
         return after
 
     async def _reverse_now(self, attempt: Attempt, moment: datetime) -> Attempt:
@@ -165,20 +200,6 @@ class CardProcessor:
         crash_point("processor.reversal.committed")
         await self._advices.send(after, advice)
         return after
-
-
-def _after_capture(attempt: Attempt, advice: Advice) -> ProcessorAnswer:
-    """Where the attempt stands after its capture was sent; raises while the acquirer has not answered."""
-    if advice.state == "waiting":
-        raise ProcessorUnavailableError("The acquirer has not confirmed yet. Ask again.")
-    if advice.state == "refused":
-        return _answer(attempt.attempt_id, msgspec.structs.replace(attempt, status="reversed"))
-    captured = msgspec.structs.replace(attempt, status="captured", captured_minor=advice.amount_minor)
-    return _answer(attempt.attempt_id, captured)
-
-
-def _declined(attempt: Attempt, code: str) -> Attempt:
-    return msgspec.structs.replace(attempt, status="declined", decline_code=code)
 
 
 def _check_same(attempt: Attempt, request: AuthorizationRequest) -> None:
@@ -192,14 +213,11 @@ def _check_same(attempt: Attempt, request: AuthorizationRequest) -> None:
         )
 
 
-def _answer(attempt_id: str, attempt: Attempt | None) -> ProcessorAnswer:
-    if attempt is None or attempt.status == "sending":
-        return ProcessorAnswer(attempt_id=attempt_id, status="unknown")
-    return ProcessorAnswer(
-        attempt_id=attempt_id,
-        status=attempt.status,
-        decline_code=attempt.decline_code,
-        approval_code=attempt.approval_code,
-        network_reference=attempt.reference or None,
-        captured_minor=attempt.captured_minor,
+def _welcome(attempt: Attempt, request: AuthorizationRequest) -> bool:
+    return request.partial_authorization or attempt.authorized_minor == attempt.amount_minor
+
+
+def _declined(attempt: Attempt, why: Decline) -> Attempt:
+    return msgspec.structs.replace(
+        attempt, status="declined", decline_code=why.decline_code, advice_code=why.advice_code
     )

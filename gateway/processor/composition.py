@@ -11,6 +11,7 @@ from gateway.errors import UnavailableError
 from gateway.processor.advices import Advices
 from gateway.processor.authorizations import CardProcessor
 from gateway.processor.network import AcquirerNetwork
+from gateway.processor.operations import Operations
 from gateway.processor.security_codes import SecurityCodes
 from gateway.processor.store import ProcessorStore
 from gateway.processor.tokens import Tokens
@@ -72,6 +73,7 @@ def assemble(
         store=store,
         network=network,
         advices=advices,
+        operations=Operations(store=store, network=network, advices=advices),
         turns=turns,
         keys=keys,
         security_codes=security_codes,

@@ -1,30 +1,54 @@
 """What the network's response codes (field 39) mean to a merchant: one table."""
 
-DECLINE_CODES: dict[str, str] = {
-    "05": "do_not_honor",
-    "06": "generic_decline",
-    "14": "incorrect_number",
-    "1A": "authentication_required",
-    "41": "lost_card",
-    "43": "stolen_card",
-    "51": "insufficient_funds",
-    "54": "expired_card",
-    "59": "fraudulent",
-    "61": "card_velocity_exceeded",
-    "65": "card_velocity_exceeded",
-    "82": "incorrect_cvc",
-    "N7": "incorrect_cvc",
-    "91": "processing_error",
-    "94": "processing_error",
-    "96": "processing_error",
+from typing import NamedTuple
+
+from gateway.processor_port import AdviceCode
+
+
+class Decline(NamedTuple):
+    """The merchant's word for a response, and what to do about it."""
+
+    decline_code: str
+    advice_code: AdviceCode
+
+
+DECLINES: dict[str, Decline] = {
+    "04": Decline("pickup_card", "do_not_try_again"),
+    "05": Decline("do_not_honor", "try_again_later"),
+    "06": Decline("generic_decline", "try_again_later"),
+    "10": Decline("insufficient_funds", "try_again_later"),
+    "12": Decline("invalid_transaction", "do_not_try_again"),
+    "13": Decline("invalid_amount", "do_not_try_again"),
+    "14": Decline("incorrect_number", "confirm_card_data"),
+    "15": Decline("incorrect_number", "confirm_card_data"),
+    "1A": Decline("authentication_required", "try_again_later"),
+    "41": Decline("lost_card", "do_not_try_again"),
+    "43": Decline("stolen_card", "do_not_try_again"),
+    "46": Decline("invalid_account", "do_not_try_again"),
+    "51": Decline("insufficient_funds", "try_again_later"),
+    "54": Decline("expired_card", "confirm_card_data"),
+    "57": Decline("transaction_not_allowed", "do_not_try_again"),
+    "59": Decline("fraudulent", "do_not_try_again"),
+    "61": Decline("card_velocity_exceeded", "try_again_later"),
+    "62": Decline("restricted_card", "do_not_try_again"),
+    "65": Decline("card_velocity_exceeded", "try_again_later"),
+    "82": Decline("incorrect_cvc", "confirm_card_data"),
+    "91": Decline("processing_error", "try_again_later"),
+    "94": Decline("processing_error", "try_again_later"),
+    "96": Decline("processing_error", "try_again_later"),
+    "N7": Decline("incorrect_cvc", "confirm_card_data"),
 }
+"""Field 39 → what is said of it. 10 is a partial approval that nobody wanted and that was given back."""
 
 TEMPORARY = frozenset({"91", "96"})
 """Codes that say nothing about an advice: it is repeated."""
 
-PROCESSING_ERROR = "processing_error"
+UNPROCESSED = Decline("processing_error", "try_again_later")
+"""Where no response came, or none that could be read."""
+
+_UNKNOWN = Decline("generic_decline", "try_again_later")
 
 
-def decline_code(response: str) -> str:
-    """The merchant's word for a response other than approval; `generic_decline` for a code of no table."""
-    return DECLINE_CODES.get(response, "generic_decline")
+def decline(response: str) -> Decline:
+    """What to say of a response other than approval; `generic_decline` for a code of no table."""
+    return DECLINES.get(response, _UNKNOWN)

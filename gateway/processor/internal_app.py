@@ -10,7 +10,14 @@ from gateway.http.answers import LastResort, answered
 from gateway.http.bodies import read_body
 from gateway.http.decoding import decode_json
 from gateway.processor.routing import application
-from gateway.processor_port import AuthorizationRequest, CaptureRequest, Processor, ReversalRequest
+from gateway.processor_port import (
+    AuthorizationRequest,
+    CaptureRequest,
+    IncrementRequest,
+    Processor,
+    RefundRequest,
+    ReversalRequest,
+)
 
 T = TypeVar("T")
 
@@ -25,6 +32,14 @@ def internal_app(processor: Processor) -> LastResort:
         body = await _body(request, CaptureRequest)
         return answered(await processor.capture(request.path_params["attempt_id"], body))
 
+    async def increment(request: Request) -> Response:
+        body = await _body(request, IncrementRequest)
+        return answered(await processor.increment(request.path_params["attempt_id"], body))
+
+    async def refund(request: Request) -> Response:
+        body = await _body(request, RefundRequest)
+        return answered(await processor.refund(request.path_params["attempt_id"], body))
+
     async def reverse(request: Request) -> Response:
         body = await _body(request, ReversalRequest)
         return answered(await processor.reverse(request.path_params["attempt_id"], body))
@@ -36,6 +51,8 @@ def internal_app(processor: Processor) -> LastResort:
     routes = [
         Route("/internal/authorizations", authorize, methods=["POST"]),
         Route(f"{one}/capture", capture, methods=["POST"]),
+        Route(f"{one}/increment", increment, methods=["POST"]),
+        Route(f"{one}/refund", refund, methods=["POST"]),
         Route(f"{one}/reverse", reverse, methods=["POST"]),
         Route(one, find, methods=["GET"]),
     ]

@@ -3,6 +3,8 @@
 A message is a `dict` of field number (and `t`, its type) to text.
 """
 
+from collections.abc import Mapping
+
 import iso8583
 from iso8583.specs import default_ascii
 
@@ -50,6 +52,16 @@ def decode(message: bytes) -> Fields:
     except ValueError:
         raise UnreadableMessageError("the message cannot be read") from None
     return fields
+
+
+def private_elements(elements: Mapping[str, str]) -> Fields:
+    """Field 48: each element is two digits of tag, two of length, and its value; no field without elements.
+
+    >>> private_elements({"92": "737"}), private_elements({})
+    ({'48': '9203737'}, {})
+    """
+    content = "".join(f"{tag}{len(value):02}{value}" for tag, value in sorted(elements.items()))
+    return {"48": content} if content else {}
 
 
 def framed(message: bytes) -> bytes:

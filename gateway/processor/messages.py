@@ -1,7 +1,7 @@
 """What the processor asks the network, and whether an answer fits: built and read as pure functions.
 
-Authorization 0100/0110, capture advice 0220 (repeated as 0221)/0230, reversal 0400/0410 while someone waits,
-0420 (repeated as 0421)/0430 when nobody does, network management 0800/0810.
+Authorization and increment 0100/0110; capture and refund 0220 (repeated as 0221)/0230; reversal 0400/0410
+while someone waits, 0420 (repeated as 0421)/0430 when nobody does; network management 0800/0810.
 """
 
 import hashlib
@@ -12,20 +12,23 @@ import iso4217
 from gateway.processor.advice_rows import Advice
 from gateway.processor.attempts import Attempt
 from gateway.processor.errors import MisfitAnswerError, UnreadableMessageError, UnwritableMessageError
-from gateway.processor.message_format import Fields, decode, encode
+from gateway.processor.increments import Increment
+from gateway.processor.message_format import Fields, decode, encode, private_elements
 from gateway.processor.vault import CardData
 
 ACQUIRER_ID = "400001"
 TERMINAL_ID = "WEIR0001"
 
 STAN_MAX = 999_999
-_PURCHASE = "000000"
+AMOUNT_MINOR_MAX = 10**12 - 1
+_PURCHASE, _REFUND = "000000", "200000"
 _CARD_NUMBER_FROM_MERCHANT = "810"
 _ELECTRONIC_COMMERCE = "59"
-_SECURITY_CODE_TAG = "92"
+_MORE_CAPTURES_TAG, _PARTIAL_APPROVAL_TAG, _SECURITY_CODE_TAG = "71", "72", "92"
+_YES = "1"
 _SIGN_ON, _ECHO = "001", "301"
 
-ACCEPTED = "00"
+ACCEPTED, ACCEPTED_IN_PART = "00", "10"
 
 
 def transmitted_at(moment: datetime) -> str:
@@ -49,9 +52,14 @@ def retrieval_reference(moment: datetime, stan: int) -> str:
 
 
 def authorization_request(
-    attempt: Attempt, card: CardData, security_code: str | None, moment: datetime
+    attempt: Attempt,
+    card: CardData,
+    security_code: str | None,
+    moment: datetime,
+    *,
+    partial_authorization: bool = False,
 ) -> bytes:
-    """0100: may this card pay this amount?"""
+    """0100: may this card pay this amount, or a part of it?"""
     fields = {
         "t": "0100",
         "2": card.number,
@@ -66,29 +74,51 @@ def authorization_request(
         "7": attempt.transmitted_at,
         "11": f"{attempt.stan:06}",
     }
+    elements = {_PARTIAL_APPROVAL_TAG: _YES} if partial_authorization else {}
     if security_code is not None:
-        fields["48"] = f"{_SECURITY_CODE_TAG}{len(security_code):02}{security_code}"
+        elements[_SECURITY_CODE_TAG] = security_code
+    return encode(fields | private_elements(elements))
+
+
+def increment_request(attempt: Attempt, increment: Increment, moment: datetime) -> bytes:
+    """0100 with the original's data: may the amount be this much more?
+
+    As in an advice, the card is known by the original, and its number stays in the vault.
+    """
+    fields = {
+        "t": "0100",
+        "3": _PURCHASE,
+        "12": moment.strftime("%H%M%S"),
+        "13": moment.strftime("%m%d"),
+        "18": attempt.merchant_category or "0000",
+        "25": _ELECTRONIC_COMMERCE,
+        **_who_and_what(attempt, increment.amount_minor),
+        "7": increment.transmitted_at,
+        "11": f"{increment.stan:06}",
+        "90": original_data(attempt.stan, attempt.transmitted_at),
+    }
     return encode(fields)
 
 
 def advice_message(attempt: Attempt, advice: Advice) -> bytes:
-    """A capture or reversal, in the form that its number of transmissions asks for.
+    """A capture, refund or reversal, in the form that its number of transmissions asks for.
 
     The card number is not in it: the acquirer finds the authorization by its reference, and the number need
     not leave the vault again.
     """
+    stan = attempt.stan if advice.original_stan is None else advice.original_stan
     fields = {
         "t": message_type(advice),
-        "3": _PURCHASE,
+        "3": _REFUND if advice.kind == "refund" else _PURCHASE,
         "25": _ELECTRONIC_COMMERCE,
         **_who_and_what(attempt, advice.amount_minor),
         "7": advice.transmitted_at,
         "11": f"{advice.stan:06}",
-        "90": original_data(attempt),
+        "90": original_data(stan, advice.original_transmitted_at or attempt.transmitted_at),
     }
     if attempt.approval_code is not None:
         fields["38"] = attempt.approval_code
-    return encode(fields)
+    return encode(fields | private_elements({} if advice.final else {_MORE_CAPTURES_TAG: _YES}))
 
 
 def message_type(advice: Advice) -> str:
@@ -101,9 +131,9 @@ def message_type(advice: Advice) -> str:
     return repeat_type
 
 
-def original_data(attempt: Attempt) -> str:
+def original_data(stan: int, original_transmitted_at: str) -> str:
     """Field 90: type, trace number, time and acquirer of the authorization, and no forwarder."""
-    return f"0100{attempt.stan:06}{attempt.transmitted_at}{ACQUIRER_ID:0>11}{'':0>11}"
+    return f"0100{stan:06}{original_transmitted_at}{ACQUIRER_ID:0>11}{'':0>11}"
 
 
 def network_management(stan: int, moment: datetime, *, sign_on: bool) -> bytes:
@@ -120,7 +150,8 @@ def network_management(stan: int, moment: datetime, *, sign_on: bool) -> bytes:
 def read_answer(question: bytes, answer: bytes) -> Fields:
     """The answer's fields, once they are known to belong to the question.
 
-    Raises `MisfitAnswerError` where type, trace number, time, reference, amount or currency differ.
+    Raises `MisfitAnswerError` where type, trace number, time, reference, amount or currency differ. A partial
+    approval has a smaller amount.
     """
     asked = decode(question)
     try:
@@ -129,11 +160,13 @@ def read_answer(question: bytes, answer: bytes) -> Fields:
         raise MisfitAnswerError("t") from None
     if answered.get("t") != answer_type(asked["t"]):
         raise MisfitAnswerError("t")
-    for name in ("11", "7", "37", "4", "49", "70"):
+    for name in ("11", "7", "37", "49", "70"):
         if name in asked and answered.get(name) != asked[name]:
             raise MisfitAnswerError(name)
     if "39" not in answered:
         raise MisfitAnswerError("39")
+    if "4" in asked and not _amount_fits(asked, answered):
+        raise MisfitAnswerError("4")
     return answered
 
 
@@ -144,6 +177,13 @@ def answer_type(question_type: str) -> str:
     ('0110', '0430')
     """
     return f"{question_type[:2]}{int(question_type[2]) + 1}0"
+
+
+def _amount_fits(asked: Fields, answered: Fields) -> bool:
+    if answered["39"] != ACCEPTED_IN_PART:
+        return answered.get("4") == asked["4"]
+    part = answered.get("4", "")
+    return part.isascii() and part.isdigit() and 0 < int(part) < int(asked["4"])
 
 
 def _who_and_what(attempt: Attempt, amount_minor: int) -> Fields:

@@ -70,6 +70,46 @@ SCHEMA = (
     ) STRICT;
     CREATE INDEX advices_waiting ON advices (attempt_id) WHERE state = 'waiting';
     """,
+    """
+    ALTER TABLE attempts ADD COLUMN advice_code TEXT;
+    ALTER TABLE attempts ADD COLUMN authorized_minor INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE attempts ADD COLUMN refunded_minor INTEGER NOT NULL DEFAULT 0;
+    UPDATE attempts SET authorized_minor = amount_minor WHERE approval_code IS NOT NULL;
+    CREATE TABLE increments (
+        attempt_id TEXT NOT NULL REFERENCES attempts,
+        increment_id TEXT NOT NULL,
+        amount_minor INTEGER NOT NULL,
+        stan INTEGER NOT NULL,
+        transmitted_at TEXT NOT NULL,
+        status TEXT NOT NULL CHECK (status IN ('sending', 'approved', 'declined', 'reversed')),
+        decline_code TEXT,
+        advice_code TEXT,
+        PRIMARY KEY (attempt_id, increment_id)
+    ) STRICT;
+    CREATE INDEX increments_in_doubt ON increments (attempt_id) WHERE status = 'sending';
+    DROP INDEX advices_waiting;
+    ALTER TABLE advices RENAME TO single_advices;
+    CREATE TABLE advices (
+        attempt_id TEXT NOT NULL REFERENCES attempts,
+        kind TEXT NOT NULL CHECK (kind IN ('capture', 'refund', 'reversal')),
+        operation_id TEXT NOT NULL,
+        first_type TEXT NOT NULL,
+        amount_minor INTEGER NOT NULL,
+        final INTEGER NOT NULL CHECK (final IN (0, 1)),
+        stan INTEGER NOT NULL,
+        transmitted_at TEXT NOT NULL,
+        original_stan INTEGER,
+        original_transmitted_at TEXT,
+        transmissions INTEGER NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('waiting', 'accepted', 'refused')),
+        response TEXT,
+        PRIMARY KEY (attempt_id, kind, operation_id)
+    ) STRICT;
+    INSERT INTO advices SELECT attempt_id, kind, iif(kind = 'capture', '1', ''), first_type, amount_minor, 1,
+        stan, transmitted_at, NULL, NULL, transmissions, state, response FROM single_advices;
+    DROP TABLE single_advices;
+    CREATE INDEX advices_waiting ON advices (attempt_id) WHERE state = 'waiting';
+    """,
 )
 """One entry per version of the schema; `PRAGMA user_version` counts those applied."""
 

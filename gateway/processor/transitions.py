@@ -1,16 +1,16 @@
-"""The steps of an attempt and its advices, each within one transaction that the caller makes durable."""
+"""The steps of an authorization and of advices, each within one transaction that the caller makes durable."""
 
 import sqlite3
 from datetime import datetime
 
 import msgspec
 
-from gateway.errors import InvalidRequestError
 from gateway.processor import advice_rows, attempts, messages, vault_rows
-from gateway.processor.advice_rows import Advice, AdviceKind
+from gateway.processor.advice_rows import Advice, AdviceKey
 from gateway.processor.attempts import Attempt
+from gateway.processor.declines import Decline
 from gateway.processor.vault import SealedCard
-from gateway.processor_port import AuthorizationRequest, CaptureRequest
+from gateway.processor_port import AuthorizationRequest
 
 
 class Begun(msgspec.Struct, frozen=True):
@@ -24,13 +24,11 @@ class Begun(msgspec.Struct, frozen=True):
 class Found(msgspec.Struct, frozen=True):
     """An attempt to reverse, as it was found.
 
-    `buried`: it was never heard of, and is reversed before it begins. `capture_waits`: the acquirer was sent
-    a capture and has not answered.
+    `buried`: it was never heard of, and is reversed before it begins.
     """
 
     attempt: Attempt
     buried: bool = False
-    capture_waits: bool = False
 
 
 def begin(database: sqlite3.Connection, request: AuthorizationRequest) -> Begun:
@@ -55,57 +53,39 @@ def begin(database: sqlite3.Connection, request: AuthorizationRequest) -> Begun:
     return Begun(attempt, vault_rows.find_card(database, request.token), False)
 
 
-def begin_capture(
-    database: sqlite3.Connection, attempt_id: str, request: CaptureRequest
-) -> tuple[Attempt | None, Advice | None]:
-    """The attempt, and the advice to send now where there is something to capture.
-
-    One that waits already is sent once more, with its own amount.
-    """
-    attempt = attempts.find(database, attempt_id)
-    if attempt is None or attempt.status != "approved":
-        return attempt, None
-    if advice_rows.find(database, attempt_id, "capture") is not None:
-        return attempt, count_transmission(database, attempt_id, "capture")[1]
-    if not 0 < request.amount_minor <= attempt.amount_minor:
-        raise InvalidRequestError(
-            "The amount to capture is more than what was authorized.",
-            code="amount_too_large",
-            param="amount_minor",
-        )
-    advice = Advice(
-        attempt_id=attempt_id,
-        kind="capture",
-        first_type="0220",
-        amount_minor=request.amount_minor,
-        stan=attempts.next_stan(database, messages.STAN_MAX),
-        transmitted_at=messages.transmitted_at(request.occurred_at),
-        transmissions=1,
+def decline_part(database: sqlite3.Connection, attempt: Attempt, why: Decline) -> Attempt:
+    """The issuer has approved a part that nobody wants: declined, and the acquirer is told so."""
+    begin_reversal(database, attempt)
+    declined = msgspec.structs.replace(
+        attempt,
+        status="declined",
+        decline_code=why.decline_code,
+        advice_code=why.advice_code,
+        authorized_minor=0,
     )
-    advice_rows.insert(database, advice)
-    return attempt, advice
+    return attempts.update(database, declined)
 
 
 def begin_reversal(
     database: sqlite3.Connection, attempt: Attempt, moment: datetime | None = None
 ) -> tuple[Attempt, Advice]:
-    """The attempt reversed for good, and what the acquirer must hear of it.
+    """What is left of the attempt given back for good, and what the acquirer must hear of it.
 
     With a `moment` someone waits, and a 0400 is sent at once; without, a 0420 is sent when its turn comes,
     under the time of the authorization.
     """
-    after = attempts.update(database, msgspec.structs.replace(attempt, status="reversed"))
+    after = msgspec.structs.replace(attempt, status="captured" if attempt.captured_minor else "reversed")
     advice = Advice(
         attempt_id=attempt.attempt_id,
         kind="reversal",
         first_type="0420" if moment is None else "0400",
-        amount_minor=attempt.amount_minor,
+        amount_minor=(attempt.authorized_minor or attempt.amount_minor) - attempt.captured_minor,
         stan=attempts.next_stan(database, messages.STAN_MAX),
         transmitted_at=attempt.transmitted_at if moment is None else messages.transmitted_at(moment),
         transmissions=0 if moment is None else 1,
     )
     advice_rows.insert(database, advice)
-    return after, advice
+    return attempts.update(database, after), advice
 
 
 def find_or_bury(database: sqlite3.Connection, attempt_id: str) -> Found:
@@ -113,17 +93,13 @@ def find_or_bury(database: sqlite3.Connection, attempt_id: str) -> Found:
     known = attempts.find(database, attempt_id)
     if known is None:
         return Found(_bury(database, attempt_id), buried=True)
-    capture = advice_rows.find(database, attempt_id, "capture")
-    sent = known.status == "approved" and capture is not None and capture.state == "waiting"
-    return Found(known, capture_waits=sent)
+    return Found(known)
 
 
-def count_transmission(
-    database: sqlite3.Connection, attempt_id: str, kind: AdviceKind
-) -> tuple[Attempt, Advice]:
+def count_transmission(database: sqlite3.Connection, key: AdviceKey) -> tuple[Attempt, Advice]:
     """The advice as it is sent now, one more time if it still waits."""
-    attempt = attempts.find(database, attempt_id)
-    advice = advice_rows.find(database, attempt_id, kind)
+    attempt = attempts.find(database, key.attempt_id)
+    advice = advice_rows.find(database, key)
     if attempt is None or advice is None:
         raise LookupError("there is no such advice")
     if advice.state == "waiting":
@@ -132,16 +108,37 @@ def count_transmission(
     return attempt, advice
 
 
-def record_answer(database: sqlite3.Connection, attempt: Attempt, advice: Advice) -> None:
-    """The acquirer's answer to an advice; a refused capture leaves an authorization that is given back."""
-    advice_rows.update(database, advice)
-    if advice.kind == "reversal":
-        return
-    if advice.state == "accepted":
-        captured = msgspec.structs.replace(attempt, status="captured", captured_minor=advice.amount_minor)
-        attempts.update(database, captured)
-    else:
-        begin_reversal(database, attempt)
+def record_answer(database: sqlite3.Connection, answered: Advice) -> Attempt:
+    """The acquirer's answer to an advice, and the attempt after it.
+
+    A capture that was refused leaves an authorization that is given back. The same answer a second time
+    changes nothing.
+    """
+    attempt, advice = attempts.find(database, answered.attempt_id), advice_rows.find(database, answered.key)
+    if attempt is None or advice is None:
+        raise LookupError("there is no such advice")
+    if advice.state != "waiting":
+        return attempt
+    advice_rows.update(database, answered)
+    if answered.kind == "capture" and answered.state == "refused":
+        return begin_reversal(database, attempt)[0]
+    return attempts.update(database, applied(attempt, answered))
+
+
+def applied(attempt: Attempt, advice: Advice) -> Attempt:
+    """The attempt after a capture or refund that the acquirer accepted; as it was after any other advice."""
+    if advice.state != "accepted":
+        return attempt
+    if advice.kind == "refund":
+        refunded_minor = attempt.refunded_minor + advice.amount_minor
+        return msgspec.structs.replace(attempt, refunded_minor=refunded_minor)
+    if advice.kind == "capture":
+        return msgspec.structs.replace(
+            attempt,
+            status="captured" if advice.final else attempt.status,
+            captured_minor=attempt.captured_minor + advice.amount_minor,
+        )
+    return attempt
 
 
 def _bury(database: sqlite3.Connection, attempt_id: str) -> Attempt:

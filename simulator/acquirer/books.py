@@ -3,14 +3,23 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from events.crash import crash_point, declare
 from simulator.acquirer import issuers
 from simulator.acquirer.issuers import Account, History
+from simulator.acquirer.records import (
+    AUTHORIZATION_COLUMNS,
+    SCHEMA,
+    Authorization,
+    Key,
+    Operation,
+    authorization,
+    authorization_row,
+)
 
 declare(
     {
@@ -21,50 +30,6 @@ declare(
     }
 )
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS accounts (
-    fingerprint TEXT PRIMARY KEY, kind TEXT NOT NULL, limit_minor INTEGER NOT NULL,
-    balance_minor INTEGER NOT NULL, expiry TEXT NOT NULL, status TEXT NOT NULL, period_started TEXT NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS authorizations (
-    acquirer TEXT NOT NULL, reference TEXT NOT NULL, stan TEXT NOT NULL, transmitted_at TEXT NOT NULL,
-    fingerprint TEXT, amount_minor INTEGER NOT NULL, currency TEXT NOT NULL, billed_minor INTEGER NOT NULL,
-    at TEXT NOT NULL, state TEXT NOT NULL, response TEXT NOT NULL, approval_code TEXT,
-    PRIMARY KEY (acquirer, reference, stan, transmitted_at)
-) STRICT;
-CREATE INDEX IF NOT EXISTS authorizations_by_card ON authorizations (fingerprint, at);
-CREATE TABLE IF NOT EXISTS postings (
-    id INTEGER PRIMARY KEY, reference TEXT NOT NULL, stan TEXT NOT NULL, account TEXT NOT NULL,
-    amount_minor INTEGER NOT NULL, currency TEXT NOT NULL
-) STRICT;
-"""
-
-State = Literal["approved", "declined", "reversed", "captured"]
-
-
-class Key(NamedTuple):
-    """What an authorization is known by: fields 32, 37, 11 and 7 of its request."""
-
-    acquirer: str
-    reference: str
-    stan: str
-    transmitted_at: str
-
-
-@dataclass(frozen=True)
-class Authorization:
-    """One authorization as the network keeps it; `fingerprint` None: reversed before it ever came."""
-
-    key: Key
-    fingerprint: str | None
-    amount_minor: int
-    currency: str
-    billed_minor: int
-    at: datetime
-    state: State
-    response: str
-    approval_code: str | None
-
 
 class Books:
     """Reads and writes within a transaction that the caller opens with `together`."""
@@ -74,10 +39,12 @@ class Books:
         self._database = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=FULL")
-        self._database.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}")
-        crash_point("acquirer.tables.writing")
-        self._database.execute("COMMIT")
-        crash_point("acquirer.tables.committed")
+        (applied,) = self._database.execute("PRAGMA user_version").fetchone()
+        for version, statements in enumerate(SCHEMA[applied:], applied + 1):
+            self._database.executescript(f"BEGIN IMMEDIATE;{statements}PRAGMA user_version={version};")
+            crash_point("acquirer.tables.writing")
+            self._database.execute("COMMIT")
+            crash_point("acquirer.tables.committed")
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -118,7 +85,7 @@ class Books:
         """What the card did before `at`."""
         hour, day = (self._count(fingerprint, "response = '00'", at, span) for span in _SPANS)
         (held_minor,) = self._database.execute(
-            "SELECT coalesce(sum(billed_minor), 0) FROM authorizations"
+            "SELECT coalesce(sum(held_minor), 0) FROM authorizations"
             " WHERE fingerprint = ? AND at > ? AND state = 'approved'",
             (fingerprint, (at - issuers.HOLD_PERIOD).isoformat()),
         ).fetchone()
@@ -126,34 +93,47 @@ class Books:
         return History(held_minor, hour, day, declines, self._usual_minor(fingerprint))
 
     def find(self, key: Key) -> Authorization | None:
-        """The authorization under this key; None where there is none."""
+        """The authorization or increment under this key; None where there is none."""
         row = self._database.execute(
-            "SELECT * FROM authorizations"
-            " WHERE acquirer = ? AND reference = ? AND stan = ? AND transmitted_at = ?",
+            f"SELECT {_COLUMNS} FROM authorizations WHERE {_BY_KEY}",  # noqa: S608  # column names
             key,
         ).fetchone()
-        return None if row is None else _authorization(row)
+        return None if row is None else authorization(row)
 
-    def put(self, authorization: Authorization) -> None:
+    def increments(self, original: Key) -> list[Authorization]:
+        """The approved increments of an authorization that stand."""
+        rows = self._database.execute(
+            f"SELECT {_COLUMNS} FROM authorizations WHERE acquirer = ? AND reference = ?"  # noqa: S608  # column names
+            " AND original_stan = ? AND original_transmitted_at = ? AND state = 'approved'",
+            original,
+        )
+        return [authorization(row) for row in rows]
+
+    def put(self, one: Authorization) -> None:
         """Write an authorization, new or changed."""
-        one = authorization
+        marks = ", ".join("?" * len(AUTHORIZATION_COLUMNS))
         self._database.execute(
-            "REPLACE INTO authorizations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                *one.key,
-                one.fingerprint,
-                one.amount_minor,
-                one.currency,
-                one.billed_minor,
-                one.at.isoformat(),
-                one.state,
-                one.response,
-                one.approval_code,
-            ),
+            f"REPLACE INTO authorizations ({_COLUMNS}) VALUES ({marks})",  # noqa: S608  # column names
+            authorization_row(one),
+        )
+
+    def find_operation(self, key: Key) -> Operation | None:
+        """The capture or refund that was answered under this key; None where there is none."""
+        row = self._database.execute(
+            f"SELECT amount_minor, response FROM operations WHERE {_BY_KEY}",  # noqa: S608  # column names
+            key,
+        ).fetchone()
+        return None if row is None else Operation(key, *row)
+
+    def put_operation(self, operation: Operation) -> None:
+        """Write how a capture or refund was answered."""
+        self._database.execute(
+            "INSERT INTO operations VALUES (?, ?, ?, ?, ?, ?)",
+            (*operation.key, operation.amount_minor, operation.response),
         )
 
     def post(self, key: Key, account: str, amount_minor: int, currency: str) -> None:
-        """One line of money moved; the lines of a capture add up to nothing."""
+        """One line of money moved; the lines of a capture or refund add up to nothing."""
         self._database.execute(
             "INSERT INTO postings (reference, stan, account, amount_minor, currency) VALUES (?, ?, ?, ?, ?)",
             (key.reference, key.stan, account, amount_minor, currency),
@@ -197,17 +177,14 @@ class Books:
         return float(sum(row[0] for row in rows) / len(rows))
 
 
+_COLUMNS = ", ".join(AUTHORIZATION_COLUMNS)
+_BY_KEY = "acquirer = ? AND reference = ? AND stan = ? AND transmitted_at = ?"
 _SPANS = (timedelta(hours=1), timedelta(days=1))
 
 
 def _account(row: tuple[Any, ...]) -> Account:
     members = [*row[:-1], datetime.fromisoformat(row[-1])]
     return Account(*members)
-
-
-def _authorization(row: tuple[Any, ...]) -> Authorization:
-    members = [Key(*row[:4]), *row[4:8], datetime.fromisoformat(row[8]), *row[9:]]
-    return Authorization(*members)
 
 
 def _account_row(account: Account) -> tuple[object, ...]:

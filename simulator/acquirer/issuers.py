@@ -83,6 +83,15 @@ def answer(account: Account, history: History, billed_minor: int, expiry: str, a
     return testcards.APPROVED
 
 
+def answer_increment(account: Account, history: History, billed_minor: int) -> str:
+    """The response code where a purchase that was approved becomes larger."""
+    if account.status != "active":
+        return _RESPONSES[account.status]
+    if billed_minor > account.balance_minor - history.held_minor:
+        return testcards.INSUFFICIENT_FUNDS
+    return testcards.APPROVED
+
+
 def interchange_minor(kind: Literal["credit", "debit"], amount_minor: int) -> int:
     """The issuer's share of a capture, rounded down: the European caps of 0.2 % (debit) and 0.3 %.
 

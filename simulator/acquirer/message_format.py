@@ -67,3 +67,20 @@ def decode(message: bytes) -> Fields:
     if unknown:
         raise MessageError(f"field {min(unknown)} is not in the network's book")
     return fields
+
+
+def private_elements(fields: Fields) -> dict[str, str]:
+    """The elements of field 48 by their tags: two digits of tag, two of length, and the value.
+
+    Raises `MessageError` where the field is cut off or holds anything else.
+
+    >>> private_elements({"48": "710119203737"})
+    {'71': '1', '92': '737'}
+    """
+    content, elements = fields.get("48", ""), {}
+    while content:
+        tag, length, rest = content[:2], content[2:4], content[4:]
+        if not (tag + length).isdecimal() or len(length) != 2 or int(length) > len(rest):
+            raise MessageError("field 48 cannot be read")
+        elements[tag], content = rest[: int(length)], rest[int(length) :]
+    return elements

@@ -13,18 +13,23 @@ from datetime import UTC, datetime
 from events.clock import Clock
 from simulator import testcards
 from simulator.acquirer import issuers
-from simulator.acquirer.books import Authorization, Books, Key
+from simulator.acquirer.books import Books
+from simulator.acquirer.clearing import NOT_FOUND, Clearing
 from simulator.acquirer.errors import MessageError
-from simulator.acquirer.message_format import Fields, decode, encode
+from simulator.acquirer.message_format import Fields, decode, encode, private_elements
 from simulator.acquirer.rates import billed, currency_of
+from simulator.acquirer.records import Authorization, Key
 
 FORMAT_ERROR, NO_SUCH_ISSUER, NOT_PERMITTED = "30", "15", "57"
-NOT_FOUND, DUPLICATE, TOO_MUCH = "25", "94", "13"
+
+_REFUND = "200000"
+_MORE_CAPTURES_TAG, _YES = "71", "1"
 
 _ECHOED = ("3", "4", "7", "11", "32", "37", "41", "42", "49", "70")
 _NEEDED = {
     "0100": ("2", "3", "4", "7", "11", "14", "32", "37", "49"),
-    "0220": ("4", "7", "11", "32", "37", "49", "90"),
+    "increment": ("3", "4", "7", "11", "32", "37", "49", "90"),
+    "0220": ("3", "4", "7", "11", "32", "37", "49", "90"),
     "0400": ("4", "7", "11", "32", "37", "49", "90"),
     "0800": ("7", "11", "70"),
 }
@@ -37,6 +42,7 @@ class Network:
 
     def __init__(self, books: Books, clock: Clock, secret: bytes) -> None:
         self._books = books
+        self._clearing = Clearing(books)
         self._clock = clock
         self._secret = secret
 
@@ -58,18 +64,24 @@ class Network:
         except MessageError:
             return None
         kind = {"0221": "0220", "0420": "0400", "0421": "0400"}.get(fields["t"], fields["t"])
+        if kind == "0100" and "90" in fields:
+            kind = "increment"
         if kind not in _NEEDED:
             return None
         if not _complete(fields, _NEEDED[kind]):
             return _reply(fields, FORMAT_ERROR)
         if kind == "0800":
             return _reply(fields, testcards.APPROVED)
-        if kind == "0100":
-            return self._authorize(fields)
-        return self._capture(fields) if kind == "0220" else self._reverse(fields)
+        return self._answer_complete(kind, fields)
+
+    def _answer_complete(self, kind: str, fields: Fields) -> bytes:
+        if kind == "0400":
+            return _reply(fields, self._clearing.reverse(_original(fields), self._moment(fields)))
+        answering = {"0100": self._authorize, "increment": self._increase, "0220": self._advise}
+        return answering[kind](fields)
 
     def _authorize(self, fields: Fields) -> bytes:
-        key = Key(fields["32"], fields["37"], fields["11"], fields["7"])
+        key = _key(fields)
         known = self._books.find(key)
         if known is not None:
             return _reply(fields, known.response, known.approval_code)
@@ -93,9 +105,41 @@ class Network:
                 state="declined" if approval_code is None else "approved",
                 response=response,
                 approval_code=approval_code,
+                held_minor=0 if approval_code is None else billed_minor,
             )
         )
         return _reply(fields, response, approval_code)
+
+    def _increase(self, fields: Fields) -> bytes:
+        """More on top of an authorization: the issuer looks at the account only, it knows the purchase."""
+        key, known = _key(fields), self._books.find(_original(fields))
+        repeated = self._books.find(key)
+        if repeated is not None:
+            return _reply(fields, repeated.response, repeated.approval_code)
+        if known is None or known.fingerprint is None or known.state != "approved":
+            return _reply(fields, NOT_FOUND)
+        at, billed_minor = self._moment(fields), billed(int(fields["4"]), known.currency)
+        account = self._books.account(known.fingerprint, "", at)
+        history = self._books.history(known.fingerprint, at)
+        response = issuers.answer_increment(account, history, billed_minor)
+        approved = response == testcards.APPROVED
+        increment = replace(
+            known,
+            key=key,
+            amount_minor=int(fields["4"]),
+            billed_minor=billed_minor,
+            at=at,
+            state="approved" if approved else "declined",
+            response=response,
+            held_minor=0,
+            captured_minor=0,
+            original_stan=known.key.stan,
+            original_transmitted_at=known.key.transmitted_at,
+        )
+        self._books.put(increment)
+        if approved:
+            self._clearing.increase(known)
+        return _reply(fields, response, known.approval_code if approved else None)
 
     def _decide(self, fields: Fields, fingerprint: str, billed_minor: int, at: datetime) -> str:
         account = self._books.account(fingerprint, fields["14"], at)
@@ -105,46 +149,15 @@ class Network:
         history = self._books.history(fingerprint, at)
         return issuers.answer(account, history, billed_minor, fields["14"], at)
 
-    def _capture(self, fields: Fields) -> bytes:
-        known = self._books.find(_original(fields))
-        amount_minor = int(fields["4"])
-        if known is None or known.fingerprint is None or known.state in {"declined", "reversed"}:
-            return _reply(fields, NOT_FOUND)
-        if known.state == "captured":
-            same = known.amount_minor == amount_minor
-            return _reply(fields, testcards.APPROVED if same else DUPLICATE, known.approval_code)
-        if amount_minor > known.amount_minor:
-            return _reply(fields, TOO_MUCH)
-        self._settle(known, known.fingerprint, amount_minor)
-        return _reply(fields, testcards.APPROVED, known.approval_code)
-
-    def _settle(self, authorization: Authorization, fingerprint: str, amount_minor: int) -> None:
-        """Debit the cardholder, credit the acquirer less interchange; what is left of the hold is free."""
-        key, currency = authorization.key, authorization.currency
-        billed_minor = billed(amount_minor, currency)
-        account = self._books.account(fingerprint, "", authorization.at)
-        self._books.put_account(replace(account, balance_minor=account.balance_minor - billed_minor))
-        share_minor = issuers.interchange_minor(account.kind, amount_minor)
-        self._books.post(key, f"cardholder:{fingerprint}", -amount_minor, currency)
-        self._books.post(key, f"acquirer:{key.acquirer}", amount_minor - share_minor, currency)
-        self._books.post(key, "interchange", share_minor, currency)
-        captured = replace(
-            authorization, state="captured", amount_minor=amount_minor, billed_minor=billed_minor
-        )
-        self._books.put(captured)
-
-    def _reverse(self, fields: Fields) -> bytes:
-        key = _original(fields)
-        known = self._books.find(key)
-        if known is None:
-            at = self._moment(fields)
-            never_came = Authorization(key, None, 0, "", 0, at, "reversed", DUPLICATE, None)
-            self._books.put(never_came)
-        elif known.state == "captured":
-            return _reply(fields, NOT_FOUND)
-        elif known.state == "approved":
-            self._books.put(replace(known, state="reversed"))
-        return _reply(fields, testcards.APPROVED)
+    def _advise(self, fields: Fields) -> bytes:
+        key, original, amount_minor = _key(fields), _original(fields), int(fields["4"])
+        if fields["3"] == _REFUND:
+            return _reply(fields, self._clearing.refund(key, original, amount_minor))
+        try:
+            more = private_elements(fields).get(_MORE_CAPTURES_TAG) == _YES
+        except MessageError:
+            return _reply(fields, FORMAT_ERROR)
+        return _reply(fields, self._clearing.capture(key, original, amount_minor, final=not more))
 
     def fingerprint(self, number: str) -> str:
         """What the issuers know a card by."""
@@ -166,6 +179,10 @@ def _complete(fields: Fields, needed: tuple[str, ...]) -> bool:
     return all(name in fields for name in needed) and all(
         fields[name].isdigit() for name in ("2", "4", "37", "90") if name in fields
     )
+
+
+def _key(fields: Fields) -> Key:
+    return Key(fields["32"], fields["37"], fields["11"], fields["7"])
 
 
 def _original(fields: Fields) -> Key:

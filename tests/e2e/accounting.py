@@ -115,7 +115,7 @@ def _money(books: Books, notebook: Notebook) -> Iterator[str]:
         name, captured = attempt["id"], attempt["capture_minor"]
         received[attempt["payment_id"]] += captured
         processor, authorizations = books.processor[name], at_acquirer.get(name, [])
-        amounts = {processor["captured_minor"], *(row["amount_minor"] for row in authorizations)}
+        amounts = {processor["captured_minor"], *(row["captured_minor"] for row in authorizations)}
         if amounts != {captured} or -moved.pop(processor["reference"], 0) != captured:
             yield f"{name}: {captured} was captured at the gateway, elsewhere {sorted(amounts)}"
     for payment, intent in books.intents.items():

@@ -82,7 +82,7 @@ def test_a_capture_is_synced_before_its_advice_leaves(full: Recorded, tmp_path: 
         store = ProcessorStore(
             tmp_path / f"capture-{number}" / "home" / "processor.sqlite", InlineScheduling()
         )
-        assert (f"a{number}", "capture") in asyncio.run(store.transact(advice_rows.waiting))
+        assert (f"a{number}", "capture", "1") in asyncio.run(store.transact(advice_rows.waiting))
         store.close()
 
 

@@ -54,7 +54,9 @@ def test_a_card_becomes_a_token_and_the_token_a_captured_payment(world: World) -
 
     with world.api() as api:
         approved = api.post("/internal/authorizations", json=attempt("pay-1", token)).json()
-        captured = api.post("/internal/authorizations/pay-1/capture", json={"amount_minor": 900, **AT}).json()
+        captured = api.post(
+            "/internal/authorizations/pay-1/capture", json={"capture_id": "1", "amount_minor": 900, **AT}
+        ).json()
 
     assert approved["status"] == "approved"
     assert approved["approval_code"]
@@ -192,7 +194,9 @@ def test_a_capture_that_a_kill_interrupted_moves_the_money_once(tmp_path: Path) 
         world.processor.stop()
         world.start_processor(crash_at="processor.advice.answered")
         with world.api() as api, pytest.raises(httpx2.HTTPError):
-            api.post("/internal/authorizations/pay/capture", json={"amount_minor": 900, **AT})
+            api.post(
+                "/internal/authorizations/pay/capture", json={"capture_id": "1", "amount_minor": 900, **AT}
+            )
         world.processor.died()
 
         world.start_processor()

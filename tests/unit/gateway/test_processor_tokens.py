@@ -336,7 +336,24 @@ async def test_the_internal_listener_speaks_the_port_and_refuses_what_is_not_agr
             (
                 "captured",
                 "capture",
-                lambda: api.post("/internal/authorizations/a/capture", json={"amount_minor": 5, **at}),
+                lambda: api.post(
+                    "/internal/authorizations/a/capture", json={"capture_id": "1", "amount_minor": 5, **at}
+                ),
+            ),
+            (
+                "captured",
+                "refund",
+                lambda: api.post(
+                    "/internal/authorizations/a/refund", json={"refund_id": "1", "amount_minor": 5, **at}
+                ),
+            ),
+            (
+                "captured",
+                "increment",
+                lambda: api.post(
+                    "/internal/authorizations/a/increment",
+                    json={"increment_id": "1", "amount_minor": 5, **at},
+                ),
             ),
             ("captured", "reverse", lambda: api.post("/internal/authorizations/a/reverse", json=at)),
         ]

@@ -20,8 +20,9 @@ from gateway.scheduling import InlineScheduling, run_for_good
 from gateway.store.intent_rows import unfinished_attempts
 from gateway.store.tables import attempts
 from gateway.store.writer import Store
-from tests.gateway_world import START, ObedientProcessor, World, live_virtually
+from tests.gateway_world import START, World, live_virtually
 from tests.memory_log import MemoryLog, MemoryReader
+from tests.obedient_processor import ObedientProcessor
 from tests.processor_parts import Bench
 from tests.virtual_time import run_virtually
 

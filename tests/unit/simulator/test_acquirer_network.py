@@ -56,6 +56,7 @@ class Member:
         self._stan += 1
         return {
             "t": kind,
+            "f3": "000000",
             "f4": f"{amount_minor:012}",
             "f7": original["f7"],
             "f11": f"{self._stan:06}",
