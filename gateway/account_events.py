@@ -18,6 +18,7 @@ from gateway.outbox import Relay
 from gateway.personal import PersonalData
 from gateway.requests import AccountEvent, RiskContextInput
 from gateway.shopper import known_shopper, risk_context, subject_of
+from gateway.store.idempotency_rows import claim_in
 from gateway.store.writer import Store
 
 declare({"gateway.account_event.kept": "a sign-in is durable in the outbox, its caller has not heard"})
@@ -101,5 +102,6 @@ class AccountEvents:
             subject=subject,
             sealed=context.sealed,
         )
+        claim_in(connection, caller.request_key, event_id)
         self.recorder.record(connection, "accounts", context.customer or caller.merchant_id, event)
         return event_id

@@ -23,6 +23,7 @@ from gateway.event_recorder import EventRecorder
 from gateway.http.presented_keys import mode_of
 from gateway.live_home import require_live_key
 from gateway.people.merchants import load_merchant
+from gateway.store.idempotency_rows import RequestKey
 from gateway.store.tables import api_keys, intents
 from gateway.store.writer import Store
 
@@ -30,12 +31,16 @@ _BY_DIGEST = select(api_keys).where(api_keys.c.digest == bindparam("the_digest")
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks, in which world, and when in business time."""
+    """Who asks, in which world, and when in business time; under which idempotency key, if any.
+
+    What a request does is done with `claim_in(connection, caller.request_key, …)` in the same commit.
+    """
 
     key_id: str
     merchant_id: str
     mode: Mode
     at: datetime
+    request_key: RequestKey | None = None
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,8 @@ GatewayError
 │   ├── AuthenticationError           401
 │   │   └── LiveKeyRequiredError          401: a test key at a home of live payments
 │   ├── ForbiddenError                403: the caller is known, and may not
+│   ├── IdempotencyReuseError         400: the idempotency key was used for another request
+│   ├── RequestInProgressError        409: the first request with this idempotency key has no answer yet
 │   ├── CardDeclinedError             402, with the intent as it now stands
 │   ├── NotFoundError                 404
 │   ├── MethodNotAllowedError         405
@@ -165,6 +167,33 @@ class ConflictError(RequestError):
 
     def __init__(self) -> None:
         super().__init__("Another request is changing this resource. Try again.", code="lock_timeout")
+
+
+class IdempotencyReuseError(RequestError):
+    """The idempotency key was used before, for another request."""
+
+    TYPE = "idempotency_error"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This Idempotency-Key was used for another request: give each request a key of its own.",
+            code="idempotency_key_reuse",
+        )
+
+
+class RequestInProgressError(RequestError):
+    """A request with this idempotency key is under way; retryable."""
+
+    STATUS = 409
+    TYPE = "idempotency_error"
+    TITLE = "Conflict"
+    HEADERS: ClassVar[Mapping[str, str]] = {"retry-after": "1"}
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A request with this Idempotency-Key is under way. Send it again for its answer.",
+            code="idempotency_key_in_use",
+        )
 
 
 class BodyTooLargeError(RequestError):

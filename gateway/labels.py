@@ -17,6 +17,7 @@ from gateway.errors import InvalidRequestError
 from gateway.event_recorder import EventRecorder
 from gateway.outbox import Relay
 from gateway.requests import ReportLabel
+from gateway.store.idempotency_rows import claim_in
 from gateway.store.intent_rows import load_intent
 from gateway.store.tables import labels
 from gateway.store.writer import Store
@@ -78,6 +79,7 @@ class Labels:
                 code="payment_never_confirmed",
                 param="payment_intent",
             )
+        claim_in(connection, caller.request_key, intent.id)
         reported_us = _reported_us(body.reported_at, caller.at, intent.created_us)
         latest = _latest(connection, body)
         again = body.reported_at is None or (latest is not None and latest.reported_us == reported_us)

@@ -14,6 +14,7 @@ from events.ids import Entropy, prefixed
 from events.personal import KEY_BYTES, NONCE_BYTES, keyed_hash, seal, unseal
 from events.vocabulary import Mode
 from gateway.errors import NotFoundError
+from gateway.store.idempotency_rows import forget_answers
 from gateway.store.tables import intents, subject_keys, subject_surrogates, surrogates, tokens
 
 _KNOWN = select(surrogates.c.digest, surrogates.c.surrogate).where(
@@ -107,6 +108,7 @@ class PersonalData:
             self._begin_anew(connection, digest)
         connection.execute(delete(subject_surrogates).where(subject_surrogates.c.subject == subject))
         blank = update(intents).where(intents.c.subject == subject)
+        forget_answers(connection, select(intents.c.id).where(intents.c.subject == subject))
         touched = connection.execute(blank, {"customer": None, "metadata_json": "{}", "sealed_context": None})
         if not forgotten.rowcount + mappings.rowcount + touched.rowcount:
             raise NotFoundError("There is no such person.")

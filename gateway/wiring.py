@@ -11,6 +11,7 @@ from gateway.auth import Keys
 from gateway.business_time import BusinessTime
 from gateway.event_recorder import EventRecorder
 from gateway.geo import Geography
+from gateway.idempotency import IdempotencyKeys
 from gateway.keys.keyring import Keyring
 from gateway.labels import Labels
 from gateway.outbox import Relay
@@ -53,6 +54,13 @@ class Gateway:
         recorder = EventRecorder(around.entropy)
         self.relay = relay = Relay(store, around.log, scheduling)
         self.keys = _keys(around)
+        self.idempotency = IdempotencyKeys(
+            store=store,
+            secret=around.keyring.api_keys,
+            clock=clock,
+            entropy=around.entropy,
+            scheduling=scheduling,
+        )
         personal = PersonalData(
             entities_secret=around.keyring.entities,
             wrapping_key=around.keyring.subjects,
@@ -106,6 +114,7 @@ class Gateway:
             ("outbox", self.relay.run()),
             ("decisions", self._tail.run()),
             ("recovery", self.recovery.run()),
+            ("idempotency", self.idempotency.run()),
         ):
             run_for_good(self._around.scheduling, work, name, failed)
 

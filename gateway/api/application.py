@@ -1,39 +1,29 @@
 """The public HTTP API. Handlers take the raw request: the framework's own validation quotes its input."""
 
-from collections.abc import Awaitable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from datetime import UTC
 
+import msgspec
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
 
+from events.moments import moment
+from gateway.account_events import SignIn
+from gateway.api.callers import Content, answered_once, asked, reader_of
+from gateway.api.intent_routes import add_intents
 from gateway.api.openapi import document
-from gateway.api.presenting import intent_json, label_json, list_json, review_json, sign_in_json
-from gateway.api.reading import B, read_query, read_struct, refuse_card_numbers
+from gateway.api.presenting import label_json, list_json, review_json, sign_in_json
+from gateway.api.reading import read_query
 from gateway.auth import Caller
-from gateway.business_time import carried_time
-from gateway.errors import CardDeclinedError, InvalidRequestError, NotFoundError
+from gateway.errors import InvalidRequestError
 from gateway.http.answers import LastResort, answered, error_handlers, refused
-from gateway.http.bodies import read_body
-from gateway.http.presented_keys import presented_key
-from gateway.payments.intents import Intent
-from gateway.requests import (
-    AccountEvent,
-    CancelIntent,
-    CaptureIntent,
-    CloseReview,
-    ConfirmIntent,
-    CreateIntent,
-    ListIntents,
-    ListReviews,
-    ReportLabel,
-)
+from gateway.requests import AccountEvent, CloseReview, ListReviews, ReportLabel
+from gateway.store.idempotency_rows import Claim
+from gateway.store.review_rows import Review
 from gateway.wiring import Gateway
 
-INTENTS = "/v1/payment_intents"
 REVIEWS = "/v1/reviews"
-
-Answer = Awaitable[dict[str, Any]]
 
 
 def make_application(gateway: Gateway) -> LastResort:
@@ -44,7 +34,7 @@ def make_application(gateway: Gateway) -> LastResort:
     async def openapi() -> Response:
         return Response(document(), media_type="application/json")
 
-    _add_intents(application, gateway)
+    add_intents(application, gateway)
     _add_reviews(application, gateway)
     _add_reports(application, gateway)
     return LastResort(application)
@@ -80,101 +70,61 @@ async def _validation_error(_request: Request, _error: Exception) -> Response:
     return refused(InvalidRequestError("A value is not as documented.", code="parameter_invalid"))
 
 
-def _add_intents(application: FastAPI, gateway: Gateway) -> None:
-    payments = gateway.payments
-
-    @application.post(INTENTS)
-    async def create(request: Request) -> Response:
-        caller, body = await _asked(gateway, request, CreateIntent)
-        return answered(intent_json(await payments.create(caller, body)))
-
-    @application.get(INTENTS)
-    async def list_page(request: Request) -> Response:
-        refuse_card_numbers(request, await read_body(request))
-        caller = await _caller(gateway, request)
-        page, has_more = await payments.list(caller, read_query(request, ListIntents))
-        return answered(list_json([intent_json(intent) for intent in page], INTENTS, has_more=has_more))
-
-    @application.get(INTENTS + "/{payment_id}")
-    async def retrieve(request: Request, payment_id: str) -> Response:
-        refuse_card_numbers(request, await read_body(request))
-        return answered(intent_json(await payments.retrieve(await _caller(gateway, request), payment_id)))
-
-    @application.post(INTENTS + "/{payment_id}/confirm")
-    async def confirm(request: Request, payment_id: str) -> Response:
-        caller, body = await _asked(gateway, request, ConfirmIntent)
-        return answered(_unless_refused(await payments.confirm(caller, payment_id, body)))
-
-    @application.post(INTENTS + "/{payment_id}/capture")
-    async def capture(request: Request, payment_id: str) -> Response:
-        caller, body = await _asked(gateway, request, CaptureIntent)
-        return answered(intent_json(await payments.capture(caller, payment_id, body)))
-
-    @application.post(INTENTS + "/{payment_id}/cancel")
-    async def cancel(request: Request, payment_id: str) -> Response:
-        caller, body = await _asked(gateway, request, CancelIntent)
-        return answered(intent_json(await payments.cancel(caller, payment_id, body)))
-
-
 def _add_reviews(application: FastAPI, gateway: Gateway) -> None:
     reviews = gateway.reviews
 
     @application.get(REVIEWS)
     async def list_page(request: Request) -> Response:
-        refuse_card_numbers(request, await read_body(request))
-        caller = await _caller(gateway, request)
+        caller = await reader_of(gateway, request)
         page, has_more = await reviews.list(caller, read_query(request, ListReviews))
         return answered(list_json([review_json(review) for review in page], REVIEWS, has_more=has_more))
 
     @application.get(REVIEWS + "/{review_id}")
     async def retrieve(request: Request, review_id: str) -> Response:
-        refuse_card_numbers(request, await read_body(request))
-        return answered(review_json(await reviews.retrieve(await _caller(gateway, request), review_id)))
+        caller = await reader_of(gateway, request)
+        return answered(review_json(await reviews.retrieve(caller, review_id)))
+
+    async def close(request: Request, review_id: str, how: Callable[..., Awaitable[Review]]) -> Response:
+        caller, body = await asked(gateway, request, CloseReview)
+
+        async def act(caller: Caller) -> Content:
+            return review_json(await how(caller, review_id))
+
+        # The same end of a review again changes nothing and gives the same answer.
+        return await answered_once(gateway, request, caller, body, act, lambda _: act(caller))
 
     @application.post(REVIEWS + "/{review_id}/approve")
     async def approve(request: Request, review_id: str) -> Response:
-        caller, _ = await _asked(gateway, request, CloseReview)
-        return answered(review_json(await reviews.approve(caller, review_id)))
+        return await close(request, review_id, reviews.approve)
 
     @application.post(REVIEWS + "/{review_id}/reject")
     async def reject(request: Request, review_id: str) -> Response:
-        caller, _ = await _asked(gateway, request, CloseReview)
-        return answered(review_json(await reviews.reject(caller, review_id)))
+        return await close(request, review_id, reviews.reject)
 
 
 def _add_reports(application: FastAPI, gateway: Gateway) -> None:
     @application.post("/v1/account_events")
     async def account_event(request: Request) -> Response:
-        caller, body = await _asked(gateway, request, AccountEvent)
-        return answered(sign_in_json(await gateway.account_events.record(caller, body)))
+        caller, body = await asked(gateway, request, AccountEvent)
+
+        async def act(caller: Caller) -> Content:
+            return sign_in_json(await gateway.account_events.record(caller, body))
+
+        async def recall(claim: Claim) -> Content:
+            at = body.occurred_at or moment(claim.at_us)
+            return sign_in_json(SignIn(id=claim.resource, type=body.type, occurred_at=at.astimezone(UTC)))
+
+        return await answered_once(gateway, request, caller, body, act, recall)
 
     @application.post("/v1/labels")
     async def label(request: Request) -> Response:
-        caller, body = await _asked(gateway, request, ReportLabel)
-        return answered(label_json(await gateway.labels.report(caller, body)))
+        caller, body = await asked(gateway, request, ReportLabel)
 
+        async def act(caller: Caller) -> Content:
+            return label_json(await gateway.labels.report(caller, body))
 
-async def _asked(gateway: Gateway, request: Request, struct: type[B]) -> tuple[Caller, B]:
-    """Who asks, and for what: card numbers are refused first, from whoever sends them."""
-    body = await read_body(request)
-    refuse_card_numbers(request, body)
-    caller = await _caller(gateway, request)
-    return caller, read_struct(request, body, struct)
+        async def recall(claim: Claim) -> Content:
+            # At its own time the same label again changes nothing and gives the same answer.
+            return await act(msgspec.structs.replace(caller, at=moment(claim.at_us)))
 
-
-async def _caller(gateway: Gateway, request: Request) -> Caller:
-    if "\0" in request.scope["path"]:
-        raise NotFoundError()
-    return await gateway.keys.authenticate(presented_key(request), carried_time(request))
-
-
-def _unless_refused(intent: Intent) -> dict[str, Any]:
-    """The intent; raises `CardDeclinedError` where its attempt failed."""
-    if intent.last_error is None:
-        return intent_json(intent)
-    raise CardDeclinedError(
-        intent.last_error.message,
-        code=intent.last_error.code,
-        decline_code=intent.last_error.decline_code,
-        payment_intent=intent_json(intent),
-    )
+        return await answered_once(gateway, request, caller, body, act, recall)

@@ -4,6 +4,7 @@ A caller may put anything into that header, a card number too.
 """
 
 import re
+from base64 import b64decode
 
 from starlette.requests import Request
 
@@ -14,15 +15,28 @@ _KEY = re.compile(r"sk_(test|live)_[0-9a-f]{48}")
 
 
 def presented_key(request: Request) -> str:
-    """The secret key of the `Authorization` header; raises `AuthenticationError`."""
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    """The key of the `Authorization` header, as a bearer token or as the user name of Basic authentication.
+
+    Raises `AuthenticationError`.
+    """
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    key = given.strip()
     if scheme.lower() == "basic":
-        raise AuthenticationError(
-            "Basic authentication (curl -u) is not taken. Send the key as `Authorization: Bearer sk_…`."
-        )
-    if scheme.lower() != "bearer" or not is_shaped_like_a_key(key.strip()):
+        key = _user_name(key)
+    elif scheme.lower() != "bearer":
         raise AuthenticationError()
-    return key.strip()
+    if not is_shaped_like_a_key(key):
+        raise AuthenticationError()
+    return key
+
+
+def _user_name(credentials: str) -> str:
+    """The user name of Basic credentials without a password (RFC 7617), else nothing."""
+    try:
+        user, _, password = b64decode(credentials, validate=True).decode("ascii").partition(":")
+    except ValueError:
+        return ""
+    return "" if password else user
 
 
 def mode_of(key: str) -> Mode:

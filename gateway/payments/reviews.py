@@ -18,6 +18,7 @@ from gateway.payments import intents
 from gateway.payments.debts import Debts, owe_in
 from gateway.payments.intents import Attempt, CaptureOwed, Intent, VoidOwed
 from gateway.requests import ListReviews
+from gateway.store.idempotency_rows import claim_in
 from gateway.store.intent_rows import load_intent, not_before_last_step, save_intent
 from gateway.store.review_rows import Review, close_review, list_reviews, load_review
 from gateway.store.writer import Store
@@ -77,6 +78,7 @@ class Reviews:
         self, connection: Connection, caller: Caller, review_id: str, *, approved: bool
     ) -> tuple[Review, Attempt | None]:
         review = self._load(connection, caller, review_id)
+        claim_in(connection, caller.request_key, review_id)
         reason: Literal["approved", "rejected"] = "approved" if approved else "rejected"
         if review.closed_reason is not None:
             if review.closed_reason != reason:

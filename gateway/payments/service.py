@@ -19,7 +19,7 @@ from events.instruments import CardFacts, Instrument
 from events.moments import microseconds
 from events.types import AssessmentRequested, PaymentCanceled, PaymentConfirmed, PaymentCreated
 from gateway.auth import Caller
-from gateway.errors import InvalidRequestError
+from gateway.errors import InvalidRequestError, RequestInProgressError
 from gateway.event_recorder import EventRecorder
 from gateway.geo import Geography
 from gateway.outbox import Relay
@@ -39,6 +39,7 @@ from gateway.requests import (
     known_currency,
 )
 from gateway.shopper import Shopper, known_shopper, restored, risk_context, sealed_fields, subject_of
+from gateway.store.idempotency_rows import Claim, claim_in
 from gateway.store.intent_rows import (
     insert_attempt,
     insert_intent,
@@ -132,6 +133,13 @@ class Payments:
         """The caller's intent; raises `NotFoundError`."""
         return await self.store.read(lambda c: self._load(c, caller, payment_id))
 
+    async def answer_of(self, caller: Caller, claim: Claim) -> Intent:
+        """What a request did that claimed its key, as it stands now; raises `RequestInProgressError`."""
+        intent = await self.retrieve(caller, claim.resource)
+        if claim.attempt == intent.attempts and intent.status == "processing":
+            raise RequestInProgressError()
+        return intent
+
     async def list(self, caller: Caller, query: ListIntents) -> tuple[list[Intent], bool]:
         """A page, newest first, and whether there is more."""
         page = await self.store.read(
@@ -180,6 +188,7 @@ class Payments:
         event = PaymentCreated(**self.recorder.header(intent, caller.at))
         intent = self.recorder.record_step(connection, intent, event)
         insert_intent(connection, intent)
+        claim_in(connection, caller.request_key, intent.id)
         return intent
 
     def _confirm_in(
@@ -218,6 +227,7 @@ class Payments:
             counted_day=admit_in(connection, merchant, intent, facts, at),
         )
         insert_attempt(connection, attempt)
+        claim_in(connection, caller.request_key, intent.id, attempt=attempt.number)
         intent = self._ask_for_decision_in(connection, intent, attempt, merchant, at)
         return save_intent(connection, intent), attempt, merchant
 
@@ -278,6 +288,7 @@ class Payments:
             raise InvalidRequestError(
                 "A review holds the capture: approve or reject it first.", code="payment_intent_under_review"
             )
+        claim_in(connection, caller.request_key, payment_id)
         debt = CaptureOwed(amount_minor=intent.amount_received_minor, since_us=microseconds(at))
         return owe_in(connection, intent, debt)
 
@@ -287,6 +298,7 @@ class Payments:
         before = self._load(connection, caller, payment_id)
         at = not_before_last_step(connection, before, caller.at)
         intent = intents.canceled(before, reason, microseconds(at))
+        claim_in(connection, caller.request_key, payment_id)
         close_review(connection, intent.review_id, "canceled", microseconds(at))
         if before.status == "requires_capture":
             return owe_in(connection, intent, VoidOwed(since_us=microseconds(at)))

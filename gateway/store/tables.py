@@ -199,3 +199,19 @@ positions = Table(
     Column("partition", Integer, primary_key=True, autoincrement=False),
     Column("next_offset", BigInteger, nullable=False),
 )
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("merchant_id", String(64), primary_key=True),
+    Column("mode", String(4), primary_key=True),
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("fingerprint", LargeBinary(32), nullable=False),
+    Column("resource", String(80), nullable=False, index=True),
+    Column("attempt", Integer),
+    Column("at_us", BigInteger, nullable=False),
+    # Of the wall clock: callers send again by that, whatever a test clock says.
+    Column("claimed_us", BigInteger, nullable=False, index=True),
+    Column("status", Integer),
+    Column("sealed_body", LargeBinary),
+)
