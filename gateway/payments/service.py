@@ -1,4 +1,4 @@
-"""The payment service: create, confirm, capture, cancel, retrieve and list payment intents.
+"""The payment service: create, confirm, capture and cancel payment intents.
 
 Four syncs lie on the path of a confirm: the intent with its outgoing events (here), the processor's attempt
 before the authorization leaves and its outcome before it is said (there), and the final state before the
@@ -19,7 +19,7 @@ from events.instruments import CardFacts, Instrument
 from events.moments import microseconds
 from events.types import AssessmentRequested, PaymentCanceled, PaymentConfirmed, PaymentCreated
 from gateway.auth import Caller
-from gateway.errors import InvalidRequestError, RequestInProgressError
+from gateway.errors import InvalidRequestError
 from gateway.event_recorder import EventRecorder
 from gateway.geo import Geography
 from gateway.outbox import Relay
@@ -28,6 +28,7 @@ from gateway.payments.admission import admit, admit_in
 from gateway.payments.debts import Debts, owe_in
 from gateway.payments.flights import Flights
 from gateway.payments.intents import Attempt, CaptureOwed, Intent, VoidOwed
+from gateway.payments.known_payments import KnownPayments
 from gateway.people.merchants import Merchant, load_merchant
 from gateway.personal import PersonalData
 from gateway.requests import (
@@ -35,21 +36,17 @@ from gateway.requests import (
     CaptureIntent,
     ConfirmIntent,
     CreateIntent,
-    ListIntents,
     known_currency,
 )
 from gateway.shopper import Shopper, known_shopper, restored, risk_context, sealed_fields, subject_of
-from gateway.store.idempotency_rows import Claim, claim_in
+from gateway.store.idempotency_rows import claim_in
 from gateway.store.intent_rows import (
     insert_attempt,
     insert_intent,
-    list_intents,
-    load_intent,
     not_before_last_step,
     save_intent,
 )
 from gateway.store.review_rows import close_review, is_open
-from gateway.store.writer import Store
 from gateway.tokens import load_card
 
 declare(
@@ -68,10 +65,9 @@ _replace = msgspec.structs.replace
 
 
 @dataclass(frozen=True, kw_only=True)
-class Payments:
+class Payments(KnownPayments):
     """What a merchant may do with payment intents."""
 
-    store: Store
     entropy: Entropy
     recorder: EventRecorder
     personal: PersonalData
@@ -129,33 +125,6 @@ class Payments:
             self.debts.drive(attempt)
         return intent
 
-    async def retrieve(self, caller: Caller, payment_id: str) -> Intent:
-        """The caller's intent; raises `NotFoundError`."""
-        return await self.store.read(lambda c: self._load(c, caller, payment_id))
-
-    async def answer_of(self, caller: Caller, claim: Claim) -> Intent:
-        """What a request did that claimed its key, as it stands now; raises `RequestInProgressError`."""
-        intent = await self.retrieve(caller, claim.resource)
-        if claim.attempt == intent.attempts and intent.status == "processing":
-            raise RequestInProgressError()
-        return intent
-
-    async def list(self, caller: Caller, query: ListIntents) -> tuple[list[Intent], bool]:
-        """A page, newest first, and whether there is more."""
-        page = await self.store.read(
-            lambda c: list_intents(
-                c,
-                merchant_id=caller.merchant_id,
-                mode=caller.mode,
-                limit=query.limit + 1,
-                starting_after=query.starting_after,
-            )
-        )
-        return page[: query.limit], len(page) > query.limit
-
-    def _load(self, connection: Connection, caller: Caller, payment_id: str) -> Intent:
-        return load_intent(connection, payment_id, merchant_id=caller.merchant_id, mode=caller.mode)
-
     def _create_in(self, connection: Connection, caller: Caller, body: CreateIntent, currency: str) -> Intent:
         payment_id = resource_id("pi", self.entropy)
         if body.payment_method is not None:
@@ -194,7 +163,7 @@ class Payments:
     def _confirm_in(
         self, connection: Connection, caller: Caller, payment_id: str, body: ConfirmIntent
     ) -> tuple[Intent, Attempt, Merchant]:
-        intent = self._load(connection, caller, payment_id)
+        intent = self.load_in(connection, caller, payment_id)
         at = not_before_last_step(connection, intent, caller.at)
         token = body.payment_method or intent.token
         if token is None:
@@ -281,7 +250,7 @@ class Payments:
         payment_id: str,
         amount_minor: int | None,
     ) -> tuple[Intent, Attempt]:
-        before = self._load(connection, caller, payment_id)
+        before = self.load_in(connection, caller, payment_id)
         at = not_before_last_step(connection, before, caller.at)
         intent = intents.captured(before, amount_minor)
         if is_open(connection, intent.review_id):
@@ -295,7 +264,7 @@ class Payments:
     def _cancel_in(
         self, connection: Connection, caller: Caller, payment_id: str, reason: str | None
     ) -> tuple[Intent, Attempt | None]:
-        before = self._load(connection, caller, payment_id)
+        before = self.load_in(connection, caller, payment_id)
         at = not_before_last_step(connection, before, caller.at)
         intent = intents.canceled(before, reason, microseconds(at))
         claim_in(connection, caller.request_key, payment_id)

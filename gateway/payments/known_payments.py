@@ -1,0 +1,48 @@
+"""Looking at payment intents: one, a page of them, and what a request did that was sent before."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from gateway.auth import Caller
+from gateway.errors import RequestInProgressError
+from gateway.payments.intents import Intent
+from gateway.requests import ListIntents
+from gateway.store.idempotency_rows import Claim
+from gateway.store.intent_rows import list_intents, load_intent
+from gateway.store.writer import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownPayments:
+    """What a merchant may see of its payment intents."""
+
+    store: Store
+
+    async def retrieve(self, caller: Caller, payment_id: str) -> Intent:
+        """The caller's intent; raises `NotFoundError`."""
+        return await self.store.read(lambda c: self.load_in(c, caller, payment_id))
+
+    async def answer_of(self, caller: Caller, claim: Claim) -> Intent:
+        """What a request did that claimed its key, as it stands now; raises `RequestInProgressError`."""
+        intent = await self.retrieve(caller, claim.resource)
+        if claim.attempt == intent.attempts and intent.status == "processing":
+            raise RequestInProgressError()
+        return intent
+
+    async def list(self, caller: Caller, query: ListIntents) -> tuple[list[Intent], bool]:
+        """A page, newest first, and whether there is more."""
+        page = await self.store.read(
+            lambda c: list_intents(
+                c,
+                merchant_id=caller.merchant_id,
+                mode=caller.mode,
+                limit=query.limit + 1,
+                starting_after=query.starting_after,
+            )
+        )
+        return page[: query.limit], len(page) > query.limit
+
+    def load_in(self, connection: Connection, caller: Caller, payment_id: str) -> Intent:
+        """The caller's intent; raises `NotFoundError`."""
+        return load_intent(connection, payment_id, merchant_id=caller.merchant_id, mode=caller.mode)
