@@ -54,13 +54,7 @@ class Gateway:
         recorder = EventRecorder(around.entropy)
         self.relay = relay = Relay(store, around.log, scheduling)
         self.keys = _keys(around)
-        self.idempotency = IdempotencyKeys(
-            store=store,
-            secret=around.keyring.api_keys,
-            clock=clock,
-            entropy=around.entropy,
-            scheduling=scheduling,
-        )
+        self.idempotency = _idempotency(around)
         personal = PersonalData(
             entities_secret=around.keyring.entities,
             wrapping_key=around.keyring.subjects,
@@ -127,3 +121,13 @@ class Gateway:
 def _keys(around: Surroundings) -> Keys:
     time = BusinessTime(around.clock)
     return Keys(store=around.store, secret=around.keyring.api_keys, time=time, live_alone=around.live_alone)
+
+
+def _idempotency(around: Surroundings) -> IdempotencyKeys:
+    return IdempotencyKeys(
+        store=around.store,
+        secret=around.keyring.api_keys,
+        clock=around.clock,
+        entropy=around.entropy,
+        scheduling=around.scheduling,
+    )
