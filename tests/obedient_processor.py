@@ -7,6 +7,7 @@ import msgspec
 
 from gateway.errors import ProcessorUnavailableError
 from gateway.processor_port import (
+    AdviceCode,
     AuthorizationRequest,
     CaptureRequest,
     IncrementRequest,
@@ -30,6 +31,7 @@ class ObedientProcessor:
         """Attempt, kind and id of each capture, increment and refund, with its amount and its end."""
         self.calls: list[tuple[str, str]] = []
         self.decline_code: str | None = None
+        self.advice_code: AdviceCode | None = None
         self.authorizes_minor: int | None = None
         self.refuses_captures = False
         self.refuses_increments = False
@@ -105,6 +107,7 @@ class ObedientProcessor:
                 attempt_id=request.attempt_id,
                 status="declined",
                 decline_code=self.decline_code,
+                advice_code=self.advice_code,
                 network_reference="000000000001",
             )
         authorized_minor = request.amount_minor

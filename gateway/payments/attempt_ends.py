@@ -130,7 +130,9 @@ class AttemptEnds:
         code = (answer.decline_code if answer else None) or "processing_error"
         paying, by_card = attempt.instrument, isinstance(attempt.instrument, CardFacts)
         reversed_ = answer is not None and answer.status == "reversed"
-        outcome = declined_outcome(decision, code, reversed_=reversed_)
+        outcome = declined_outcome(
+            decision, code, answer.advice_code if answer else None, reversed_=reversed_
+        )
         intent = intents.refused(intent, "decline", outcome, payment_error(code))
         event = PaymentDeclined(
             **self.recorder.header(intent, moment(attempt.moment_us)),

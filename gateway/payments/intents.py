@@ -9,7 +9,7 @@ from events.instruments import Instrument
 from events.types import RiskContext
 from events.vocabulary import Mode
 from gateway.errors import InvalidRequestError, UnexpectedStateError
-from gateway.processor_port import TestRisk
+from gateway.processor_port import AdviceCode, TestRisk
 
 Status = Literal[
     "requires_payment_method",
@@ -73,6 +73,7 @@ class PaymentOutcome(msgspec.Struct, frozen=True, kw_only=True):
     risk_level: Literal["normal", "elevated", "highest", "not_assessed", "unknown"] = "unknown"
     risk_score: int | None = None
     seller_message: str = ""
+    advice_code: AdviceCode | None = None
 
 
 class PaymentError(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from events.vocabulary import Outcome as RiskOutcome
 from events.vocabulary import Ruling
 from gateway.payments.fallback import FallbackDecision
 from gateway.payments.intents import PaymentError, PaymentOutcome
-from gateway.processor_port import TestRisk
+from gateway.processor_port import AdviceCode, TestRisk
 from models.costs import ELEVATED_SCORE, HIGHEST_SCORE
 from models.wording import NO_REASON
 
@@ -189,7 +189,11 @@ def marked_outcome(captured: PaymentOutcome, decision: EffectiveDecision) -> Pay
 
 
 def declined_outcome(
-    decision: EffectiveDecision, decline_code: str, *, reversed_: bool = False
+    decision: EffectiveDecision,
+    decline_code: str,
+    advice_code: AdviceCode | None,
+    *,
+    reversed_: bool = False,
 ) -> PaymentOutcome:
     """`seller_message` names the issuer's own word, which the payer is not told."""
     return PaymentOutcome(
@@ -199,6 +203,7 @@ def declined_outcome(
         risk_level=decision.level,
         risk_score=decision.score,
         seller_message=f"The issuer declined: {_ISSUER_WORDS.get(decline_code, decline_code)}.",
+        advice_code=advice_code,
     )
 
 

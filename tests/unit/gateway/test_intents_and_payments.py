@@ -132,13 +132,14 @@ def test_a_decline_asks_for_another_card_and_hides_what_a_thief_should_not_know(
 ) -> None:
     async def story(world: World) -> None:
         world.processor.decline_code = decline_code
+        world.processor.advice_code = "do_not_try_again"
         intent = await confirmed(world)
 
         assert (intent.status, intent.token) == ("requires_payment_method", None)
         assert intent.last_error is not None
         assert (intent.last_error.code, intent.last_error.decline_code) == (code, shown)
         assert intent.outcome is not None
-        assert intent.outcome.type == "issuer_declined"
+        assert (intent.outcome.type, intent.outcome.advice_code) == ("issuer_declined", "do_not_try_again")
         await world.until(lambda: "payment.declined" in world.payment_events(intent.id))
         [event] = [e for e in world.log.events("payments") if isinstance(e, PaymentDeclined)]
         assert event.reason == decline_code
