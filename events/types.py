@@ -142,6 +142,13 @@ class PaymentConfirmed(PaymentEvent, frozen=True, kw_only=True, tag="payment.con
     account: AccountFacts | None = None
 
 
+class PaymentActionRequired(PaymentEvent, frozen=True, kw_only=True, tag="payment.action_required"):
+    """The payer has to do something before the attempt can end; `kind` is what."""
+
+    attempt: Count
+    kind: str
+
+
 class PaymentAuthorized(PaymentEvent, frozen=True, kw_only=True, tag="payment.authorized"):
     """The issuer authorized; `held`: capture waits for a review; `assessed` False: a fallback decided.
 

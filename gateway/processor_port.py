@@ -12,6 +12,7 @@ in a simulation one object is simply handed to the other.
 | `POST /internal/authorizations/{attempt_id}/refund` | `RefundRequest` | `ProcessorAnswer` |
 | `POST /internal/authorizations/{attempt_id}/reverse` | `ReversalRequest` | `ProcessorAnswer` |
 | `GET /internal/authorizations/{attempt_id}` | | `ProcessorAnswer` (200 too when never heard of) |
+| `POST /internal/answers` (at the API) | `AnswerChanged` | 200 |
 | `POST /internal/tokens` (at the API) | `TokenRegistration` | 200 `TokenRegistered`, or 401 |
 
 Every call is idempotent, so the API repeats one whenever it does not know what became of it.
@@ -24,8 +25,15 @@ import msgspec
 
 from events.vocabulary import Funding, Mode
 
-AnswerStatus = Literal["approved", "declined", "captured", "reversed", "unknown"]
-"""`unknown`: never heard of this attempt, or its end is still being found out: ask, or authorize, again."""
+AnswerStatus = Literal["approved", "declined", "captured", "reversed", "action_required", "unknown"]
+"""`unknown`: never heard of this attempt, or its end is still being found out: ask, or authorize, again.
+`action_required`: the payer has to do something first; the processor finds out what came of it by itself."""
+
+ActionKind = Literal["three_d_secure"]
+"""What a payer may have to do: be authenticated by the card's issuer."""
+
+PAYER_SECONDS_MAX = 600
+"""How long a payer may take, unless an action says otherwise."""
 
 OperationId = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 
@@ -47,6 +55,8 @@ class AuthorizationRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     `partial_authorization`: less than the amount is welcome too. Without it an issuer's partial approval is
     given back, and the attempt declined with `insufficient_funds`.
+
+    `return_url` is the merchant's page, to which a payer who was sent elsewhere comes back.
     """
 
     attempt_id: str
@@ -59,6 +69,7 @@ class AuthorizationRequest(msgspec.Struct, frozen=True, kw_only=True):
     mode: Mode
     occurred_at: datetime
     partial_authorization: bool = False
+    return_url: str | None = None
 
 
 class CaptureRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +106,14 @@ class ReversalRequest(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: datetime
 
 
+class PayerAction(msgspec.Struct, frozen=True, kw_only=True):
+    """What the payer has to do, at `url`, before `expires_at` (business time, as the request's)."""
+
+    kind: ActionKind
+    url: str
+    expires_at: datetime
+
+
 class ProcessorAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Where an attempt stands.
 
@@ -102,7 +121,8 @@ class ProcessorAnswer(msgspec.Struct, frozen=True, kw_only=True):
     every other answer, and where the attempt is `unknown`. `decline_code` is one of
     `gateway.processor.declines` (`insufficient_funds`, …) or `processing_error`, and says why the attempt
     was declined or the increment refused. `approved` holds `authorized_minor` less `captured_minor` for
-    further captures; `captured` is final. Nothing here holds card data.
+    further captures; `captured` is final. `action` is what `action_required` asks for. Nothing here holds
+    card data.
     """
 
     attempt_id: str
@@ -115,6 +135,7 @@ class ProcessorAnswer(msgspec.Struct, frozen=True, kw_only=True):
     authorized_minor: int = 0
     captured_minor: int = 0
     refunded_minor: int = 0
+    action: PayerAction | None = None
 
 
 class Processor(Protocol):
@@ -129,6 +150,7 @@ class Processor(Protocol):
 
         A repeated call gives the stored answer, or waits for the one under way, or `unknown` when the
         network's answer is still being found out. An attempt that was reversed before stays `reversed`.
+        After `action_required` the processor tells the API's `AnswerListener` when there is another answer.
         """
         ...
 
@@ -154,11 +176,30 @@ class Processor(Protocol):
 
         Where something was captured the rest is released, and the status is `captured` (giving captured money
         back is a refund). `declined` stays `declined`.
+        One whose payer has not done what is asked is `reversed`, too.
         """
         ...
 
     async def find(self, attempt_id: str) -> ProcessorAnswer:
         """Where the attempt stands, without changing anything."""
+        ...
+
+
+class AnswerChanged(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An attempt whose payer had to do something has another answer now: ask for it."""
+
+    attempt_id: str
+
+
+class AnswerListener(Protocol):
+    """The API, to which the processor says that an answer has changed."""
+
+    async def answer_changed(self, change: AnswerChanged) -> None:
+        """Have the attempt's answer asked for, and its end, if it has one, committed before this returns.
+
+        A hint, that changes nothing by itself: it may be lost, doubled, late, or name what nobody knows. It
+        gives up waiting after a few seconds. Raises `ApiUnavailableError` where the API does not answer.
+        """
         ...
 
 

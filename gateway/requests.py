@@ -27,6 +27,14 @@ Identifier = Annotated[
 ]
 IpAddress = Annotated[str, Meta(max_length=45, description="an IPv4 or IPv6 address")]
 Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s]+@[^@\s]+\Z", description="an email address")]
+ReturnUrl = Annotated[
+    str,
+    Meta(
+        max_length=2048,
+        pattern=r"^https?://[A-Za-z0-9.:\[\]-]+([/?#][!-~]*)?\Z",
+        description="an address (https:// or http://) of at most 2048 characters",
+    ),
+]
 Source = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,64}\Z", description="1 to 64 letters, digits and any of _ . : -")
 ]
@@ -89,6 +97,7 @@ class ConfirmIntent(Body, frozen=True, kw_only=True):
     """`POST /v1/payment_intents/{id}/confirm`; `risk_context` replaces the one given at creation."""
 
     payment_method: Identifier | None = None
+    return_url: ReturnUrl | None = None
     risk_context: RiskContextInput | None = None
 
 

@@ -17,8 +17,9 @@ from gateway.labels import Labels
 from gateway.outbox import Relay
 from gateway.payments.attempt_ends import AttemptEnds
 from gateway.payments.debts import Debts
-from gateway.payments.decisions import DecisionTail
+from gateway.payments.decisions import Deal, DecisionTail
 from gateway.payments.flights import Flights
+from gateway.payments.payer_steps import PayerSteps
 from gateway.payments.recovery import Recovery
 from gateway.payments.reviews import Reviews
 from gateway.payments.service import Payments
@@ -53,13 +54,10 @@ class Gateway:
         self._around = around
         recorder = EventRecorder(around.entropy)
         self.relay = relay = Relay(store, around.log, scheduling)
-        self.keys = _keys(around)
+        time = BusinessTime(clock)
+        self.keys = Keys(store=store, secret=around.keyring.api_keys, time=time, live_alone=around.live_alone)
         self.idempotency = _idempotency(around)
-        personal = PersonalData(
-            entities_secret=around.keyring.entities,
-            wrapping_key=around.keyring.subjects,
-            entropy=around.entropy,
-        )
+        personal = _personal(around)
         debts = Debts(
             store=store, recorder=recorder, relay=relay, processor=around.processor, scheduling=scheduling
         )
@@ -71,16 +69,16 @@ class Gateway:
             clock=clock,
             deadline_seconds=around.deadline_seconds,
         )
-        self.recovery = Recovery(store=store, flights=flights, ends=ends, debts=debts, scheduling=scheduling)
-        self._tail = DecisionTail(
-            log=around.log,
+        self.payer_steps = PayerSteps(
             store=store,
-            recorder=recorder,
-            relay=relay,
+            ends=ends,
+            processor=around.processor,
             scheduling=scheduling,
             clock=clock,
-            deal=self.recovery.deal,
+            now=time.now,
         )
+        self.recovery = Recovery(store=store, flights=flights, ends=ends, debts=debts, scheduling=scheduling)
+        self._tail = _tail(around, recorder, relay, self.recovery.deal)
         self.tokens = RegisteredTokens(store=store, keys=self.keys, personal=personal)
         self.labels = Labels(store=store, entropy=around.entropy, recorder=recorder, relay=relay)
         self.account_events = AccountEvents(
@@ -109,6 +107,7 @@ class Gateway:
             ("decisions", self._tail.run()),
             ("recovery", self.recovery.run()),
             ("idempotency", self.idempotency.run()),
+            ("payer steps", self.payer_steps.run()),
         ):
             run_for_good(self._around.scheduling, work, name, failed)
 
@@ -118,11 +117,6 @@ class Gateway:
         self._around.store.close()
 
 
-def _keys(around: Surroundings) -> Keys:
-    time = BusinessTime(around.clock)
-    return Keys(store=around.store, secret=around.keyring.api_keys, time=time, live_alone=around.live_alone)
-
-
 def _idempotency(around: Surroundings) -> IdempotencyKeys:
     return IdempotencyKeys(
         store=around.store,
@@ -130,4 +124,23 @@ def _idempotency(around: Surroundings) -> IdempotencyKeys:
         clock=around.clock,
         entropy=around.entropy,
         scheduling=around.scheduling,
+    )
+
+
+def _personal(around: Surroundings) -> PersonalData:
+    keyring = around.keyring
+    return PersonalData(
+        entities_secret=keyring.entities, wrapping_key=keyring.subjects, entropy=around.entropy
+    )
+
+
+def _tail(around: Surroundings, recorder: EventRecorder, relay: Relay, deal: Deal) -> DecisionTail:
+    return DecisionTail(
+        log=around.log,
+        store=around.store,
+        recorder=recorder,
+        relay=relay,
+        scheduling=around.scheduling,
+        clock=around.clock,
+        deal=deal,
     )

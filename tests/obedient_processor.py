@@ -12,6 +12,7 @@ from gateway.processor_port import (
     CaptureRequest,
     IncrementRequest,
     OperationEnd,
+    PayerAction,
     ProcessorAnswer,
     RefundRequest,
     ReversalRequest,
@@ -33,6 +34,9 @@ class ObedientProcessor:
         self.decline_code: str | None = None
         self.advice_code: AdviceCode | None = None
         self.authorizes_minor: int | None = None
+        self.action: PayerAction | None = None
+        """What a payer has to do before the next attempts can end."""
+        self._asked: dict[str, AuthorizationRequest] = {}
         self.refuses_captures = False
         self.refuses_increments = False
         self.refuses_refunds = False
@@ -43,9 +47,20 @@ class ObedientProcessor:
     async def authorize(self, request: AuthorizationRequest) -> ProcessorAnswer:
         await self._reached("authorize", request.attempt_id)
         if request.attempt_id not in self.answers:
-            self.authorized.append(request.attempt_id)
-            self.answers[request.attempt_id] = self._authorization(request)
+            self._asked[request.attempt_id] = request
+            if self.action is None:
+                self._decide(request)
+            else:
+                self.answers[request.attempt_id] = ProcessorAnswer(
+                    attempt_id=request.attempt_id, status="action_required", action=self.action
+                )
         return self._answered(request.attempt_id)
+
+    def payer_is_done(self, attempt_id: str, decline_code: str | None = None) -> None:
+        """The payer did what was asked, or failed to: `decline_code`. The API is not told."""
+        if self.answers[attempt_id].status == "action_required":
+            self.decline_code = decline_code
+            self._decide(self._asked[attempt_id])
 
     async def capture(self, attempt_id: str, request: CaptureRequest) -> ProcessorAnswer:
         await self._reached("capture", attempt_id)
@@ -93,13 +108,18 @@ class ObedientProcessor:
         await self._reached("reverse", attempt_id)
         if attempt_id not in self.answers:
             self.answers[attempt_id] = ProcessorAnswer(attempt_id=attempt_id, status="reversed")
-        if self.answers[attempt_id].status == "approved":
+        if self.answers[attempt_id].status in ("approved", "action_required"):
             captured = self.answers[attempt_id].captured_minor
             self._become(attempt_id, status="captured" if captured else "reversed")
         return self._answered(attempt_id)
 
     async def find(self, attempt_id: str) -> ProcessorAnswer:
+        await self._reached("find", attempt_id)
         return self.answers.get(attempt_id) or ProcessorAnswer(attempt_id=attempt_id, status="unknown")
+
+    def _decide(self, request: AuthorizationRequest) -> None:
+        self.authorized.append(request.attempt_id)
+        self.answers[request.attempt_id] = self._authorization(request)
 
     def _authorization(self, request: AuthorizationRequest) -> ProcessorAnswer:
         if self.decline_code:

@@ -16,7 +16,14 @@ from events.vocabulary import ReportedKind
 from gateway import requests
 from gateway.account_events import SignIn
 from gateway.api.application import make_application
-from gateway.api.presenting import intent_json, label_json, list_json, review_json, sign_in_json
+from gateway.api.presenting import (
+    intent_json,
+    label_json,
+    list_json,
+    next_action_json,
+    review_json,
+    sign_in_json,
+)
 from gateway.business_time import TEST_TIME_HEADER
 from gateway.cards import TEST_CARD_RISKS
 from gateway.errors import GatewayError, InvalidRequestError, UnavailableError, problem
@@ -26,6 +33,7 @@ from gateway.payments.intents import Intent, PaymentError, PaymentOutcome, Statu
 from gateway.payments.outcomes import TEST_OUTCOMES, payment_error
 from gateway.processor.card_input import CardInput, TokenInput
 from gateway.processor.declines import DECLINES, decline
+from gateway.processor_port import PayerAction
 from gateway.store.review_rows import Review
 from models.labels import RANKS
 from simulator.testcards import APPROVED, TEST_CARDS, TestCard
@@ -162,12 +170,17 @@ REVIEW = Review(id="prv_1", payment_id="pi_1", merchant_id="m", mode="test", rea
 LABEL = Label(
     id="lbl_1", payment_id="pi_1", kind="fraud_dispute", source="bank", fraud=True, reported_us=0, ordinal=1
 )
-ANSWERS: dict[str, dict[str, Any]] = {
+ANSWERS: dict[str, Any] = {
     "PaymentIntent": intent_json(INTENT),
     "Outcome": msgspec.structs.asdict(
         PaymentOutcome(type="authorized", network_status="approved_by_network")
     ),
     "LastPaymentError": msgspec.structs.asdict(PaymentError(code="card_declined", message="")),
+    "NextAction": next_action_json(
+        msgspec.structs.replace(
+            INTENT, next_action=PayerAction(kind="three_d_secure", url="https://bank", expires_at=START)
+        )
+    ),
     "Review": review_json(REVIEW),
     "Label": label_json(LABEL),
     "AccountEvent": sign_in_json(SignIn(id="1", type="sign_in", occurred_at=START)),

@@ -7,7 +7,7 @@ from gateway.api.application import bare_application
 from gateway.http.answers import LastResort, answered
 from gateway.http.bodies import read_body
 from gateway.http.decoding import decode_json
-from gateway.processor_port import TokenRegistration
+from gateway.processor_port import AnswerChanged, TokenRegistration
 from gateway.wiring import Gateway
 
 
@@ -19,5 +19,11 @@ def make_internal_application(gateway: Gateway) -> LastResort:
     async def register(request: Request) -> Response:
         registration = decode_json(await read_body(request), TokenRegistration)
         return answered(await gateway.tokens.register(registration))
+
+    @application.post("/internal/answers")
+    async def answer_changed(request: Request) -> Response:
+        change = decode_json(await read_body(request), AnswerChanged)
+        await gateway.payer_steps.answer_changed(change)
+        return answered({"status": "ok"})
 
     return LastResort(application)

@@ -29,11 +29,22 @@ def intent_json(intent: Intent) -> dict[str, Any]:
         "late_block_after_capture": intent.late_block_after_capture,
         "livemode": intent.mode == "live",
         "metadata": intent.metadata,
+        "next_action": next_action_json(intent),
         "not_assessed": intent.not_assessed,
         "outcome": None if intent.outcome is None else msgspec.to_builtins(intent.outcome),
         "payment_method": intent.token,
         "review": intent.review_id,
         "status": intent.status,
+    }
+
+
+def next_action_json(intent: Intent) -> dict[str, Any] | None:
+    """What the payer has to do, None where nothing is."""
+    if intent.next_action is None:
+        return None
+    return {
+        "type": "redirect_to_url",
+        "redirect_to_url": {"url": intent.next_action.url, "return_url": intent.return_url},
     }
 
 

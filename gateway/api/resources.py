@@ -19,6 +19,20 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What every answer obeys: these members, and no others."""
 
 
+class Redirection(Resource, frozen=True, kw_only=True):
+    """Where the payer goes, and comes back to."""
+
+    url: str
+    return_url: str | None
+
+
+class NextAction(Resource, frozen=True, kw_only=True):
+    """What the payer has to do."""
+
+    type: Literal["redirect_to_url"]
+    redirect_to_url: Redirection
+
+
 class PaymentIntent(Resource, frozen=True, kw_only=True):
     """A payment as its merchant sees it. Amounts are minor units, times Unix seconds."""
 
@@ -37,6 +51,7 @@ class PaymentIntent(Resource, frozen=True, kw_only=True):
     late_block_after_capture: bool
     livemode: bool
     metadata: dict[str, str]
+    next_action: NextAction | None
     not_assessed: bool
     outcome: PaymentOutcome | None
     payment_method: str | None

@@ -15,21 +15,23 @@ from events.instruments import CardFacts
 from events.moments import microseconds, moment
 from events.types import (
     DecisionMade,
+    PaymentActionRequired,
     PaymentAuthorized,
     PaymentBlocked,
     PaymentDecidedLate,
     PaymentDeclined,
 )
 from events.vocabulary import LateEffect
+from gateway.errors import ConflictError
 from gateway.event_recorder import EventRecorder
 from gateway.outbox import Relay
 from gateway.payments import intents
 from gateway.payments.admission import give_back_in
 from gateway.payments.debts import Debts
-from gateway.payments.intents import Attempt, CaptureOwed, Intent, VoidOwed, owing, reached
+from gateway.payments.effective_decision import EffectiveDecision
+from gateway.payments.intents import Attempt, CaptureOwed, Intent, Phase, VoidOwed, owing, reached
 from gateway.payments.outcomes import (
     BLOCKED_ERROR,
-    EffectiveDecision,
     authorized_outcome,
     blocked_outcome,
     decided_by_engine,
@@ -45,6 +47,9 @@ from gateway.store.writer import Store
 
 _replace = msgspec.structs.replace
 
+_UNEXPLAINED: dict[Phase, str] = {"awaiting_payer": "payment_intent_authentication_failure"}
+"""Why an attempt was declined, by its phase, where the processor does not say."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class AttemptEnds:
@@ -59,7 +64,11 @@ class AttemptEnds:
     async def end(
         self, attempt: Attempt, decision: EffectiveDecision, answer: ProcessorAnswer | None
     ) -> Intent:
-        """Commit the attempt's end; where it has one already, that one stands."""
+        """Commit the attempt's end, or that its payer has to do something first.
+
+        Where it has an end already, that one stands. Raises `ConflictError` where it was blocked meanwhile
+        and approved all the same: it has to be taken back first.
+        """
         intent, after = await self.store.write(
             lambda connection: self._end_in(connection, attempt, decision, answer)
         )
@@ -83,11 +92,19 @@ class AttemptEnds:
     ) -> tuple[Intent, Attempt]:
         intent = load_intent(connection, attempt.payment_id)
         stored = load_attempt(connection, attempt.payment_id, attempt.number)
-        if stored is None or stored.phase != "assessing":
+        if stored is None or stored.phase not in ("assessing", "awaiting_payer"):
             return intent, stored or attempt
+        # What was decided before the payer was sent off, or since then, is what counts.
+        decision = stored.decision or decision
+        if decision.outcome == "block" and answer is not None and answer.status == "approved":
+            raise ConflictError()
         after = _replace(stored, assessed=decision.assessed, decision_id=decision.decision_id)
         intent = _replace(intent, not_assessed=not decision.assessed)
-        if decision.outcome == "block":
+        if answer is not None and answer.status == "action_required":
+            if stored.phase == "awaiting_payer":
+                return intent, stored
+            intent, after = self._await_payer_in(connection, intent, after, decision, answer)
+        elif decision.outcome == "block":
             intent, after = self._block_in(connection, intent, after, decision, answer)
         elif answer is not None and answer.status == "approved":
             intent, after = self._authorize_in(connection, intent, after, decision, answer)
@@ -97,6 +114,29 @@ class AttemptEnds:
             give_back_in(connection, intent, after)
         save_attempt(connection, after)
         return save_intent(connection, intent), after
+
+    def _await_payer_in(
+        self,
+        connection: Connection,
+        intent: Intent,
+        attempt: Attempt,
+        decision: EffectiveDecision,
+        answer: ProcessorAnswer,
+    ) -> tuple[Intent, Attempt]:
+        if answer.action is None:
+            raise ValueError(f"attempt {attempt.id} needs its payer, and nobody says what for")
+        intent = intents.action_required(intent, answer.action)
+        event = PaymentActionRequired(
+            **self.recorder.header(intent, moment(attempt.moment_us)),
+            attempt=attempt.number,
+            kind=answer.action.kind,
+        )
+        attempt = _replace(
+            reached(attempt, "awaiting_payer"),
+            decision=decision,
+            payer_until_us=microseconds(answer.action.expires_at),
+        )
+        return self.recorder.record_step(connection, intent, event), attempt
 
     def _block_in(
         self,
@@ -127,9 +167,14 @@ class AttemptEnds:
         decision: EffectiveDecision,
         answer: ProcessorAnswer | None,
     ) -> tuple[Intent, Attempt]:
-        code = (answer.decline_code if answer else None) or "processing_error"
+        code = (answer.decline_code if answer else None) or _UNEXPLAINED.get(
+            attempt.phase, "processing_error"
+        )
         paying, by_card = attempt.instrument, isinstance(attempt.instrument, CardFacts)
         reversed_ = answer is not None and answer.status == "reversed"
+        if attempt.phase == "awaiting_payer" and answer is not None and answer.approval_code is None:
+            # What was taken back before its payer did anything was never approved.
+            reversed_ = False
         outcome = declined_outcome(
             decision, code, answer.advice_code if answer else None, reversed_=reversed_
         )
@@ -195,6 +240,12 @@ class AttemptEnds:
         intent = load_intent(connection, late.payment_id)
         attempt = _replace(attempt, decision_id=late.id)
         decision = decided_by_engine(late, attempt.test_risk)
+        if attempt.phase == "awaiting_payer":
+            # Not too late: it takes the fallback's place, and acts when the payer is done, or at once.
+            attempt = _replace(attempt, decision=decision, assessed=decision.assessed)
+            save_intent(connection, _replace(intent, not_assessed=not decision.assessed))
+            save_attempt(connection, attempt)
+            return attempt
         # Where the payer has tried again, the newer attempt's own decision is what counts.
         if intent.attempts == attempt.number:
             # No event of a payment carries a time before its confirm's, whatever clock the engine goes by.

@@ -15,9 +15,10 @@ from events.moments import moment
 from events.types import DecisionMade
 from gateway.errors import ProcessorUnavailableError
 from gateway.payments.attempt_ends import AttemptEnds
+from gateway.payments.effective_decision import EffectiveDecision
 from gateway.payments.fallback import fallback
 from gateway.payments.intents import Attempt, Intent
-from gateway.payments.outcomes import EffectiveDecision, decided_by_engine, decided_by_fallback
+from gateway.payments.outcomes import decided_by_engine, decided_by_fallback
 from gateway.people.merchants import Merchant
 from gateway.processor_port import AuthorizationRequest, Processor, ProcessorAnswer, ReversalRequest
 from gateway.retrying import Backoff, persistently
@@ -183,4 +184,5 @@ def authorization_request(intent: Intent, attempt: Attempt, merchant: Merchant) 
         merchant_country=merchant.country,
         mode=intent.mode,
         occurred_at=moment(attempt.moment_us),
+        return_url=intent.return_url,
     )

@@ -9,37 +9,52 @@ from events.instruments import Instrument
 from events.types import RiskContext
 from events.vocabulary import Mode
 from gateway.errors import InvalidRequestError, UnexpectedStateError
-from gateway.processor_port import AdviceCode, TestRisk
+from gateway.payments.effective_decision import EffectiveDecision
+from gateway.processor_port import AdviceCode, PayerAction, TestRisk
 
 Status = Literal[
     "requires_payment_method",
     "requires_confirmation",
+    "requires_action",
     "processing",
     "requires_capture",
     "succeeded",
     "canceled",
 ]
-Step = Literal["confirm", "block", "decline", "authorize", "succeed", "capture", "fail_capture", "cancel"]
+Step = Literal[
+    "confirm",
+    "require_action",
+    "block",
+    "decline",
+    "authorize",
+    "succeed",
+    "capture",
+    "fail_capture",
+    "cancel",
+]
 CaptureMethod = Literal["automatic", "manual"]
 
 # `fail_capture` alone leads out of an end: the network refused the capture of what it had authorized.
 LEGAL: Mapping[Step, Mapping[Status, Status]] = {
     "confirm": {"requires_payment_method": "processing", "requires_confirmation": "processing"},
-    "block": {"processing": "requires_payment_method"},
-    "decline": {"processing": "requires_payment_method"},
-    "authorize": {"processing": "requires_capture"},
-    "succeed": {"processing": "succeeded"},
+    "require_action": {"processing": "requires_action"},
+    "block": {"processing": "requires_payment_method", "requires_action": "requires_payment_method"},
+    "decline": {"processing": "requires_payment_method", "requires_action": "requires_payment_method"},
+    "authorize": {"processing": "requires_capture", "requires_action": "requires_capture"},
+    "succeed": {"processing": "succeeded", "requires_action": "succeeded"},
     "capture": {"requires_capture": "succeeded"},
     "fail_capture": {"succeeded": "requires_payment_method"},
     "cancel": {
         "requires_payment_method": "canceled",
         "requires_confirmation": "canceled",
+        "requires_action": "canceled",
         "requires_capture": "canceled",
     },
 }
 
 Phase = Literal[
     "assessing",
+    "awaiting_payer",
     "blocked",
     "declined",
     "authorized",
@@ -50,12 +65,13 @@ Phase = Literal[
     "voided",
 ]
 """Where an attempt stands. `assessing`, `capturing` and `voiding` are unfinished: something is owed, and the
-gateway drives them on until it is done, across restarts."""
+gateway drives them on until it is done, across restarts. `awaiting_payer` waits for a person or an expiry."""
 
 UNFINISHED: tuple[Phase, ...] = ("assessing", "capturing", "voiding")
 
 NEXT_PHASES: Mapping[Phase, tuple[Phase, ...]] = {
-    "assessing": ("blocked", "declined", "authorized"),
+    "assessing": ("awaiting_payer", "blocked", "declined", "authorized"),
+    "awaiting_payer": ("blocked", "declined", "authorized", "voiding"),
     "authorized": ("capturing", "voiding"),
     "capturing": ("captured", "capture_failed"),
     "voiding": ("voided",),
@@ -108,6 +124,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     review_id: str | None = None
     cancellation_reason: str | None = None
     canceled_us: int | None = None
+    return_url: str | None = None
+    next_action: PayerAction | None = None
     not_assessed: bool = False
     late_block_after_capture: bool = False
     attempts: int = 0
@@ -136,7 +154,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
     `assessed` is None until decided, then False where a fallback did it; `decision_id` is the engine's
     decision, which may come later than the fallback's. `debt` stays when it is paid. `counted_day` is the day
-    to whose limit the attempt counts, from 1970, where its merchant had one.
+    to whose limit the attempt counts, from 1970, where its merchant had one. `decision` is what is acted on
+    once the payer has done what is asked, which may be done until `payer_until_us` (business time).
     """
 
     id: str
@@ -153,6 +172,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     network_reference: str | None = None
     debt: Debt | None = None
     counted_day: int | None = None
+    decision: EffectiveDecision | None = None
+    payer_until_us: int | None = None
 
 
 def reached(attempt: Attempt, phase: Phase) -> Attempt:
@@ -163,7 +184,7 @@ def reached(attempt: Attempt, phase: Phase) -> Attempt:
 
 
 def owing(attempt: Attempt, debt: Debt) -> Attempt:
-    """The authorized attempt, with what the processor has yet to be told."""
+    """The attempt, with what the processor has yet to be told: one that waits for its payer, a void alone."""
     phase: Phase = "capturing" if isinstance(debt, CaptureOwed) else "voiding"
     return msgspec.structs.replace(reached(attempt, phase), debt=debt)
 
@@ -179,7 +200,7 @@ def stepped(intent: Intent, step: Step) -> Intent:
     after = LEGAL[step].get(intent.status)
     if after is None:
         raise UnexpectedStateError(step, intent.status)
-    return msgspec.structs.replace(intent, status=after)
+    return msgspec.structs.replace(intent, status=after, next_action=None)
 
 
 def confirmed(intent: Intent) -> Intent:
@@ -191,6 +212,11 @@ def confirmed(intent: Intent) -> Intent:
         outcome=None,
         not_assessed=False,
     )
+
+
+def action_required(intent: Intent, action: PayerAction) -> Intent:
+    """The payer has to do something before anybody can answer."""
+    return msgspec.structs.replace(stepped(intent, "require_action"), next_action=action)
 
 
 def refused(

@@ -4,25 +4,32 @@ An outcome says what was last acted on. Where the fallback decided, that is `not
 the engine's late decision has acted, its level, score and words. The intent stays marked as `not_assessed`.
 """
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from events.types import DecisionMade
 from events.vocabulary import Outcome as RiskOutcome
 from events.vocabulary import Ruling
+from gateway.payments.effective_decision import EffectiveDecision, RiskLevel
 from gateway.payments.fallback import FallbackDecision
 from gateway.payments.intents import PaymentError, PaymentOutcome
 from gateway.processor_port import AdviceCode, TestRisk
 from models.costs import ELEVATED_SCORE, HIGHEST_SCORE
 from models.wording import NO_REASON
 
-RiskLevel = Literal["normal", "elevated", "highest", "not_assessed"]
-
 SHOWN_AS_GENERIC = frozenset({"fraudulent", "lost_card", "pickup_card", "stolen_card"})
 """What a payer is not told: a thief would learn that the card is reported."""
 
-STAND_ALONE_CODES = frozenset({"expired_card", "incorrect_cvc", "processing_error", "incorrect_number"})
+STAND_ALONE_CODES = frozenset(
+    {
+        "expired_card",
+        "incorrect_cvc",
+        "processing_error",
+        "incorrect_number",
+        "payment_intent_authentication_failure",
+    }
+)
 """Decline codes that are error codes of their own; every other is a `card_declined`."""
 
 _MESSAGES = {
@@ -32,9 +39,15 @@ _MESSAGES = {
     "incorrect_number": "The card number is incorrect.",
     "processing_error": "The card could not be processed. Try again.",
     "card_velocity_exceeded": "The card was used too often.",
+    "payment_intent_authentication_failure": "The payment was not authenticated. Try again, or another way.",
     "authentication_required": "The card needs authentication, which is not possible here. Use another card.",
 }
 _DECLINED = "The card was declined."
+
+NOT_SENT = {
+    "payment_intent_authentication_failure": "The payer was not authenticated.",
+}
+"""What ended before the network was asked, in words for the merchant."""
 
 _ISSUER_WORDS = {
     "authentication_required": "the cardholder must be authenticated",
@@ -74,19 +87,6 @@ TEST_OUTCOMES: dict[TestRisk, OutcomeOfTestCard] = {
     "elevated": OutcomeOfTestCard("review", "elevated", 70, "A test card that always has an elevated risk."),
     "normal": OutcomeOfTestCard("allow", "normal", 10, "A test card that always has a normal risk."),
 }
-
-
-class EffectiveDecision(NamedTuple):
-    """What the gateway acts on for an attempt, whoever decided it. `decision_id` is the engine's, if any."""
-
-    outcome: RiskOutcome
-    level: RiskLevel
-    score: int | None
-    reason: str | None
-    message: str
-    assessed: bool
-    decision_id: str | None
-    by: Literal["engine", "test_card", "fallback"]
 
 
 def decided_by_engine(decision: DecisionMade, test_risk: TestRisk | None) -> EffectiveDecision:
@@ -196,6 +196,15 @@ def declined_outcome(
     reversed_: bool = False,
 ) -> PaymentOutcome:
     """`seller_message` names the issuer's own word, which the payer is not told."""
+    if decline_code in NOT_SENT and not reversed_:
+        return PaymentOutcome(
+            type="issuer_declined",
+            network_status="not_sent_to_network",
+            reason=None,
+            risk_level=decision.level,
+            risk_score=decision.score,
+            seller_message=NOT_SENT[decline_code],
+        )
     return PaymentOutcome(
         type="issuer_declined",
         network_status="reversed_after_approval" if reversed_ else "declined_by_network",

@@ -170,7 +170,8 @@ class Payments(KnownPayments):
             raise InvalidRequestError(
                 "Give a payment method.", code="parameter_missing", param="payment_method"
             )
-        intent = _replace(intents.confirmed(intent), token=token)
+        return_url = body.return_url or intent.return_url
+        intent = _replace(intents.confirmed(intent), token=token, return_url=return_url)
         card = load_card(connection, token, merchant_id=caller.merchant_id, mode=caller.mode)
         context = risk_context(
             connection,
@@ -269,7 +270,7 @@ class Payments(KnownPayments):
         intent = intents.canceled(before, reason, microseconds(at))
         claim_in(connection, caller.request_key, payment_id)
         close_review(connection, intent.review_id, "canceled", microseconds(at))
-        if before.status == "requires_capture":
+        if before.status in ("requires_capture", "requires_action"):
             return owe_in(connection, intent, VoidOwed(since_us=microseconds(at)))
         event = PaymentCanceled(**self.recorder.header(intent, at), reason=reason or "unspecified")
         return save_intent(connection, self.recorder.record_step(connection, intent, event)), None

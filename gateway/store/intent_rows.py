@@ -11,6 +11,7 @@ from events.moments import moment
 from events.types import RiskContext
 from events.vocabulary import Mode
 from gateway.errors import ConflictError, NotFoundError
+from gateway.payments.effective_decision import EffectiveDecision
 from gateway.payments.intents import (
     UNFINISHED,
     Attempt,
@@ -22,6 +23,7 @@ from gateway.payments.intents import (
     Phase,
     VoidOwed,
 )
+from gateway.processor_port import PayerAction
 from gateway.store.tables import attempts, intents
 
 _encode = msgspec.json.encode
@@ -37,6 +39,13 @@ _SAVE_ATTEMPT = update(attempts).where(attempts.c.id == bindparam("the_id"))
 _ATTEMPT = select(attempts).where(
     attempts.c.payment_id == bindparam("the_payment"), attempts.c.number == bindparam("the_number")
 )
+_AWAITING_PAYER = (
+    select(attempts, intents.c.mode)
+    .join(intents, intents.c.id == attempts.c.payment_id)
+    .where(attempts.c.phase == "awaiting_payer")
+    .order_by(attempts.c.moment_us)
+)
+_ONE_AWAITING_PAYER = _AWAITING_PAYER.where(attempts.c.id == bindparam("the_id"))
 _UNFINISHED = select(attempts).where(attempts.c.phase.in_(UNFINISHED)).order_by(attempts.c.moment_us)
 
 
@@ -90,7 +99,18 @@ def save_attempt(connection: Connection, attempt: Attempt) -> None:
 def load_attempt(connection: Connection, payment_id: str, number: int) -> Attempt | None:
     """The attempt of that number, None where there is none."""
     row = connection.execute(_ATTEMPT, {"the_payment": payment_id, "the_number": number}).one_or_none()
-    return _attempt(row) if row else None
+    return _attempt(dict(row._mapping)) if row else None
+
+
+def attempts_awaiting_payer(connection: Connection) -> list[tuple[Attempt, Mode]]:
+    """Attempts whose payer has to do something, with their mode, oldest first."""
+    return [_with_mode(row) for row in connection.execute(_AWAITING_PAYER)]
+
+
+def load_awaiting_payer(connection: Connection, attempt_id: str) -> tuple[Attempt, Mode] | None:
+    """The attempt, None where it does not wait for its payer."""
+    row = connection.execute(_ONE_AWAITING_PAYER, {"the_id": attempt_id}).one_or_none()
+    return _with_mode(row) if row else None
 
 
 def not_before_last_step(connection: Connection, intent: Intent, at: datetime) -> datetime:
@@ -101,7 +121,7 @@ def not_before_last_step(connection: Connection, intent: Intent, at: datetime) -
 
 def unfinished_attempts(connection: Connection) -> list[Attempt]:
     """Attempts that owe something to someone, oldest first."""
-    return [_attempt(row) for row in connection.execute(_UNFINISHED)]
+    return [_attempt(dict(row._mapping)) for row in connection.execute(_UNFINISHED)]
 
 
 def _intent_row(intent: Intent) -> dict[str, Any]:
@@ -110,18 +130,21 @@ def _intent_row(intent: Intent) -> dict[str, Any]:
     outcome, error = row.pop("outcome"), row.pop("last_error")
     row["outcome_json"] = _encode(outcome).decode() if outcome else None
     row["last_error_json"] = _encode(error).decode() if error else None
+    action = row.pop("next_action")
+    row["next_action_json"] = _encode(action).decode() if action else None
     return row
 
 
 def _intent(row: Row[Any]) -> Intent:
     members = dict(row._mapping)
     metadata, outcome = members.pop("metadata_json"), members.pop("outcome_json")
-    error = members.pop("last_error_json")
+    error, action = members.pop("last_error_json"), members.pop("next_action_json")
     return Intent(
         **members,
         metadata=msgspec.json.decode(metadata),
         outcome=msgspec.json.decode(outcome, type=PaymentOutcome) if outcome else None,
         last_error=msgspec.json.decode(error, type=PaymentError) if error else None,
+        next_action=msgspec.json.decode(action, type=PayerAction) if action else None,
     )
 
 
@@ -129,21 +152,29 @@ def _attempt_row(attempt: Attempt) -> dict[str, Any]:
     row = msgspec.structs.asdict(attempt)
     row["instrument_json"] = _encode(row.pop("instrument")).decode()
     row["context_json"] = _encode(row.pop("context")).decode()
-    debt = row.pop("debt")
+    debt, decision = row.pop("debt"), row.pop("decision")
+    row["decision_json"] = _encode(decision).decode() if decision else None
     row["capture_minor"] = debt.amount_minor if isinstance(debt, CaptureOwed) else None
     row["ended_us"] = debt.since_us if debt else None
     return row
 
 
-def _attempt(row: Row[Any]) -> Attempt:
+def _with_mode(row: Row[Any]) -> tuple[Attempt, Mode]:
     members = dict(row._mapping)
+    mode = members.pop("mode")
+    return _attempt(members), mode
+
+
+def _attempt(members: dict[str, Any]) -> Attempt:
     paying, context = members.pop("instrument_json"), members.pop("context_json")
+    decision = members.pop("decision_json")
     capture_minor, since_us = members.pop("capture_minor"), members.pop("ended_us")
     return Attempt(
         **members,
         instrument=_instrument(paying),
         context=msgspec.json.decode(context, type=RiskContext),
-        debt=_debt(row.phase, capture_minor, since_us),
+        debt=_debt(members["phase"], capture_minor, since_us),
+        decision=msgspec.json.decode(decision, type=EffectiveDecision) if decision else None,
     )
 
 

@@ -99,6 +99,8 @@ intents = Table(
     Column("review_id", String(64)),
     Column("cancellation_reason", String(32)),
     Column("canceled_us", BigInteger),
+    Column("return_url", String(2048)),
+    Column("next_action_json", Text),
     Column("not_assessed", Boolean, nullable=False, default=False),
     Column("late_block_after_capture", Boolean, nullable=False, default=False, server_default=false()),
     Column("attempts", Integer, nullable=False, default=0),
@@ -127,6 +129,8 @@ attempts = Table(
     # When the capture or void that is owed, or was, began: its name is older than that.
     Column("ended_us", BigInteger),
     Column("counted_day", Integer),
+    Column("decision_json", Text),
+    Column("payer_until_us", BigInteger),
     UniqueConstraint("payment_id", "number"),
     Index("ix_attempts_phase", "phase"),
 )

@@ -89,6 +89,7 @@ def test_money_is_shown_in_minor_units_and_stripes_shapes(tmp_path: Path) -> Non
             "late_block_after_capture": False,
             "livemode": False,
             "metadata": {"order": "7"},
+            "next_action": None,
             "not_assessed": False,
             "outcome": None,
             "payment_method": None,

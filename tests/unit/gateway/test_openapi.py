@@ -14,6 +14,7 @@ from tests.test_api_reference import ANSWERS
 
 DECLARED: dict[str, Any] = {
     "PaymentIntent": resources.PaymentIntent,
+    "NextAction": resources.NextAction,
     "Review": resources.Review,
     "Label": resources.Label,
     "AccountEvent": resources.SignIn,
