@@ -23,6 +23,7 @@ GatewayError
     ├── ProcessorUnavailableError     the processor did not answer in time
     ├── ApiUnavailableError           the API did not answer the processor in time
     └── StoreUnavailableError         the operational store cannot write now (full disk, lock held too long)
+        └── StoreUnsafeError              PostgreSQL is set up so that it may lose what it acknowledged
 
 No message quotes a value that the caller sent: it might be a card number.
 """
@@ -267,6 +268,10 @@ class ApiUnavailableError(UnavailableError):
 
 class StoreUnavailableError(UnavailableError):
     """The operational store cannot write now."""
+
+
+class StoreUnsafeError(StoreUnavailableError):
+    """The server is set up so that a power loss may take what it acknowledged."""
 
 
 def problem(error: GatewayError) -> dict[str, Any]:

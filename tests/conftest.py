@@ -1,4 +1,4 @@
-"""Fixtures that several folders use: the logs, and one Kafka broker for the whole run.
+"""Fixtures that several folders use: logs and stores, and one broker and one PostgreSQL for the whole run.
 
 The broker is the one at `KAFKA_BOOTSTRAP_SERVERS`, else a real one that the first test to need it starts,
 whatever the number of xdist workers; it ends with the run. Each test has its own topics on it, by a prefix.
@@ -18,6 +18,8 @@ from hypothesis import settings
 
 from events.topics import TOPICS
 from simulator.kafka.jars import cache_folder, what_is_missing
+from tests.postgres_server import folder_in_memory
+from tests.stores import make_template, stores
 
 # No test asserts latency: on a loaded machine a slow example says nothing about the code.
 settings.register_profile("weir", deadline=None)
@@ -32,10 +34,7 @@ def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> str:
     if given := os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
         return given
     require_a_local_broker()
-    under_xdist = "PYTEST_XDIST_WORKER" in os.environ
-    base = tmp_path_factory.getbasetemp()
-    owner = os.getppid() if under_xdist else os.getpid()
-    return _shared_broker(base.parent if under_xdist else base, owner)
+    return _shared_broker(*_run(tmp_path_factory))
 
 
 def require_a_local_broker() -> None:
@@ -57,7 +56,20 @@ def _shared_broker(folder: Path, owner_pid: int) -> str:
 
 
 def _start_broker(home: Path, owner_pid: int) -> str:
-    command = [sys.executable, "-m", "simulator.kafka.broker", "--home", str(home), "--port", "0"]
+    return _started("simulator.kafka.broker", "--home", str(home), "--port", "0", owner_pid=owner_pid)
+
+
+def _run(factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    """A folder that all workers of this run share, and the process whose end is the run's."""
+    base = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return base.parent, os.getppid()
+    return base, os.getpid()
+
+
+def _started(*program: str, owner_pid: int) -> str:
+    """The line that a program says when it is ready; it ends with the run."""
+    command = [sys.executable, "-m", *program]
     reading, writing = os.pipe()
     # Not a Popen: whichever worker starts it may end before the others, and must not be asked to wait for it.
     os.posix_spawn(
@@ -70,7 +82,7 @@ def _start_broker(home: Path, owner_pid: int) -> str:
     os.close(writing)
     with os.fdopen(reading) as printed:
         line = printed.readline()
-    assert line, f"the broker did not start; see {home}"
+    assert line, f"{program} did not start"
     return line
 
 
@@ -89,6 +101,37 @@ def kafka_url(kafka_bootstrap: str) -> Iterator[str]:
 def sqlite_url(tmp_path: Path) -> str:
     """The URL of an embedded log of its own."""
     return f"sqlite:///{tmp_path}/log/log.sqlite"
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URL, without a database, of the run's PostgreSQL; the first test to need it starts it."""
+    folder, owner_pid = _run(tmp_path_factory)
+    ready = folder / "postgres.json"
+    with (folder / "postgres.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not ready.exists():
+            place = str(folder_in_memory() / "server")
+            line = _started("tests.postgres_server", "--folder", place, owner_pid=owner_pid)
+            make_template(f"postgresql://weir@127.0.0.1:{json.loads(line)['port']}")
+            ready.write_text(line)
+    return f"postgresql://weir@127.0.0.1:{json.loads(ready.read_text())['port']}"
+
+
+@pytest.fixture(autouse=True)
+def store_kind(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where the test's gateways keep what they keep: on SQLite, or where it is marked, on both in turn.
+
+    `WEIR_TEST_STORE=postgresql` has every test's on PostgreSQL.
+    """
+    kind = str(getattr(request, "param", os.environ.get("WEIR_TEST_STORE", "sqlite")))
+    with stores.on(request.getfixturevalue("postgres") if kind == "postgresql" else None):
+        yield kind
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if metafunc.definition.get_closest_marker("both_stores"):
+        metafunc.parametrize("store_kind", ["sqlite", "postgresql"], indirect=True)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("kafka", marks=pytest.mark.kafka)])

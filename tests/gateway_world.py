@@ -3,9 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from events.clock import Clock, SystemClock, VirtualClock
@@ -35,20 +33,12 @@ from gateway.store.writer import Store
 from gateway.wiring import Gateway, Surroundings
 from tests.memory_log import MemoryLog
 from tests.obedient_processor import ObedientProcessor
+from tests.stores import stores
 from tests.virtual_time import run_virtually
 
 START = datetime(2026, 1, 5, 10, tzinfo=UTC)
 KEYRING = Keyring(api_keys=b"a" * 32, entities=b"e" * 32, subjects=b"s" * 32)
 MERCHANT = Merchant(id="m_1", name="Books and Tea", category="5942", country="IN", status="active")
-
-
-@cache
-def migrated() -> bytes:
-    """An empty store, migrated once for all tests of a run."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "gateway.sqlite"
-        open_engine(f"sqlite:///{path}").dispose()
-        return path.read_bytes()
 
 
 class Counter:
@@ -156,10 +146,7 @@ class World:
         await self.gateway.stop()
 
     async def open(self) -> None:
-        path = self.folder / "gateway.sqlite"
-        if self.folder.exists() and not path.exists():
-            path.write_bytes(migrated())
-        engine = open_engine(f"sqlite:///{path}", synchronous=self._synchronous)
+        engine = open_engine(stores.url(self.folder), synchronous=self._synchronous)
         self.store = Store(engine, self.scheduling)
         self.gateway = Gateway(
             Surroundings(

@@ -79,6 +79,7 @@ class DecisionTail:
         scheduling: Scheduling,
         clock: Clock,
         deal: Deal,
+        instance: str = "",
     ) -> None:
         self._log = log
         self._store = store
@@ -87,6 +88,7 @@ class DecisionTail:
         self._scheduling = scheduling
         self._clock = clock
         self._deal = deal
+        self._instance = instance
         self._kept: dict[TopicPartition, int] = {}
         self._logger = structlog.get_logger("gateway.decisions")
 
@@ -104,7 +106,7 @@ class DecisionTail:
             await self._scheduling.sleep(TAIL_RETRY_SECONDS)
 
     async def _start(self) -> dict[TopicPartition, int]:
-        kept = await self._store.read(lambda c: load_positions(c, TOPIC))
+        kept = await self._store.read(lambda c: load_positions(c, self._instance, TOPIC))
         firsts = await self._blocking(lambda: self._log.starts(TOPIC))
         self._kept = {
             TopicPartition(TOPIC, number): kept.get(number, first) for number, first in enumerate(firsts)
@@ -159,14 +161,14 @@ class DecisionTail:
             partition: offset for partition, offset in reached.items() if offset != self._kept[partition]
         }
         if moved:
-            await self._store.write(lambda c: save_positions(c, moved))
+            await self._store.write(lambda c: save_positions(c, self._instance, moved))
             crash_point("gateway.decisions.position")
             self._kept.update(moved)
 
     async def _forget_position(self) -> None:
         firsts = await self._blocking(lambda: self._log.starts(TOPIC))
         start = {TopicPartition(TOPIC, number): first for number, first in enumerate(firsts)}
-        await self._store.write(lambda c: save_positions(c, start))
+        await self._store.write(lambda c: save_positions(c, self._instance, start))
 
     def _blocking(self, work: Callable[[], T]) -> Awaitable[T]:
         return self._scheduling.run_blocking("decisions", work)

@@ -155,7 +155,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     `assessed` is None until decided, then False where a fallback did it; `decision_id` is the engine's
     decision, which may come later than the fallback's. `debt` stays when it is paid. `counted_day` is the day
     to whose limit the attempt counts, from 1970, where its merchant had one. `decision` is what is acted on
-    once the payer has done what is asked, which may be done until `payer_until_us` (business time).
+    once the payer has done what is asked, which may be done until `payer_until_us` (business time). `owner`
+    is the instance that drives it on.
     """
 
     id: str
@@ -174,6 +175,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     counted_day: int | None = None
     decision: EffectiveDecision | None = None
     payer_until_us: int | None = None
+    owner: str = ""
 
 
 def reached(attempt: Attempt, phase: Phase) -> Attempt:

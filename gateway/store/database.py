@@ -6,11 +6,13 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError
 
 from events.crash import crash_point, declare
 from events.durable_files import make_folder_durably
 from gateway.errors import StoreUnavailableError
+from gateway.store import postgresql
 
 declare(
     {
@@ -19,6 +21,9 @@ declare(
     }
 )
 
+PERSONAL = ("subject_keys", "surrogates", "subject_surrogates", "tokens", "intents")
+"""Tables of which rows are deleted or blanked where a person is forgotten."""
+
 BUSY_SECONDS = 5.0
 """How long a writer waits for another process: far above one group commit, below a caller's patience."""
 
@@ -26,14 +31,23 @@ BUSY_SECONDS = 5.0
 def open_engine(url: str, *, synchronous: str = "FULL") -> Engine:
     """An engine whose commits survive a power loss, migrated to the newest version.
 
-    `url` is SQLAlchemy's: `sqlite:///ABSOLUTE/PATH/gateway.sqlite`. `synchronous` is SQLite's; anything but
-    FULL is for showing what is lost without it.
+    `url` is SQLAlchemy's: `sqlite:///ABSOLUTE/PATH/gateway.sqlite`, `postgresql://USER@HOST/DATABASE`.
+    `synchronous` is SQLite's; anything but FULL is for showing what is lost without it. Raises
+    `StoreUnavailableError`, and `StoreUnsafeError` where PostgreSQL does not sync.
     """
+    place = make_url(url)
+    if place.get_backend_name() == "postgresql":
+        engine = postgresql.make_engine(place)
+        try:
+            migrate(engine)
+        except DBAPIError as error:
+            engine.dispose()
+            raise StoreUnavailableError(f"the store cannot be opened: {type(error.orig).__name__}") from None
+        return engine
     # Works run on threads, one at a time, and not always on the one that opened the connection.
     engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS})
-    if engine.dialect.name == "sqlite":
-        make_folder_durably(Path(engine.url.database or "").absolute().parent)
-        prepare_sqlite(engine, synchronous=synchronous)
+    make_folder_durably(Path(engine.url.database or "").absolute().parent)
+    prepare_sqlite(engine, synchronous=synchronous)
     migrate(engine)
     return engine
 
@@ -51,7 +65,10 @@ def open_read_only(path: Path) -> Engine:
 
 def migrate(engine: Engine) -> None:
     """Bring the schema to its newest version, in one transaction that other processes wait for."""
-    with engine.connect().execution_options(weir_writes=True) as connection, connection.begin():
+    shared = engine.dialect.name == "postgresql"
+    with engine.connect().execution_options(weir_writes=not shared) as connection, connection.begin():
+        if shared:
+            postgresql.take_migration_lock(connection)
         command.upgrade(_alembic(connection), "head")
         crash_point("gateway.migration.writing")
     crash_point("gateway.migration.committed")
@@ -63,8 +80,12 @@ def forget_overwritten(engine: Engine) -> None:
     Pages are overwritten as soon as they are free (`secure_delete`), the log beside them only when it is
     emptied. Waits for readers and writers of the moment, as long as a writer does; raises
     `StoreUnavailableError` where they never leave it alone.
+
+    On PostgreSQL less is in Weir's hands: the rows' place is freed for others to overwrite. Until then, and
+    in the server's write-ahead log until it is recycled, who reads its files may find what was deleted.
     """
-    if engine.dialect.name != "sqlite":
+    if engine.dialect.name == "postgresql":
+        postgresql.vacuum(engine, PERSONAL)
         return
     # As a read, for which no transaction is begun: within one SQLite does not empty its log.
     with engine.connect().execution_options(weir_reads=True) as connection:

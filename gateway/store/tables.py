@@ -131,6 +131,8 @@ attempts = Table(
     Column("counted_day", Integer),
     Column("decision_json", Text),
     Column("payer_until_us", BigInteger),
+    # The instance that drives it on.
+    Column("owner", String(64), nullable=False, server_default=""),
     UniqueConstraint("payment_id", "number"),
     Index("ix_attempts_phase", "phase"),
 )
@@ -196,9 +198,18 @@ outbox = Table(
     sqlite_autoincrement=True,
 )
 
-positions = Table(
-    "positions",
+instances = Table(
+    "instances",
     metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("beats", BigInteger, nullable=False),
+)
+
+positions = Table(
+    "instance_positions",
+    metadata,
+    Column("instance", String(64), primary_key=True),
     Column("topic", String(64), primary_key=True),
     Column("partition", Integer, primary_key=True, autoincrement=False),
     Column("next_offset", BigInteger, nullable=False),

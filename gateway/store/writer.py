@@ -8,12 +8,21 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import (
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    SQLAlchemyError,
+)
+from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 from events.crash import crash_point, declare
 from gateway.errors import StoreUnavailableError
 from gateway.group_commit import GroupCommit
 from gateway.scheduling import Scheduling
+from gateway.store.postgresql import lost_a_race
 
 declare(
     {
@@ -23,6 +32,9 @@ declare(
 )
 
 T = TypeVar("T")
+
+AWAY = (OperationalError, InterfaceError, InternalError, NoConnectionError)
+"""The disk, the lock or the server, not the work: nothing can be read or written now."""
 
 
 class Store:
@@ -41,8 +53,9 @@ class Store:
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction shared with others; it alone is undone if it raises.
 
-        It must touch nothing but its connection. Raises what `work` raises, or
-        `StoreUnavailableError`; then nothing of it is kept.
+        It must touch nothing but its connection, and may run twice. Raises what `work` raises, or
+        `StoreUnavailableError`; then nothing of it is kept, unless the connection to PostgreSQL broke within
+        the commit itself: who asks again must find out what there is.
         """
         return await self._writes.run(work)
 
@@ -54,28 +67,42 @@ class Store:
         try:
             with self._reader.connect() as connection:
                 return work(connection)
-        except OperationalError as error:
+        except AWAY as error:
             raise _unavailable("read", error) from None
 
     def _commit(self, works: list[Callable[[Connection], Any]]) -> list[Any]:
         try:
             return in_one_commit(self._engine, lambda connection: _results(connection, works))
-        except OperationalError as error:
+        except AWAY as error:
             raise _unavailable("write", error) from None
 
 
 def in_one_commit(engine: Engine, work: Callable[[Connection], T]) -> T:
-    """Run `work` in a transaction that is durable when this returns, and undone if it raises."""
-    with engine.connect().execution_options(weir_writes=True) as connection, connection.begin():
+    """Run `work` in a transaction that is durable when this returns, and undone if it raises.
+
+    Where another process was in its way it is undone and runs once more, with no other beside it.
+    """
+    try:
+        return _in_one_commit(engine, work, alone=False)
+    except DBAPIError as error:
+        if not lost_a_race(error):
+            raise
+    return _in_one_commit(engine, work, alone=True)
+
+
+def _in_one_commit(engine: Engine, work: Callable[[Connection], T], *, alone: bool) -> T:
+    options = {"weir_writes": True, "weir_alone": alone}
+    with engine.connect().execution_options(**options) as connection, connection.begin():
         result = work(connection)
         crash_point("gateway.store.commit.before")
     crash_point("gateway.store.commit.after")
     return result
 
 
-def _unavailable(what: str, error: OperationalError) -> StoreUnavailableError:
+def _unavailable(what: str, error: SQLAlchemyError) -> StoreUnavailableError:
     # Not the error's own text: it quotes the statement with what was to be written.
-    name = getattr(error.orig, "sqlite_errorname", type(error.orig).__name__)
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    name = getattr(cause, "sqlite_errorname", type(cause).__name__)
     return StoreUnavailableError(f"the store cannot {what}: {name}")
 
 
@@ -88,8 +115,12 @@ def _run(connection: Connection, work: Callable[[Connection], Any]) -> Any:
     try:
         with connection.begin_nested():
             return work(connection)
-    except OperationalError:
-        # The disk or the lock, not the work: the group is undone as a whole.
+    except AWAY:
+        # The group is undone as a whole.
         raise
+    except IntegrityError as error:
+        if lost_a_race(error) and not connection.get_execution_options().get("weir_alone"):
+            raise
+        return error
     except Exception as error:
         return error

@@ -38,7 +38,7 @@ def test_a_position_that_the_log_no_longer_has_is_given_up_for_what_is_left(
             log.append([Outgoing("decisions", b"key", b"not a decision", 0)])
             scheduling = InlineScheduling()
             store = Store(open_engine(f"sqlite:///{tmp_path}/gateway.sqlite"), scheduling)
-            lost = {"topic": "decisions", "partition": 0, "next_offset": 1000}
+            lost = {"instance": "", "topic": "decisions", "partition": 0, "next_offset": 1000}
             await store.write(lambda c: c.execute(insert(positions), lost))
 
             assert await tail_until(1, log, store, scheduling, never) == ["dead-letters"]

@@ -20,7 +20,8 @@ from gateway.store.database import migrate, open_engine
 from gateway.store.intent_rows import load_intent, save_intent
 from gateway.store.tables import merchants, metadata
 from gateway.store.writer import Store
-from tests.gateway_world import World, migrated
+from tests.gateway_world import World
+from tests.stores import migrated
 
 ROW = {"name": "Tea", "created_us": 0}
 

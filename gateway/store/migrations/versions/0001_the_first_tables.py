@@ -131,7 +131,7 @@ def _intents() -> None:
         sa.Column("cancellation_reason", sa.String(32)),
         sa.Column("canceled_us", sa.BigInteger()),
         sa.Column("not_assessed", sa.Boolean(), nullable=False),
-        sa.Column("late_block_after_capture", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("late_block_after_capture", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("sequence", sa.Integer(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),

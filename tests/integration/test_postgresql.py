@@ -1,0 +1,99 @@
+"""The store on a PostgreSQL of the test's own: what is refused, and what happens while it is away."""
+
+import asyncio
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+from sqlalchemy import insert, select
+
+from gateway.errors import StoreUnavailableError, StoreUnsafeError
+from gateway.scheduling import ThreadScheduling
+from gateway.store.database import open_engine
+from gateway.store.postgresql import SILENCE_MS_MAX, STATEMENT_MS_MAX
+from gateway.store.tables import merchants
+from gateway.store.writer import Store
+from tests.postgres_server import PostgresServer, folder_in_memory
+
+DEADLINE_SECONDS = (STATEMENT_MS_MAX + SILENCE_MS_MAX) / 1000 + 5
+
+
+@pytest.fixture(scope="module")
+def made() -> Iterator[PostgresServer]:
+    folder = folder_in_memory()
+    server = PostgresServer(folder / "server")
+    server.make()
+    yield server
+    server.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def server(made: PostgresServer) -> Iterator[PostgresServer]:
+    made.start()
+    with suppress(Exception):
+        made.run("CREATE DATABASE weir")
+    yield made
+    made.stop()
+
+
+@pytest.mark.parametrize(
+    "setting", [{"fsync": "off"}, {"full_page_writes": "off"}, {"synchronous_commit": "off"}], ids=str
+)
+def test_a_server_that_may_lose_what_it_acknowledged_is_refused(
+    made: PostgresServer, setting: dict[str, str]
+) -> None:
+    made.start(**setting)
+    try:
+        with pytest.raises(StoreUnsafeError, match=next(iter(setting))):
+            open_engine(made.url("postgres"))
+    finally:
+        made.stop()
+
+
+def test_what_cannot_be_reached_is_said_without_the_address_or_the_user(made: PostgresServer) -> None:
+    with pytest.raises(StoreUnavailableError) as refusal:
+        open_engine(made.url("postgres"))
+
+    assert "weir@" not in str(refusal.value)
+
+
+def test_while_the_server_is_away_the_store_is_unavailable_and_nothing_acknowledged_is_lost(
+    server: PostgresServer,
+) -> None:
+    acknowledged: list[str] = []
+    gaps: list[float] = []
+
+    async def story() -> None:
+        scheduling = ThreadScheduling()
+        store = Store(open_engine(server.url("weir")), scheduling)
+        stopping = asyncio.create_task(asyncio.to_thread(_stop_and_start, server))
+        number = 0
+        while not stopping.done() or len(acknowledged) < 50:
+            number += 1
+            row = {"id": f"m_{number}", "name": "Tea", "created_us": 0}
+            asked = time.monotonic()
+            try:
+                await store.write(lambda c, row=row: c.execute(insert(merchants), row))
+                await store.read(lambda c: c.execute(select(merchants.c.id)).first())
+                acknowledged.append(row["id"])
+            except StoreUnavailableError:
+                await asyncio.sleep(0.01)
+            gaps.append(time.monotonic() - asked)
+        found = await store.read(lambda c: set(c.execute(select(merchants.c.id)).scalars()))
+        assert found >= set(acknowledged)
+        await scheduling.stop()
+        store.close()
+
+    asyncio.run(story())
+
+    assert max(gaps) < DEADLINE_SECONDS
+
+
+def _stop_and_start(server: PostgresServer) -> None:
+    time.sleep(0.3)
+    server.stop()
+    time.sleep(0.3)
+    server.start()
