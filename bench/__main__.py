@@ -3,13 +3,14 @@
 import argparse
 from collections.abc import Callable
 
-from bench import confirm, detection, flow, replay
+from bench import confirm, detection, flow, replay, simulation
 
 BENCHES: dict[str, Callable[[], None]] = {
     "flow": flow.main,
     "confirm": confirm.main,
     "replay": replay.main,
     "detection": detection.main,
+    "simulation": simulation.main,
 }
 
 

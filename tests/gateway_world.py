@@ -79,7 +79,12 @@ class ObedientRisk:
         self.decide(request.payment_id, request.attempt, record)
 
     def decide(self, payment_id: str, attempt: int, record: Record) -> DecisionMade:
-        decision = DecisionMade(
+        decision = self.made(payment_id, attempt, record)
+        self._log.append([Outgoing("decisions", record.key, encode(decision), record.partition)])
+        return decision
+
+    def made(self, payment_id: str, attempt: int, record: Record) -> DecisionMade:
+        return DecisionMade(
             id=uuid7(START, self._entropy(10)),
             occurred_at=START,
             payment_id=payment_id,
@@ -102,8 +107,6 @@ class ObedientRisk:
             sequence=1,
             shard=0,
         )
-        self._log.append([Outgoing("decisions", record.key, encode(decision), record.partition)])
-        return decision
 
 
 class World:

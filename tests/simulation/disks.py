@@ -1,0 +1,155 @@
+"""Disks of a simulated process: SQLite in memory. A commit is durable; a crash undoes what was not committed.
+
+The schemas are written once for all seeds, and every seed starts from a copy of those bytes.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Engine, StaticPool, create_engine
+
+from gateway.auth import create_key
+from gateway.errors import StoreUnavailableError
+from gateway.event_recorder import EventRecorder
+from gateway.group_commit import GroupCommit
+from gateway.people.merchants import create_merchant
+from gateway.processor.store import ProcessorStore
+from gateway.scheduling import InlineScheduling, Scheduling
+from gateway.store.database import migrate, prepare_sqlite
+from gateway.store.writer import Store, in_one_commit
+from simulator.acquirer.books import Books
+from tests.gateway_world import KEYRING, MERCHANT, START
+
+Faulty = Callable[[], bool]
+
+
+class Disk(sqlite3.Connection):
+    """One file. `fails` says before each commit whether it fails; `committed` hears of each that did not."""
+
+    fails: Faulty = staticmethod(lambda: False)
+    committed: Callable[[], None] = staticmethod(lambda: None)
+
+    def commit(self) -> None:
+        writes = self.in_transaction
+        if writes and self.fails():
+            raise sqlite3.OperationalError("database or disk is full")
+        super().commit()
+        if writes:
+            self.committed()
+
+    def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
+        if sql != "COMMIT":
+            return super().execute(sql, *arguments)
+        if self.fails():
+            raise sqlite3.OperationalError("database or disk is full")
+        done = super().execute(sql)
+        self.committed()
+        return done
+
+    def power_off(self) -> None:
+        """What was not committed is gone."""
+        if self.in_transaction:
+            self.rollback()
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """What is durable now."""
+        return super().execute(query).fetchall()
+
+
+def disk_from(image: bytes) -> Disk:
+    disk = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False, factory=Disk)
+    if image:
+        disk.deserialize(image)
+    return disk
+
+
+class Engines:
+    """The engine of the gateway's store: one for all seeds, so that statements are compiled once."""
+
+    def __init__(self) -> None:
+        self._disk = disk_from(b"")
+        self.engine = create_engine("sqlite://", poolclass=StaticPool, creator=lambda: self._disk)
+        prepare_sqlite(self.engine)
+
+    def put(self, disk: Disk) -> Engine:
+        """The engine, from now on over another disk."""
+        self.engine.dispose()
+        self._disk = disk
+        return self.engine
+
+
+@cache
+def engines() -> Engines:
+    return Engines()
+
+
+class SimulatedStore(Store):
+    """The gateway's store; now and then it cannot be read."""
+
+    def __init__(self, engine: Engine, scheduling: Scheduling, unreadable: Faulty) -> None:
+        super().__init__(engine, scheduling)
+        self._unreadable = unreadable
+
+    def _read(self, work: Callable[[Connection], Any]) -> Any:
+        if self._unreadable():
+            raise StoreUnavailableError("the store cannot read: SQLITE_IOERR")
+        return super()._read(work)
+
+
+class SimulatedProcessorStore(ProcessorStore):
+    """The processor's store over a disk that outlives it."""
+
+    def __init__(self, disk: Disk, scheduling: Scheduling) -> None:
+        self._database = disk
+        self._transactions = GroupCommit(scheduling, "processor store", self._commit)
+
+
+class SimulatedBooks(Books):
+    """The acquirer's books over a disk that outlives them."""
+
+    def __init__(self, disk: Disk) -> None:
+        self._database = disk
+
+
+def _counted() -> Callable[[int], bytes]:
+    made = iter(range(1, 1000))
+    return lambda size: (b"\xcd" * 24 + next(made).to_bytes(8, "big"))[-size:]
+
+
+@cache
+def gateway_image() -> tuple[bytes, str]:
+    """A store with a merchant, and the merchant's key."""
+    disk = disk_from(b"")
+    engine = create_engine("sqlite://", poolclass=StaticPool, creator=lambda: disk)
+    prepare_sqlite(engine)
+    migrate(engine)
+    entropy = _counted()
+    recorder = EventRecorder(entropy)
+
+    def begin(connection: Connection) -> str:
+        create_merchant(connection, recorder, MERCHANT, at=START, actor="test")
+        return create_key(
+            connection,
+            recorder,
+            merchant_id=MERCHANT.id,
+            mode="test",
+            secret=KEYRING.api_keys,
+            entropy=entropy,
+            at=START,
+            actor="test",
+        ).secret
+
+    key = in_one_commit(engine, begin)
+    return disk.serialize(), key
+
+
+@cache
+def processor_image() -> bytes:
+    return bytes(ProcessorStore(":memory:", InlineScheduling())._database.serialize())
+
+
+@cache
+def acquirer_image() -> bytes:
+    return bytes(Books(":memory:")._database.serialize())

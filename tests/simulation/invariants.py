@@ -1,0 +1,251 @@
+"""What must hold: after each commit and each record, when an answer is given, and when all is at rest."""
+
+import json
+from collections import Counter, defaultdict
+from functools import cache
+from typing import Any
+
+from gateway.payments.intents import LEGAL
+from gateway.processor_port import ProcessorAnswer
+from tests.simulation.disks import Disk
+from tests.simulation.processes import ViolationError
+
+ATTEMPT_STEPS = {
+    None: {"sending", "reversed"},
+    "sending": {"approved", "declined", "reversed"},
+    "approved": {"captured", "reversed"},
+}
+"""The processor's legal steps, as the drawing in `gateway/processor/attempts.py` has them."""
+
+ONCE = {
+    "payment.created": (),
+    "payment.confirmed": ("attempt",),
+    "payment.authorized": ("attempt",),
+    "payment.declined": ("attempt",),
+    "payment.blocked": ("attempt",),
+    "payment.decided_late": ("attempt",),
+    "payment.captured": ("authorization_id",),
+    "payment.capture_failed": ("attempt",),
+    "payment.canceled": (),
+    "payment.reviewed": (),
+}
+"""Events that a payment has at most once for each value of these members."""
+
+ENDS = ("payment.authorized", "payment.declined", "payment.blocked")
+
+
+_HELD_AND_NOT_HELD = (
+    "SELECT i.id, i.status FROM reviews r JOIN intents i ON i.id = r.payment_id"
+    " WHERE r.closed_us IS NULL AND i.status != 'requires_capture'"
+)
+
+
+@cache
+def reachable(steps: int) -> frozenset[tuple[str, str]]:
+    """The pairs of statuses between which at most so many legal steps lie."""
+    edges = {(a, b) for table in LEGAL.values() for a, b in table.items()}
+    pairs = {(a, a) for edge in edges for a in edge}
+    for _ in range(steps):
+        pairs |= {(a, c) for a, b in pairs for d, c in edges if b == d}
+    return frozenset(pairs)
+
+
+class Watch:
+    """Looks at both stores, the acquirer's books and the log, and never changes them."""
+
+    def __init__(self, world: Any) -> None:
+        self._world = world
+        self._statuses: dict[str, tuple[str, int]] = {}
+        self._attempts: dict[str, str] = {}
+        self._records: dict[str, bytes] = {}
+        self._counts: dict[str, int] = defaultdict(int)
+        self._once: Counter[tuple[Any, ...]] = Counter()
+        self.events: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self.confirmed: set[str] = set()
+
+    def gateway_committed(self, disk: Disk, steps: int) -> None:
+        """Statuses take legal steps only, and a version never comes again."""
+        for payment, status, version in disk.rows("SELECT id, status, version FROM intents"):
+            before = self._statuses.get(payment)
+            self._statuses[payment] = (status, version)
+            if before is None or before[1] == version:
+                continue
+            if version < before[1] or (before[0], status) not in reachable(steps):
+                self._blame(f"{payment} went from {before} to {(status, version)} in one commit")
+
+        for payment, status in disk.rows(_HELD_AND_NOT_HELD):
+            self._blame(f"{payment} is {status}, and its review is open")
+
+    def processor_committed(self, disk: Disk) -> None:
+        for attempt, status in disk.rows("SELECT attempt_id, status FROM attempts"):
+            before = self._attempts.get(attempt)
+            if before != status:
+                self._attempts[attempt] = status
+                if status not in ATTEMPT_STEPS.get(before, ()):
+                    self._blame(f"the processor's {attempt} went from {before} to {status}")
+
+    def appended(self, record: Any) -> None:
+        """An event has one content, one number in its payment's row, and no secret."""
+        value = bytes(record.value or b"")
+        event = json.loads(value)
+        known = self._records.setdefault(event["id"], value)
+        if known != value:
+            self._blame(f"event {event['id']} came with two contents")
+        if any(secret in value for secret in self._world.secrets):
+            self._blame(f"a secret stands in a {event['type']}")
+        if record.topic == "payments" and len(self.events[event["payment_id"]]) < event["sequence"]:
+            self._count(event)
+
+    def heard(self, payment_id: str, status: str, version: int) -> None:
+        """What a caller was told is durable."""
+        now = self._world.gateway_disk.rows(f"SELECT version FROM intents WHERE id = '{payment_id}'")
+        if not now or now[0][0] < version:
+            self._blame(f"{payment_id} was told as {status}, version {version}, and is {now}")
+
+    def told(self, answer: ProcessorAnswer) -> None:
+        """What the processor says is durable; of a capture, that it is owed."""
+        disk = self._world.processor_disk
+        found = disk.rows(f"SELECT status FROM attempts WHERE attempt_id = '{answer.attempt_id}'")
+        durable = found[0][0] if found else "unknown"
+        if answer.status == "unknown" or durable == answer.status:
+            return
+        # The attempt may have moved on since the answer was made, and a capture waits to be recorded.
+        pairs = (answer.status, durable)
+        if durable not in ATTEMPT_STEPS.get(answer.status, ()) and pairs != ("captured", "approved"):
+            self._blame(f"the processor says {answer.status} of {answer.attempt_id}, durable is {durable}")
+
+    def _count(self, event: dict[str, Any]) -> None:
+        payment, kind = event["payment_id"], event["type"]
+        events = self.events[payment]
+        if event["sequence"] != len(events) + 1:
+            self._blame(f"{payment} has event {event['sequence']} ({kind}) after {len(events)}")
+        events.append(event)
+        members = ONCE.get(kind)
+        if members is not None:
+            self._only_once((payment, kind, *(event[name] for name in members)))
+        if kind in ENDS:
+            self._only_once((payment, "end", event["attempt"]))
+
+    def _only_once(self, key: tuple[Any, ...]) -> None:
+        self._once[key] += 1
+        if self._once[key] > 1:
+            self._blame(f"{' '.join(map(str, key))} happened twice")
+
+    def _blame(self, text: str) -> None:
+        self._world.blame(text)
+
+
+def at_rest(world: Any) -> None:
+    """The three books agree, nothing is owed, and the log tells the whole story; raises `ViolationError`."""
+    gateway, processor = world.gateway_disk, world.processor_disk
+    intents = gateway.rows("SELECT id, status, attempts, sequence, amount_received_minor FROM intents")
+    for payment, status, attempts, sequence, received in intents:
+        told = world.watch.events[payment]
+        _require(len(told) == sequence, f"{payment} has {sequence} events, on the log are {len(told)}")
+        captured = sum(e["amount_minor"] for e in told if e["type"] == "payment.captured")
+        _require(captured == received, f"{payment} received {received}, its events say {captured}")
+        _latest_fits(world, payment, status, attempts)
+    accounted: set[tuple[str, str, str]] = set()
+    for attempt, phase, capture, assessed, decision in gateway.rows(
+        "SELECT id, phase, capture_minor, assessed, decision_id FROM attempts"
+    ):
+        _books_agree(world, attempt, phase, capture, accounted)
+        if decision is None:
+            payment, _, number = attempt.rpartition("_")
+            late = world.risk.decided.get((payment, int(number)))
+            _require(late is None, f"the decision {late} on {attempt} never acted (assessed: {assessed})")
+    _nothing_unaccounted(world, accounted)
+    for disk in (gateway,):
+        image = disk.serialize()
+        _require(
+            not any(secret in image for secret in world.secrets), "a secret stands in the gateway's store"
+        )
+    _require(not any(s in processor.serialize() for s in world.secrets), "a card stands open in the vault")
+
+
+HELD = {
+    "authorized": "approved",
+    "captured": "captured",
+    "voided": "free",
+    "blocked": "free",
+    "declined": "free",
+    "capture_failed": "free",
+}
+
+
+def _books_agree(
+    world: Any, attempt: str, phase: str, capture: int | None, accounted: set[tuple[str, str, str]]
+) -> None:
+    found = world.processor_disk.rows(
+        "SELECT status, reference, stan, transmitted_at, captured_minor, refunded_minor"
+        f" FROM attempts WHERE attempt_id = '{attempt}'"
+    )
+    there, network, taken = "free", "free", 0
+    if found:
+        status, reference, stan, transmitted, taken, given_back = found[0]
+        there = "free" if status in ("declined", "reversed") else status
+        key = (reference, f"{stan:06}", transmitted)
+        accounted.add(key)
+        entry = world.books.get(key)
+        if entry is not None:
+            network = "free" if entry.state in ("declined", "reversed") else entry.state
+            _require(
+                (taken, given_back) == (entry.captured_minor, entry.refunded_minor),
+                f"{attempt}: the processor captured {taken} and refunded {given_back}, the network {entry}",
+            )
+    wanted = HELD.get(phase)
+    _require(
+        wanted == there == network,
+        f"{attempt} is {phase} at the gateway, {found[0][0] if found else 'unknown'} at the processor,"
+        f" {network} at the network",
+    )
+    if phase == "captured":
+        _require(taken == capture, f"{attempt}: the gateway captured {capture}, the processor {taken}")
+
+
+def _nothing_unaccounted(world: Any, accounted: set[tuple[str, str, str]]) -> None:
+    for key, entry in world.books.items():
+        held = entry.state in ("approved", "captured")
+        _require(not held or key in accounted, f"the network holds {key} as {entry}, and nobody knows of it")
+    sums: Counter[str] = Counter()
+    captured: Counter[str] = Counter()
+    for reference, account, amount, currency in world.acquirer_disk.rows(
+        "SELECT reference, account, amount_minor, currency FROM postings"
+    ):
+        sums[currency] += amount
+        if account.startswith("cardholder:"):
+            captured[reference] -= amount
+    _require(not any(sums.values()), f"the network's postings do not add up: {sums}")
+    for key, entry in world.books.items():
+        _require(
+            captured[key[0]] == entry.captured_minor - entry.refunded_minor,
+            f"{key} is {entry}, posted are {captured[key[0]]}",
+        )
+
+
+def _latest_fits(world: Any, payment: str, status: str, attempts: int) -> None:
+    phases = {
+        int(number): phase
+        for number, phase in world.gateway_disk.rows(
+            f"SELECT number, phase FROM attempts WHERE payment_id = '{payment}'"
+        )
+    }
+    last = phases.get(attempts)
+    fits = {
+        "succeeded": ("captured",),
+        "requires_capture": ("authorized",),
+        "canceled": (None, "blocked", "declined", "voided", "capture_failed"),
+        "requires_payment_method": (None, "blocked", "declined", "capture_failed"),
+        "requires_confirmation": (None,),
+    }
+    _require(last in fits.get(status, ()), f"{payment} is {status}, its last attempt {last}")
+    earlier = {phase for number, phase in phases.items() if number < attempts}
+    _require(
+        earlier <= {"blocked", "declined", "capture_failed", "voided"},
+        f"{payment}: earlier attempts are {earlier}",
+    )
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ViolationError(otherwise)
