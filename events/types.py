@@ -231,7 +231,7 @@ class LabelReported(Event, frozen=True, kw_only=True, tag="label.reported"):
 
 
 class SignInAttempted(Event, frozen=True, kw_only=True, tag="account.sign_in_attempted"):
-    """A shopper signed in, or failed to, at a merchant (topic `accounts`)."""
+    """A shopper signed in at a merchant, or one of its people at Weir, or failed to (topic `accounts`)."""
 
     merchant_id: str
     mode: Mode

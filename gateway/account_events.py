@@ -1,7 +1,9 @@
-"""Shoppers' sign-ins and failures at a merchant: the only way in for them."""
+"""Sign-ins and failures, of shoppers at a merchant and of its own people: the only way in for them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import msgspec
 from sqlalchemy import Connection
@@ -9,6 +11,7 @@ from sqlalchemy import Connection
 from events.crash import crash_point, declare
 from events.moments import microseconds
 from events.types import SignInAttempted
+from events.vocabulary import Mode
 from gateway.auth import Caller
 from gateway.business_time import FUTURE_MAX
 from gateway.errors import InvalidRequestError
@@ -22,6 +25,8 @@ from gateway.store.idempotency_rows import claim_in
 from gateway.store.writer import Store
 
 declare({"gateway.account_event.kept": "a sign-in is durable in the outbox, its caller has not heard"})
+
+T = TypeVar("T")
 
 PAST_MAX = timedelta(days=30)
 """How late a sign-in may be reported: the longest window that counts them."""
@@ -61,19 +66,34 @@ class AccountEvents:
             )
         # Only now: at the ends of the calendar another zone's time is none of UTC's.
         at = said.astimezone(UTC)
-        event_id = await self.store.write(lambda c: self._record_in(c, caller, body, at))
+
+        def work(connection: Connection) -> str:
+            event_id = self.record_in(
+                connection, body, merchant_id=caller.merchant_id, mode=caller.mode, at=at
+            )
+            claim_in(connection, caller.request_key, event_id)
+            return event_id
+
+        return SignIn(id=await self.keep(work), type=body.type, occurred_at=at)
+
+    async def keep(self, work: Callable[[Connection], T]) -> T:
+        """Do work that records a sign-in, durably."""
+        result = await self.store.write(work)
         crash_point("gateway.account_event.kept")
         self.relay.nudge()
-        return SignIn(id=event_id, type=body.type, occurred_at=at)
+        return result
 
-    def _record_in(self, connection: Connection, caller: Caller, body: AccountEvent, at: datetime) -> str:
+    def record_in(
+        self, connection: Connection, body: AccountEvent, *, merchant_id: str, mode: Mode, at: datetime
+    ) -> str:
+        """The same within a commit: the event's id."""
         event_id = self.recorder.event_id(at)
         given = RiskContextInput(
             ip=body.ip, device_id=body.device_id, email=body.email, user_agent=body.user_agent
         )
         shopper = known_shopper(
             given,
-            merchant_id=caller.merchant_id,
+            merchant_id=merchant_id,
             customer=body.customer,
             geography=self.geography,
             ip_param="ip",
@@ -81,19 +101,19 @@ class AccountEvents:
         subject = subject_of(
             connection,
             self.personal,
-            mode=caller.mode,
-            merchant_id=caller.merchant_id,
+            mode=mode,
+            merchant_id=merchant_id,
             customer=body.customer,
             payment_id=event_id,
         )
         context = risk_context(
-            connection, self.personal, shopper, mode=caller.mode, subject=subject, at_us=microseconds(at)
+            connection, self.personal, shopper, mode=mode, subject=subject, at_us=microseconds(at)
         )
         event = SignInAttempted(
             id=event_id,
             occurred_at=at,
-            merchant_id=caller.merchant_id,
-            mode=caller.mode,
+            merchant_id=merchant_id,
+            mode=mode,
             succeeded=body.type == "sign_in",
             customer=context.customer,
             device=context.device,
@@ -102,6 +122,5 @@ class AccountEvents:
             subject=subject,
             sealed=context.sealed,
         )
-        claim_in(connection, caller.request_key, event_id)
-        self.recorder.record(connection, "accounts", context.customer or caller.merchant_id, event)
+        self.recorder.record(connection, "accounts", context.customer or merchant_id, event)
         return event_id

@@ -33,6 +33,7 @@ from gateway.people.merchants import (
     load_merchant,
     update_merchant,
 )
+from gateway.people.users import User, create_user, disable_user, list_users, reset_password
 from gateway.personal import PersonalData
 from gateway.processor.forgetting import forget_cards
 from gateway.store.database import forget_overwritten, open_engine
@@ -120,6 +121,37 @@ class Backoffice:
     def keys(self, merchant_id: str | None = None) -> list[ApiKey]:
         """All keys, or one merchant's, oldest first; never their text."""
         return self.write(lambda c: list_keys(c, merchant_id))
+
+    def add_user(self, name: str, merchant_id: str, mode: Mode, password: str) -> User:
+        """Raises `InvalidRequestError`, `NotFoundError`, and `HomeError` for a mode that the home has not."""
+        require_live_home_mode(self._home, mode)
+        return self.write(
+            lambda c: create_user(
+                c,
+                self.recorder,
+                name=name,
+                merchant_id=merchant_id,
+                mode=mode,
+                password=password,
+                entropy=secrets.token_bytes,
+                at=_now(),
+                actor=COMMAND_LINE,
+            )
+        )
+
+    def users(self, merchant_id: str | None = None) -> list[User]:
+        """All users, or one merchant's, by name."""
+        return self.write(lambda c: list_users(c, merchant_id))
+
+    def disable_user(self, name: str) -> User:
+        """Let a user in no more; raises `NotFoundError`."""
+        return self.write(lambda c: disable_user(c, self.recorder, name, at=_now(), actor=COMMAND_LINE))
+
+    def reset_password(self, name: str, password: str) -> User:
+        """A new password, and no lock; raises `NotFoundError`, `InvalidRequestError`."""
+        return self.write(
+            lambda c: reset_password(c, self.recorder, name, password, at=_now(), actor=COMMAND_LINE)
+        )
 
     def knows(self, keys: Sequence[str]) -> bool:
         """Whether each of these keys, given as text, is in force."""

@@ -8,12 +8,14 @@ import typer
 
 from events.options import HOME
 from gateway.command_line import Home, Keys, Live, MerchantId, run
-from gateway.people.commands import merchants_app
+from gateway.people.merchant_commands import merchants_app
+from gateway.people.user_commands import users_app
 
 app = typer.Typer(no_args_is_help=True)
 keys_app = typer.Typer(no_args_is_help=True, help="Keys to the API: shown once, revocable.")
 app.add_typer(merchants_app, name="merchants")
 app.add_typer(keys_app, name="api-keys")
+app.add_typer(users_app, name="users")
 
 KeyId = Annotated[str, typer.Argument(metavar="KEY", help="Id of the key, key_…; `list` shows it.")]
 

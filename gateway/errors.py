@@ -7,7 +7,6 @@ GatewayError
 │   │   └── UnexpectedStateError          400: the intent's status does not allow this step
 │   ├── AuthenticationError           401
 │   │   └── LiveKeyRequiredError          401: a test key at a home of live payments
-│   ├── ForbiddenError                403: the caller is known, and may not
 │   ├── IdempotencyReuseError         400: the idempotency key was used for another request
 │   ├── RequestInProgressError        409: the first request with this idempotency key has no answer yet
 │   ├── CardDeclinedError             402, with the intent as it now stands
@@ -110,13 +109,6 @@ class LiveKeyRequiredError(AuthenticationError):
             "payments to an installation of their own.",
             code="live_key_required",
         )
-
-
-class ForbiddenError(RequestError):
-    """The caller is known, and may not do this."""
-
-    STATUS = 403
-    TITLE = "Forbidden"
 
 
 class CardDeclinedError(RequestError):

@@ -11,7 +11,8 @@ from decimal import Decimal
 from events.instruments import CardFacts, Instrument
 from events.money import minor
 from events.vocabulary import Mode
-from gateway.errors import ForbiddenError, InvalidRequestError
+from gateway.errors import InvalidRequestError
+from gateway.people.errors import ForbiddenError
 from gateway.people.merchants import Merchant
 
 DEFAULT_LIMIT_MAJOR: Mapping[str, Decimal] = {

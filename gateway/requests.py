@@ -132,6 +132,16 @@ class AccountEvent(Body, frozen=True, kw_only=True):
     occurred_at: Moment | None = None
 
 
+class SignInWith(Body, frozen=True, kw_only=True):
+    """`POST /signin`: one of a merchant's own people."""
+
+    username: Text
+    password: Text
+
+    def __repr__(self) -> str:
+        return "SignInWith(…)"
+
+
 class ReportLabel(Body, frozen=True, kw_only=True):
     """`POST /v1/labels`; `matured` is the platform's own and is not accepted."""
 

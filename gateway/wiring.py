@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from pwdlib import PasswordHash
+
 from events.clock import Clock
 from events.ids import Entropy
 from events.log.port import Log
@@ -23,6 +25,9 @@ from gateway.payments.payer_steps import PayerSteps
 from gateway.payments.recovery import Recovery
 from gateway.payments.reviews import Reviews
 from gateway.payments.service import Payments
+from gateway.people.access_tokens import AccessTokens
+from gateway.people.passwords import OWASP_MINIMUM, Passwords
+from gateway.people.sign_ins import SignIns
 from gateway.personal import PersonalData
 from gateway.processor_port import Processor
 from gateway.scheduling import Scheduling, run_for_good
@@ -32,7 +37,8 @@ from gateway.tokens import RegisteredTokens
 
 class Surroundings(NamedTuple):
     """Everything outside: time, randomness, disk, log, network and scheduling. `deadline_seconds` is how long
-    a confirm waits for its decision, `live_alone` whether test keys are refused."""
+    a confirm waits for its decision, `live_alone` whether test keys are refused,
+    `hasher` how passwords are kept."""
 
     clock: Clock
     entropy: Entropy
@@ -44,6 +50,7 @@ class Surroundings(NamedTuple):
     geography: Geography
     deadline_seconds: float = 0.25
     live_alone: bool = False
+    hasher: PasswordHash = OWASP_MINIMUM
 
 
 class Gateway:
@@ -84,6 +91,7 @@ class Gateway:
         self.account_events = AccountEvents(
             store=store, recorder=recorder, relay=relay, personal=personal, geography=geography
         )
+        self.sign_ins = _sign_ins(around, recorder, self.account_events, time)
         self.payments = Payments(
             store=store,
             entropy=around.entropy,
@@ -143,4 +151,19 @@ def _tail(around: Surroundings, recorder: EventRecorder, relay: Relay, deal: Dea
         scheduling=around.scheduling,
         clock=around.clock,
         deal=deal,
+    )
+
+
+def _sign_ins(
+    around: Surroundings, recorder: EventRecorder, account_events: AccountEvents, time: BusinessTime
+) -> SignIns:
+    return SignIns(
+        store=around.store,
+        recorder=recorder,
+        account_events=account_events,
+        passwords=Passwords(around.scheduling, around.hasher),
+        tokens=AccessTokens(around.keyring.sign_ins),
+        time=time,
+        clock=around.clock,
+        live_alone=around.live_alone,
     )

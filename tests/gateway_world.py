@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+
 from events.clock import Clock, SystemClock, VirtualClock
 from events.codec import decode, encode
 from events.ids import uuid7
@@ -26,6 +29,7 @@ from gateway.geo import Geography
 from gateway.keys.keyring import Keyring
 from gateway.payments.intents import Intent
 from gateway.people.merchants import Merchant, create_merchant
+from gateway.people.users import User, create_user
 from gateway.processor_port import TestRisk, TokenRegistration
 from gateway.scheduling import InlineScheduling, Scheduling
 from gateway.store.database import open_engine
@@ -37,7 +41,10 @@ from tests.stores import stores
 from tests.virtual_time import run_virtually
 
 START = datetime(2026, 1, 5, 10, tzinfo=UTC)
-KEYRING = Keyring(api_keys=b"a" * 32, entities=b"e" * 32, subjects=b"s" * 32)
+KEYRING = Keyring(api_keys=b"a" * 32, entities=b"e" * 32, subjects=b"s" * 32, sign_ins=b"i" * 32)
+FAST = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1),))
+"""How the world keeps passwords: what is kept the strong way is kept anew so when it fits."""
+
 MERCHANT = Merchant(id="m_1", name="Books and Tea", category="5942", country="IN", status="active")
 
 
@@ -130,6 +137,7 @@ class World:
         self.risk = ObedientRisk(self.log)
         self.entropy = Counter()
         self.deadline_seconds = deadline_seconds
+        self.hasher = FAST
         self.keys: dict[Mode, str] = {}
         self.failed = asyncio.Event()
         """Set when a loop of the gateway died: its program would end."""
@@ -162,6 +170,7 @@ class World:
                 keyring=KEYRING,
                 geography=Geography(),
                 deadline_seconds=self.deadline_seconds,
+                hasher=self.hasher,
             )
         )
         self.scheduling.spawn(self.risk.run(), "risk")
@@ -221,6 +230,18 @@ class World:
             at=self.clock.now(),
             actor="test",
         ).secret
+
+
+PASSWORD = "correct horse 42"
+
+
+async def make_user(world: World, name: str) -> User:
+    """One of the merchant's people, of test mode."""
+    recorder = EventRecorder(world.entropy)
+    given: dict[str, Any] = {"merchant_id": MERCHANT.id, "mode": "test", "password": PASSWORD}
+    return await world.store.write(
+        lambda c: create_user(c, recorder, name=name, entropy=world.entropy, at=START, actor="test", **given)
+    )
 
 
 def live_through(

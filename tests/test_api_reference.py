@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 import gateway.errors
+import gateway.people.errors
 import gateway.processor.errors
 from events.vocabulary import ReportedKind
 from gateway import requests
@@ -58,8 +59,17 @@ BODIES: dict[str, type[msgspec.Struct]] = {
     "GET /v1/reviews": requests.ListReviews,
     "POST /v1/account_events": requests.AccountEvent,
     "POST /v1/labels": requests.ReportLabel,
+    "POST /signin": requests.SignInWith,
 }
-NOT_OVER_HTTP = {"home_unusable", "merchant_exists", "table_unreadable", "idempotency_mismatch"}
+ERRORS = (gateway.errors, gateway.people.errors, gateway.processor.errors)
+NOT_OVER_HTTP = {
+    "home_unusable",
+    "merchant_exists",
+    "password_too_weak",
+    "user_exists",
+    "table_unreadable",
+    "idempotency_mismatch",
+}
 """Codes of commands and of the link between API and processor."""
 
 
@@ -104,7 +114,7 @@ def _given(scope: ast.AST, within: str) -> set[tuple[str, int]]:
 
 
 def _error_named(name: str) -> type[GatewayError] | None:
-    kind = getattr(gateway.errors, name, None) or getattr(gateway.processor.errors, name, None)
+    kind = next((vars(one)[name] for one in ERRORS if name in vars(one)), None)
     return kind if isinstance(kind, type) and issubclass(kind, GatewayError) else None
 
 

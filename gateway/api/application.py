@@ -15,6 +15,7 @@ from gateway.api.intent_routes import add_intents
 from gateway.api.openapi import document
 from gateway.api.presenting import label_json, list_json, review_json, sign_in_json
 from gateway.api.reading import read_query
+from gateway.api.signing_in import add_sign_in
 from gateway.auth import Caller
 from gateway.errors import InvalidRequestError
 from gateway.http.answers import LastResort, answered, error_handlers, refused
@@ -37,6 +38,7 @@ def make_application(gateway: Gateway) -> LastResort:
     add_intents(application, gateway)
     _add_reviews(application, gateway)
     _add_reports(application, gateway)
+    add_sign_in(application, gateway)
     return LastResort(application)
 
 

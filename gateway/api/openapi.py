@@ -65,6 +65,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation("POST", "/v1/account_events", "Report a sign-in", resources.SignIn, requests.AccountEvent),
     Operation("POST", "/v1/labels", "Say what a payment was", resources.Label, requests.ReportLabel),
+    Operation("POST", "/signin", "Sign in", resources.AccessToken, requests.SignInWith, open_to_all=True),
     Operation("GET", "/health", "Whether the program answers", resources.Health, open_to_all=True),
 )
 
@@ -141,13 +142,14 @@ def _responses(one: Operation, of: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _refusals(one: Operation) -> Iterable[tuple[str, str]]:
-    if one.open_to_all:
+    if one.open_to_all and one.body is None:
         return
     yield "400", "Something in the request is not as documented, or cannot be done now."
-    yield "401", "The key is missing, wrong or revoked."
+    yield "401", "The name or password is wrong." if one.open_to_all else "The key is missing or wrong."
     if one.declines:
         yield "402", "The card was declined, or the payment blocked."
-    yield "404", "There is no such resource of yours."
+    if not one.open_to_all:
+        yield "404", "There is no such resource of yours."
     if one.method == "POST":
         yield "409", "Another request changes the same thing: try again."
         yield "413", "The body is too large."

@@ -95,6 +95,12 @@ class SignIn(Resource, frozen=True, kw_only=True):
     type: Literal["sign_in", "sign_in_failed"]
 
 
+class AccessToken(Resource, frozen=True, kw_only=True):
+    """What a merchant's own people get for name and password: a JSON Web Token."""
+
+    token: str
+
+
 class Page(Resource, Generic[T], frozen=True, kw_only=True):
     """A page of resources, newest first, and whether more follow."""
 

@@ -8,13 +8,18 @@ from gateway.keys.key_files import exclusively, make_private_folder, write_secre
 
 SECRET_BYTES = 32
 
+_IRREPLACEABLE = ("api_keys", "entities", "subjects")
+"""Without these, keys open nothing and sealed fields stay sealed; a new one of the rest does no harm."""
+
 
 class Keyring(NamedTuple):
-    """`api_keys` digests API keys, `entities` hashes what is counted, `subjects` wraps subjects' keys."""
+    """`api_keys` digests API keys, `entities` hashes what is counted, `subjects` wraps subjects' keys,
+    `sign_ins` signs the tokens of people who signed in."""
 
     api_keys: bytes
     entities: bytes
     subjects: bytes
+    sign_ins: bytes
 
 
 def open_keyring(keys: Path) -> Keyring:
@@ -26,8 +31,8 @@ def open_keyring(keys: Path) -> Keyring:
 
 
 def is_complete(keys: Path) -> bool:
-    """Whether the directory holds a whole keyring; makes nothing."""
-    return all((keys / "api" / f"{name}.key").exists() for name in Keyring._fields)
+    """Whether the directory holds all of a keyring that cannot be made anew; makes nothing."""
+    return all((keys / "api" / f"{name}.key").exists() for name in _IRREPLACEABLE)
 
 
 def _secret(path: Path) -> bytes:

@@ -36,6 +36,23 @@ merchants = Table(
     Column("created_us", BigInteger, nullable=False),
 )
 
+users = Table(
+    "users",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", String(128), nullable=False, unique=True),
+    Column("merchant_id", String(64), nullable=False),
+    Column("mode", String(4), nullable=False),
+    # Argon2id, the latest and those that it may not be again.
+    Column("password", String(255), nullable=False),
+    Column("earlier_json", Text, nullable=False),
+    Column("version", Integer, nullable=False, server_default="1"),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("locked_until_us", BigInteger),
+    Column("disabled_us", BigInteger),
+    Column("created_us", BigInteger, nullable=False),
+)
+
 daily_totals = Table(
     "daily_totals",
     metadata,

@@ -8,15 +8,20 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx2
+import iso4217
+import msgspec
 from stdnum import luhn
 
 from events.clock import SystemClock
+from events.money import AMOUNT_MINOR_MAX
 from gateway.api.application import make_application
+from gateway.event_recorder import EventRecorder
 from gateway.http.listening import Listener, bind, serve_until
+from gateway.people.merchants import MerchantSettings, update_merchant
 from gateway.processor.card_input import CardInput, check
 from gateway.processor_port import TokenRegistered, TokenRegistration, TokenRegistry
 from gateway.scheduling import InlineScheduling
-from tests.gateway_world import World
+from tests.gateway_world import MERCHANT, PASSWORD, START, World, make_user
 from tests.processor_parts import Bench
 
 T = TypeVar("T")
@@ -45,6 +50,7 @@ class LivingApi:
         self._loop = asyncio.get_running_loop()
         self.base_url = f"http://127.0.0.1:{port}"
         self.key = world.keys["test"]
+        self.credentials = {"username": "ada", "password": PASSWORD}
         self.http = httpx2.Client(
             base_url=self.base_url,
             headers={"authorization": f"Bearer {self.key}"},
@@ -89,6 +95,14 @@ class LivingApi:
         return dict(answer.json())
 
 
+async def take_any_amount(world: World) -> None:
+    """No limit but the document's: else nearly every amount that fits it would be refused."""
+    most = {one.code: AMOUNT_MINOR_MAX for one in iso4217.Currency if one.exponent is not None}
+    merchant = msgspec.structs.replace(MERCHANT, settings=MerchantSettings(limit_per_payment=most))
+    recorder = EventRecorder(world.entropy)
+    await world.store.write(lambda c: update_merchant(c, recorder, merchant, at=START, actor="test"))
+
+
 @contextmanager
 def living_api(folder: Path) -> Iterator[LivingApi]:
     """Serve until the block ends; fails where a loop of the gateway dies meanwhile."""
@@ -106,6 +120,9 @@ def living_api(folder: Path) -> Iterator[LivingApi]:
             registry.registry = world.gateway.tokens
             scheduling.spawn(bench.processor.keep_house(scheduling), "processor")
             listener = Listener(make_application(world.gateway), bind("127.0.0.1", 0))
+
+            await make_user(world, "ada")
+            await take_any_amount(world)
 
             def announce() -> None:
                 told["api"] = LivingApi(world, bench, listener.port)

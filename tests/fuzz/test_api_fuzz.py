@@ -84,6 +84,8 @@ KNOWN: dict[str, Callable[[LivingApi], str]] = {
 def bring_to_life(case: Case, api: LivingApi, draw: Callable[[Any], Any]) -> None:
     """Most identifiers name something that there is; else nearly all answers would be 404."""
     mostly = st.integers(0, 9)
+    if case.operation.path == "/signin":
+        case.body = dict(api.credentials)
     if case.path_parameters and draw(mostly) < 8:
         case.path_parameters["id"] = IN_STATE[case.operation.path](api)
     for members in (case.body, case.query):

@@ -122,7 +122,7 @@ def test_only_commands_that_make_a_home_make_one(tmp_path: Path) -> None:
 def test_secrets_are_files_that_only_their_owner_reads(shell: Shell, tmp_path: Path) -> None:
     secrets = list((tmp_path / "keys").rglob("*.key"))
 
-    assert len(secrets) == 3
+    assert len(secrets) == 4
     assert {path.stat().st_mode & 0o777 for path in secrets} == {0o600}
     assert (tmp_path / "keys").stat().st_mode & 0o777 == 0o700
 

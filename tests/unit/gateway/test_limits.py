@@ -11,10 +11,11 @@ from sqlalchemy import select
 
 from events.instruments import CardFacts
 from gateway.auth import Caller
-from gateway.errors import ForbiddenError, GatewayError, InvalidRequestError
+from gateway.errors import GatewayError, InvalidRequestError
 from gateway.event_recorder import EventRecorder
 from gateway.limits import RATES_PER_DOLLAR, limit_per_payment_minor, require_method
 from gateway.payments.intents import Intent
+from gateway.people.errors import ForbiddenError
 from gateway.people.merchants import Merchant, MerchantSettings, update_merchant
 from gateway.requests import ConfirmIntent, CreateIntent
 from gateway.store.tables import daily_totals

@@ -61,3 +61,40 @@ def test_a_setting_that_cannot_be_read_is_refused_in_one_line(shell: Shell, word
 
     assert (status, printed, len(said.splitlines())) == (1, [], 1)
     assert shell.run("merchants", "show", "m_1")[1][0]["settings"] == {}
+
+
+def test_a_user_gets_a_password_that_is_shown_once(shell: Shell) -> None:
+    _, [made], _ = shell.run("users", "create", "Ada@Example.com", "--merchant", "m_1")
+    _, [listed], _ = shell.run("users", "list", "--merchant", "m_1")
+
+    assert len(made["password"]) == 24
+    assert (listed["id"], listed["name"], listed["mode"]) == (made["id"], "ada@example.com", "test")
+    assert "password" not in listed
+    assert made["password"] not in str(listed)
+
+
+def test_a_user_is_reset_and_disabled_by_name(shell: Shell) -> None:
+    _, [made], _ = shell.run("users", "create", "ada", "--merchant", "m_1", "--live")
+    _, [reset], _ = shell.run("users", "reset", "ADA")
+    _, [disabled], _ = shell.run("users", "disable", "ada")
+
+    assert reset["password"] != made["password"]
+    assert disabled["disabled_at"] is not None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("create", "ada", "--merchant", "nobody"),
+        ("create", "42", "--merchant", "m_1"),
+        ("create", "taken", "--merchant", "m_1"),
+        ("reset", "nobody"),
+        ("disable", "nobody"),
+    ],
+)
+def test_a_wrong_user_is_refused_in_one_line(shell: Shell, words: tuple[str, ...]) -> None:
+    shell.run("users", "create", "taken", "--merchant", "m_1")
+
+    status, printed, said = shell.run("users", *words)
+
+    assert (status, printed, len(said.splitlines())) == (1, [], 1)

@@ -1,0 +1,39 @@
+"""`POST /signin`: a name and a password for an access token."""
+
+from ipaddress import ip_address
+
+from fastapi import FastAPI, Request
+from starlette.responses import Response
+
+from gateway.api.reading import read_struct, refuse_card_numbers
+from gateway.http.answers import answered
+from gateway.http.bodies import read_body
+from gateway.requests import SignInWith
+from gateway.wiring import Gateway
+
+SIGN_IN_BODY_BYTES_MAX = 4 * 1024
+USER_AGENT_LENGTH_MAX = 1000
+
+
+def add_sign_in(application: FastAPI, gateway: Gateway) -> None:
+    """Serve it."""
+
+    @application.post("/signin")
+    async def sign_in(request: Request) -> Response:
+        body = await read_body(request, SIGN_IN_BODY_BYTES_MAX)
+        refuse_card_numbers(request, body)
+        given = read_struct(request, body, SignInWith)
+        agent = request.headers.get("user-agent", "")[:USER_AGENT_LENGTH_MAX]
+        token = await gateway.sign_ins.sign_in(
+            given.username, given.password, ip=origin(request), user_agent=agent or None
+        )
+        return answered({"token": token})
+
+
+def origin(request: Request) -> str | None:
+    """The address that asks, None where it is none."""
+    host = request.client.host if request.client else ""
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        return None

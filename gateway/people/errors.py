@@ -1,0 +1,39 @@
+"""Errors about who asks, and how much they may.
+
+RequestError (gateway.errors)
+├── AuthenticationError
+│   ├── WrongCredentialsError      401: name or password, at sign-in
+│   └── InvalidTokenError          401: the access token of who signed in
+└── ForbiddenError                 403: the caller is known, and may not
+"""
+
+from gateway.errors import AuthenticationError, RequestError
+
+
+class WrongCredentialsError(AuthenticationError):
+    """Name or password are wrong, or the user is locked or disabled: nobody learns which."""
+
+    def __init__(self) -> None:
+        RequestError.__init__(
+            self,
+            "The name or the password is wrong, or ten failures have locked the name for half an hour.",
+            code="credentials_invalid",
+        )
+
+
+class InvalidTokenError(AuthenticationError):
+    """The access token is missing, wrong or expired, or its user may no longer sign in."""
+
+    def __init__(self) -> None:
+        RequestError.__init__(
+            self,
+            "Give a valid access token as `Authorization: Bearer …`; `POST /signin` gives one.",
+            code="invalid_token",
+        )
+
+
+class ForbiddenError(RequestError):
+    """The caller is known, and may not do this."""
+
+    STATUS = 403
+    TITLE = "Forbidden"

@@ -1,0 +1,105 @@
+"""Signing in: a name and a password for an access token, and what is told of it.
+
+A wrong name, a wrong password, a locked and a disabled user are answered alike and take the same time, so
+that nobody learns which names there are. Every try is an event on the topic `accounts`, as shoppers'
+sign-ins are, so that the risk engine sees an address that guesses.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from events.clock import Clock
+from events.vocabulary import Mode
+from gateway.account_events import AccountEvents
+from gateway.auth import Caller
+from gateway.business_time import BusinessTime
+from gateway.errors import NotFoundError
+from gateway.event_recorder import EventRecorder
+from gateway.people.access_tokens import AccessTokens
+from gateway.people.errors import InvalidTokenError, WrongCredentialsError
+from gateway.people.passwords import Passwords
+from gateway.people.users import Credentials, User, count_failure, find_credentials, let_in, load_user
+from gateway.requests import AccountEvent
+from gateway.store.writer import Store
+
+NOBODYS_MERCHANT = "unknown"
+"""The merchant of a try with a name that is nobody's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignIns:
+    """Lets merchants' people in. `clock` is the wall's: no test time unlocks anybody."""
+
+    store: Store
+    recorder: EventRecorder
+    account_events: AccountEvents
+    passwords: Passwords
+    tokens: AccessTokens
+    time: BusinessTime
+    clock: Clock
+    live_alone: bool = False
+
+    async def sign_in(self, name: str, password: str, *, ip: str | None, user_agent: str | None) -> str:
+        """An access token; raises `WrongCredentialsError`, `UnavailableError`."""
+        found = await self.store.read(lambda c: find_credentials(c, name))
+        fits, renewed = await self.passwords.check(password, found.kept if found else None)
+        now = self.clock.now()
+        user = await self.account_events.keep(
+            lambda c: self._tried_in(c, found, fits, renewed, now, (ip, user_agent))
+        )
+        if user is None:
+            raise WrongCredentialsError()
+        return self.tokens.sign(user, now)
+
+    async def caller(self, token: str) -> Caller:
+        """Who asks with a token; raises `InvalidTokenError` also where its user may no longer sign in."""
+        claims = self.tokens.read(token, self.clock.now())
+        try:
+            user = await self.store.read(lambda c: load_user(c, claims.sub))
+        except NotFoundError:
+            raise InvalidTokenError() from None
+        if user.disabled_at or user.version != claims.version or not self._is_served(user.mode):
+            raise InvalidTokenError()
+        at = self.time.now(user.mode)
+        return Caller(key_id=user.id, merchant_id=user.merchant_id, mode=user.mode, at=at)
+
+    def _is_served(self, mode: Mode) -> bool:
+        return mode == "live" or not self.live_alone
+
+    def _tried_in(
+        self,
+        connection: Connection,
+        found: Credentials | None,
+        fits: bool,
+        renewed: str | None,
+        now: datetime,
+        origin: tuple[str | None, str | None],
+    ) -> User | None:
+        """Who is let in, if anybody; counts and tells."""
+        mode: Mode = found.user.mode if found else "live" if self.live_alone else "test"
+        may = found is not None and fits and self._is_served(mode)
+        user = found.user if found and may and let_in(connection, found, renewed, now) else None
+        if found and not fits and count_failure(connection, found.user, now):
+            self.recorder.audit(
+                connection, now, actor=found.user.id, action="user.lock", resource=found.user.id
+            )
+        if found:
+            self.recorder.audit(
+                connection,
+                now,
+                actor=found.user.id,
+                action="user.sign_in",
+                resource=found.user.id,
+                outcome="succeeded" if user else "refused",
+            )
+        ip, user_agent = origin
+        self.account_events.record_in(
+            connection,
+            AccountEvent(type="sign_in" if user else "sign_in_failed", ip=ip, user_agent=user_agent),
+            merchant_id=found.user.merchant_id if found else NOBODYS_MERCHANT,
+            mode=mode,
+            at=self.time.now(mode),
+        )
+        return user
