@@ -5,16 +5,18 @@ hash → random surrogate) are rows; `erase` deletes them, and with them the log
 sealed field forget the person at once, while nothing is rewritten and every sum stays.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 
 from events.ids import Entropy, prefixed
 from events.personal import KEY_BYTES, NONCE_BYTES, keyed_hash, seal, unseal
 from events.vocabulary import Mode
 from gateway.errors import NotFoundError
 from gateway.store.idempotency_rows import forget_answers
+from gateway.store.method_tables import consents, payment_methods
 from gateway.store.tables import intents, subject_keys, subject_surrogates, surrogates, tokens
 
 _KNOWN = select(surrogates.c.digest, surrogates.c.surrogate).where(
@@ -27,6 +29,7 @@ _LINKED = select(subject_surrogates.c.digest).where(
 _WRAPPED_KEY = select(subject_keys.c.wrapped_key).where(subject_keys.c.subject == bindparam("the_subject"))
 
 PREFIXES = {"card": "card", "device": "dev", "ip": "ip", "email": "email", "customer": "cust"}
+PREFIXES |= {"upi": "upi", "wallet": "wlt", "netbanking": "bank"}
 """Kind of entity → prefix of its surrogates."""
 
 
@@ -89,6 +92,14 @@ class PersonalData:
         key = self._key(connection, subject) if sealed else None
         return unseal(sealed, key=key, subject=subject) if sealed and key else {}
 
+    def handed_on(
+        self, connection: Connection, sealed: bytes | None, of: str, to: str, at_us: int
+    ) -> bytes | None:
+        """What was sealed for one subject, now for another; the first had nothing else and is forgotten."""
+        fields = self.unseal(connection, of, sealed)
+        connection.execute(delete(subject_keys).where(subject_keys.c.subject == of))
+        return self.seal(connection, to, fields, at_us)
+
     def erase(self, connection: Connection, subject: str) -> list[str]:
         """Forget a subject: key, mappings, cards' tokens, what intents say; raises `NotFoundError`.
 
@@ -102,10 +113,16 @@ class PersonalData:
         of_own_cards = tokens.c.surrogate_digest.in_(own)
         gone = delete(tokens).where(of_own_cards, tokens.c.merchant_id.in_(own_merchants))
         own_tokens = connection.execute(gone.returning(tokens.c.id)).scalars().all()
+        self._forget_methods(connection, subject, own, own_merchants, own_tokens)
         mappings = connection.execute(delete(surrogates).where(surrogates.c.digest.in_(own)))
         others = connection.execute(select(tokens.c.surrogate_digest).where(of_own_cards).distinct())
         for digest in others.scalars().all():
             self._begin_anew(connection, digest)
+        accounts = select(payment_methods.c.surrogate_digest, payment_methods.c.type)
+        for digest, kind in connection.execute(
+            accounts.where(payment_methods.c.surrogate_digest.in_(own))
+        ).all():
+            self._begin_account_anew(connection, digest, kind)
         connection.execute(delete(subject_surrogates).where(subject_surrogates.c.subject == subject))
         blank = update(intents).where(intents.c.subject == subject)
         forget_answers(connection, select(intents.c.id).where(intents.c.subject == subject))
@@ -113,6 +130,31 @@ class PersonalData:
         if not forgotten.rowcount + mappings.rowcount + touched.rowcount:
             raise NotFoundError("There is no such person.")
         return list(own_tokens)
+
+    def _forget_methods(
+        self,
+        connection: Connection,
+        subject: str,
+        own: Select[Any],
+        own_merchants: Select[Any],
+        cards: Sequence[str],
+    ) -> None:
+        """Delete a subject's payment methods, the keys of those that had one of their own, and consents."""
+        table = payment_methods.c
+        accounts = table.surrogate_digest.in_(own) & table.merchant_id.in_(own_merchants)
+        theirs = (table.subject == subject) | table.token.in_(cards) | accounts
+        gone = connection.execute(delete(payment_methods).where(theirs).returning(table.id)).scalars().all()
+        connection.execute(delete(subject_keys).where(subject_keys.c.subject.in_(gone)))
+        connection.execute(delete(consents).where(consents.c.payment_method.in_(gone)))
+
+    def _begin_account_anew(self, connection: Connection, digest: bytes, kind: str) -> None:
+        """The same for an account that another merchant knows as well."""
+        surrogate = prefixed(PREFIXES[kind], self._entropy(12))
+        if not self._known(connection, [digest]):
+            row = {"digest": digest, "kind": kind, "surrogate": surrogate}
+            connection.execute(insert(surrogates), row)
+            same = payment_methods.c.surrogate_digest == digest
+            connection.execute(update(payment_methods).where(same).values(surrogate=surrogate))
 
     def _begin_anew(self, connection: Connection, card_digest: bytes) -> None:
         """Give a card, whose mapping is gone, a new surrogate in the tokens that are left of it."""

@@ -1,6 +1,5 @@
 """Bodies of the HTTP API as strict structs: unknown members, wrong types and absurd sizes are refused."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
@@ -8,24 +7,17 @@ from msgspec import Meta
 
 from events.errors import MoneyError
 from events.money import AMOUNT_MINOR_MAX, exponent
-from events.vocabulary import ReportedKind
+from events.vocabulary import PaymentMethodType, ReportedKind
 from gateway.errors import InvalidRequestError
+from gateway.method_requests import FutureUsage, MandateData, PaymentMethodData
+from gateway.request_members import Body, Identifier, IpAddress, Metadata, Moment, Text
 
-Text = Annotated[str, Meta(min_length=1, max_length=255)]
 # `\Z` in all of these, as `$` would let a last newline through.
 Country = Annotated[str, Meta(pattern=r"^[A-Za-z]{2}\Z", description="a country in two letters (ISO 3166)")]
 AmountMinor = Annotated[int, Meta(gt=0, le=AMOUNT_MINOR_MAX)]
 Currency = Annotated[
     str, Meta(pattern=r"^[A-Za-z]{3}\Z", description="a currency in three letters (ISO 4217)")
 ]
-Identifier = Annotated[
-    str,
-    Meta(
-        pattern=r"^[A-Za-z0-9_]{1,64}\Z",
-        description="an identifier as it was given to you: 1 to 64 letters, digits and underscores",
-    ),
-]
-IpAddress = Annotated[str, Meta(max_length=45, description="an IPv4 or IPv6 address")]
 Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s]+@[^@\s]+\Z", description="an email address")]
 ReturnUrl = Annotated[
     str,
@@ -38,14 +30,6 @@ ReturnUrl = Annotated[
 Source = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,64}\Z", description="1 to 64 letters, digits and any of _ . : -")
 ]
-Moment = Annotated[datetime, Meta(tz=True)]
-MetadataKey = Annotated[str, Meta(min_length=1, max_length=40)]
-MetadataValue = Annotated[str, Meta(max_length=500)]
-Metadata = Annotated[dict[MetadataKey, MetadataValue], Meta(max_length=50)]
-
-
-class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What every request body obeys."""
 
 
 class Address(Body, frozen=True, kw_only=True):
@@ -88,8 +72,11 @@ class CreateIntent(Body, frozen=True, kw_only=True):
     currency: Currency
     capture_method: Literal["automatic", "manual"] = "automatic"
     payment_method: Identifier | None = None
+    payment_method_data: PaymentMethodData | None = None
+    payment_method_types: Annotated[list[PaymentMethodType], Meta(min_length=1, max_length=4)] | None = None
+    setup_future_usage: FutureUsage | None = None
     customer: Text | None = None
-    metadata: Metadata = {}
+    metadata: Metadata = msgspec.field(default_factory=dict)
     risk_context: RiskContextInput | None = None
 
 
@@ -97,7 +84,11 @@ class ConfirmIntent(Body, frozen=True, kw_only=True):
     """`POST /v1/payment_intents/{id}/confirm`; `risk_context` replaces the one given at creation."""
 
     payment_method: Identifier | None = None
+    payment_method_data: PaymentMethodData | None = None
     return_url: ReturnUrl | None = None
+    setup_future_usage: FutureUsage | None = None
+    off_session: bool = False
+    mandate_data: MandateData | None = None
     risk_context: RiskContextInput | None = None
 
 

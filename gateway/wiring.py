@@ -17,7 +17,9 @@ from gateway.idempotency import IdempotencyKeys
 from gateway.keys.keyring import Keyring
 from gateway.labels import Labels
 from gateway.outbox import Relay
+from gateway.payment_methods import PaymentMethods
 from gateway.payments.attempt_ends import AttemptEnds
+from gateway.payments.choosing import Choosing
 from gateway.payments.debts import Debts
 from gateway.payments.decisions import Deal, DecisionTail
 from gateway.payments.flights import Flights
@@ -92,12 +94,14 @@ class Gateway:
             store=store, recorder=recorder, relay=relay, personal=personal, geography=geography
         )
         self.sign_ins = _sign_ins(around, recorder, self.account_events, time)
+        self.payment_methods = PaymentMethods(store=store, entropy=around.entropy, personal=personal)
         self.payments = Payments(
             store=store,
             entropy=around.entropy,
             recorder=recorder,
             personal=personal,
             geography=geography,
+            choosing=Choosing(personal=personal, entropy=around.entropy),
             relay=relay,
             flights=flights,
             debts=debts,

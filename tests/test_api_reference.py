@@ -14,13 +14,14 @@ import gateway.errors
 import gateway.people.errors
 import gateway.processor.errors
 from events.vocabulary import ReportedKind
-from gateway import requests
+from gateway import method_requests, requests
 from gateway.account_events import SignIn
 from gateway.api.application import make_application
 from gateway.api.presenting import (
     intent_json,
     label_json,
     list_json,
+    method_json,
     next_action_json,
     review_json,
     sign_in_json,
@@ -30,11 +31,13 @@ from gateway.cards import TEST_CARD_RISKS
 from gateway.errors import GatewayError, InvalidRequestError, UnavailableError, problem
 from gateway.http.expected import REFERENCE
 from gateway.labels import FRAUD_BY_KIND, Label
+from gateway.payment_methods import ShownMethod
 from gateway.payments.intents import Intent, PaymentError, PaymentOutcome, Status
 from gateway.payments.outcomes import TEST_OUTCOMES, payment_error
 from gateway.processor.card_input import CardInput, TokenInput
 from gateway.processor.declines import DECLINES, decline
 from gateway.processor_port import PayerAction
+from gateway.store.method_rows import PaymentMethod
 from gateway.store.review_rows import Review
 from models.labels import RANKS
 from simulator.testcards import APPROVED, TEST_CARDS, TestCard
@@ -56,6 +59,16 @@ BODIES: dict[str, type[msgspec.Struct]] = {
     "POST /v1/payment_intents/{id}/confirm": requests.ConfirmIntent,
     "POST /v1/payment_intents/{id}/capture": requests.CaptureIntent,
     "POST /v1/payment_intents/{id}/cancel": requests.CancelIntent,
+    "POST /v1/payment_methods": method_requests.PaymentMethodData,
+    "CardReference": method_requests.CardReference,
+    "Upi": method_requests.UpiInput,
+    "Wallet": method_requests.WalletInput,
+    "Netbanking": method_requests.NetbankingInput,
+    "GET /v1/payment_methods": method_requests.ListPaymentMethods,
+    "POST /v1/payment_methods/{id}/attach": method_requests.AttachPaymentMethod,
+    "MandateData": method_requests.MandateData,
+    "CustomerAcceptance": method_requests.CustomerAcceptance,
+    "OnlineAcceptance": method_requests.OnlineAcceptance,
     "GET /v1/reviews": requests.ListReviews,
     "POST /v1/account_events": requests.AccountEvent,
     "POST /v1/labels": requests.ReportLabel,
@@ -154,7 +167,7 @@ def test_the_members_of_a_request_are_documented_with_type_and_bounds(title: str
 
 
 def test_every_path_of_the_api_has_its_section_and_no_other() -> None:
-    nobody: Any = SimpleNamespace(payments=None, reviews=None)
+    nobody: Any = SimpleNamespace(payments=None, payment_methods=None, reviews=None)
     routes = vars(make_application(nobody))["_application"].routes
     served = {
         f"{method} {re.sub('{[a-z_]+}', '{id}', route.path)}" for route in routes for method in route.methods
@@ -180,6 +193,9 @@ REVIEW = Review(id="prv_1", payment_id="pi_1", merchant_id="m", mode="test", rea
 LABEL = Label(
     id="lbl_1", payment_id="pi_1", kind="fraud_dispute", source="bank", fraud=True, reported_us=0, ordinal=1
 )
+METHOD = ShownMethod(
+    PaymentMethod(id="pm_1", merchant_id="m", mode="test", type="upi", created_us=0, subject="pm_1"), None, {}
+)
 ANSWERS: dict[str, Any] = {
     "PaymentIntent": intent_json(INTENT),
     "Outcome": msgspec.structs.asdict(
@@ -191,6 +207,7 @@ ANSWERS: dict[str, Any] = {
             INTENT, next_action=PayerAction(kind="three_d_secure", url="https://bank", expires_at=START)
         )
     ),
+    "PaymentMethod": method_json(METHOD),
     "Review": review_json(REVIEW),
     "Label": label_json(LABEL),
     "AccountEvent": sign_in_json(SignIn(id="1", type="sign_in", occurred_at=START)),

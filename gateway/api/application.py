@@ -12,6 +12,7 @@ from events.moments import moment
 from gateway.account_events import SignIn
 from gateway.api.callers import Content, answered_once, asked, reader_of
 from gateway.api.intent_routes import add_intents
+from gateway.api.method_routes import add_payment_methods
 from gateway.api.openapi import document
 from gateway.api.presenting import label_json, list_json, review_json, sign_in_json
 from gateway.api.reading import read_query
@@ -36,6 +37,7 @@ def make_application(gateway: Gateway) -> LastResort:
         return Response(document(), media_type="application/json")
 
     add_intents(application, gateway)
+    add_payment_methods(application, gateway)
     _add_reviews(application, gateway)
     _add_reports(application, gateway)
     add_sign_in(application, gateway)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import iso4217
 import msgspec
 
-from gateway import requests
+from gateway import method_requests, requests
 from gateway.api import resources
 from gateway.countries import COUNTRIES
 
@@ -37,7 +37,7 @@ class Operation(NamedTuple):
         return "_".join([self.method.lower(), *words])
 
 
-_INTENTS, _REVIEWS = "/v1/payment_intents", "/v1/reviews"
+_INTENTS, _METHODS, _REVIEWS = "/v1/payment_intents", "/v1/payment_methods", "/v1/reviews"
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation("POST", _INTENTS, "Create a payment intent", resources.PaymentIntent, requests.CreateIntent),
@@ -57,6 +57,35 @@ OPERATIONS: tuple[Operation, ...] = (
         "POST", f"{_INTENTS}/{{id}}/capture", "Capture", resources.PaymentIntent, requests.CaptureIntent
     ),
     Operation("POST", f"{_INTENTS}/{{id}}/cancel", "Cancel", resources.PaymentIntent, requests.CancelIntent),
+    Operation(
+        "POST",
+        _METHODS,
+        "Keep what pays under an id",
+        resources.PaymentMethod,
+        method_requests.PaymentMethodData,
+    ),
+    Operation(
+        "GET",
+        _METHODS,
+        "List a customer's",
+        resources.Page[resources.PaymentMethod],
+        query=method_requests.ListPaymentMethods,
+    ),
+    Operation("GET", f"{_METHODS}/{{id}}", "Retrieve a payment method", resources.PaymentMethod),
+    Operation(
+        "POST",
+        f"{_METHODS}/{{id}}/attach",
+        "Keep it for a customer",
+        resources.PaymentMethod,
+        method_requests.AttachPaymentMethod,
+    ),
+    Operation(
+        "POST",
+        f"{_METHODS}/{{id}}/detach",
+        "Let nobody pay with it any more",
+        resources.PaymentMethod,
+        method_requests.DetachPaymentMethod,
+    ),
     Operation("GET", _REVIEWS, "List reviews", resources.Page[resources.Review], query=requests.ListReviews),
     Operation("GET", f"{_REVIEWS}/{{id}}", "Retrieve a review", resources.Review),
     Operation("POST", f"{_REVIEWS}/{{id}}/approve", "Lift the hold", resources.Review, requests.CloseReview),
@@ -172,7 +201,7 @@ def _query_parameters(query: type[msgspec.Struct] | None) -> list[dict[str, Any]
         {
             "name": name,
             "in": "query",
-            "required": False,
+            "required": name in components[query.__name__].get("required", ()),
             # Who sends a parameter gives it a value: there is no null in a query.
             "schema": _plain(_without_null(schema)),
         }

@@ -7,6 +7,8 @@ import msgspec
 from events.moments import moment
 from gateway.account_events import SignIn
 from gateway.labels import Label
+from gateway.paying_accounts import methods_for
+from gateway.payment_methods import ShownMethod
 from gateway.payments.intents import Intent
 from gateway.store.review_rows import Review
 
@@ -33,7 +35,9 @@ def intent_json(intent: Intent) -> dict[str, Any]:
         "not_assessed": intent.not_assessed,
         "outcome": None if intent.outcome is None else msgspec.to_builtins(intent.outcome),
         "payment_method": intent.token,
+        "payment_method_types": intent.payment_method_types or methods_for(intent.currency),
         "review": intent.review_id,
+        "setup_future_usage": intent.setup_future_usage,
         "status": intent.status,
     }
 
@@ -45,6 +49,38 @@ def next_action_json(intent: Intent) -> dict[str, Any] | None:
     return {
         "type": "redirect_to_url",
         "redirect_to_url": {"url": intent.next_action.url, "return_url": intent.return_url},
+    }
+
+
+def method_json(shown: ShownMethod) -> dict[str, Any]:
+    """A payment method: of `card`, `upi`, `wallet` and `netbanking` the one that it is, the others null."""
+    method, handle = shown.method, shown.handle
+    details: dict[str, Any] = {"card": None, "upi": None, "wallet": None, "netbanking": None}
+    if shown.card is not None:
+        details["card"] = {
+            "brand": shown.card.brand,
+            "country": shown.card.issuer_country,
+            "exp_month": shown.card.expiry_month,
+            "exp_year": shown.card.expiry_year,
+            "funding": shown.card.funding,
+            "last4": shown.card.last4,
+        }
+    elif method.type == "upi":
+        details["upi"] = {"vpa": handle.get("vpa")}
+    elif method.type == "wallet":
+        details["wallet"] = {"provider": method.provider, "wallet_id": handle.get("wallet_id")}
+    else:
+        details["netbanking"] = {"bank": method.provider, "last4": method.last4}
+    return {
+        "id": method.id,
+        "object": "payment_method",
+        "allow_redisplay": method.allow_redisplay,
+        "created": method.created_us // 1_000_000,
+        "customer": method.customer,
+        "livemode": method.mode == "live",
+        "metadata": method.metadata,
+        "type": method.type,
+        **details,
     }
 
 

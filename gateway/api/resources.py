@@ -9,8 +9,10 @@ from typing import Generic, Literal, TypeVar
 
 import msgspec
 
-from events.vocabulary import ReportedKind
+from events.vocabulary import Funding, PaymentMethodType, ReportedKind
+from gateway.method_requests import FutureUsage
 from gateway.payments.intents import CaptureMethod, PaymentError, PaymentOutcome, Status
+from gateway.store.method_rows import Redisplay
 
 T = TypeVar("T")
 
@@ -55,8 +57,58 @@ class PaymentIntent(Resource, frozen=True, kw_only=True):
     not_assessed: bool
     outcome: PaymentOutcome | None
     payment_method: str | None
+    payment_method_types: list[PaymentMethodType]
     review: str | None
+    setup_future_usage: FutureUsage | None
     status: Status
+
+
+class CardDetails(Resource, frozen=True, kw_only=True):
+    """A card as everyone may know it."""
+
+    brand: str
+    country: str | None
+    exp_month: int
+    exp_year: int
+    funding: Funding
+    last4: str
+
+
+class UpiDetails(Resource, frozen=True, kw_only=True):
+    """A UPI address; null where the payer's app will say it, or once the person is erased."""
+
+    vpa: str | None
+
+
+class WalletDetails(Resource, frozen=True, kw_only=True):
+    """A wallet at its provider."""
+
+    provider: str
+    wallet_id: str | None
+
+
+class NetbankingDetails(Resource, frozen=True, kw_only=True):
+    """A bank, and how the account's number ends."""
+
+    bank: str
+    last4: str | None
+
+
+class PaymentMethod(Resource, frozen=True, kw_only=True):
+    """What pays, once or again."""
+
+    id: str
+    object: Literal["payment_method"]
+    allow_redisplay: Redisplay
+    created: int
+    customer: str | None
+    livemode: bool
+    metadata: dict[str, str]
+    type: PaymentMethodType
+    card: CardDetails | None
+    upi: UpiDetails | None
+    wallet: WalletDetails | None
+    netbanking: NetbankingDetails | None
 
 
 class Review(Resource, frozen=True, kw_only=True):

@@ -42,6 +42,7 @@ from gateway.payments.outcomes import (
 )
 from gateway.processor_port import ProcessorAnswer
 from gateway.store.intent_rows import load_attempt, load_intent, save_attempt, save_intent
+from gateway.store.method_rows import make_consent_effective
 from gateway.store.review_rows import close_review, open_review
 from gateway.store.writer import Store
 
@@ -199,6 +200,7 @@ class AttemptEnds:
         answer: ProcessorAnswer,
     ) -> tuple[Intent, Attempt]:
         outcome = authorized_outcome(decision)
+        make_consent_effective(connection, intent, attempt.moment_us)
         attempt = _replace(
             reached(attempt, "authorized"),
             approval_code=answer.approval_code,

@@ -7,8 +7,9 @@ import msgspec
 
 from events.instruments import Instrument
 from events.types import RiskContext
-from events.vocabulary import Mode
+from events.vocabulary import Mode, PaymentMethodType
 from gateway.errors import InvalidRequestError, UnexpectedStateError
+from gateway.method_requests import FutureUsage
 from gateway.payments.effective_decision import EffectiveDecision
 from gateway.processor_port import AdviceCode, PayerAction, TestRisk
 
@@ -118,6 +119,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     token: str | None = None
     customer: str | None = None
     metadata: dict[str, str] = {}
+    payment_method_types: list[PaymentMethodType] | None = None
+    setup_future_usage: FutureUsage | None = None
     sealed_context: bytes | None = None
     outcome: PaymentOutcome | None = None
     last_error: PaymentError | None = None

@@ -25,6 +25,7 @@ from gateway.geo import Geography
 from gateway.outbox import Relay
 from gateway.payments import intents
 from gateway.payments.admission import admit, admit_in
+from gateway.payments.choosing import Choosing
 from gateway.payments.debts import Debts, owe_in
 from gateway.payments.flights import Flights
 from gateway.payments.intents import Attempt, CaptureOwed, Intent, VoidOwed
@@ -47,7 +48,6 @@ from gateway.store.intent_rows import (
     save_intent,
 )
 from gateway.store.review_rows import close_review, is_open
-from gateway.tokens import load_card
 
 declare(
     {
@@ -72,6 +72,7 @@ class Payments(KnownPayments):
     recorder: EventRecorder
     personal: PersonalData
     geography: Geography
+    choosing: Choosing
     relay: Relay
     flights: Flights
     debts: Debts
@@ -127,8 +128,7 @@ class Payments(KnownPayments):
 
     def _create_in(self, connection: Connection, caller: Caller, body: CreateIntent, currency: str) -> Intent:
         payment_id = resource_id("pi", self.entropy)
-        if body.payment_method is not None:
-            load_card(connection, body.payment_method, merchant_id=caller.merchant_id, mode=caller.mode)
+        chosen = self.choosing.at_creation(connection, caller, body, currency)
         subject = subject_of(
             connection,
             self.personal,
@@ -142,13 +142,15 @@ class Payments(KnownPayments):
             id=payment_id,
             merchant_id=caller.merchant_id,
             mode=caller.mode,
-            status="requires_confirmation" if body.payment_method else "requires_payment_method",
+            status="requires_confirmation" if chosen else "requires_payment_method",
             amount_minor=body.amount,
             currency=currency,
             capture_method=body.capture_method,
             created_us=microseconds(caller.at),
             subject=subject,
-            token=body.payment_method,
+            token=chosen,
+            payment_method_types=body.payment_method_types,
+            setup_future_usage=body.setup_future_usage,
             customer=body.customer,
             metadata=body.metadata,
             sealed_context=self.personal.seal(connection, subject, fields, microseconds(caller.at)),
@@ -165,14 +167,12 @@ class Payments(KnownPayments):
     ) -> tuple[Intent, Attempt, Merchant]:
         intent = self.load_in(connection, caller, payment_id)
         at = not_before_last_step(connection, intent, caller.at)
-        token = body.payment_method or intent.token
-        if token is None:
-            raise InvalidRequestError(
-                "Give a payment method.", code="parameter_missing", param="payment_method"
-            )
+        merchant = load_merchant(connection, intent.merchant_id)
+        confirmed = intents.confirmed(intent)
+        chosen = self.choosing.at_confirm(connection, caller, intent, body, merchant, at)
+        usage = body.setup_future_usage or intent.setup_future_usage
         return_url = body.return_url or intent.return_url
-        intent = _replace(intents.confirmed(intent), token=token, return_url=return_url)
-        card = load_card(connection, token, merchant_id=caller.merchant_id, mode=caller.mode)
+        intent = _replace(confirmed, token=chosen.id, setup_future_usage=usage, return_url=return_url)
         context = risk_context(
             connection,
             self.personal,
@@ -181,20 +181,19 @@ class Payments(KnownPayments):
             subject=intent.subject,
             at_us=microseconds(at),
             sealed=None if body.risk_context else intent.sealed_context,
-            linked=(card.digest,),
+            linked=(chosen.digest,) if chosen.digest else (),
         )
-        merchant = load_merchant(connection, intent.merchant_id)
-        facts = self._with_country(card.facts)
+        instrument = self._with_country(chosen.instrument)
         attempt = Attempt(
             id=f"{intent.id}_{intent.attempts}",
             payment_id=intent.id,
             number=intent.attempts,
             phase="assessing",
             moment_us=microseconds(at),
-            instrument=facts,
+            instrument=instrument,
             context=context,
-            test_risk=card.test_risk,
-            counted_day=admit_in(connection, merchant, intent, facts, at),
+            test_risk=chosen.test_risk,
+            counted_day=admit_in(connection, merchant, intent, instrument, at),
         )
         insert_attempt(connection, attempt)
         claim_in(connection, caller.request_key, intent.id, attempt=attempt.number)
@@ -239,10 +238,10 @@ class Payments(KnownPayments):
             given, merchant_id=intent.merchant_id, customer=intent.customer, geography=self.geography
         )
 
-    def _with_country(self, card: CardFacts) -> CardFacts:
-        if card.issuer_country is not None:
-            return card
-        return _replace(card, issuer_country=self.geography.card_country(card.bin))
+    def _with_country(self, paying: Instrument) -> Instrument:
+        if not isinstance(paying, CardFacts) or paying.issuer_country is not None:
+            return paying
+        return _replace(paying, issuer_country=self.geography.card_country(paying.bin))
 
     def _capture_in(
         self,

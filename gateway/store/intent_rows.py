@@ -127,6 +127,8 @@ def unfinished_attempts(connection: Connection) -> list[Attempt]:
 def _intent_row(intent: Intent) -> dict[str, Any]:
     row = msgspec.structs.asdict(intent)
     row["metadata_json"] = _encode(row.pop("metadata")).decode()
+    types = row.pop("payment_method_types")
+    row["payment_method_types_json"] = _encode(types).decode() if types else None
     outcome, error = row.pop("outcome"), row.pop("last_error")
     row["outcome_json"] = _encode(outcome).decode() if outcome else None
     row["last_error_json"] = _encode(error).decode() if error else None
@@ -139,9 +141,11 @@ def _intent(row: Row[Any]) -> Intent:
     members = dict(row._mapping)
     metadata, outcome = members.pop("metadata_json"), members.pop("outcome_json")
     error, action = members.pop("last_error_json"), members.pop("next_action_json")
+    types = members.pop("payment_method_types_json")
     return Intent(
         **members,
         metadata=msgspec.json.decode(metadata),
+        payment_method_types=msgspec.json.decode(types) if types else None,
         outcome=msgspec.json.decode(outcome, type=PaymentOutcome) if outcome else None,
         last_error=msgspec.json.decode(error, type=PaymentError) if error else None,
         next_action=msgspec.json.decode(action, type=PayerAction) if action else None,

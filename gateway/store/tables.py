@@ -109,6 +109,8 @@ intents = Table(
     Column("token", String(64)),
     Column("customer", String(255)),
     Column("metadata_json", Text, nullable=False),
+    Column("payment_method_types_json", Text),
+    Column("setup_future_usage", String(11)),
     Column("subject", String(64), nullable=False, index=True),
     Column("sealed_context", LargeBinary),
     Column("outcome_json", Text),

@@ -77,7 +77,8 @@ class Shopping:
             await self._merchant.step(payment, "cancel", {"cancellation_reason": "abandoned"})
             return
         token = await self._merchant.token(self._card(kind))
-        intent = await self._merchant.confirm(payment, token)
+        paying = await self._merchant.kept_method(token) if kind == "automatic" else token
+        intent = await self._merchant.confirm(payment, paying)
         if intent["status"] == "requires_capture":
             await self._follow(payment, intent, kind)
         await self._merchant.label(payment, label or LABELS[number % len(LABELS)])

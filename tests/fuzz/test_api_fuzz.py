@@ -50,6 +50,12 @@ BEYOND_THE_DOCUMENT = frozenset(
         "time_in_future",
         "time_out_of_range",
         "json_malformed",
+        "invalid_vpa",
+        "payment_method_customer_mismatch",
+        "payment_method_detached",
+        "payment_method_not_available",
+        "payment_method_unexpected_state",
+        "payment_method_without_consent",
         "label_contradictory",
     }
 )
@@ -67,6 +73,9 @@ IN_STATE: dict[str, Callable[[LivingApi], str]] = {
     "/v1/payment_intents/{id}/confirm": lambda api: api.intent()["id"],
     "/v1/payment_intents/{id}/capture": lambda api: api.intent("confirm", capture_method="manual")["id"],
     "/v1/payment_intents/{id}/cancel": lambda api: api.intent()["id"],
+    "/v1/payment_methods/{id}": lambda api: api.method()["id"],
+    "/v1/payment_methods/{id}/attach": lambda api: api.method()["id"],
+    "/v1/payment_methods/{id}/detach": lambda api: api.method()["id"],
     "/v1/reviews/{id}": lambda api: api.review()["id"],
     "/v1/reviews/{id}/approve": lambda api: api.review()["id"],
     "/v1/reviews/{id}/reject": lambda api: api.review()["id"],

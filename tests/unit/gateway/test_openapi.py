@@ -15,6 +15,7 @@ from tests.test_api_reference import ANSWERS
 DECLARED: dict[str, Any] = {
     "PaymentIntent": resources.PaymentIntent,
     "NextAction": resources.NextAction,
+    "PaymentMethod": resources.PaymentMethod,
     "Review": resources.Review,
     "Label": resources.Label,
     "AccountEvent": resources.SignIn,
@@ -24,7 +25,7 @@ DECLARED: dict[str, Any] = {
 
 
 def test_the_operations_are_the_routes_that_are_served() -> None:
-    nobody: Any = SimpleNamespace(payments=None, reviews=None)
+    nobody: Any = SimpleNamespace(payments=None, payment_methods=None, reviews=None)
     routes = vars(make_application(nobody))["_application"].routes
 
     served = {(method, path_of(route.path)) for route in routes for method in route.methods}

@@ -1,0 +1,26 @@
+"""Members that several request bodies have, with their bounds."""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+Text = Annotated[str, Meta(min_length=1, max_length=255)]
+# `\Z`, as `$` would let a last newline through.
+Identifier = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_]{1,64}\Z",
+        description="an identifier as it was given to you: 1 to 64 letters, digits and underscores",
+    ),
+]
+IpAddress = Annotated[str, Meta(max_length=45, description="an IPv4 or IPv6 address")]
+Moment = Annotated[datetime, Meta(tz=True)]
+MetadataKey = Annotated[str, Meta(min_length=1, max_length=40)]
+MetadataValue = Annotated[str, Meta(max_length=500)]
+Metadata = Annotated[dict[MetadataKey, MetadataValue], Meta(max_length=50)]
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every request body obeys."""

@@ -1,0 +1,149 @@
+"""Payment methods and consents as rows. Functions take the connection that the store gives its works."""
+
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import Connection, Row, bindparam, insert, select, tuple_, update
+
+from events.vocabulary import Mode, PaymentMethodType
+from gateway.errors import NotFoundError
+from gateway.payments.intents import Intent
+from gateway.processor_port import TestRisk
+from gateway.store.method_tables import consents, payment_methods
+
+Redisplay = Literal["always", "limited", "unspecified"]
+Usage = Literal["on_session", "off_session"]
+
+_METHOD = select(payment_methods).where(payment_methods.c.id == bindparam("the_id"))
+_SAVE = update(payment_methods).where(payment_methods.c.id == bindparam("the_id"))
+
+
+class PaymentMethod(msgspec.Struct, frozen=True, kw_only=True):
+    """What pays, kept under an id of its own: a card by its `token`, an account by its sealed handle.
+
+    `customer` may pay with it again; once `detached_us` is set, nobody may.
+    """
+
+    id: str
+    merchant_id: str
+    mode: Mode
+    type: PaymentMethodType
+    created_us: int
+    subject: str
+    token: str | None = None
+    surrogate: str | None = None
+    surrogate_digest: bytes | None = None
+    provider: str | None = None
+    last4: str | None = None
+    test_risk: TestRisk | None = None
+    sealed_handle: bytes | None = None
+    customer: str | None = None
+    allow_redisplay: Redisplay = "unspecified"
+    metadata: dict[str, str] = {}
+    detached_us: int | None = None
+
+
+class Consent(msgspec.Struct, frozen=True, kw_only=True):
+    """A payer's word, given with a payment, that a method may be used again: when, and to which text."""
+
+    payment_method: str
+    payment_id: str
+    usage: Usage
+    accepted_us: int
+    text_version: str | None = None
+    sealed_context: bytes | None = None
+    effective_us: int | None = None
+    revoked_us: int | None = None
+
+
+def insert_method(connection: Connection, method: PaymentMethod) -> None:
+    """Keep a new payment method."""
+    connection.execute(insert(payment_methods), _row(method))
+
+
+def save_method(connection: Connection, method: PaymentMethod) -> PaymentMethod:
+    """Write a changed payment method."""
+    connection.execute(_SAVE, {**_row(method), "the_id": method.id})
+    return method
+
+
+def load_method(connection: Connection, method_id: str, *, merchant_id: str, mode: Mode) -> PaymentMethod:
+    """The payment method of this merchant and mode; raises `NotFoundError`."""
+    row = connection.execute(_METHOD, {"the_id": method_id}).one_or_none()
+    if row is None or (row.merchant_id, row.mode) != (merchant_id, mode):
+        raise NotFoundError("There is no such payment method.", param="payment_method")
+    return _method(row)
+
+
+def list_methods(
+    connection: Connection,
+    *,
+    merchant_id: str,
+    mode: Mode,
+    customer: str,
+    type_: PaymentMethodType | None,
+    limit: int,
+    starting_after: str | None,
+) -> list[PaymentMethod]:
+    """A customer's, newest first, at most `limit`, after the cursor; raises `NotFoundError`."""
+    table = payment_methods.c
+    query = select(payment_methods).where(
+        table.merchant_id == merchant_id, table.mode == mode, table.customer == customer
+    )
+    if type_ is not None:
+        query = query.where(table.type == type_)
+    if starting_after is not None:
+        cursor = load_method(connection, starting_after, merchant_id=merchant_id, mode=mode)
+        query = query.where(tuple_(table.created_us, table.id) < (cursor.created_us, cursor.id))
+    newest = query.order_by(table.created_us.desc(), table.id.desc()).limit(limit)
+    return [_method(row) for row in connection.execute(newest)]
+
+
+def insert_consent(connection: Connection, consent: Consent) -> None:
+    """Keep a consent; one that was given with the same payment before is replaced."""
+    same = (consents.c.payment_method == consent.payment_method) & (
+        consents.c.payment_id == consent.payment_id
+    )
+    connection.execute(consents.delete().where(same))
+    connection.execute(insert(consents), msgspec.structs.asdict(consent))
+
+
+def make_consent_effective(connection: Connection, intent: Intent, at_us: int) -> None:
+    """The payment that a consent came with, if one did, went through: the method is the customer's now."""
+    if intent.setup_future_usage is None or intent.customer is None:
+        return
+    given = update(consents).where(
+        consents.c.payment_method == intent.token, consents.c.payment_id == intent.id
+    )
+    if connection.execute(given, {"effective_us": at_us}).rowcount:
+        free = payment_methods.c.detached_us.is_(None)
+        kept = update(payment_methods).where(payment_methods.c.id == intent.token, free)
+        connection.execute(kept, {"customer": intent.customer})
+
+
+def revoke_consents(connection: Connection, method_id: str, at_us: int) -> None:
+    """Nobody may rely on what was consented to for this method any more."""
+    standing = update(consents).where(consents.c.payment_method == method_id, consents.c.revoked_us.is_(None))
+    connection.execute(standing, {"revoked_us": at_us})
+
+
+def has_consent(connection: Connection, method_id: str, usage: Usage) -> bool:
+    """Whether a consent to this use is in force."""
+    query = select(consents.c.payment_id).where(
+        consents.c.payment_method == method_id,
+        consents.c.usage == usage,
+        consents.c.effective_us.is_not(None),
+        consents.c.revoked_us.is_(None),
+    )
+    return connection.execute(query).first() is not None
+
+
+def _row(method: PaymentMethod) -> dict[str, Any]:
+    row = msgspec.structs.asdict(method)
+    row["metadata_json"] = msgspec.json.encode(row.pop("metadata")).decode()
+    return row
+
+
+def _method(row: Row[Any]) -> PaymentMethod:
+    members = dict(row._mapping)
+    return PaymentMethod(metadata=msgspec.json.decode(members.pop("metadata_json")), **members)

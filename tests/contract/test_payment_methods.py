@@ -1,0 +1,260 @@
+"""Payment methods over HTTP: cards and accounts, kept for a customer by consent, and where each may pay."""
+
+from typing import Any
+
+import httpx2
+import pytest
+
+from gateway.api.application import make_application
+from gateway.paying_accounts import TEST_ADDRESSES
+from tests.gateway_world import World, live_through
+
+METHODS, INTENTS = "/v1/payment_methods", "/v1/payment_intents"
+UPI = {"type": "upi", "upi": {"vpa": "Ada@okbank"}}
+CONSENT = {
+    "customer_acceptance": {
+        "type": "online",
+        "text_version": "2026-01",
+        "online": {"ip_address": "192.0.2.7"},
+    }
+}
+
+
+class Shop:
+    """A merchant's requests to a gateway in one piece."""
+
+    def __init__(self, world: World, http: httpx2.AsyncClient) -> None:
+        self.world, self.http = world, http
+
+    async def post(self, path: str, status: int = 200, **body: Any) -> dict[str, Any]:
+        answer = await self.http.post(path, json=body)
+        assert answer.status_code == status, answer.text
+        document = answer.json()
+        return dict(document if status == 200 else document["error"])
+
+    async def get(self, path: str) -> dict[str, Any]:
+        answer = await self.http.get(path)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    async def card(self, **members: Any) -> dict[str, Any]:
+        token = await self.world.token(**members)
+        return await self.post(METHODS, type="card", card={"token": token})
+
+    async def intent(self, **members: Any) -> str:
+        return str((await self.post(INTENTS, **{"amount": 50_000, "currency": "inr", **members}))["id"])
+
+
+def in_shop(tmp_path: Any, story: Any) -> World:
+    worlds: list[World] = []
+
+    async def live(world: World) -> None:
+        worlds.append(world)
+        headers = {"authorization": f"Bearer {world.keys['test']}"}
+        transport = httpx2.ASGITransport(app=make_application(world.gateway))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://weir", headers=headers) as http:
+            await story(Shop(world, http))
+
+    live_through(tmp_path, live)
+    return worlds[0]
+
+
+def test_each_kind_of_payment_method_comes_back_as_it_was_given(tmp_path: Any) -> None:
+    async def story(shop: Shop) -> None:
+        card = await shop.card()
+        upi = await shop.post(METHODS, **UPI)
+        wallet = await shop.post(METHODS, type="wallet", wallet={"provider": "paytm", "wallet_id": "w-7"})
+        bank = await shop.post(METHODS, type="netbanking", netbanking={"bank": "HDFC", "account": "50100123"})
+
+        assert card["card"]["last4"] == "4242"
+        assert upi["upi"] == {"vpa": "ada@okbank"}
+        assert wallet["wallet"] == {"provider": "paytm", "wallet_id": "w-7"}
+        assert bank["netbanking"] == {"bank": "HDFC", "last4": "0123"}
+        for made in (card, upi, wallet, bank):
+            assert await shop.get(f"{METHODS}/{made['id']}") == made
+
+    in_shop(tmp_path, story)
+
+
+REFUSED: tuple[tuple[dict[str, Any], str], ...] = (
+    ({"type": "upi", "upi": {"vpa": "no address"}}, "invalid_vpa"),
+    ({"type": "upi", "upi": {"vpa": "a@b"}}, "invalid_vpa"),
+    ({"type": "upi", "wallet": {}}, "parameter_invalid"),
+    ({"type": "netbanking"}, "parameter_missing"),
+    ({"type": "card"}, "parameter_missing"),
+    ({"type": "cash"}, "parameter_invalid"),
+)
+
+
+def test_details_that_do_not_fit_the_type_are_refused(tmp_path: Any) -> None:
+    async def story(shop: Shop) -> None:
+        for body, code in REFUSED:
+            refusal = await shop.post(METHODS, 400, **body)
+
+            assert refusal["code"] == code, body
+
+    in_shop(tmp_path, story)
+
+
+def test_a_handle_is_on_the_log_as_its_surrogate_alone_and_is_the_same_for_the_same_payer(
+    tmp_path: Any,
+) -> None:
+    async def story(shop: Shop) -> None:
+        for vpa in ("Ada.Lovelace@okbank", "ada.lovelace@OKBANK"):
+            data = {"type": "upi", "upi": {"vpa": vpa}}
+            await shop.http.post(
+                f"{INTENTS}/{await shop.intent()}/confirm", json={"payment_method_data": data}
+            )
+
+    world = in_shop(tmp_path, story)
+
+    asked = world.log.events("assessments")
+    assert {event.account.provider for event in asked} == {"okbank"}
+    assert len({event.account.surrogate for event in asked}) == 1
+    assert all(b"lovelace" not in bytes(record.value).lower() for record in world.log.written)
+    for path in tmp_path.glob("gateway.sqlite*"):
+        assert b"lovelace" not in path.read_bytes().lower()
+
+
+@pytest.mark.parametrize(
+    ("currency", "method"),
+    [("eur", UPI), ("usd", {"type": "netbanking", "netbanking": {"bank": "HDFC"}})],
+)
+def test_upi_and_net_banking_pay_rupees_alone(tmp_path: Any, currency: str, method: Any) -> None:
+    async def story(shop: Shop) -> None:
+        made = await shop.post(METHODS, **method)
+        intent = await shop.intent(currency=currency)
+
+        refusal = await shop.post(f"{INTENTS}/{intent}/confirm", 400, payment_method=made["id"])
+
+        assert (refusal["code"], refusal["param"]) == ("payment_method_not_available", "payment_method")
+
+    in_shop(tmp_path, story)
+
+
+def test_an_intent_takes_the_types_that_it_names_and_by_default_those_of_its_currency(tmp_path: Any) -> None:
+    async def story(shop: Shop) -> None:
+        euros = await shop.get(f"{INTENTS}/{await shop.intent(currency='eur')}")
+        made = await shop.post(METHODS, **UPI)
+        cards_alone = await shop.intent(payment_method_types=["card"])
+
+        refusal = await shop.post(f"{INTENTS}/{cards_alone}/confirm", 400, payment_method=made["id"])
+        never = await shop.post(INTENTS, 400, amount=1, currency="eur", payment_method_types=["card", "upi"])
+
+        assert euros["payment_method_types"] == ["card", "wallet"]
+        assert refusal["code"] == never["code"] == "payment_method_not_available"
+
+    in_shop(tmp_path, story)
+
+
+def test_a_method_is_kept_for_its_customer_listed_and_detached(tmp_path: Any) -> None:
+    async def story(shop: Shop) -> None:
+        made = await shop.post(METHODS, **UPI)
+        attached = await shop.post(f"{METHODS}/{made['id']}/attach", customer="c-1")
+        other = await shop.post(f"{METHODS}/{made['id']}/attach", 400, customer="c-2")
+        listed = await shop.get(f"{METHODS}?customer=c-1&type=upi")
+        stranger = await shop.intent(customer="c-2")
+        mismatch = await shop.post(f"{INTENTS}/{stranger}/confirm", 400, payment_method=made["id"])
+        detached = await shop.post(f"{METHODS}/{made['id']}/detach")
+        gone = await shop.post(f"{INTENTS}/{stranger}/confirm", 400, payment_method=made["id"])
+
+        assert attached["customer"] == "c-1"
+        assert attached["upi"] == {"vpa": "ada@okbank"}
+        assert listed["data"] == [attached]
+        assert other["code"] == "payment_method_unexpected_state"
+        assert mismatch["code"] == "payment_method_customer_mismatch"
+        assert detached["customer"] is None
+        assert gone["code"] == "payment_method_detached"
+        assert (await shop.get(f"{METHODS}?customer=c-1"))["data"] == []
+
+    in_shop(tmp_path, story)
+
+
+def test_a_merchant_pays_without_the_payer_only_by_the_payers_consent(tmp_path: Any) -> None:
+    async def story(shop: Shop) -> None:
+        card = (await shop.card(fingerprint="f"))["id"]
+        first = await shop.intent(customer="c-1", setup_future_usage="off_session")
+        again = await shop.intent(customer="c-1")
+        before = await shop.post(f"{INTENTS}/{again}/confirm", 400, payment_method=card, off_session=True)
+        unproven = await shop.post(f"{INTENTS}/{first}/confirm", 400, payment_method=card)
+        await shop.post(f"{INTENTS}/{first}/confirm", payment_method=card, mandate_data=CONSENT)
+        alone = await shop.post(f"{INTENTS}/{again}/confirm", payment_method=card, off_session=True)
+        await shop.post(f"{METHODS}/{card}/detach")
+
+        assert before["code"] == "payment_method_without_consent"
+        assert (unproven["code"], unproven["param"]) == ("parameter_missing", "mandate_data")
+        assert alone["status"] == "succeeded"
+
+    in_shop(tmp_path, story)
+
+
+def test_a_consent_counts_only_once_its_payment_went_through(tmp_path: Any) -> None:
+    async def story(shop: Shop) -> None:
+        card = (await shop.card())["id"]
+        declined = await shop.intent(customer="c-1", setup_future_usage="off_session")
+        shop.world.processor.decline_code = "insufficient_funds"
+        await shop.post(f"{INTENTS}/{declined}/confirm", 402, payment_method=card, mandate_data=CONSENT)
+        shop.world.processor.decline_code = None
+        again = await shop.intent(customer="c-1")
+
+        refusal = await shop.post(f"{INTENTS}/{again}/confirm", 400, payment_method=card, off_session=True)
+
+        assert refusal["code"] == "payment_method_without_consent"
+        assert (await shop.get(f"{METHODS}/{card}"))["customer"] is None
+
+    in_shop(tmp_path, story)
+
+
+def test_upi_is_never_paid_without_the_payer(tmp_path: Any) -> None:
+    async def story(shop: Shop) -> None:
+        made = await shop.post(METHODS, **UPI)
+
+        refusal = await shop.post(
+            f"{INTENTS}/{await shop.intent()}/confirm", 400, payment_method=made["id"], off_session=True
+        )
+
+        assert (refusal["code"], refusal["param"]) == ("parameter_invalid", "off_session")
+
+    in_shop(tmp_path, story)
+
+
+def test_another_merchants_mode_does_not_know_the_method(tmp_path: Any) -> None:
+    async def story(shop: Shop) -> None:
+        made = await shop.post(METHODS, **UPI)
+        live = {"authorization": f"Bearer {shop.world.keys['live']}"}
+
+        answer = await shop.http.get(f"{METHODS}/{made['id']}", headers=live)
+
+        assert answer.status_code == 404
+
+    in_shop(tmp_path, story)
+
+
+def test_rules_and_model_never_hold_a_documented_test_address(tmp_path: Any) -> None:
+    async def story(shop: Shop) -> None:
+        shop.world.risk.outcome = "block"
+        for address in sorted(TEST_ADDRESSES):
+            data = {"type": "upi", "upi": {"vpa": address}}
+
+            paid = await shop.post(f"{INTENTS}/{await shop.intent()}/confirm", payment_method_data=data)
+
+            assert paid["outcome"]["risk_level"] == "normal"
+
+    in_shop(tmp_path, story)
+
+
+def test_erasing_a_customer_forgets_the_handles_that_were_kept_for_them(tmp_path: Any) -> None:
+    async def story(shop: Shop) -> None:
+        made = await shop.post(METHODS, **UPI)
+        await shop.post(f"{METHODS}/{made['id']}/attach", customer="c-1")
+        await shop.post(f"{INTENTS}/{await shop.intent(customer='c-1')}/confirm", payment_method=made["id"])
+        personal = shop.world.gateway.payment_methods.personal
+        store = shop.world.gateway.payment_methods.store
+        subject = await store.read(lambda c: personal.customer_subject(c, "test", "m_1", "c-1"))
+
+        await store.write(lambda c: personal.erase(c, subject))
+
+        assert (await shop.http.get(f"{METHODS}/{made['id']}")).status_code == 404
+        assert await store.read(lambda c: personal.find(c, "test", "upi", "ada@okbank")) is None
+
+    in_shop(tmp_path, story)
