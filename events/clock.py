@@ -36,15 +36,17 @@ class FollowingClock:
 
     def __init__(self, wall: Clock) -> None:
         self._wall = wall
-        self._latest: datetime | None = None
+        self.latest: datetime | None = None
 
-    def follow(self, moment: datetime) -> None:
-        """Move on to a request's time, if it is the latest so far."""
-        if self._latest is None or moment > self._latest:
-            self._latest = moment
+    def follow(self, moment: datetime) -> bool:
+        """Move on to a request's time, if it is the latest so far; whether it was."""
+        later = self.latest is None or moment > self.latest
+        if later:
+            self.latest = moment
+        return later
 
     def now(self) -> datetime:
-        return self._latest or self._wall.now()
+        return self.latest or self._wall.now()
 
     def monotonic(self) -> float:
         return self._wall.monotonic()

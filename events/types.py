@@ -197,6 +197,12 @@ class PaymentReviewed(PaymentEvent, frozen=True, kw_only=True, tag="payment.revi
     actor: str
 
 
+class PaymentReviewExpired(PaymentEvent, frozen=True, kw_only=True, tag="payment.review_expired"):
+    """Nobody closed a review in its time: the authorization is voided, and that says nothing about fraud."""
+
+    review_id: str
+
+
 class PaymentCaptured(PaymentEvent, frozen=True, kw_only=True, tag="payment.captured"):
     """`amount_minor` is what was captured."""
 

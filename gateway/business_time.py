@@ -1,5 +1,6 @@
 """What time it is for a caller, as both processes see it: a test request may carry a time of its own."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -23,6 +24,7 @@ class BusinessTime:
     def __init__(self, clock: Clock) -> None:
         self._live = clock
         self._test = FollowingClock(clock)
+        self._moved: Callable[[], None] | None = None
 
     def now(self, mode: Mode) -> datetime:
         """The time of a mode when nobody says another."""
@@ -40,8 +42,16 @@ class BusinessTime:
 
     def follow(self, at: datetime | None) -> None:
         """A test request's time, once its key has proved good: from now on test mode's."""
-        if at is not None:
-            self._test.follow(at)
+        if at is not None and self._test.follow(at) and self._moved is not None:
+            self._moved()
+
+    def when_moved(self, call: Callable[[], None]) -> None:
+        """Have `call` called each time that test mode's clock has jumped."""
+        self._moved = call
+
+    def followed(self) -> datetime | None:
+        """The time that test mode follows; None as long as it goes by the clock."""
+        return self._test.latest
 
 
 def carried_time(request: Request) -> str | None:

@@ -22,7 +22,9 @@ from gateway.payments.attempt_ends import AttemptEnds
 from gateway.payments.choosing import Choosing
 from gateway.payments.debts import Debts
 from gateway.payments.decisions import Deal, DecisionTail
+from gateway.payments.expiry import Expiry
 from gateway.payments.flights import Flights
+from gateway.payments.lifetimes import Lifetimes
 from gateway.payments.payer_steps import PayerSteps
 from gateway.payments.recovery import Recovery
 from gateway.payments.reviews import Reviews
@@ -40,7 +42,7 @@ from gateway.tokens import RegisteredTokens
 class Surroundings(NamedTuple):
     """Everything outside: time, randomness, disk, log, network and scheduling. `deadline_seconds` is how long
     a confirm waits for its decision, `live_alone` whether test keys are refused,
-    `hasher` how passwords are kept."""
+    `hasher` how passwords are kept, `lifetimes` how long authorizations hold."""
 
     clock: Clock
     entropy: Entropy
@@ -53,6 +55,7 @@ class Surroundings(NamedTuple):
     deadline_seconds: float = 0.25
     live_alone: bool = False
     hasher: PasswordHash = OWASP_MINIMUM
+    lifetimes: Lifetimes = Lifetimes()
 
 
 class Gateway:
@@ -70,7 +73,7 @@ class Gateway:
         debts = Debts(
             store=store, recorder=recorder, relay=relay, processor=around.processor, scheduling=scheduling
         )
-        ends = AttemptEnds(store=store, entropy=around.entropy, recorder=recorder, relay=relay, debts=debts)
+        ends = _ends(around, recorder, relay, debts)
         flights = Flights(
             ends=ends,
             processor=around.processor,
@@ -87,6 +90,7 @@ class Gateway:
             now=time.now,
         )
         self.recovery = Recovery(store=store, flights=flights, ends=ends, debts=debts, scheduling=scheduling)
+        self._expiry = _expiry(around, recorder, relay, debts, time)
         self._tail = _tail(around, recorder, relay, self.recovery.deal)
         self.tokens = RegisteredTokens(store=store, keys=self.keys, personal=personal)
         self.labels = Labels(store=store, entropy=around.entropy, recorder=recorder, relay=relay)
@@ -113,6 +117,7 @@ class Gateway:
 
         `failed` is called where one of these dies: every payment would fall back from then on.
         """
+        await self._expiry.restore()
         await self.recovery.sweep()
         for name, work in (
             ("outbox", self.relay.run()),
@@ -120,6 +125,7 @@ class Gateway:
             ("recovery", self.recovery.run()),
             ("idempotency", self.idempotency.run()),
             ("payer steps", self.payer_steps.run()),
+            ("expiry", self._expiry.run()),
         ):
             run_for_good(self._around.scheduling, work, name, failed)
 
@@ -129,6 +135,37 @@ class Gateway:
         self._around.store.close()
 
 
+def _personal(around: Surroundings) -> PersonalData:
+    keyring = around.keyring
+    return PersonalData(
+        entities_secret=keyring.entities, wrapping_key=keyring.subjects, entropy=around.entropy
+    )
+
+
+def _ends(around: Surroundings, recorder: EventRecorder, relay: Relay, debts: Debts) -> AttemptEnds:
+    return AttemptEnds(
+        store=around.store,
+        entropy=around.entropy,
+        recorder=recorder,
+        relay=relay,
+        debts=debts,
+        lifetimes=around.lifetimes,
+    )
+
+
+def _expiry(
+    around: Surroundings, recorder: EventRecorder, relay: Relay, debts: Debts, time: BusinessTime
+) -> Expiry:
+    return Expiry(
+        store=around.store,
+        recorder=recorder,
+        relay=relay,
+        debts=debts,
+        time=time,
+        scheduling=around.scheduling,
+    )
+
+
 def _idempotency(around: Surroundings) -> IdempotencyKeys:
     return IdempotencyKeys(
         store=around.store,
@@ -136,13 +173,6 @@ def _idempotency(around: Surroundings) -> IdempotencyKeys:
         clock=around.clock,
         entropy=around.entropy,
         scheduling=around.scheduling,
-    )
-
-
-def _personal(around: Surroundings) -> PersonalData:
-    keyring = around.keyring
-    return PersonalData(
-        entities_secret=keyring.entities, wrapping_key=keyring.subjects, entropy=around.entropy
     )
 
 

@@ -50,6 +50,14 @@ HorizonDays = Annotated[
         help="A payment that nobody reported within so many days counts as genuine, until someone does.",
     ),
 ]
+AuthorizationDays = Annotated[
+    float | None,
+    typer.Option(
+        min=0.1,
+        help="An authorization that is neither captured nor canceled within so many days is voided.",
+        show_default="as long as the card's network grants: 7",
+    ),
+]
 DeadlineMs = Annotated[int, typer.Option(min=1, help="How long a confirm waits for its decision.")]
 
 
@@ -72,6 +80,7 @@ def up(
     log: LogUrl = "sqlite",
     deadline_ms: DeadlineMs = DEFAULT_DEADLINE_MS,
     horizon_days: HorizonDays = HORIZON_DAYS,
+    authorization_days: AuthorizationDays = None,
     live: Annotated[
         bool,
         typer.Option(
@@ -85,7 +94,17 @@ def up(
 
     raise typer.Exit(
         up.run(
-            lambda: settings.from_options(home, keys, host, port, log, deadline_ms, horizon_days, live=live)
+            lambda: settings.from_options(
+                home,
+                keys,
+                host,
+                port,
+                log,
+                deadline_ms,
+                horizon_days,
+                live=live,
+                authorization_days=authorization_days,
+            )
         )
     )
 

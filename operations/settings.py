@@ -14,7 +14,7 @@ from operations.processes import Program
 @dataclass(frozen=True)
 class Settings:
     """One platform on one machine. `log` is `kafka` or a full URL; `live` makes a new home take live payments
-    alone, and one that does stays so without."""
+    alone, and one that does stays so without; `authorization_days` None: as long as the network grants."""
 
     home: Path
     keys: Path
@@ -24,6 +24,7 @@ class Settings:
     deadline_ms: int
     horizon_days: float = HORIZON_DAYS
     live: bool = False
+    authorization_days: float | None = None
 
     @property
     def needs_broker(self) -> bool:
@@ -41,12 +42,14 @@ def from_options(
     horizon_days: float = HORIZON_DAYS,
     *,
     live: bool = False,
+    authorization_days: float | None = None,
 ) -> Settings:
     """Absolute paths and a full log URL; raises `LogUnusableError`, `HomeError`."""
     home = home.absolute()
     servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "")
     url = log_url(log, home, servers)
-    return Settings(home, keys_of(home, keys), host, port, url, deadline_ms, horizon_days, live)
+    keys = keys_of(home, keys)
+    return Settings(home, keys, host, port, url, deadline_ms, horizon_days, live, authorization_days)
 
 
 def world(settings: Settings, ports: Ports, log: str) -> list[Program]:
@@ -66,6 +69,7 @@ def world(settings: Settings, ports: Ports, log: str) -> list[Program]:
 def gateway(settings: Settings, ports: Ports, log: str) -> list[Program]:
     """The two gateway processes."""
     places = ("--home", str(settings.home), "--keys", str(settings.keys), "--host", settings.host)
+    days = settings.authorization_days
     return [
         Program(
             "gateway.processor",
@@ -84,6 +88,7 @@ def gateway(settings: Settings, ports: Ports, log: str) -> list[Program]:
                 *("--port", str(ports.api), "--internal-port", str(ports.api_internal)),
                 *("--processor", f"https://127.0.0.1:{ports.processor_internal}"),
                 *("--deadline-ms", str(settings.deadline_ms)),
+                *(() if days is None else ("--authorization-days", str(days))),
             ),
         ),
     ]

@@ -16,6 +16,7 @@ from events.types import (
     PaymentDeclined,
     PaymentEvent,
     PaymentReviewed,
+    PaymentReviewExpired,
 )
 from events.vocabulary import LateEffect, Ruling
 from pipelines.errors import NotInLogError
@@ -101,6 +102,8 @@ def _after(event: PaymentEvent) -> list[str]:
     """What came after an authorization, of which a payment has one."""
     if isinstance(event, PaymentReviewed):
         return [f"review {event.verdict}"]
+    if isinstance(event, PaymentReviewExpired):
+        return ["review expired: nobody closed it in time"]
     if isinstance(event, PaymentCaptured):
         return [f"captured: {Money(event.amount_minor, event.currency)}"]
     if isinstance(event, PaymentCaptureFailed):

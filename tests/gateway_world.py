@@ -187,7 +187,7 @@ class World:
 
     async def token(self, *, name: str = "tok_1", test_risk: TestRisk | None = None, **facts: Any) -> str:
         registration = TokenRegistration(
-            api_key=self.keys["test"],
+            api_key=facts.pop("api_key", self.keys["test"]),
             token=name,
             fingerprint=facts.pop("fingerprint", "fingerprint-1"),
             bin="424242",

@@ -22,6 +22,7 @@ from gateway.http.listening import Listener, bind, serve_until
 from gateway.keys.keyring import open_keyring
 from gateway.keys.tls import client_context, ensure_certificates, server_context
 from gateway.live_home import is_live_home
+from gateway.payments.lifetimes import Lifetimes
 from gateway.processor_client import HttpProcessor
 from gateway.scheduling import ThreadScheduling
 from gateway.store.database import open_engine
@@ -41,6 +42,7 @@ class Settings:
     internal_port: int
     processor: str
     deadline_ms: int
+    authorization_days: float | None
     addresses: Path | None
     bins: Path | None
 
@@ -57,6 +59,11 @@ def parse(arguments: list[str]) -> Settings:
     parser.add_argument("--processor", required=True, help="the processor's internal listener")
     parser.add_argument(
         "--deadline-ms", type=int, required=True, help="how long a confirm waits for a decision"
+    )
+    parser.add_argument(
+        "--authorization-days",
+        type=float,
+        help="how long an authorization holds at most; the network's, unless given",
     )
     parser.add_argument("--addresses", type=Path, help="CSV: first,last,country of IP addresses")
     parser.add_argument("--bins", type=Path, help="CSV: first,last,country of card prefixes")
@@ -86,6 +93,7 @@ async def serve(settings: Settings) -> None:
             geography=Geography(settings.addresses, settings.bins),
             deadline_seconds=settings.deadline_ms / 1000,
             live_alone=is_live_home(settings.home),
+            lifetimes=Lifetimes(settings.authorization_days),
         )
     )
     failed = asyncio.Event()

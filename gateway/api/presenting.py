@@ -92,6 +92,7 @@ def review_json(review: Review) -> dict[str, Any]:
         "closed_at": None if review.closed_us is None else review.closed_us // 1_000_000,
         "closed_reason": review.closed_reason,
         "created": review.opened_us // 1_000_000,
+        "expires_at": None if review.expires_us is None else review.expires_us // 1_000_000,
         "livemode": review.mode == "live",
         "open": review.closed_us is None,
         "payment_intent": review.payment_id,

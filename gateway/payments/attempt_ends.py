@@ -30,6 +30,7 @@ from gateway.payments.admission import give_back_in
 from gateway.payments.debts import Debts
 from gateway.payments.effective_decision import EffectiveDecision
 from gateway.payments.intents import Attempt, CaptureOwed, Intent, Phase, VoidOwed, owing, reached
+from gateway.payments.lifetimes import Lifetimes, review_expires_us
 from gateway.payments.outcomes import (
     BLOCKED_ERROR,
     authorized_outcome,
@@ -61,6 +62,7 @@ class AttemptEnds:
     recorder: EventRecorder
     relay: Relay
     debts: Debts
+    lifetimes: Lifetimes
 
     async def end(
         self, attempt: Attempt, decision: EffectiveDecision, answer: ProcessorAnswer | None
@@ -205,6 +207,7 @@ class AttemptEnds:
             reached(attempt, "authorized"),
             approval_code=answer.approval_code,
             network_reference=answer.network_reference,
+            expires_us=self.lifetimes.expires_us(_brand(attempt), attempt.moment_us),
         )
         review = decision.outcome == "review"
         if review or intent.capture_method == "manual":
@@ -231,7 +234,15 @@ class AttemptEnds:
         self, connection: Connection, intent: Intent, attempt: Attempt, reason: str | None
     ) -> str:
         review_id = resource_id("prv", self.entropy)
-        open_review(connection, review_id, intent, reason=reason or "rule", opened_us=attempt.moment_us)
+        expires_us = attempt.expires_us and review_expires_us(attempt.moment_us, attempt.expires_us)
+        open_review(
+            connection,
+            review_id,
+            intent,
+            reason=reason or "rule",
+            opened_us=attempt.moment_us,
+            expires_us=expires_us,
+        )
         return review_id
 
     def _act_late_in(self, connection: Connection, late: DecisionMade) -> Attempt | None:
@@ -298,3 +309,7 @@ class AttemptEnds:
         intent = intents.canceled(intent, "automatic", at_us)
         intent = _replace(intent, outcome=blocked_outcome(decision, after_approval=True))
         return intent, owing(attempt, VoidOwed(since_us=at_us))
+
+
+def _brand(attempt: Attempt) -> str | None:
+    return attempt.instrument.brand if isinstance(attempt.instrument, CardFacts) else None

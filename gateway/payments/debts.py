@@ -12,11 +12,12 @@ from sqlalchemy import Connection
 from events.crash import crash_point, declare
 from events.moments import moment
 from events.types import PaymentCanceled, PaymentCaptured, PaymentCaptureFailed
-from gateway.errors import UnavailableError
+from gateway.errors import InvalidRequestError, UnavailableError
 from gateway.event_recorder import EventRecorder
 from gateway.outbox import Relay
 from gateway.payments import intents
 from gateway.payments.intents import Attempt, CaptureOwed, Debt, Intent, Phase, VoidOwed, owing, reached
+from gateway.payments.lifetimes import has_expired
 from gateway.payments.outcomes import payment_error
 from gateway.processor_port import FIRST_CAPTURE, CaptureRequest, Processor, ProcessorAnswer, ReversalRequest
 from gateway.retrying import Backoff
@@ -34,10 +35,15 @@ declare(
 
 
 def owe_in(connection: Connection, intent: Intent, debt: Debt) -> tuple[Intent, Attempt]:
-    """Commit an intent with what its authorized attempt owes from now on."""
+    """Commit an intent with what its authorized attempt owes from now on.
+
+    Raises `InvalidRequestError` for a capture after the authorization's end, found by a sweep or not yet.
+    """
     attempt = load_attempt(connection, intent.id, intent.attempts)
     if attempt is None:
         raise ValueError(f"intent {intent.id} has no attempt that could owe anything")
+    if isinstance(debt, CaptureOwed) and has_expired(attempt.expires_us, debt.since_us):
+        raise InvalidRequestError("The authorization has expired.", code="charge_expired_for_capture")
     attempt = owing(attempt, debt)
     save_attempt(connection, attempt)
     return save_intent(connection, intent), attempt

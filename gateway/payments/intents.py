@@ -159,7 +159,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     decision, which may come later than the fallback's. `debt` stays when it is paid. `counted_day` is the day
     to whose limit the attempt counts, from 1970, where its merchant had one. `decision` is what is acted on
     once the payer has done what is asked, which may be done until `payer_until_us` (business time). `owner`
-    is the instance that drives it on.
+    is the instance that drives it on, `expires_us` when the authorization ends that nobody captures.
     """
 
     id: str
@@ -174,6 +174,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     decision_id: str | None = None
     approval_code: str | None = None
     network_reference: str | None = None
+    expires_us: int | None = None
     debt: Debt | None = None
     counted_day: int | None = None
     decision: EffectiveDecision | None = None

@@ -17,6 +17,7 @@ from gateway.outbox import Relay
 from gateway.payments import intents
 from gateway.payments.debts import Debts, owe_in
 from gateway.payments.intents import Attempt, CaptureOwed, Intent, VoidOwed
+from gateway.payments.lifetimes import has_expired
 from gateway.requests import ListReviews
 from gateway.store.idempotency_rows import claim_in
 from gateway.store.intent_rows import load_intent, not_before_last_step, save_intent
@@ -88,6 +89,9 @@ class Reviews:
             return review, None
         before = load_intent(connection, review.payment_id)
         at = not_before_last_step(connection, before, caller.at)
+        if has_expired(review.expires_us, microseconds(at)):
+            # The sweep that ends it is under way.
+            raise InvalidRequestError("This review has expired.", code="review_closed")
         close_review(connection, review_id, reason, microseconds(at))
         self.recorder.audit(
             connection, at, actor=caller.key_id, action=f"review.{reason}", resource=review_id

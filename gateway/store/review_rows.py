@@ -22,10 +22,17 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
     opened_us: int
     closed_us: int | None = None
     closed_reason: str | None = None
+    expires_us: int | None = None
 
 
 def open_review(
-    connection: Connection, review_id: str, intent: Intent, *, reason: str, opened_us: int
+    connection: Connection,
+    review_id: str,
+    intent: Intent,
+    *,
+    reason: str,
+    opened_us: int,
+    expires_us: int | None,
 ) -> None:
     """Keep a new review of the intent."""
     row = {
@@ -35,6 +42,7 @@ def open_review(
         "mode": intent.mode,
         "reason": reason,
         "opened_us": opened_us,
+        "expires_us": expires_us,
     }
     connection.execute(insert(reviews), row)
 

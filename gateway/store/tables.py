@@ -152,8 +152,10 @@ attempts = Table(
     Column("payer_until_us", BigInteger),
     # The instance that drives it on.
     Column("owner", String(64), nullable=False, server_default=""),
+    # When the authorization ends that nobody captures or voids.
+    Column("expires_us", BigInteger),
     UniqueConstraint("payment_id", "number"),
-    Index("ix_attempts_phase", "phase"),
+    Index("ix_attempts_phase", "phase", "expires_us"),
 )
 
 reviews = Table(
@@ -167,7 +169,10 @@ reviews = Table(
     Column("opened_us", BigInteger, nullable=False),
     Column("closed_us", BigInteger),
     Column("closed_reason", String(32)),
+    # When it ends unless somebody closes it.
+    Column("expires_us", BigInteger),
     Index("ix_reviews_newest", "merchant_id", "mode", "opened_us", "id"),
+    Index("ix_reviews_due", "mode", "closed_us", "expires_us"),
 )
 
 labels = Table(
@@ -181,6 +186,13 @@ labels = Table(
     Column("reported_us", BigInteger, nullable=False),
     Column("ordinal", Integer, nullable=False),
     UniqueConstraint("payment_id", "kind", "source", "ordinal"),
+)
+
+clocks = Table(
+    "clocks",
+    metadata,
+    Column("mode", String(4), primary_key=True),
+    Column("at_us", BigInteger),
 )
 
 subject_keys = Table(

@@ -1,0 +1,38 @@
+"""What has expired, and each mode's clock as it was last kept."""
+
+from sqlalchemy import Connection, or_, select, update
+
+from events.vocabulary import Mode
+from gateway.store.tables import attempts, clocks, intents, reviews
+
+
+def due_payments(connection: Connection, mode: Mode, now_us: int, limit: int) -> list[tuple[str, int]]:
+    """Payments of which a review, or else an authorization, has expired by `now_us`, and when it did."""
+    held = (
+        select(reviews.c.payment_id, reviews.c.expires_us)
+        .where(reviews.c.mode == mode, reviews.c.closed_us.is_(None), reviews.c.expires_us <= now_us)
+        .order_by(reviews.c.expires_us)
+        .limit(limit)
+    )
+    uncaptured = (
+        select(attempts.c.payment_id, attempts.c.expires_us)
+        .join(intents, intents.c.id == attempts.c.payment_id)
+        .where(attempts.c.phase == "authorized", attempts.c.expires_us <= now_us, intents.c.mode == mode)
+        .order_by(attempts.c.expires_us)
+        .limit(limit)
+    )
+    # One that stands in both is due when its review is, which is earlier.
+    due = {row.payment_id: row.expires_us for row in connection.execute(uncaptured)}
+    due |= {row.payment_id: row.expires_us for row in connection.execute(held)}
+    return sorted(due.items(), key=lambda each: each[1])
+
+
+def load_clock(connection: Connection, mode: Mode) -> int | None:
+    """Where the mode's clock was, in microseconds; None where it was never kept."""
+    return connection.execute(select(clocks.c.at_us).where(clocks.c.mode == mode)).scalar_one_or_none()
+
+
+def keep_clock(connection: Connection, mode: Mode, at_us: int) -> None:
+    """Keep where the mode's clock is; it never goes back."""
+    later = update(clocks).where(clocks.c.mode == mode, or_(clocks.c.at_us.is_(None), clocks.c.at_us < at_us))
+    connection.execute(later, {"at_us": at_us})
