@@ -1,4 +1,4 @@
-"""What an attempt's end commits (state, events, review, debts: one commit), and what a late decision does.
+"""What an attempt's end commits: state, events, review and debts, all in one commit.
 
 A commit may leave a debt: a capture or a void that the processor has yet to be told (`debts`). The intent
 already shows the end, because a capture of what was authorized, and a void of what was not captured, are all
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import msgspec
 from sqlalchemy import Connection
 
-from events.ids import Entropy, resource_id
+from events.ids import Entropy
 from events.instruments import CardFacts
 from events.moments import microseconds, moment
 from events.types import (
@@ -18,10 +18,8 @@ from events.types import (
     PaymentActionRequired,
     PaymentAuthorized,
     PaymentBlocked,
-    PaymentDecidedLate,
     PaymentDeclined,
 )
-from events.vocabulary import LateEffect
 from gateway.errors import ConflictError
 from gateway.event_recorder import EventRecorder
 from gateway.outbox import Relay
@@ -29,22 +27,21 @@ from gateway.payments import intents
 from gateway.payments.admission import give_back_in
 from gateway.payments.debts import Debts
 from gateway.payments.effective_decision import EffectiveDecision
-from gateway.payments.intents import Attempt, CaptureOwed, Intent, Phase, VoidOwed, owing, reached
-from gateway.payments.lifetimes import Lifetimes, review_expires_us
+from gateway.payments.intents import Attempt, CaptureOwed, Intent, Phase, owing, reached
+from gateway.payments.late_decisions import act_late_in
+from gateway.payments.lifetimes import Lifetimes
 from gateway.payments.outcomes import (
     BLOCKED_ERROR,
     authorized_outcome,
     blocked_outcome,
-    decided_by_engine,
     declined_outcome,
-    marked_outcome,
     payment_error,
     ruling,
 )
+from gateway.payments.reviews import open_review_in
 from gateway.processor_port import ProcessorAnswer
 from gateway.store.intent_rows import load_attempt, load_intent, save_attempt, save_intent
 from gateway.store.method_rows import make_consent_effective
-from gateway.store.review_rows import close_review, open_review
 from gateway.store.writer import Store
 
 _replace = msgspec.structs.replace
@@ -81,7 +78,9 @@ class AttemptEnds:
 
     async def act_late(self, late: DecisionMade) -> None:
         """Let a decision act that came after a fallback's; a second time it changes nothing."""
-        after = await self.store.write(lambda connection: self._act_late_in(connection, late))
+        after = await self.store.write(
+            lambda connection: act_late_in(connection, self.recorder, self.entropy, late)
+        )
         self.relay.nudge()
         if after is not None:
             self.debts.drive(after)
@@ -211,7 +210,9 @@ class AttemptEnds:
         )
         review = decision.outcome == "review"
         if review or intent.capture_method == "manual":
-            review_id = self._open_review_in(connection, intent, attempt, outcome.reason) if review else None
+            review_id = (
+                open_review_in(connection, self.entropy, intent, attempt, outcome.reason) if review else None
+            )
             intent = intents.authorized(intent, outcome, review_id)
         else:
             # The capture is owed from this commit on: no crash leaves an authorization that nobody captures.
@@ -229,86 +230,6 @@ class AttemptEnds:
             ruling=ruling(decision),
         )
         return self.recorder.record_step(connection, intent, event), attempt
-
-    def _open_review_in(
-        self, connection: Connection, intent: Intent, attempt: Attempt, reason: str | None
-    ) -> str:
-        review_id = resource_id("prv", self.entropy)
-        expires_us = attempt.expires_us and review_expires_us(attempt.moment_us, attempt.expires_us)
-        open_review(
-            connection,
-            review_id,
-            intent,
-            reason=reason or "rule",
-            opened_us=attempt.moment_us,
-            expires_us=expires_us,
-        )
-        return review_id
-
-    def _act_late_in(self, connection: Connection, late: DecisionMade) -> Attempt | None:
-        attempt = load_attempt(connection, late.payment_id, late.attempt)
-        # Only an attempt that a fallback decided waits for the engine, and for its first decision alone.
-        if attempt is None or attempt.assessed is not False or attempt.decision_id is not None:
-            return None
-        intent = load_intent(connection, late.payment_id)
-        attempt = _replace(attempt, decision_id=late.id)
-        decision = decided_by_engine(late, attempt.test_risk)
-        if attempt.phase == "awaiting_payer":
-            # Not too late: it takes the fallback's place, and acts when the payer is done, or at once.
-            attempt = _replace(attempt, decision=decision, assessed=decision.assessed)
-            save_intent(connection, _replace(intent, not_assessed=not decision.assessed))
-            save_attempt(connection, attempt)
-            return attempt
-        # Where the payer has tried again, the newer attempt's own decision is what counts.
-        if intent.attempts == attempt.number:
-            # No event of a payment carries a time before its confirm's, whatever clock the engine goes by.
-            at_us = max(attempt.moment_us, microseconds(late.occurred_at))
-            intent, attempt, effect = self._apply_late_in(connection, intent, attempt, decision, at_us)
-            if effect is not None:
-                event = PaymentDecidedLate(
-                    **self.recorder.header(intent, moment(at_us)),
-                    attempt=attempt.number,
-                    ruling=ruling(decision),
-                    effect=effect,
-                )
-                intent = self.recorder.record_step(connection, intent, event)
-            save_intent(connection, intent)
-        save_attempt(connection, attempt)
-        return attempt
-
-    def _apply_late_in(
-        self,
-        connection: Connection,
-        intent: Intent,
-        attempt: Attempt,
-        decision: EffectiveDecision,
-        at_us: int,
-    ) -> tuple[Intent, Attempt, LateEffect | None]:
-        """Block: void what is not captured, mark what is. Review: hold what is not captured."""
-        if decision.outcome == "block" and intent.status == "requires_capture":
-            return *self._void_late_in(connection, intent, attempt, decision, at_us), "voided"
-        if decision.outcome == "block" and intent.status == "succeeded":
-            # Giving back what was captured is a refund, and that a person decides.
-            outcome = intent.outcome and marked_outcome(intent.outcome, decision)
-            return _replace(intent, late_block_after_capture=True, outcome=outcome), attempt, "marked"
-        if decision.outcome == "review" and intent.status == "requires_capture" and not intent.review_id:
-            review_id = self._open_review_in(connection, intent, attempt, decision.reason)
-            intent = _replace(intent, review_id=review_id, outcome=authorized_outcome(decision))
-            return intent, attempt, "held"
-        return intent, attempt, None
-
-    def _void_late_in(
-        self,
-        connection: Connection,
-        intent: Intent,
-        attempt: Attempt,
-        decision: EffectiveDecision,
-        at_us: int,
-    ) -> tuple[Intent, Attempt]:
-        close_review(connection, intent.review_id, "canceled", at_us)
-        intent = intents.canceled(intent, "automatic", at_us)
-        intent = _replace(intent, outcome=blocked_outcome(decision, after_approval=True))
-        return intent, owing(attempt, VoidOwed(since_us=at_us))
 
 
 def _brand(attempt: Attempt) -> str | None:

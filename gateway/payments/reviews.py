@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from events.crash import crash_point, declare
+from events.ids import Entropy, resource_id
 from events.moments import microseconds
 from events.types import PaymentReviewed
 from gateway.auth import Caller
@@ -17,11 +18,11 @@ from gateway.outbox import Relay
 from gateway.payments import intents
 from gateway.payments.debts import Debts, owe_in
 from gateway.payments.intents import Attempt, CaptureOwed, Intent, VoidOwed
-from gateway.payments.lifetimes import has_expired
+from gateway.payments.lifetimes import has_expired, review_expires_us
 from gateway.requests import ListReviews
 from gateway.store.idempotency_rows import claim_in
 from gateway.store.intent_rows import load_intent, not_before_last_step, save_intent
-from gateway.store.review_rows import Review, close_review, list_reviews, load_review
+from gateway.store.review_rows import Review, close_review, list_reviews, load_review, open_review
 from gateway.store.writer import Store
 
 declare({"gateway.review.closed": "a review's end is durable, its caller has not heard"})
@@ -117,3 +118,20 @@ class Reviews:
 
     def _load(self, connection: Connection, caller: Caller, review_id: str) -> Review:
         return load_review(connection, review_id, merchant_id=caller.merchant_id, mode=caller.mode)
+
+
+def open_review_in(
+    connection: Connection, entropy: Entropy, intent: Intent, attempt: Attempt, reason: str | None
+) -> str:
+    """A new review of an authorized attempt; it ends before the authorization does."""
+    review_id = resource_id("prv", entropy)
+    expires_us = attempt.expires_us and review_expires_us(attempt.moment_us, attempt.expires_us)
+    open_review(
+        connection,
+        review_id,
+        intent,
+        reason=reason or "rule",
+        opened_us=attempt.moment_us,
+        expires_us=expires_us,
+    )
+    return review_id

@@ -1,0 +1,95 @@
+"""What a decision does that came after a fallback had decided: one commit with the event that tells of it."""
+
+import msgspec
+from sqlalchemy import Connection
+
+from events.ids import Entropy
+from events.moments import microseconds, moment
+from events.types import DecisionMade, PaymentDecidedLate
+from events.vocabulary import LateEffect
+from gateway.event_recorder import EventRecorder
+from gateway.payments import intents
+from gateway.payments.effective_decision import EffectiveDecision
+from gateway.payments.intents import Attempt, Intent, VoidOwed, owing
+from gateway.payments.outcomes import (
+    authorized_outcome,
+    blocked_outcome,
+    decided_by_engine,
+    marked_outcome,
+    ruling,
+)
+from gateway.payments.reviews import open_review_in
+from gateway.store.intent_rows import load_attempt, load_intent, save_attempt, save_intent
+from gateway.store.review_rows import close_review
+
+_replace = msgspec.structs.replace
+
+
+def act_late_in(
+    connection: Connection, recorder: EventRecorder, entropy: Entropy, late: DecisionMade
+) -> Attempt | None:
+    """The attempt with what the late decision left it to do; None where it has acted before, or need not."""
+    attempt = load_attempt(connection, late.payment_id, late.attempt)
+    # Only an attempt that a fallback decided waits for the engine, and for its first decision alone.
+    if attempt is None or attempt.assessed is not False or attempt.decision_id is not None:
+        return None
+    intent = load_intent(connection, late.payment_id)
+    attempt = _replace(attempt, decision_id=late.id)
+    decision = decided_by_engine(late, attempt.test_risk)
+    if attempt.phase == "awaiting_payer":
+        # Not too late: it takes the fallback's place, and acts when the payer is done, or at once.
+        attempt = _replace(attempt, decision=decision, assessed=decision.assessed)
+        save_intent(connection, _replace(intent, not_assessed=not decision.assessed))
+        save_attempt(connection, attempt)
+        return attempt
+    # Where the payer has tried again, the newer attempt's own decision is what counts.
+    if intent.attempts == attempt.number:
+        # No event of a payment carries a time before its confirm's, whatever clock the engine goes by.
+        at_us = max(attempt.moment_us, microseconds(late.occurred_at))
+        intent, attempt, effect = _apply_late_in(connection, entropy, intent, attempt, decision, at_us)
+        if effect is not None:
+            event = PaymentDecidedLate(
+                **recorder.header(intent, moment(at_us)),
+                attempt=attempt.number,
+                ruling=ruling(decision),
+                effect=effect,
+            )
+            intent = recorder.record_step(connection, intent, event)
+        save_intent(connection, intent)
+    save_attempt(connection, attempt)
+    return attempt
+
+
+def _apply_late_in(
+    connection: Connection,
+    entropy: Entropy,
+    intent: Intent,
+    attempt: Attempt,
+    decision: EffectiveDecision,
+    at_us: int,
+) -> tuple[Intent, Attempt, LateEffect | None]:
+    """Block: void what is not captured, mark what is. Review: hold what is not captured."""
+    if decision.outcome == "block" and intent.status == "requires_capture":
+        return *_void_late_in(connection, intent, attempt, decision, at_us), "voided"
+    if decision.outcome == "block" and intent.status == "succeeded":
+        # Giving back what was captured is a refund, and that a person decides.
+        outcome = intent.outcome and marked_outcome(intent.outcome, decision)
+        return _replace(intent, late_block_after_capture=True, outcome=outcome), attempt, "marked"
+    if decision.outcome == "review" and intent.status == "requires_capture" and not intent.review_id:
+        review_id = open_review_in(connection, entropy, intent, attempt, decision.reason)
+        intent = _replace(intent, review_id=review_id, outcome=authorized_outcome(decision))
+        return intent, attempt, "held"
+    return intent, attempt, None
+
+
+def _void_late_in(
+    connection: Connection,
+    intent: Intent,
+    attempt: Attempt,
+    decision: EffectiveDecision,
+    at_us: int,
+) -> tuple[Intent, Attempt]:
+    close_review(connection, intent.review_id, "canceled", at_us)
+    intent = intents.canceled(intent, "automatic", at_us)
+    intent = _replace(intent, outcome=blocked_outcome(decision, after_approval=True))
+    return intent, owing(attempt, VoidOwed(since_us=at_us))
