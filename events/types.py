@@ -10,35 +10,65 @@ missing is no new version: this build reads what lacks it, and an older one pass
 """
 
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, Literal
 
 import msgspec
 
+from events.event import Count, Event, Whole
 from events.instruments import AccountFacts, CardFacts, Instrument
+from events.payment_events import (
+    PaymentActionRequired,
+    PaymentAuthorized,
+    PaymentBlocked,
+    PaymentCanceled,
+    PaymentCaptured,
+    PaymentCaptureFailed,
+    PaymentConfirmed,
+    PaymentCreated,
+    PaymentDecidedLate,
+    PaymentDeclined,
+    PaymentEvent,
+    PaymentReviewed,
+    PaymentReviewExpired,
+)
 from events.vocabulary import (
     ControlKind,
     LabelKind,
-    LateEffect,
     Mode,
     ModelKind,
     Outcome,
     Reason,
-    Ruling,
 )
 
-Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-"""A whole number that every store can hold: beyond 64 bits SQLite and MessagePack fail."""
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-"""What counts, or numbers what is counted: attempts, sequences, positions, versions."""
-
-
-class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
-    """What every event has. `VERSION` is the version that this build writes."""
-
-    VERSION: ClassVar[int] = 1
-    id: str
-    occurred_at: datetime
-    schema_version: Count = 1
+__all__ = [
+    "EVENT_TYPES",
+    "AssessmentRequested",
+    "AuditRecorded",
+    "ControlChanged",
+    "Count",
+    "DeadLetter",
+    "DecisionMade",
+    "Event",
+    "LabelReported",
+    "ModelPublished",
+    "PaymentActionRequired",
+    "PaymentAuthorized",
+    "PaymentBlocked",
+    "PaymentCanceled",
+    "PaymentCaptureFailed",
+    "PaymentCaptured",
+    "PaymentConfirmed",
+    "PaymentCreated",
+    "PaymentDecidedLate",
+    "PaymentDeclined",
+    "PaymentEvent",
+    "PaymentReviewExpired",
+    "PaymentReviewed",
+    "RiskContext",
+    "SignInAttempted",
+    "Versions",
+    "Whole",
+]
 
 
 class RiskContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,110 +149,6 @@ class DecisionMade(Event, frozen=True, kw_only=True, tag="decision.made"):
     shard: Count
 
 
-class PaymentEvent(Event, frozen=True, kw_only=True):
-    """Life-cycle facts (topic `payments`, keyed by payment): `sequence` counts 1, 2, 3 … per payment."""
-
-    payment_id: str
-    sequence: Count
-    mode: Mode
-    merchant_id: str
-    amount_minor: Whole
-    currency: str
-
-
-class PaymentCreated(PaymentEvent, frozen=True, kw_only=True, tag="payment.created"):
-    """A merchant created a payment intent."""
-
-
-class PaymentConfirmed(PaymentEvent, frozen=True, kw_only=True, tag="payment.confirmed"):
-    """The shopper confirmed with a `card` or another `account`; `attempt` counts 1, 2, 3 … per payment."""
-
-    attempt: Count
-    card: CardFacts | None = None
-    account: AccountFacts | None = None
-
-
-class PaymentActionRequired(PaymentEvent, frozen=True, kw_only=True, tag="payment.action_required"):
-    """The payer has to do something before the attempt can end; `kind` is what."""
-
-    attempt: Count
-    kind: str
-
-
-class PaymentAuthorized(PaymentEvent, frozen=True, kw_only=True, tag="payment.authorized"):
-    """The issuer authorized; `held`: capture waits for a review; `assessed` False: a fallback decided.
-
-    `ruling` is None, here and below, where the event was written before there were any.
-    """
-
-    attempt: Count
-    authorization_id: str
-    approval_code: str | None = None
-    network_reference: str | None = None
-    held: bool = False
-    assessed: bool = True
-    ruling: Ruling | None = None
-
-
-class PaymentDeclined(PaymentEvent, frozen=True, kw_only=True, tag="payment.declined"):
-    """The issuer declined, the network failed, or the attempt was reversed; `reason` is a decline code."""
-
-    attempt: Count
-    reason: str
-    card_surrogate: str | None = None
-    account_surrogate: str | None = None
-    ruling: Ruling | None = None
-
-
-class PaymentBlocked(PaymentEvent, frozen=True, kw_only=True, tag="payment.blocked"):
-    """Weir's decision blocked the attempt before it left for the network."""
-
-    attempt: Count
-    reason: str
-    ruling: Ruling | None = None
-
-
-class PaymentDecidedLate(PaymentEvent, frozen=True, kw_only=True, tag="payment.decided_late"):
-    """The engine's late decision `held` the capture, `voided`, or `marked` what was captured for a person."""
-
-    attempt: Count
-    ruling: Ruling
-    effect: LateEffect
-
-
-class PaymentReviewed(PaymentEvent, frozen=True, kw_only=True, tag="payment.reviewed"):
-    """A review was closed: `approved` lifts the hold, `rejected` voids."""
-
-    verdict: Literal["approved", "rejected"]
-    actor: str
-
-
-class PaymentReviewExpired(PaymentEvent, frozen=True, kw_only=True, tag="payment.review_expired"):
-    """Nobody closed a review in its time: the authorization is voided, and that says nothing about fraud."""
-
-    review_id: str
-
-
-class PaymentCaptured(PaymentEvent, frozen=True, kw_only=True, tag="payment.captured"):
-    """`amount_minor` is what was captured."""
-
-    authorization_id: str
-
-
-class PaymentCaptureFailed(PaymentEvent, frozen=True, kw_only=True, tag="payment.capture_failed"):
-    """The network refused to have `amount_minor` captured, and the authorization was given back."""
-
-    attempt: Count
-    authorization_id: str
-
-
-class PaymentCanceled(PaymentEvent, frozen=True, kw_only=True, tag="payment.canceled"):
-    """The intent was canceled; an authorization, if any, was voided."""
-
-    reason: str
-    authorization_id: str | None = None
-
-
 class LabelReported(Event, frozen=True, kw_only=True, tag="label.reported"):
     """Someone said what a payment was (topic `labels`, keyed by payment). `occurred_at` is the report's time.
 
@@ -301,4 +227,4 @@ class DeadLetter(Event, frozen=True, kw_only=True, tag="dead_letter.recorded"):
 EVENT_TYPES: tuple[type[Event], ...] = tuple(
     kind for kind in (*Event.__subclasses__(), *PaymentEvent.__subclasses__()) if kind is not PaymentEvent
 )
-"""Every type that can be written: all of this module."""
+"""Every type that can be written."""

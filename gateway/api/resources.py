@@ -119,6 +119,7 @@ class Review(Resource, frozen=True, kw_only=True):
     closed_at: int | None
     closed_reason: str | None
     created: int
+    expires_at: int | None
     livemode: bool
     open: bool
     payment_intent: str

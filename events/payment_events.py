@@ -1,0 +1,111 @@
+"""The facts of a payment's life (topic `payments`); what holds for every event stands in `events.types`."""
+
+from typing import Literal
+
+from events.event import Count, Event, Whole
+from events.instruments import AccountFacts, CardFacts
+from events.vocabulary import LateEffect, Mode, Ruling
+
+
+class PaymentEvent(Event, frozen=True, kw_only=True):
+    """Life-cycle facts (topic `payments`, keyed by payment): `sequence` counts 1, 2, 3 … per payment."""
+
+    payment_id: str
+    sequence: Count
+    mode: Mode
+    merchant_id: str
+    amount_minor: Whole
+    currency: str
+
+
+class PaymentCreated(PaymentEvent, frozen=True, kw_only=True, tag="payment.created"):
+    """A merchant created a payment intent."""
+
+
+class PaymentConfirmed(PaymentEvent, frozen=True, kw_only=True, tag="payment.confirmed"):
+    """The shopper confirmed with a `card` or another `account`; `attempt` counts 1, 2, 3 … per payment."""
+
+    attempt: Count
+    card: CardFacts | None = None
+    account: AccountFacts | None = None
+
+
+class PaymentActionRequired(PaymentEvent, frozen=True, kw_only=True, tag="payment.action_required"):
+    """The payer has to do something before the attempt can end; `kind` is what."""
+
+    attempt: Count
+    kind: str
+
+
+class PaymentAuthorized(PaymentEvent, frozen=True, kw_only=True, tag="payment.authorized"):
+    """The issuer authorized; `held`: capture waits for a review; `assessed` False: a fallback decided.
+
+    `ruling` is None, here and below, where the event was written before there were any.
+    """
+
+    attempt: Count
+    authorization_id: str
+    approval_code: str | None = None
+    network_reference: str | None = None
+    held: bool = False
+    assessed: bool = True
+    ruling: Ruling | None = None
+
+
+class PaymentDeclined(PaymentEvent, frozen=True, kw_only=True, tag="payment.declined"):
+    """The issuer declined, the network failed, or the attempt was reversed; `reason` is a decline code."""
+
+    attempt: Count
+    reason: str
+    card_surrogate: str | None = None
+    account_surrogate: str | None = None
+    ruling: Ruling | None = None
+
+
+class PaymentBlocked(PaymentEvent, frozen=True, kw_only=True, tag="payment.blocked"):
+    """Weir's decision blocked the attempt before it left for the network."""
+
+    attempt: Count
+    reason: str
+    ruling: Ruling | None = None
+
+
+class PaymentDecidedLate(PaymentEvent, frozen=True, kw_only=True, tag="payment.decided_late"):
+    """The engine's late decision `held` the capture, `voided`, or `marked` what was captured for a person."""
+
+    attempt: Count
+    ruling: Ruling
+    effect: LateEffect
+
+
+class PaymentReviewed(PaymentEvent, frozen=True, kw_only=True, tag="payment.reviewed"):
+    """A review was closed: `approved` lifts the hold, `rejected` voids."""
+
+    verdict: Literal["approved", "rejected"]
+    actor: str
+
+
+class PaymentReviewExpired(PaymentEvent, frozen=True, kw_only=True, tag="payment.review_expired"):
+    """Nobody closed a review in its time: the authorization is voided, and that says nothing about fraud."""
+
+    review_id: str
+
+
+class PaymentCaptured(PaymentEvent, frozen=True, kw_only=True, tag="payment.captured"):
+    """`amount_minor` is what was captured."""
+
+    authorization_id: str
+
+
+class PaymentCaptureFailed(PaymentEvent, frozen=True, kw_only=True, tag="payment.capture_failed"):
+    """The network refused to have `amount_minor` captured, and the authorization was given back."""
+
+    attempt: Count
+    authorization_id: str
+
+
+class PaymentCanceled(PaymentEvent, frozen=True, kw_only=True, tag="payment.canceled"):
+    """The intent was canceled; an authorization, if any, was voided."""
+
+    reason: str
+    authorization_id: str | None = None
