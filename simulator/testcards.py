@@ -1,20 +1,21 @@
 """The documented test cards: what the issuer answers, and what comes of the payment later.
 
-The numbers are those of Stripe's public testing page. A card that asks for a second factor is declined with
-`1A` as long as the authorization brings no proof of one. `dispute`, `warning` and `refund` are for whoever
-plays the card's owner and bank after the payment.
+The numbers are those of Stripe's public testing page; from 4000000000081002 on they are Weir's own. A card
+that asks for a second factor is declined with `1A` as long as the authorization brings no proof of one.
+`dispute`, `warning` and `refund` are for whoever plays the card's owner and bank after the payment.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-APPROVED = "00"
+APPROVED, APPROVED_IN_PART = "00", "10"
 GENERAL_DECLINE = "06"
 SUSPECTED_FRAUD = "59"
 LOST, STOLEN = "41", "43"
 INSUFFICIENT_FUNDS, EXPIRED, TOO_OFTEN = "51", "54", "65"
 WRONG_SECURITY_CODE = "N7"
-MALFUNCTION = "96"
+PICK_UP, DO_NOT_HONOR, NOT_PERMITTED, RESTRICTED = "04", "05", "57", "62"
+MALFUNCTION, ISSUER_DOWN = "96", "91"
 SECOND_FACTOR_NEEDED = "1A"
 
 
@@ -22,7 +23,8 @@ SECOND_FACTOR_NEEDED = "1A"
 class TestCard:
     """One documented card. `response` is DE39; `authenticated_response` where a second factor was proven.
 
-    `well_formed` False: the number fails its check digit and never reaches the network.
+    `trouble` is what goes wrong on the way, in test mode alone. `well_formed` False: the number fails its
+    check digit and never reaches the network.
     """
 
     __test__ = False  # the name begins like a test; it is none
@@ -35,7 +37,12 @@ class TestCard:
     dispute: Literal["fraudulent", "not_received", "inquiry", "multiple"] | None = None
     early_warning: bool = False
     refund: Literal["pending_then_succeeded", "succeeded_then_failed"] | None = None
+    trouble: Literal["silence", "late_answer", "issuer_down", "half"] | None = None
     well_formed: bool = True
+
+    def without_trouble(self) -> "TestCard":
+        """The card where nothing goes wrong on the way."""
+        return replace(self, trouble=None)
 
 
 TEST_CARDS: tuple[TestCard, ...] = (
@@ -71,6 +78,18 @@ TEST_CARDS: tuple[TestCard, ...] = (
     TestCard("4000000404000079", "disputed several times", dispute="multiple"),
     TestCard("4000000000007726", "its refund succeeds later", refund="pending_then_succeeded"),
     TestCard("4000000000005126", "its refund fails later", refund="succeeded_then_failed"),
+    TestCard("4000000000081002", "to be kept by whoever sees it", PICK_UP),
+    TestCard("4000000000081010", "declined without a reason to be told", DO_NOT_HONOR),
+    TestCard("4000000000081028", "does not allow such payments", NOT_PERMITTED),
+    TestCard("4000000000081036", "restricted, as to its own country", RESTRICTED),
+    TestCard("4000000000081044", "half of the amount is approved", trouble="half"),
+    TestCard(
+        "4000000000081051",
+        "its issuer is down, the network stands in",
+        trouble="issuer_down",
+    ),
+    TestCard("4000000000081069", "approved, but the answer is lost", trouble="silence"),
+    TestCard("4000000000081077", "approved, but the answer comes late", trouble="late_answer"),
 )
 
 BY_NUMBER = {card.number: card for card in TEST_CARDS}

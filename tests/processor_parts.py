@@ -12,6 +12,7 @@ from typing import Any, Literal
 from events.clock import VirtualClock
 from gateway.errors import AuthenticationError
 from gateway.processor import advice_rows
+from gateway.processor.acquirer_link import ANSWER_SECONDS_MAX
 from gateway.processor.advice_rows import Advice, AdviceKey, AdviceKind
 from gateway.processor.card_input import CardInput, check
 from gateway.processor.composition import ProcessorParts, assemble
@@ -58,11 +59,12 @@ class Line:
             raise AcquirerUnreachableError("not there")
         self.sent.append(decode(message))
         await asyncio.sleep(0)
-        answer = b"" if fault == "lost" else self.network.handle(message)
-        if fault in {"lost", "silent"}:
+        reply = None if fault == "lost" else self.network.handle_all([message])[0]
+        unheard = reply is None or reply.message is None or reply.after_seconds >= ANSWER_SECONDS_MAX
+        if unheard or fault == "silent" or reply is None or reply.message is None:
             await asyncio.sleep(self.silence_seconds)
             raise AcquirerSilentError("no answer")
-        return fault(answer) if callable(fault) else answer
+        return fault(reply.message) if callable(fault) else reply.message
 
     @property
     def types(self) -> list[str]:
@@ -131,9 +133,8 @@ class Bench:
             currency=currency,
             merchant_id="m_1",
             merchant_category="5942",
-            mode="test",
             occurred_at=self.clock.now(),
-            **more,
+            **{"mode": "test", **more},
         )
         return await self.cards.authorize(request)
 

@@ -75,6 +75,14 @@ BODIES: dict[str, type[msgspec.Struct]] = {
     "POST /signin": requests.SignInWith,
 }
 ERRORS = (gateway.errors, gateway.people.errors, gateway.processor.errors)
+TROUBLES = {
+    "half": "`card_declined`, `insufficient_funds`: the half is given back",
+    "issuer_down": "succeeds up to 50 US dollars, above `processing_error`",
+    "silence": "`processing_error` after eight seconds, reversed",
+    "late_answer": "`processing_error` after eight seconds, reversed",
+}
+"""What becomes of a payment where something goes wrong (tests/contract/test_acquirer_troubles.py)."""
+
 NOT_OVER_HTTP = {
     "home_unusable",
     "merchant_exists",
@@ -155,6 +163,8 @@ def card_answer(card: TestCard) -> str:
         return f"blocked, risk score {outcome.score}"
     if outcome.outcome == "review":
         return f"held for review, risk score {outcome.score}"
+    if card.trouble is not None:
+        return TROUBLES[card.trouble]
     if card.response == APPROVED:
         return "succeeds"
     error = payment_error(decline(card.response).decline_code)

@@ -46,6 +46,7 @@ ELSEWHERE = {
     "gateway/http/asking.py Peer.ask": "HttpProcessor and ApiRegistry, which alone call it, have them",
     "gateway/keys/home_keys.py ensure_keys": "not durable: every start says it again",
     "gateway/store/postgresql.py vacuum": "changes no row; forgetting the person again does it again",
+    "gateway/processor/acquirer_link.py AcquirerLink._answer_echo": "says that we are there",
     "gateway/http/listening.py": "refuses what is no request: nothing was done that could be lost",
     "pipelines/state_file.py StateFile.commit": "StateStore, LearningStore and OrderJournal have them",
     "pipelines/learning_flow.py _Logic._committed": "LearningStore.commit has them",

@@ -22,7 +22,7 @@ from gateway.processor.errors import (
     MisfitAnswerError,
     UnreadableMessageError,
 )
-from gateway.processor.message_format import LENGTH_BYTES, MESSAGE_BYTES_MAX, decode, framed
+from gateway.processor.message_format import LENGTH_BYTES, MESSAGE_BYTES_MAX, Fields, decode, framed
 from gateway.scheduling import Scheduling
 
 declare(
@@ -89,7 +89,7 @@ class AcquirerLink:
             self._break(self._open)
 
     async def _ask(self, connection: _Connection, message: bytes) -> bytes:
-        key = _key(message)
+        key = _key(decode(message))
         if key in connection.awaited:
             raise AcquirerUnreachableError("a question with this trace number is under way")
         if connection.writer.is_closing():
@@ -167,11 +167,27 @@ class AcquirerLink:
             self._break(connection)
 
     def _give(self, connection: _Connection, message: bytes) -> None:
-        awaited = connection.awaited.get(_key(message))
+        """To whoever waits for it, readable or not; one that nobody can be found for raises.
+
+        The network may ask for an echo too.
+        """
+        try:
+            header, response = decode(message), messages.ACCEPTED
+        except UnreadableMessageError as error:
+            if not error.header.keys() >= {"t", "11"}:
+                raise
+            header, response = error.header, messages.FORMAT_ERROR
+        if header["t"] == messages.NETWORK_MANAGEMENT:
+            self._answer_echo(connection, header, response)
+            return
+        awaited = connection.awaited.get(_key(header))
         if awaited is None or awaited.done():
             self._log.warning("a late or unknown answer was dropped")
             return
         awaited.set_result(message)
+
+    def _answer_echo(self, connection: _Connection, question: Fields, response: str) -> None:
+        connection.writer.write(framed(messages.network_answer(question, response)))
 
     def _break(self, connection: _Connection) -> None:
         if self._open is connection:
@@ -183,6 +199,5 @@ class AcquirerLink:
                 awaited.set_exception(AcquirerSilentError("the connection ended"))
 
 
-def _key(message: bytes) -> _Key:
-    fields = decode(message)
+def _key(fields: Fields) -> _Key:
     return fields["t"][:2], fields.get("11", "")

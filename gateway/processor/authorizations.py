@@ -132,13 +132,8 @@ class CardProcessor:
         if sealed is None:
             return _declined(attempt, UNPROCESSED)
         try:
-            question = messages.authorization_request(
-                attempt,
-                open_sealed(self._keys, sealed),
-                security_code,
-                request.occurred_at,
-                partial_authorization=request.partial_authorization,
-            )
+            card = open_sealed(self._keys, sealed)
+            question = messages.authorization_request(attempt, card, security_code, request)
         except (VaultError, UnwritableMessageError):
             return _declined(attempt, UNPROCESSED)
         try:

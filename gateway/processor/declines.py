@@ -22,6 +22,7 @@ DECLINES: dict[str, Decline] = {
     "14": Decline("incorrect_number", "confirm_card_data"),
     "15": Decline("incorrect_number", "confirm_card_data"),
     "1A": Decline("authentication_required", "try_again_later"),
+    "30": Decline("processing_error", "try_again_later"),
     "41": Decline("lost_card", "do_not_try_again"),
     "43": Decline("stolen_card", "do_not_try_again"),
     "46": Decline("invalid_account", "do_not_try_again"),

@@ -12,6 +12,8 @@ ProcessorError
     └── AcquirerSilentError        the message may have arrived: anything may have happened there
 """
 
+from collections.abc import Mapping
+
 from gateway.errors import RequestError
 
 
@@ -43,7 +45,14 @@ class UnwritableMessageError(ProcessorError):
 
 
 class UnreadableMessageError(ProcessorError):
-    """The bytes are no ISO 8583 message of this network."""
+    """The bytes are no ISO 8583 message of this network.
+
+    `header` is what could be read of type (`t`), time (7) and trace number (11), by which it is known.
+    """
+
+    def __init__(self, text: str, header: Mapping[str, str] | None = None) -> None:
+        super().__init__(text)
+        self.header = {name: (header or {})[name] for name in ("t", "7", "11") if name in (header or {})}
 
 
 class MisfitAnswerError(ProcessorError):

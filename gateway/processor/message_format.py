@@ -16,7 +16,7 @@ LENGTH_BYTES = 2
 MESSAGE_BYTES_MAX = 2048
 
 _FIXED = {"3": 6, "4": 12, "7": 10, "11": 6, "12": 6, "13": 4, "14": 4, "18": 4, "22": 3, "25": 2, "37": 12}
-_FIXED |= {"38": 6, "39": 2, "41": 8, "42": 15, "49": 3, "70": 3, "90": 42}
+_FIXED |= {"38": 6, "39": 2, "41": 8, "42": 15, "43": 40, "49": 3, "70": 3, "90": 42}
 _VARIABLE = {"2": 19, "32": 11}
 _LONG = {"48": 999}
 
@@ -44,11 +44,11 @@ def encode(fields: Fields) -> bytes:
 
 
 def decode(message: bytes) -> Fields:
-    """Raises `UnreadableMessageError`, which quotes nothing of the message."""
+    """Raises `UnreadableMessageError`, which quotes nothing of the message but its header."""
     try:
         fields: Fields = iso8583.decode(message, SPECIFICATION)[0]
     except iso8583.DecodeError as error:
-        raise UnreadableMessageError(f"field {error.field} cannot be read") from None
+        raise UnreadableMessageError(f"field {error.field} cannot be read", error.doc_dec) from None
     except ValueError:
         raise UnreadableMessageError("the message cannot be read") from None
     return fields

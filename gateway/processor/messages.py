@@ -15,6 +15,7 @@ from gateway.processor.errors import MisfitAnswerError, UnreadableMessageError, 
 from gateway.processor.increments import Increment
 from gateway.processor.message_format import Fields, decode, encode, private_elements
 from gateway.processor.vault import CardData
+from gateway.processor_port import AuthorizationRequest
 
 ACQUIRER_ID = "400001"
 TERMINAL_ID = "WEIR0001"
@@ -24,11 +25,12 @@ AMOUNT_MINOR_MAX = 10**12 - 1
 _PURCHASE, _REFUND = "000000", "200000"
 _CARD_NUMBER_FROM_MERCHANT = "810"
 _ELECTRONIC_COMMERCE = "59"
-_MORE_CAPTURES_TAG, _PARTIAL_APPROVAL_TAG, _SECURITY_CODE_TAG = "71", "72", "92"
+_MORE_CAPTURES_TAG, _PARTIAL_APPROVAL_TAG, _TEST_TAG, _SECURITY_CODE_TAG = "71", "72", "73", "92"
 _YES = "1"
 _SIGN_ON, _ECHO = "001", "301"
 
-ACCEPTED, ACCEPTED_IN_PART = "00", "10"
+ACCEPTED, ACCEPTED_IN_PART, FORMAT_ERROR = "00", "10", "30"
+NETWORK_MANAGEMENT = "0800"
 
 
 def transmitted_at(moment: datetime) -> str:
@@ -55,17 +57,15 @@ def authorization_request(
     attempt: Attempt,
     card: CardData,
     security_code: str | None,
-    moment: datetime,
-    *,
-    partial_authorization: bool = False,
+    request: AuthorizationRequest,
 ) -> bytes:
     """0100: may this card pay this amount, or a part of it?"""
     fields = {
         "t": "0100",
         "2": card.number,
         "3": _PURCHASE,
-        "12": moment.strftime("%H%M%S"),
-        "13": moment.strftime("%m%d"),
+        "12": request.occurred_at.strftime("%H%M%S"),
+        "13": request.occurred_at.strftime("%m%d"),
         "14": f"{card.exp_year % 100:02}{card.exp_month:02}",
         "18": attempt.merchant_category or "0000",
         "22": _CARD_NUMBER_FROM_MERCHANT,
@@ -74,7 +74,11 @@ def authorization_request(
         "7": attempt.transmitted_at,
         "11": f"{attempt.stan:06}",
     }
-    elements = {_PARTIAL_APPROVAL_TAG: _YES} if partial_authorization else {}
+    if request.merchant_country is not None:
+        fields["43"] = f"{request.merchant_country:>40}"
+    elements = {_TEST_TAG: _YES} if request.mode == "test" else {}
+    if request.partial_authorization:
+        elements[_PARTIAL_APPROVAL_TAG] = _YES
     if security_code is not None:
         elements[_SECURITY_CODE_TAG] = security_code
     return encode(fields | private_elements(elements))
@@ -139,12 +143,18 @@ def original_data(stan: int, original_transmitted_at: str) -> str:
 def network_management(stan: int, moment: datetime, *, sign_on: bool) -> bytes:
     """0800: sign on, or ask whether the other side is there."""
     fields = {
-        "t": "0800",
+        "t": NETWORK_MANAGEMENT,
         "7": transmitted_at(moment),
         "11": f"{stan:06}",
         "70": _SIGN_ON if sign_on else _ECHO,
     }
     return encode(fields)
+
+
+def network_answer(question: Fields, response: str) -> bytes:
+    """0810: what the network is answered when it asks whether we are there."""
+    echoed = {name: value for name, value in question.items() if name in ("7", "11", "70")}
+    return encode({**echoed, "t": answer_type(NETWORK_MANAGEMENT), "39": response})
 
 
 def read_answer(question: bytes, answer: bytes) -> Fields:

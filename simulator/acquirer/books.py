@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import astuple, replace
+from dataclasses import fields
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -60,36 +60,50 @@ class Books:
             raise
         crash_point("acquirer.books.committed")
 
-    def account(self, fingerprint: str, expiry: str, at: datetime) -> Account:
-        """The card's account, opened now if it is new, with its statement period brought up to date."""
+    def account(self, fingerprint: str, at: datetime) -> Account | None:
+        """The card's account with its statement period brought up to date; None where it was never met."""
         row = self._database.execute(
-            "SELECT * FROM accounts WHERE fingerprint = ?", (fingerprint,)
+            f"SELECT {_ACCOUNT} FROM accounts WHERE fingerprint = ?",  # noqa: S608  # column names
+            (fingerprint,),
         ).fetchone()
         if row is None:
-            account = issuers.open_account(fingerprint, expiry, at)
-            self._database.execute("INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?)", _account_row(account))
-            return account
+            return None
         account = _account(row)
-        renewed = replace(account, expiry=max(account.expiry, expiry))
-        if at - account.period_started >= issuers.STATEMENT_PERIOD:
-            renewed = replace(renewed, balance_minor=account.limit_minor, period_started=at)
-        if renewed != account:
-            self.put_account(renewed)
-        return renewed
+        now = issuers.brought_up_to(account, at)
+        if now != account:
+            self.put_account(now)
+        return now
 
     def put_account(self, account: Account) -> None:
         """Write an account, new or changed."""
-        self._database.execute("REPLACE INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?)", _account_row(account))
+        values = [getattr(account, name) for name in _ACCOUNT_COLUMNS]
+        self._database.execute(
+            f"REPLACE INTO accounts ({_ACCOUNT}) VALUES ({', '.join('?' * len(values))})",  # noqa: S608  # column names
+            [value.isoformat() if isinstance(value, datetime) else value for value in values],
+        )
+
+    def take_down(self, issuer: str) -> None:
+        """From now on the issuer gives no answer, and the network stands in for it."""
+        self._database.execute("REPLACE INTO issuers_down VALUES (?)", (issuer,))
+
+    def bring_up(self, issuer: str) -> None:
+        """The issuer answers again."""
+        self._database.execute("DELETE FROM issuers_down WHERE issuer = ?", (issuer,))
+
+    def is_down(self, issuer: str) -> bool:
+        """Whether the network stands in for the issuer."""
+        found = self._database.execute("SELECT 1 FROM issuers_down WHERE issuer = ?", (issuer,))
+        return found.fetchone() is not None
 
     def history(self, fingerprint: str, at: datetime) -> History:
         """What the card did before `at`."""
-        hour, day = (self._count(fingerprint, "response = '00'", at, span) for span in _SPANS)
+        hour, day = (self._count(fingerprint, _APPROVED, at, span) for span in _SPANS)
         (held_minor,) = self._database.execute(
             "SELECT coalesce(sum(held_minor), 0) FROM authorizations"
             " WHERE fingerprint = ? AND at > ? AND state = 'approved'",
             (fingerprint, (at - issuers.HOLD_PERIOD).isoformat()),
         ).fetchone()
-        declines = self._count(fingerprint, "response <> '00'", at, issuers.SUSPICIOUS_PERIOD)
+        declines = self._count(fingerprint, _DECLINED, at, issuers.SUSPICIOUS_PERIOD)
         return History(held_minor, hour, day, declines, self._usual_minor(fingerprint))
 
     def find(self, key: Key) -> Authorization | None:
@@ -168,7 +182,7 @@ class Books:
 
     def _usual_minor(self, fingerprint: str) -> float | None:
         rows = self._database.execute(
-            "SELECT billed_minor FROM authorizations WHERE fingerprint = ? AND response = '00'"
+            f"SELECT billed_minor FROM authorizations WHERE fingerprint = ? AND {_APPROVED}"  # noqa: S608  # a constant
             " ORDER BY at DESC LIMIT 20",
             (fingerprint,),
         ).fetchall()
@@ -179,13 +193,15 @@ class Books:
 
 _COLUMNS = ", ".join(AUTHORIZATION_COLUMNS)
 _BY_KEY = "acquirer = ? AND reference = ? AND stan = ? AND transmitted_at = ?"
+_ACCOUNT_COLUMNS = tuple(field.name for field in fields(Account))
+_ACCOUNT = ", ".join(_ACCOUNT_COLUMNS)
+_APPROVED = "response IN ('00', '10')"
+# Of a payment that the network refused in its place (91) an issuer knows nothing.
+_DECLINED = "response NOT IN ('00', '10', '91')"
 _SPANS = (timedelta(hours=1), timedelta(days=1))
 
 
 def _account(row: tuple[Any, ...]) -> Account:
-    members = [*row[:-1], datetime.fromisoformat(row[-1])]
-    return Account(*members)
-
-
-def _account_row(account: Account) -> tuple[object, ...]:
-    return (*astuple(account)[:6], account.period_started.isoformat())
+    members: dict[str, Any] = dict(zip(_ACCOUNT_COLUMNS, row, strict=True))
+    started = datetime.fromisoformat(members["period_started"])
+    return Account(**{**members, "period_started": started, "abroad": bool(members["abroad"])})

@@ -8,8 +8,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from simulator import testcards
-from simulator.acquirer import issuers
 from simulator.acquirer.books import Books
+from simulator.acquirer.interchange import interchange_minor
+from simulator.acquirer.issuers import Account
 from simulator.acquirer.rates import billed
 from simulator.acquirer.records import Authorization, Key, Operation
 
@@ -105,11 +106,12 @@ class Clearing:
         nothing behind when all is given back.
         """
         currency = known.currency
-        account = self._books.account(fingerprint, "", known.at)
+        account = self._books.account(fingerprint, known.at)
+        if account is None:
+            raise LookupError("an authorization has no account")
         billed_minor = billed(after_minor, currency) - billed(before_minor, currency)
         self._books.put_account(replace(account, balance_minor=account.balance_minor - billed_minor))
-        share_minor = issuers.interchange_minor(account.kind, after_minor)
-        share_minor -= issuers.interchange_minor(account.kind, before_minor)
+        share_minor = _share_minor(account, known, after_minor) - _share_minor(account, known, before_minor)
         moved_minor = after_minor - before_minor
         self._books.post(key, f"cardholder:{fingerprint}", -moved_minor, currency)
         self._books.post(key, f"acquirer:{key.acquirer}", moved_minor - share_minor, currency)
@@ -125,3 +127,7 @@ class Clearing:
     def _answered(self, key: Key, amount_minor: int, response: str) -> str:
         self._books.put_operation(Operation(key, amount_minor, response))
         return response
+
+
+def _share_minor(account: Account, known: Authorization, amount_minor: int) -> int:
+    return interchange_minor(account.brand, account.funding, amount_minor, known.at.date())

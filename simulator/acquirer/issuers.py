@@ -4,11 +4,12 @@ An account that nobody has seen is made from the card's fingerprint, so that the
 same account. The issuer's own fraud check is as simple as it looks: declines in a row, and sudden size.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
 from simulator import testcards
+from simulator.acquirer.card_ranges import CardRange, Funding, issuer_of
 
 CardStatus = Literal["active", "lost", "stolen", "closed"]
 
@@ -26,26 +27,55 @@ SUSPICIOUS_PERIOD = timedelta(minutes=10)
 SUDDEN_SIZE_FACTOR = 30
 SUDDEN_SIZE_HISTORY_MIN = 5
 
-_LIMITS_MINOR = {"credit": (200_000, 2_000_000), "debit": (100_000, 800_000)}
+STAND_IN_MINOR_MAX, STAND_IN_DAY_MAX = 5_000, 5
+"""What the network approves for an issuer that is down: small amounts, and few of one card in a day."""
+
+_LIMITS_MINOR: dict[Funding, tuple[int, int]] = {
+    "credit": (200_000, 2_000_000),
+    "debit": (100_000, 800_000),
+    "prepaid": (2_000, 50_000),
+}
 _RESPONSES: dict[CardStatus, str] = {
     "lost": testcards.LOST,
     "stolen": testcards.STOLEN,
     "closed": testcards.GENERAL_DECLINE,
 }
-_DEBIT_SHARE = 0.4
+_DEBIT_SHARE, _PREPAID_SHARE = 0.4, 0.05
+_STAYS_HOME_SHARE = 0.02
 
 
 @dataclass(frozen=True)
 class Account:
-    """One card's account. `balance_minor` is what may still be spent before holds; `expiry` is YYMM."""
+    """One card's account. `balance_minor` is what may still be spent before holds; `expiry` is YYMM.
+
+    `abroad`: the issuer lets it pay merchants of other countries.
+    """
 
     fingerprint: str
-    kind: Literal["credit", "debit"]
+    funding: Funding
     limit_minor: int
     balance_minor: int
     expiry: str
     status: CardStatus
     period_started: datetime
+    brand: str
+    country: str | None
+    abroad: bool
+
+    @property
+    def issuer(self) -> str:
+        """Whose account it is."""
+        return issuer_of(self.brand, self.country)
+
+
+@dataclass(frozen=True)
+class Purchase:
+    """What an issuer is asked to pay: in US cents, with the card's expiry and the merchant's country."""
+
+    billed_minor: int
+    expiry: str
+    merchant_country: str | None
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -59,46 +89,87 @@ class History:
     usual_minor: float | None
 
 
-def open_account(fingerprint: str, expiry: str, at: datetime) -> Account:
-    """The account of a card that the issuer meets for the first time."""
-    draws = [byte / 255 for byte in bytes.fromhex(fingerprint)[:2]]
-    kind: Literal["credit", "debit"] = "debit" if draws[0] < _DEBIT_SHARE else "credit"
-    low, high = _LIMITS_MINOR[kind]
-    limit_minor = round(low * (high / low) ** draws[1])
-    return Account(fingerprint, kind, limit_minor, limit_minor, expiry, "active", at)
+def open_account(fingerprint: str, card: CardRange, expiry: str, at: datetime) -> Account:
+    """The account of a card that its issuer meets for the first time, funded as its range says."""
+    kind, size, home = (byte / 255 for byte in bytes.fromhex(fingerprint)[:3])
+    funding = card.funding or _drawn_funding(kind)
+    low, high = _LIMITS_MINOR[funding]
+    limit_minor = round(low * (high / low) ** size)
+    return Account(
+        fingerprint=fingerprint,
+        funding=funding,
+        limit_minor=limit_minor,
+        balance_minor=limit_minor,
+        expiry=expiry,
+        status="active",
+        period_started=at,
+        brand=card.brand,
+        country=card.country,
+        abroad=home >= _STAYS_HOME_SHARE,
+    )
 
 
-def answer(account: Account, history: History, billed_minor: int, expiry: str, at: datetime) -> str:
+def brought_up_to(account: Account, at: datetime) -> Account:
+    """The account at a moment: credit is paid back, salaries come; nobody tops up a prepaid card."""
+    if account.funding == "prepaid" or at - account.period_started < STATEMENT_PERIOD:
+        return account
+    return replace(account, balance_minor=account.limit_minor, period_started=at)
+
+
+def answer(account: Account, history: History, purchase: Purchase) -> str:
     """The response code of one request: the first reason to decline counts."""
-    if account.status != "active":
-        return _RESPONSES[account.status]
-    if expiry < max(account.expiry, f"{at:%y%m}"):
-        return testcards.EXPIRED
+    if stopped := _stopped(account, purchase):
+        return stopped
+    if _is_abroad(account, purchase) and not account.abroad:
+        return testcards.RESTRICTED
     if history.approvals_hour >= VELOCITY_HOUR_MAX or history.approvals_day >= VELOCITY_DAY_MAX:
         return testcards.TOO_OFTEN
-    if _suspicious(history, billed_minor):
+    if _suspicious(history, purchase.billed_minor):
         return testcards.SUSPECTED_FRAUD
-    if billed_minor > account.balance_minor - history.held_minor:
-        return testcards.INSUFFICIENT_FUNDS
-    return testcards.APPROVED
+    return answer_increment(account, history, purchase.billed_minor)
 
 
 def answer_increment(account: Account, history: History, billed_minor: int) -> str:
     """The response code where a purchase that was approved becomes larger."""
     if account.status != "active":
         return _RESPONSES[account.status]
-    if billed_minor > account.balance_minor - history.held_minor:
+    if billed_minor > spendable_minor(account, history):
         return testcards.INSUFFICIENT_FUNDS
     return testcards.APPROVED
 
 
-def interchange_minor(kind: Literal["credit", "debit"], amount_minor: int) -> int:
-    """The issuer's share of a capture, rounded down: the European caps of 0.2 % (debit) and 0.3 %.
+def stand_in(account: Account, history: History, purchase: Purchase) -> str:
+    """How the network answers for an issuer that is down: by its stop list and its own small limits."""
+    if stopped := _stopped(account, purchase):
+        return stopped
+    small = purchase.billed_minor <= STAND_IN_MINOR_MAX and history.approvals_day < STAND_IN_DAY_MAX
+    return testcards.APPROVED if small else testcards.ISSUER_DOWN
 
-    >>> interchange_minor("debit", 10_000), interchange_minor("credit", 10_000)
-    (20, 30)
-    """
-    return amount_minor * (2 if kind == "debit" else 3) // 1000
+
+def spendable_minor(account: Account, history: History) -> int:
+    """What the account can pay now."""
+    return account.balance_minor - history.held_minor
+
+
+def _drawn_funding(draw: float) -> Funding:
+    if draw < _DEBIT_SHARE:
+        return "debit"
+    return "prepaid" if draw > 1 - _PREPAID_SHARE else "credit"
+
+
+def _stopped(account: Account, purchase: Purchase) -> str | None:
+    if account.status != "active":
+        return _RESPONSES[account.status]
+    if purchase.expiry < max(account.expiry, f"{purchase.at:%y%m}"):
+        return testcards.EXPIRED
+    return None
+
+
+def _is_abroad(account: Account, purchase: Purchase) -> bool:
+    """Whether merchant and issuer are known to be of two countries."""
+    return None not in (account.country, purchase.merchant_country) and (
+        account.country != purchase.merchant_country
+    )
 
 
 def _suspicious(history: History, billed_minor: int) -> bool:

@@ -32,6 +32,7 @@ FIELD_LENGTHS: dict[str, tuple[int, int]] = {
     "39": (0, 2),
     "41": (0, 8),
     "42": (0, 15),
+    "43": (0, 40),
     "48": (3, 999),
     "49": (0, 3),
     "70": (0, 3),
@@ -61,11 +62,13 @@ def decode(message: bytes) -> Fields:
     """Raises `MessageError`."""
     try:
         fields: Fields = iso8583.decode(message, SPECIFICATION)[0]
+    except iso8583.DecodeError as error:
+        raise MessageError("the bytes are no message of this network", error.doc_dec) from None
     except ValueError:
         raise MessageError("the bytes are no message of this network") from None
     unknown = fields.keys() - FIELD_LENGTHS.keys() - {"h", "t", "p", "1"}
     if unknown:
-        raise MessageError(f"field {min(unknown)} is not in the network's book")
+        raise MessageError(f"field {min(unknown)} is not in the network's book", fields)
     return fields
 
 
@@ -81,6 +84,6 @@ def private_elements(fields: Fields) -> dict[str, str]:
     while content:
         tag, length, rest = content[:2], content[2:4], content[4:]
         if not (tag + length).isdecimal() or len(length) != 2 or int(length) > len(rest):
-            raise MessageError("field 48 cannot be read")
+            raise MessageError("field 48 cannot be read", fields)
         elements[tag], content = rest[: int(length)], rest[int(length) :]
     return elements

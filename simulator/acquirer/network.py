@@ -5,25 +5,29 @@ authorization that comes again gives the stored answer, a capture that comes aga
 reversal may come before its authorization, which is then refused.
 """
 
-import hashlib
 import hmac
-from dataclasses import replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from events.clock import Clock
 from simulator import testcards
-from simulator.acquirer import issuers
+from simulator.acquirer.authorizing import Asked, Authorizing
 from simulator.acquirer.books import Books
+from simulator.acquirer.card_ranges import find_range
 from simulator.acquirer.clearing import NOT_FOUND, Clearing
 from simulator.acquirer.errors import MessageError
 from simulator.acquirer.message_format import Fields, decode, encode, private_elements
-from simulator.acquirer.rates import billed, currency_of
+from simulator.acquirer.rates import currency_of
 from simulator.acquirer.records import Authorization, Key
+from simulator.testcards import TestCard
 
-FORMAT_ERROR, NO_SUCH_ISSUER, NOT_PERMITTED = "30", "15", "57"
+FORMAT_ERROR, NO_SUCH_ISSUER = "30", "15"
+
+LATE_SECONDS = 12.0
+"""How late a late answer comes: after every member has given it up."""
 
 _REFUND = "200000"
-_MORE_CAPTURES_TAG, _YES = "71", "1"
+_MORE_CAPTURES_TAG, _PARTIAL_APPROVAL_TAG, _TEST_TAG, _YES = "71", "72", "73", "1"
 
 _ECHOED = ("3", "4", "7", "11", "32", "37", "41", "42", "49", "70")
 _NEEDED = {
@@ -33,135 +37,114 @@ _NEEDED = {
     "0400": ("4", "7", "11", "32", "37", "49", "90"),
     "0800": ("7", "11", "70"),
 }
-_ISSUER_DIGITS = "234568"
-"""First digits of the brands that are routed: 2 and 5 Mastercard, 3 Amex, JCB and Diners, 4 Visa, 6 and 8."""
+_FIRST_TYPES = {"0221": "0220", "0420": "0400", "0421": "0400"}
+
+
+class Reply(NamedTuple):
+    """An answer as it leaves; None never does."""
+
+    message: bytes | None
+    after_seconds: float = 0.0
 
 
 class Network:
     """Plays network and issuers over `books`; `secret` is the key of the issuers' fingerprints."""
 
-    def __init__(self, books: Books, clock: Clock, secret: bytes) -> None:
+    def __init__(
+        self, books: Books, clock: Clock, secret: bytes, *, late_seconds: float = LATE_SECONDS
+    ) -> None:
         self._books = books
         self._clearing = Clearing(books)
+        self._authorizing = Authorizing(books, self._clearing)
         self._clock = clock
         self._secret = secret
+        self._late_seconds = late_seconds
 
     def handle(self, message: bytes) -> bytes:
-        """The answer to one message, durable before it is given; raises `MessageError`."""
-        (answer,) = self.handle_all([message])
-        if answer is None:
-            raise MessageError("the bytes are no message of this network")
-        return answer
+        """The answer to one message, durable before it is given; raises `MessageError` if there is none."""
+        (reply,) = self.handle_all([message])
+        if reply is None or reply.message is None:
+            raise MessageError("the message gets no answer")
+        return reply.message
 
-    def handle_all(self, messages: list[bytes]) -> list[bytes | None]:
+    def handle_all(self, messages: list[bytes]) -> list[Reply | None]:
         """The answers, in order, after one commit for all; None where the bytes were no message."""
         with self._books.together():
             return [self._answer(message) for message in messages]
 
-    def _answer(self, message: bytes) -> bytes | None:
+    def _answer(self, message: bytes) -> Reply | None:
         try:
             fields = decode(message)
-        except MessageError:
-            return None
-        kind = {"0221": "0220", "0420": "0400", "0421": "0400"}.get(fields["t"], fields["t"])
+            elements = private_elements(fields)
+        except MessageError as error:
+            known = error.header.get("t") in {*_NEEDED, *_FIRST_TYPES} and "11" in error.header
+            return Reply(_reply(error.header, FORMAT_ERROR)) if known else None
+        kind = _FIRST_TYPES.get(fields["t"], fields["t"])
         if kind == "0100" and "90" in fields:
             kind = "increment"
         if kind not in _NEEDED:
             return None
         if not _complete(fields, _NEEDED[kind]):
-            return _reply(fields, FORMAT_ERROR)
+            return Reply(_reply(fields, FORMAT_ERROR))
+        if kind == "0100":
+            return self._authorize(fields, elements)
+        return Reply(self._answer_other(kind, fields, elements))
+
+    def _answer_other(self, kind: str, fields: Fields, elements: dict[str, str]) -> bytes:
         if kind == "0800":
             return _reply(fields, testcards.APPROVED)
-        return self._answer_complete(kind, fields)
-
-    def _answer_complete(self, kind: str, fields: Fields) -> bytes:
+        if kind == "increment":
+            return self._increase(fields)
         if kind == "0400":
             return _reply(fields, self._clearing.reverse(_original(fields), self._moment(fields)))
-        answering = {"0100": self._authorize, "increment": self._increase, "0220": self._advise}
-        return answering[kind](fields)
-
-    def _authorize(self, fields: Fields) -> bytes:
-        key = _key(fields)
-        known = self._books.find(key)
-        if known is not None:
-            return _reply(fields, known.response, known.approval_code)
-        currency = currency_of(fields["49"])
-        if fields["2"][0] not in _ISSUER_DIGITS or currency is None:
-            return _reply(fields, NOT_PERMITTED if currency is None else NO_SUCH_ISSUER)
-        at = self._moment(fields)
-        amount_minor = int(fields["4"])
-        billed_minor = billed(amount_minor, currency)
-        fingerprint = self.fingerprint(fields["2"])
-        response = self._decide(fields, fingerprint, billed_minor, at)
-        approval_code = _approval_code(key) if response == testcards.APPROVED else None
-        self._books.put(
-            Authorization(
-                key=key,
-                fingerprint=fingerprint,
-                amount_minor=amount_minor,
-                currency=currency,
-                billed_minor=billed_minor,
-                at=at,
-                state="declined" if approval_code is None else "approved",
-                response=response,
-                approval_code=approval_code,
-                held_minor=0 if approval_code is None else billed_minor,
-            )
-        )
-        return _reply(fields, response, approval_code)
-
-    def _increase(self, fields: Fields) -> bytes:
-        """More on top of an authorization: the issuer looks at the account only, it knows the purchase."""
-        key, known = _key(fields), self._books.find(_original(fields))
-        repeated = self._books.find(key)
-        if repeated is not None:
-            return _reply(fields, repeated.response, repeated.approval_code)
-        if known is None or known.fingerprint is None or known.state != "approved":
-            return _reply(fields, NOT_FOUND)
-        at, billed_minor = self._moment(fields), billed(int(fields["4"]), known.currency)
-        account = self._books.account(known.fingerprint, "", at)
-        history = self._books.history(known.fingerprint, at)
-        response = issuers.answer_increment(account, history, billed_minor)
-        approved = response == testcards.APPROVED
-        increment = replace(
-            known,
-            key=key,
-            amount_minor=int(fields["4"]),
-            billed_minor=billed_minor,
-            at=at,
-            state="approved" if approved else "declined",
-            response=response,
-            held_minor=0,
-            captured_minor=0,
-            original_stan=known.key.stan,
-            original_transmitted_at=known.key.transmitted_at,
-        )
-        self._books.put(increment)
-        if approved:
-            self._clearing.increase(known)
-        return _reply(fields, response, known.approval_code if approved else None)
-
-    def _decide(self, fields: Fields, fingerprint: str, billed_minor: int, at: datetime) -> str:
-        account = self._books.account(fingerprint, fields["14"], at)
-        documented = testcards.BY_NUMBER.get(fields["2"])
-        if documented is not None:
-            return documented.response
-        history = self._books.history(fingerprint, at)
-        return issuers.answer(account, history, billed_minor, fields["14"], at)
-
-    def _advise(self, fields: Fields) -> bytes:
         key, original, amount_minor = _key(fields), _original(fields), int(fields["4"])
         if fields["3"] == _REFUND:
             return _reply(fields, self._clearing.refund(key, original, amount_minor))
-        try:
-            more = private_elements(fields).get(_MORE_CAPTURES_TAG) == _YES
-        except MessageError:
-            return _reply(fields, FORMAT_ERROR)
-        return _reply(fields, self._clearing.capture(key, original, amount_minor, final=not more))
+        final = elements.get(_MORE_CAPTURES_TAG) != _YES
+        return _reply(fields, self._clearing.capture(key, original, amount_minor, final=final))
+
+    def _authorize(self, fields: Fields, elements: dict[str, str]) -> Reply:
+        documented = testcards.BY_NUMBER.get(fields["2"])
+        trouble = documented.trouble if documented is not None and elements.get(_TEST_TAG) == _YES else None
+        known = self._books.find(_key(fields))
+        if known is None:
+            asked = self._asked(fields, elements, documented)
+            if isinstance(asked, str):
+                return Reply(_reply(fields, asked))
+            known = self._authorizing.authorize(asked)
+        answer = _authorized(fields, known)
+        late_seconds = self._late_seconds if trouble == "late_answer" else 0.0
+        return Reply(None if trouble == "silence" else answer, late_seconds)
+
+    def _asked(self, fields: Fields, elements: dict[str, str], documented: TestCard | None) -> Asked | str:
+        """What is asked of which issuer, or why nobody can be asked."""
+        card, currency = find_range(fields["2"]), currency_of(fields["49"])
+        if card is None or currency is None:
+            return NO_SUCH_ISSUER if card is None else testcards.NOT_PERMITTED
+        if documented is not None and elements.get(_TEST_TAG) != _YES:
+            documented = documented.without_trouble()
+        return Asked(
+            key=_key(fields),
+            fingerprint=self.fingerprint(fields["2"]),
+            card=card,
+            documented=documented,
+            amount_minor=int(fields["4"]),
+            currency=currency,
+            expiry=fields["14"],
+            merchant_country=fields.get("43", "")[-2:].strip() or None,
+            in_part=elements.get(_PARTIAL_APPROVAL_TAG) == _YES,
+            at=self._moment(fields),
+        )
+
+    def _increase(self, fields: Fields) -> bytes:
+        known = self._books.find(_key(fields)) or self._authorizing.increase(
+            _key(fields), _original(fields), int(fields["4"]), self._moment(fields)
+        )
+        return _reply(fields, NOT_FOUND) if known is None else _authorized(fields, known)
 
     def fingerprint(self, number: str) -> str:
         """What the issuers know a card by."""
-        return hmac.new(self._secret, number.encode(), hashlib.sha256).hexdigest()
+        return hmac.new(self._secret, number.encode(), "sha256").hexdigest()
 
     def _moment(self, fields: Fields) -> datetime:
         """When the purchase was: field 7 has no year, field 37 begins with the year's last digit."""
@@ -191,8 +174,11 @@ def _original(fields: Fields) -> Key:
     return Key(data[20:31].lstrip("0"), fields["37"], data[4:10], data[10:20])
 
 
-def _approval_code(key: Key) -> str:
-    return hashlib.sha256("|".join(key).encode()).hexdigest()[:6].upper()
+def _authorized(fields: Fields, known: Authorization) -> bytes:
+    """The stored answer; a partial approval names its part."""
+    if known.response == testcards.APPROVED_IN_PART:
+        fields = {**fields, "4": f"{known.amount_minor:012}"}
+    return _reply(fields, known.response, known.approval_code)
 
 
 def _reply(fields: Fields, response: str, approval_code: str | None = None) -> bytes:

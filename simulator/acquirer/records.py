@@ -39,6 +39,14 @@ SCHEMA = (
         PRIMARY KEY (acquirer, reference, stan, transmitted_at)
     ) STRICT;
     """,
+    """
+    ALTER TABLE accounts RENAME COLUMN kind TO funding;
+    ALTER TABLE accounts ADD COLUMN brand TEXT NOT NULL DEFAULT 'visa';
+    ALTER TABLE accounts ADD COLUMN country TEXT;
+    ALTER TABLE accounts ADD COLUMN abroad INTEGER NOT NULL DEFAULT 1;
+    ALTER TABLE authorizations ADD COLUMN stood_in INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE issuers_down (issuer TEXT PRIMARY KEY) STRICT;
+    """,
 )
 """One entry per version of the schema; `PRAGMA user_version` counts those applied."""
 
@@ -61,7 +69,8 @@ class Authorization:
     `fingerprint` None: reversed before it ever came. `billed_minor` is `amount_minor` in the account's
     currency. `held_minor` (so too) is what the account cannot spend meanwhile; of an authorization with
     increments it stands with the first, as do `captured_minor` and `refunded_minor`. `original_stan` and
-    `original_transmitted_at` name the authorization that an increment adds to.
+    `original_transmitted_at` name the authorization that an increment adds to. `stood_in`: the network
+    answered, as the issuer was down.
     """
 
     key: Key
@@ -78,6 +87,7 @@ class Authorization:
     refunded_minor: int = 0
     original_stan: str | None = None
     original_transmitted_at: str | None = None
+    stood_in: bool = False
 
     @property
     def original(self) -> Key:
@@ -109,4 +119,5 @@ def authorization(row: tuple[Any, ...]) -> Authorization:
     """The authorization whose `AUTHORIZATION_COLUMNS` were read."""
     members: dict[str, Any] = dict(zip(AUTHORIZATION_COLUMNS, row, strict=True))
     key = Key(*(members.pop(name) for name in Key._fields))
-    return Authorization(key=key, **{**members, "at": datetime.fromisoformat(members["at"])})
+    members |= {"at": datetime.fromisoformat(members["at"]), "stood_in": bool(members["stood_in"])}
+    return Authorization(key=key, **members)

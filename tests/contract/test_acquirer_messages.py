@@ -1,7 +1,6 @@
 """Both ends of the acquirer network read one another: one book of fields, every message there and back."""
 
-from datetime import UTC, datetime
-
+import msgspec
 import pytest
 
 from gateway.processor import message_format, messages
@@ -9,6 +8,7 @@ from gateway.processor.advice_rows import Advice
 from gateway.processor.attempts import Attempt
 from gateway.processor.errors import MisfitAnswerError, UnreadableMessageError, UnwritableMessageError
 from gateway.processor.vault import CardData
+from gateway.processor_port import AuthorizationRequest
 from simulator.acquirer import message_format as network_format
 from simulator.acquirer.errors import MessageError
 from tests.processor_parts import NOW, carried
@@ -26,6 +26,18 @@ ATTEMPT = Attempt(
     transmitted_at="0105100000",
     status="approved",
     approval_code="A1B2C3",
+)
+
+REQUEST = AuthorizationRequest(
+    attempt_id="a",
+    token="tok_1",
+    amount_minor=123_456,
+    currency="INR",
+    merchant_id="m_1",
+    merchant_category="5942",
+    merchant_country="IN",
+    mode="test",
+    occurred_at=NOW,
 )
 
 
@@ -51,7 +63,7 @@ def test_both_ends_keep_the_same_book_of_fields() -> None:
 
 
 def test_an_authorization_says_what_the_network_reads() -> None:
-    message = messages.authorization_request(ATTEMPT, CARD, "737", datetime(2026, 1, 5, 10, tzinfo=UTC))
+    message = messages.authorization_request(ATTEMPT, CARD, "737", REQUEST)
 
     assert carried(network_format.decode(message)) == {
         "t": "0100",
@@ -70,15 +82,18 @@ def test_an_authorization_says_what_the_network_reads() -> None:
         "37": "600510000042",
         "41": "WEIR0001",
         "42": carried(network_format.decode(message))["42"],
-        "48": "9203737",
+        "43": " " * 38 + "IN",
+        "48": "73011" + "9203737",
         "49": "356",
     }
 
 
-def test_without_a_security_code_its_field_is_left_out() -> None:
-    message = messages.authorization_request(ATTEMPT, CARD, None, NOW)
+def test_what_is_not_known_is_left_out_and_a_live_payment_does_not_pass_for_a_test() -> None:
+    request = msgspec.structs.replace(REQUEST, mode="live", merchant_country=None)
 
-    assert "48" not in network_format.decode(message)
+    fields = network_format.decode(messages.authorization_request(ATTEMPT, CARD, None, request))
+
+    assert {"43", "48"}.isdisjoint(fields)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +144,7 @@ def test_an_answer_has_the_type_of_its_question(asked: str, answered: str) -> No
 
 @pytest.mark.parametrize("name", ["t", "4", "7", "11", "37", "49", "39"])
 def test_an_answer_that_lacks_or_changes_what_ties_it_to_its_question_does_not_fit(name: str) -> None:
-    question = messages.authorization_request(ATTEMPT, CARD, None, NOW)
+    question = messages.authorization_request(ATTEMPT, CARD, None, REQUEST)
     asked = message_format.decode(question)
     good = {"t": "0110", "39": "00", **{tie: asked[tie] for tie in ("4", "7", "11", "37", "49")}}
     without = {k: v for k, v in good.items() if k != name} | ({"t": "0130"} if name == "t" else {})
@@ -141,7 +156,7 @@ def test_an_answer_that_lacks_or_changes_what_ties_it_to_its_question_does_not_f
 
 @pytest.mark.parametrize("cut", [0, 3, 11, 12, 13, 20, 40, 80])
 def test_a_message_cut_anywhere_is_refused_by_both_ends_without_quoting_it(cut: int) -> None:
-    message = messages.authorization_request(ATTEMPT, CARD, "737", NOW)[:cut]
+    message = messages.authorization_request(ATTEMPT, CARD, "737", REQUEST)[:cut]
 
     with pytest.raises(UnreadableMessageError) as ours:
         message_format.decode(message)

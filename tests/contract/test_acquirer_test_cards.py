@@ -37,6 +37,14 @@ DOCUMENTED = {
     "4000000404000079": "approved",
     "4000000000007726": "approved",
     "4000000000005126": "approved",
+    "4000000000081002": "pickup_card",
+    "4000000000081010": "do_not_honor",
+    "4000000000081028": "transaction_not_allowed",
+    "4000000000081036": "restricted_card",
+    "4000000000081044": "insufficient_funds",
+    "4000000000081051": "approved",
+    "4000000000081069": "reversed",
+    "4000000000081077": "reversed",
 }
 
 

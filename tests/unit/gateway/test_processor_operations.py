@@ -256,7 +256,7 @@ async def test_a_part_that_the_issuer_approves_is_kept_where_the_request_takes_i
     answer = await bench.authorize("a", await bench.token(), partial_authorization=True)
 
     assert (answer.status, answer.authorized_minor) == ("approved", 600)
-    assert bench.line.sent[0]["48"] == "720119203737"
+    assert bench.line.sent[0]["48"] == "72011" + "73011" + "9203737"
     with pytest.raises(InvalidRequestError):
         await bench.capture("a", 601)
 

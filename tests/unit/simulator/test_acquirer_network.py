@@ -1,5 +1,6 @@
 """The network and its issuers: accounts, limits, captures, reversals, and repeats that change nothing."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from events.clock import VirtualClock
 from simulator.acquirer import issuers, rates
 from simulator.acquirer.books import Books
+from simulator.acquirer.card_ranges import CardRange, find_range
 from simulator.acquirer.errors import MessageError
 from simulator.acquirer.message_format import decode, encode
 from simulator.acquirer.network import Network
@@ -68,8 +70,13 @@ class Member:
 
     def limit_minor(self, number: str = NUMBER) -> int:
         """What the card may spend before anything was spent."""
-        fingerprint = self.network.fingerprint(number)
-        return self.books.account(fingerprint, "3112", NOW).limit_minor
+        return self.account(number).limit_minor
+
+    def account(self, number: str = NUMBER) -> issuers.Account:
+        """The card's account as it is made when the issuer first meets it."""
+        card = find_range(number)
+        assert card is not None
+        return issuers.open_account(self.network.fingerprint(number), card, "3112", NOW)
 
 
 def test_the_same_card_meets_the_same_account_in_every_world() -> None:
@@ -238,12 +245,11 @@ def test_declines_in_a_row_and_sudden_size_look_like_fraud_to_the_issuer() -> No
 
 @pytest.mark.parametrize("status", ["lost", "stolen", "closed"])
 def test_a_card_that_is_not_active_is_refused(status: issuers.CardStatus) -> None:
-    account = issuers.open_account("ab" * 32, "3112", NOW)
-    history = issuers.History(0, 0, 0, 0, None)
-    stopped = issuers.Account(**{**vars(account), "status": status})
+    account = issuers.open_account("ab" * 32, CardRange("visa", "DE", "debit"), "3112", NOW)
+    history, purchase = issuers.History(0, 0, 0, 0, None), issuers.Purchase(1, "3112", "DE", NOW)
 
-    assert issuers.answer(account, history, 1, "3112", NOW) == "00"
-    assert issuers.answer(stopped, history, 1, "3112", NOW) in {"41", "43", "06"}
+    assert issuers.answer(account, history, purchase) == "00"
+    assert issuers.answer(replace(account, status=status), history, purchase) in {"41", "43", "06"}
 
 
 def test_brands_that_are_not_routed_and_currencies_that_are_not_dealt_in_are_refused() -> None:
@@ -279,7 +285,8 @@ def test_bytes_that_are_no_message_disturb_nothing_that_came_with_them(message: 
 
     assert answers[0] is None
     assert answers[1] is not None
-    assert decode(answers[1])["39"] == "00"
+    assert answers[1].message is not None
+    assert decode(answers[1].message)["39"] == "00"
     with pytest.raises(MessageError):
         member.network.handle(message)
 
