@@ -46,7 +46,7 @@ BUGS = {
         "DELETE FROM attempts WHERE status = 'sending' RETURNING attempt_id",
     ),
     "a late decision acts each time it comes": Planted(
-        "gateway.payments.attempt_ends", " or attempt.decision_id is not None", ""
+        "gateway.payments.late_decisions", " or attempt.decision_id is not None", ""
     ),
     "a sequence number is skipped": Planted(
         "gateway.event_recorder",
