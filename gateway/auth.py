@@ -2,7 +2,8 @@
 
 Test keys (`sk_test_…`) and live keys (`sk_live_…`) are two worlds. With a test key a request may carry its
 own time, which the platform's test clock follows; live keys are refused it. A home of live payments
-(`gateway/live_home.py`) refuses test keys.
+(`gateway/live_home.py`) refuses test keys. Publishable keys (`pk_…`) stand in the pages of a shop, where
+anybody may read them: they make tokens, and confirm an intent with its client secret.
 """
 
 import hashlib
@@ -18,9 +19,9 @@ from events.ids import Entropy, resource_id
 from events.moments import microseconds, moment
 from events.vocabulary import Mode
 from gateway.business_time import BusinessTime
-from gateway.errors import AuthenticationError, NotFoundError
+from gateway.errors import AuthenticationError, NotFoundError, SecretKeyRequiredError
 from gateway.event_recorder import EventRecorder
-from gateway.http.presented_keys import mode_of
+from gateway.http.presented_keys import is_publishable, mode_of
 from gateway.live_home import require_live_key
 from gateway.people.merchants import load_merchant
 from gateway.store.idempotency_rows import RequestKey
@@ -40,6 +41,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     merchant_id: str
     mode: Mode
     at: datetime
+    publishable: bool = False
     request_key: RequestKey | None = None
 
 
@@ -49,6 +51,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     merchant_id: str
     mode: Mode
+    publishable: bool
     ending: str
     created_at: datetime
     revoked_at: datetime | None = None
@@ -70,15 +73,26 @@ class Keys:
         self._time = time
         self._live_alone = live_alone
 
-    async def authenticate(self, presented: str, test_time: str | None = None) -> Caller:
-        """The caller behind a key; raises `AuthenticationError`, and `InvalidRequestError` for the time."""
+    async def authenticate(
+        self, presented: str, test_time: str | None = None, *, from_browser: bool = False
+    ) -> Caller:
+        """The caller behind a key; raises `AuthenticationError`, and `InvalidRequestError` for the time.
+
+        Publishable keys, which anybody may read in a page, open what may come `from_browser`; they set no
+        time.
+        """
+        publishable = is_publishable(presented)
+        if publishable and (test_time is not None or not from_browser):
+            raise SecretKeyRequiredError()
         require_live_key(mode_of(presented), live_alone=self._live_alone)
         digest = key_digest(self._secret, presented)
         key = await self._store.read(lambda connection: _key_in_force(connection, digest))
         carried = self._time.carried(test_time, key.mode)
         self._time.follow(carried)
         at = carried or self._time.now(key.mode)
-        return Caller(key_id=key.id, merchant_id=key.merchant_id, mode=key.mode, at=at)
+        return Caller(
+            key_id=key.id, merchant_id=key.merchant_id, mode=key.mode, at=at, publishable=publishable
+        )
 
 
 def key_digest(secret: bytes, key: str) -> bytes:
@@ -96,15 +110,18 @@ def create_key(
     entropy: Entropy,
     at: datetime,
     actor: str,
+    publishable: bool = False,
 ) -> NewKey:
     """Make a key; the text in the answer is nowhere else."""
     load_merchant(connection, merchant_id)
-    key = NewKey(resource_id("key", entropy), f"sk_{mode}_{entropy(24).hex()}")
+    prefix = "pk" if publishable else "sk"
+    key = NewKey(resource_id("key", entropy), f"{prefix}_{mode}_{entropy(24).hex()}")
     row = {
         "id": key.id,
         "merchant_id": merchant_id,
         "mode": mode,
         "digest": key_digest(secret, key.secret),
+        "publishable": publishable,
         "ending": key.secret[-4:],
         "created_us": microseconds(at),
     }
@@ -123,6 +140,7 @@ def list_keys(connection: Connection, merchant_id: str | None = None) -> list[Ap
             id=row.id,
             merchant_id=row.merchant_id,
             mode=row.mode,
+            publishable=row.publishable,
             ending=row.ending,
             created_at=moment(row.created_us),
             revoked_at=None if row.revoked_us is None else moment(row.revoked_us),

@@ -94,7 +94,7 @@ class Backoffice:
 
         return self.write(work)
 
-    def add_key(self, merchant_id: str, mode: Mode) -> dict[str, str]:
+    def add_key(self, merchant_id: str, mode: Mode, *, publishable: bool = False) -> dict[str, str]:
         """The new key's id and its text, which is nowhere else; raises `HomeError` for a mode it has not."""
 
         def work(connection: Connection) -> NewKey:
@@ -109,6 +109,7 @@ class Backoffice:
                 self.recorder,
                 merchant_id=merchant_id,
                 mode=mode,
+                publishable=publishable,
                 secret=self.keyring.api_keys,
                 entropy=secrets.token_bytes,
                 at=_now(),

@@ -22,13 +22,21 @@ KeyId = Annotated[str, typer.Argument(metavar="KEY", help="Id of the key, key_â€
 
 @keys_app.command("create")
 def api_keys_create(
-    merchant_id: MerchantId, home: Home = HOME, keys: Keys = None, live: Live = False
+    merchant_id: MerchantId,
+    home: Home = HOME,
+    keys: Keys = None,
+    live: Live = False,
+    publishable: Annotated[
+        bool,
+        typer.Option("--publishable", help="For pages of the shop: makes tokens, confirms with a secret."),
+    ] = False,
 ) -> None:
     """Create a key. Its text is printed now and never again.
 
     A home that was first started with `weir up --live` has live keys alone: give --live there.
     """
-    run("api-keys", home, keys, lambda office: [office.add_key(merchant_id, "live" if live else "test")])
+    mode = "live" if live else "test"
+    run("api-keys", home, keys, lambda office: [office.add_key(merchant_id, mode, publishable=publishable)])
 
 
 @keys_app.command("list")

@@ -7,6 +7,7 @@ GatewayError
 │   │   └── UnexpectedStateError          400: the intent's status does not allow this step
 │   ├── AuthenticationError           401
 │   │   └── LiveKeyRequiredError          401: a test key at a home of live payments
+│   │   └── SecretKeyRequiredError        401: a publishable key where a secret one is needed
 │   ├── IdempotencyReuseError         400: the idempotency key was used for another request
 │   ├── RequestInProgressError        409: the first request with this idempotency key has no answer yet
 │   ├── CardDeclinedError             402, with the intent as it now stands
@@ -109,6 +110,13 @@ class LiveKeyRequiredError(AuthenticationError):
             "payments to an installation of their own.",
             code="live_key_required",
         )
+
+
+class SecretKeyRequiredError(AuthenticationError):
+    """A publishable key came where only a secret one opens."""
+
+    def __init__(self, message: str = "A publishable key does not open this. Give a secret key.") -> None:
+        RequestError.__init__(self, message, code="secret_key_required")
 
 
 class CardDeclinedError(RequestError):

@@ -75,7 +75,7 @@ class IdempotencyKeys:
         return RequestKey(
             merchant_id=caller.merchant_id,
             mode=caller.mode,
-            digest=self._hash(caller.merchant_id, caller.mode, text),
+            digest=self._hash(caller.merchant_id, caller.mode, "pk" if caller.publishable else "sk", text),
             fingerprint=self._hash("POST", path, _encode(body).decode()),
             at_us=microseconds(caller.at),
             claimed_us=microseconds(self._clock.now()),

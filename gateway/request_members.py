@@ -19,7 +19,8 @@ IpAddress = Annotated[str, Meta(max_length=45, description="an IPv4 or IPv6 addr
 Moment = Annotated[datetime, Meta(tz=True)]
 MetadataKey = Annotated[str, Meta(min_length=1, max_length=40)]
 MetadataValue = Annotated[str, Meta(max_length=500)]
-Metadata = Annotated[dict[MetadataKey, MetadataValue], Meta(max_length=50)]
+METADATA_MAX = 50
+Metadata = Annotated[dict[MetadataKey, MetadataValue], Meta(max_length=METADATA_MAX)]
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -10,6 +10,7 @@ from events.money import AMOUNT_MINOR_MAX, exponent
 from events.vocabulary import PaymentMethodType, ReportedKind
 from gateway.errors import InvalidRequestError
 from gateway.method_requests import FutureUsage, MandateData, PaymentMethodData
+from gateway.payments.intents import Status
 from gateway.request_members import Body, Identifier, IpAddress, Metadata, Moment, Text
 
 # `\Z` in all of these, as `$` would let a last newline through.
@@ -65,17 +66,32 @@ class RiskContextInput(Body, frozen=True, kw_only=True):
     items: Annotated[list[Item], Meta(max_length=100)] | None = None
 
 
+Description = Annotated[str, Meta(max_length=1000)]
+StatementDescriptor = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z][A-Za-z0-9 .,&+/-]{0,21}\Z",
+        description="1 to 22 letters, digits, spaces and any of . , & + / -, a letter first",
+    ),
+]
+ClientSecret = Annotated[str, Meta(min_length=1, max_length=200)]
+
+
 class CreateIntent(Body, frozen=True, kw_only=True):
     """`POST /v1/payment_intents`."""
 
     amount: AmountMinor
     currency: Currency
     capture_method: Literal["automatic", "manual"] = "automatic"
+    confirm: bool = False
+    confirmation_method: Literal["automatic", "manual"] = "automatic"
     payment_method: Identifier | None = None
     payment_method_data: PaymentMethodData | None = None
     payment_method_types: Annotated[list[PaymentMethodType], Meta(min_length=1, max_length=4)] | None = None
     setup_future_usage: FutureUsage | None = None
     customer: Text | None = None
+    description: Description | None = None
+    statement_descriptor: StatementDescriptor | None = None
     metadata: Metadata = msgspec.field(default_factory=dict)
     risk_context: RiskContextInput | None = None
 
@@ -90,6 +106,26 @@ class ConfirmIntent(Body, frozen=True, kw_only=True):
     off_session: bool = False
     mandate_data: MandateData | None = None
     risk_context: RiskContextInput | None = None
+    client_secret: ClientSecret | None = None
+
+
+class UpdateIntent(Body, frozen=True, kw_only=True):
+    """`POST /v1/payment_intents/{id}`; what is left out stays as it is."""
+
+    amount: AmountMinor | None = None
+    currency: Currency | None = None
+    capture_method: Literal["automatic", "manual"] | None = None
+    payment_method: Identifier | None = None
+    customer: Text | None = None
+    description: Description | None = None
+    statement_descriptor: StatementDescriptor | None = None
+    metadata: Metadata | None = None
+
+
+class RetrieveIntent(Body, frozen=True, kw_only=True):
+    """`GET /v1/payment_intents/{id}`."""
+
+    client_secret: ClientSecret | None = None
 
 
 class CaptureIntent(Body, frozen=True, kw_only=True):
@@ -143,18 +179,37 @@ class ReportLabel(Body, frozen=True, kw_only=True):
     fraud: bool | None = None
 
 
-class ListIntents(Body, frozen=True, kw_only=True):
+UnixSeconds = Annotated[int, Meta(ge=0, le=253_402_300_799)]
+
+
+class CreatedRange(Body, frozen=True, kw_only=True):
+    """When something was created, in Unix seconds: after, from, before, up to."""
+
+    gt: UnixSeconds | None = None
+    gte: UnixSeconds | None = None
+    lt: UnixSeconds | None = None
+    lte: UnixSeconds | None = None
+
+
+class Paging(Body, frozen=True, kw_only=True):
+    """What every list takes."""
+
+    limit: Annotated[int, Meta(ge=1, le=100)] = 10
+    starting_after: Identifier | None = None
+    ending_before: Identifier | None = None
+    created: CreatedRange | None = None
+
+
+class ListIntents(Paging, frozen=True, kw_only=True):
     """`GET /v1/payment_intents`."""
 
-    limit: Annotated[int, Meta(ge=1, le=100)] = 10
-    starting_after: Identifier | None = None
+    customer: Text | None = None
+    status: Status | None = None
 
 
-class ListReviews(Body, frozen=True, kw_only=True):
+class ListReviews(Paging, frozen=True, kw_only=True):
     """`GET /v1/reviews`; `open` true: only those that wait for a person; false: only those that do not."""
 
-    limit: Annotated[int, Meta(ge=1, le=100)] = 10
-    starting_after: Identifier | None = None
     open: bool | None = None
 
 

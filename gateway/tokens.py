@@ -36,7 +36,7 @@ class RegisteredTokens:
 
     async def register(self, registration: TokenRegistration) -> TokenRegistered:
         """Bind the token to the merchant of its key, durably; raises `AuthenticationError`."""
-        caller = await self.keys.authenticate(registration.api_key)
+        caller = await self.keys.authenticate(registration.api_key, from_browser=True)
         await self.store.write(lambda connection: self._register_in(connection, registration, caller))
         return TokenRegistered(merchant_id=caller.merchant_id, mode=caller.mode)
 

@@ -11,6 +11,7 @@ from events.log.port import Log
 from gateway.account_events import AccountEvents
 from gateway.auth import Keys
 from gateway.business_time import BusinessTime
+from gateway.client_secrets import ClientSecrets
 from gateway.event_recorder import EventRecorder
 from gateway.geo import Geography
 from gateway.idempotency import IdempotencyKeys
@@ -29,6 +30,7 @@ from gateway.payments.payer_steps import PayerSteps
 from gateway.payments.recovery import Recovery
 from gateway.payments.reviews import Reviews
 from gateway.payments.service import Payments
+from gateway.payments.updating import Updates
 from gateway.people.access_tokens import AccessTokens
 from gateway.people.passwords import OWASP_MINIMUM, Passwords
 from gateway.people.sign_ins import SignIns
@@ -68,7 +70,7 @@ class Gateway:
         self.relay = relay = Relay(store, around.log, scheduling)
         time = BusinessTime(clock)
         self.keys = Keys(store=store, secret=around.keyring.api_keys, time=time, live_alone=around.live_alone)
-        self.idempotency = _idempotency(around)
+        self.client_secrets, self.idempotency = _of_requests(around)
         personal = _personal(around)
         debts = Debts(
             store=store, recorder=recorder, relay=relay, processor=around.processor, scheduling=scheduling
@@ -110,6 +112,7 @@ class Gateway:
             flights=flights,
             debts=debts,
         )
+        self.updates = Updates(store=store, personal=personal)
         self.reviews = Reviews(store=store, recorder=recorder, relay=relay, debts=debts)
 
     async def start(self, failed: Callable[[], None]) -> None:
@@ -166,10 +169,11 @@ def _expiry(
     )
 
 
-def _idempotency(around: Surroundings) -> IdempotencyKeys:
-    return IdempotencyKeys(
+def _of_requests(around: Surroundings) -> tuple[ClientSecrets, IdempotencyKeys]:
+    secret = around.keyring.api_keys
+    return ClientSecrets(secret), IdempotencyKeys(
         store=around.store,
-        secret=around.keyring.api_keys,
+        secret=secret,
         clock=around.clock,
         entropy=around.entropy,
         scheduling=around.scheduling,

@@ -32,7 +32,7 @@ from gateway.errors import GatewayError, InvalidRequestError, UnavailableError, 
 from gateway.http.expected import REFERENCE
 from gateway.labels import FRAUD_BY_KIND, Label
 from gateway.payment_methods import ShownMethod
-from gateway.payments.intents import Intent, PaymentError, PaymentOutcome, Status
+from gateway.payments.intents import LEGAL, Intent, PaymentError, PaymentOutcome, Status
 from gateway.payments.outcomes import TEST_OUTCOMES, payment_error
 from gateway.processor.card_input import CardInput, TokenInput
 from gateway.processor.declines import DECLINES, decline
@@ -56,6 +56,9 @@ BODIES: dict[str, type[msgspec.Struct]] = {
     "Address": requests.Address,
     "Item": requests.Item,
     "GET /v1/payment_intents": requests.ListIntents,
+    "CreatedRange": requests.CreatedRange,
+    "GET /v1/payment_intents/{id}": requests.RetrieveIntent,
+    "POST /v1/payment_intents/{id}": requests.UpdateIntent,
     "POST /v1/payment_intents/{id}/confirm": requests.ConfirmIntent,
     "POST /v1/payment_intents/{id}/capture": requests.CaptureIntent,
     "POST /v1/payment_intents/{id}/cancel": requests.CancelIntent,
@@ -243,6 +246,20 @@ def test_the_words_that_an_answer_may_hold_are_documented() -> None:
 
 def words(cell: str) -> set[str]:
     return set(re.findall(r"`([^`]+)`", cell))
+
+
+def step_rows() -> list[tuple[str, ...]]:
+    """Each step with the statuses from which it leads to one."""
+    rows = []
+    for step, moves in LEGAL.items():
+        for end in dict.fromkeys(moves.values()):
+            begins = [f"`{status}`" for status, after in moves.items() if after == end]
+            rows.append((f"`{step}`", ", ".join(begins), f"`{end}`"))
+    return rows
+
+
+def test_the_legal_steps_of_an_intent_are_documented_as_they_are_taken() -> None:
+    assert table("Steps") == step_rows()
 
 
 def test_every_error_code_is_documented_with_its_status() -> None:

@@ -25,24 +25,28 @@ Recall = Callable[[Claim], Awaitable[Content]]
 REPLAYED = "idempotent-replayed"
 
 
-async def caller_of(gateway: Gateway, request: Request) -> Caller:
+async def caller_of(gateway: Gateway, request: Request, *, from_browser: bool = False) -> Caller:
     """The caller of a request; raises `AuthenticationError`."""
     if "\0" in request.scope["path"]:
         raise NotFoundError()
-    return await gateway.keys.authenticate(presented_key(request), carried_time(request))
+    return await gateway.keys.authenticate(
+        presented_key(request), carried_time(request), from_browser=from_browser
+    )
 
 
-async def reader_of(gateway: Gateway, request: Request) -> Caller:
+async def reader_of(gateway: Gateway, request: Request, *, from_browser: bool = False) -> Caller:
     """The caller of a request without a body; card numbers are refused first, from whoever sends them."""
     refuse_card_numbers(request, await read_body(request))
-    return await caller_of(gateway, request)
+    return await caller_of(gateway, request, from_browser=from_browser)
 
 
-async def asked(gateway: Gateway, request: Request, struct: type[B]) -> tuple[Caller, B]:
+async def asked(
+    gateway: Gateway, request: Request, struct: type[B], *, from_browser: bool = False
+) -> tuple[Caller, B]:
     """Who asks, and for what: card numbers are refused first, from whoever sends them."""
     body = await read_body(request)
     refuse_card_numbers(request, body)
-    caller = await caller_of(gateway, request)
+    caller = await caller_of(gateway, request, from_browser=from_browser)
     return caller, read_struct(request, body, struct)
 
 

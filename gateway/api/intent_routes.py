@@ -1,26 +1,38 @@
-"""Routes of payment intents."""
+"""Routes of payment intents: the merchant's, and the two that a shopper's browser may take."""
 
+import re
 from typing import Any
 
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
 from gateway.api.callers import Content, answered_once, asked, reader_of
-from gateway.api.presenting import intent_json, list_json
+from gateway.api.presenting import browser_intent_json, intent_json, list_json
 from gateway.api.reading import read_query
 from gateway.auth import Caller
-from gateway.errors import CardDeclinedError
+from gateway.errors import CardDeclinedError, SecretKeyRequiredError
 from gateway.http.answers import answered
+from gateway.http.browsers import BrowserAccess
 from gateway.payments.intents import Intent
-from gateway.requests import CancelIntent, CaptureIntent, ConfirmIntent, CreateIntent, ListIntents
+from gateway.requests import (
+    CancelIntent,
+    CaptureIntent,
+    ConfirmIntent,
+    CreateIntent,
+    ListIntents,
+    RetrieveIntent,
+    UpdateIntent,
+)
 from gateway.store.idempotency_rows import Claim
 from gateway.wiring import Gateway
 
 INTENTS = "/v1/payment_intents"
+BROWSER_PATHS = re.compile(rf"{INTENTS}/[A-Za-z0-9_]+(/confirm)?")
 
 
 def add_intents(application: FastAPI, gateway: Gateway) -> None:
-    """What a merchant may do with payment intents."""
+    """What a merchant, and a shopper with an intent's secret, may do with payment intents."""
+    application.add_middleware(BrowserAccess, paths=BROWSER_PATHS)
     _add_looking(application, gateway)
     _add_steps(application, gateway)
 
@@ -36,48 +48,68 @@ def _add_looking(application: FastAPI, gateway: Gateway) -> None:
 
     @application.get(INTENTS + "/{payment_id}")
     async def retrieve(request: Request, payment_id: str) -> Response:
-        caller = await reader_of(gateway, request)
-        return answered(intent_json(await payments.retrieve(caller, payment_id)))
+        caller = await reader_of(gateway, request, from_browser=True)
+        require_secret(gateway, caller, payment_id, read_query(request, RetrieveIntent).client_secret)
+        return answered(_shown(gateway, caller, await payments.retrieve(caller, payment_id)))
 
 
 def _add_steps(application: FastAPI, gateway: Gateway) -> None:
     payments = gateway.payments
 
-    async def once(request: Request, struct: Any, step: Any, *path: str, confirms: bool = False) -> Response:
-        caller, body = await asked(gateway, request, struct)
-
+    async def once(request: Request, caller: Caller, body: Any, step: Any, *path: str) -> Response:
         async def act(caller: Caller) -> Content:
-            return _shown(await step(caller, *path, body), attempted=confirms)
+            attempted = isinstance(body, ConfirmIntent) or (isinstance(body, CreateIntent) and body.confirm)
+            return _shown(gateway, caller, await step(caller, *path, body), attempted=attempted)
 
         async def recall(claim: Claim) -> Content:
-            return _shown(await payments.answer_of(caller, claim), attempted=claim.attempt is not None)
+            intent = await payments.answer_of(caller, claim)
+            return _shown(gateway, caller, intent, attempted=claim.attempt is not None)
 
         return await answered_once(gateway, request, caller, body, act, recall)
 
     @application.post(INTENTS)
     async def create(request: Request) -> Response:
-        return await once(request, CreateIntent, payments.create)
+        return await once(request, *await asked(gateway, request, CreateIntent), payments.create)
+
+    @application.post(INTENTS + "/{payment_id}")
+    async def update(request: Request, payment_id: str) -> Response:
+        asking = await asked(gateway, request, UpdateIntent)
+        return await once(request, *asking, gateway.updates.update, payment_id)
 
     @application.post(INTENTS + "/{payment_id}/confirm")
     async def confirm(request: Request, payment_id: str) -> Response:
-        return await once(request, ConfirmIntent, payments.confirm, payment_id, confirms=True)
+        caller, body = await asked(gateway, request, ConfirmIntent, from_browser=True)
+        require_secret(gateway, caller, payment_id, body.client_secret)
+        if caller.publishable and (body.risk_context is not None or body.off_session):
+            raise SecretKeyRequiredError("risk_context and off_session are the merchant's to give.")
+        return await once(request, caller, body, payments.confirm, payment_id)
 
     @application.post(INTENTS + "/{payment_id}/capture")
     async def capture(request: Request, payment_id: str) -> Response:
-        return await once(request, CaptureIntent, payments.capture, payment_id)
+        asking = await asked(gateway, request, CaptureIntent)
+        return await once(request, *asking, payments.capture, payment_id)
 
     @application.post(INTENTS + "/{payment_id}/cancel")
     async def cancel(request: Request, payment_id: str) -> Response:
-        return await once(request, CancelIntent, payments.cancel, payment_id)
+        asking = await asked(gateway, request, CancelIntent)
+        return await once(request, *asking, payments.cancel, payment_id)
 
 
-def _shown(intent: Intent, *, attempted: bool) -> dict[str, Any]:
-    """The intent; raises `CardDeclinedError` where the request's attempt failed."""
+def require_secret(gateway: Gateway, caller: Caller, payment_id: str, given: str | None) -> None:
+    """A browser must show the intent's secret; whoever shows one must show the right one."""
+    if caller.publishable or given is not None:
+        gateway.client_secrets.require(payment_id, given)
+
+
+def _shown(gateway: Gateway, caller: Caller, intent: Intent, *, attempted: bool = False) -> dict[str, Any]:
+    """The intent as its caller may see it; raises `CardDeclinedError` where the request's attempt failed."""
+    present = browser_intent_json if caller.publishable else intent_json
+    shown = present(intent, gateway.client_secrets.of(intent.id))
     if intent.last_error is None or not attempted:
-        return intent_json(intent)
+        return shown
     raise CardDeclinedError(
         intent.last_error.message,
         code=intent.last_error.code,
         decline_code=intent.last_error.decline_code,
-        payment_intent=intent_json(intent),
+        payment_intent=shown,
     )

@@ -40,11 +40,25 @@ class Operation(NamedTuple):
 _INTENTS, _METHODS, _REVIEWS = "/v1/payment_intents", "/v1/payment_methods", "/v1/reviews"
 
 OPERATIONS: tuple[Operation, ...] = (
-    Operation("POST", _INTENTS, "Create a payment intent", resources.PaymentIntent, requests.CreateIntent),
+    Operation(
+        "POST",
+        _INTENTS,
+        "Create a payment intent, and confirm it where asked to",
+        resources.PaymentIntent,
+        requests.CreateIntent,
+        declines=True,
+    ),
     Operation(
         "GET", _INTENTS, "List them", resources.Page[resources.PaymentIntent], query=requests.ListIntents
     ),
-    Operation("GET", f"{_INTENTS}/{{id}}", "Retrieve one", resources.PaymentIntent),
+    Operation(
+        "GET",
+        f"{_INTENTS}/{{id}}",
+        "Retrieve one",
+        resources.PaymentIntent,
+        query=requests.RetrieveIntent,
+    ),
+    Operation("POST", f"{_INTENTS}/{{id}}", "Change one", resources.PaymentIntent, requests.UpdateIntent),
     Operation(
         "POST",
         f"{_INTENTS}/{{id}}/confirm",
@@ -204,6 +218,8 @@ def _query_parameters(query: type[msgspec.Struct] | None) -> list[dict[str, Any]
             "required": name in components[query.__name__].get("required", ()),
             # Who sends a parameter gives it a value: there is no null in a query.
             "schema": _plain(_without_null(schema)),
+            # A range is sent as `created[gte]=…`.
+            **({"style": "deepObject", "explode": True} if name == "created" else {}),
         }
         for name, schema in members.items()
     ]

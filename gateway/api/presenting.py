@@ -12,8 +12,23 @@ from gateway.payment_methods import ShownMethod
 from gateway.payments.intents import Intent
 from gateway.store.review_rows import Review
 
+MERCHANTS_OWN: dict[str, Any] = {
+    "customer": None,
+    "late_block_after_capture": False,
+    "metadata": {},
+    "not_assessed": False,
+    "outcome": None,
+    "review": None,
+}
+"""Members that a shopper's browser is not shown, with what stands in their place."""
 
-def intent_json(intent: Intent) -> dict[str, Any]:
+
+def browser_intent_json(intent: Intent, client_secret: str) -> dict[str, Any]:
+    """A payment intent as a shopper's browser may see it: nothing of risk, nothing that is the merchant's."""
+    return {**intent_json(intent, client_secret), **MERCHANTS_OWN}
+
+
+def intent_json(intent: Intent, client_secret: str | None = None) -> dict[str, Any]:
     """A payment intent. `created` and `canceled_at` are Unix seconds, amounts minor units."""
     return {
         "id": intent.id,
@@ -24,9 +39,12 @@ def intent_json(intent: Intent) -> dict[str, Any]:
         "cancellation_reason": intent.cancellation_reason,
         "canceled_at": None if intent.canceled_us is None else intent.canceled_us // 1_000_000,
         "capture_method": intent.capture_method,
+        "client_secret": client_secret,
+        "confirmation_method": intent.confirmation_method,
         "created": intent.created_us // 1_000_000,
         "currency": intent.currency.lower(),
         "customer": intent.customer,
+        "description": intent.description,
         "last_payment_error": None if intent.last_error is None else msgspec.to_builtins(intent.last_error),
         "late_block_after_capture": intent.late_block_after_capture,
         "livemode": intent.mode == "live",
@@ -38,6 +56,7 @@ def intent_json(intent: Intent) -> dict[str, Any]:
         "payment_method_types": intent.payment_method_types or methods_for(intent.currency),
         "review": intent.review_id,
         "setup_future_usage": intent.setup_future_usage,
+        "statement_descriptor": intent.statement_descriptor,
         "status": intent.status,
     }
 

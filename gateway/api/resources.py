@@ -11,7 +11,7 @@ import msgspec
 
 from events.vocabulary import Funding, PaymentMethodType, ReportedKind
 from gateway.method_requests import FutureUsage
-from gateway.payments.intents import CaptureMethod, PaymentError, PaymentOutcome, Status
+from gateway.payments.intents import CaptureMethod, ConfirmationMethod, PaymentError, PaymentOutcome, Status
 from gateway.store.method_rows import Redisplay
 
 T = TypeVar("T")
@@ -46,9 +46,12 @@ class PaymentIntent(Resource, frozen=True, kw_only=True):
     cancellation_reason: str | None
     canceled_at: int | None
     capture_method: CaptureMethod
+    client_secret: str | None
+    confirmation_method: ConfirmationMethod
     created: int
     currency: str
     customer: str | None
+    description: str | None
     last_payment_error: PaymentError | None
     late_block_after_capture: bool
     livemode: bool
@@ -60,6 +63,7 @@ class PaymentIntent(Resource, frozen=True, kw_only=True):
     payment_method_types: list[PaymentMethodType]
     review: str | None
     setup_future_usage: FutureUsage | None
+    statement_descriptor: str | None
     status: Status
 
 

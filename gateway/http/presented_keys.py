@@ -11,7 +11,7 @@ from starlette.requests import Request
 from events.vocabulary import Mode
 from gateway.errors import AuthenticationError
 
-_KEY = re.compile(r"sk_(test|live)_[0-9a-f]{48}")
+_KEY = re.compile(r"[sp]k_(test|live)_[0-9a-f]{48}")
 
 
 def presented_key(request: Request) -> str:
@@ -41,7 +41,12 @@ def _user_name(credentials: str) -> str:
 
 def mode_of(key: str) -> Mode:
     """Which of the two worlds a key says that it opens; whether it does is the API's to say."""
-    return "test" if key.startswith("sk_test_") else "live"
+    return "test" if key.startswith(("sk_test_", "pk_test_")) else "live"
+
+
+def is_publishable(key: str) -> bool:
+    """Whether a key may be read by anybody."""
+    return key.startswith("pk_")
 
 
 def is_shaped_like_a_key(text: str) -> bool:

@@ -131,6 +131,14 @@ class Choosing:
         insert_consent(connection, consent)
 
 
+def require_payable(connection: Connection, caller: Caller, intent: Intent) -> None:
+    """What a changed intent names can pay it still; raises `InvalidRequestError`, `NotFoundError`."""
+    if intent.token is not None:
+        chosen = chosen_by(connection, caller, intent.token)
+        _require_fit(chosen, intent.payment_method_types, intent.customer)
+        require_available(chosen.type, intent.currency, None)
+
+
 def chosen_by(connection: Connection, caller: Caller, given: str) -> Chosen:
     """What pays by an id of this caller's; raises `NotFoundError`, once detached `InvalidRequestError`."""
     if not given.startswith("pm_"):

@@ -23,6 +23,8 @@ Status = Literal[
     "canceled",
 ]
 Step = Literal[
+    "update",
+    "attach",
     "confirm",
     "require_action",
     "block",
@@ -34,9 +36,19 @@ Step = Literal[
     "cancel",
 ]
 CaptureMethod = Literal["automatic", "manual"]
+ConfirmationMethod = Literal["automatic", "manual"]
+"""`manual`: the merchant's server alone confirms, never a shopper's browser."""
 
 # `fail_capture` alone leads out of an end: the network refused the capture of what it had authorized.
 LEGAL: Mapping[Step, Mapping[Status, Status]] = {
+    "update": {
+        "requires_payment_method": "requires_payment_method",
+        "requires_confirmation": "requires_confirmation",
+    },
+    "attach": {
+        "requires_payment_method": "requires_confirmation",
+        "requires_confirmation": "requires_confirmation",
+    },
     "confirm": {"requires_payment_method": "processing", "requires_confirmation": "processing"},
     "require_action": {"processing": "requires_action"},
     "block": {"processing": "requires_payment_method", "requires_action": "requires_payment_method"},
@@ -118,6 +130,9 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     amount_received_minor: int = 0
     token: str | None = None
     customer: str | None = None
+    confirmation_method: ConfirmationMethod = "automatic"
+    description: str | None = None
+    statement_descriptor: str | None = None
     metadata: dict[str, str] = {}
     payment_method_types: list[PaymentMethodType] | None = None
     setup_future_usage: FutureUsage | None = None

@@ -32,16 +32,9 @@ class KnownPayments:
 
     async def list(self, caller: Caller, query: ListIntents) -> tuple[list[Intent], bool]:
         """A page, newest first, and whether there is more."""
-        page = await self.store.read(
-            lambda c: list_intents(
-                c,
-                merchant_id=caller.merchant_id,
-                mode=caller.mode,
-                limit=query.limit + 1,
-                starting_after=query.starting_after,
-            )
+        return await self.store.read(
+            lambda c: list_intents(c, merchant_id=caller.merchant_id, mode=caller.mode, query=query)
         )
-        return page[: query.limit], len(page) > query.limit
 
     def load_in(self, connection: Connection, caller: Caller, payment_id: str) -> Intent:
         """The caller's intent; raises `NotFoundError`."""

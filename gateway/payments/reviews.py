@@ -43,17 +43,9 @@ class Reviews:
 
     async def list(self, caller: Caller, query: ListReviews) -> tuple[list[Review], bool]:
         """A page, newest first, and whether there is more."""
-        page = await self.store.read(
-            lambda c: list_reviews(
-                c,
-                merchant_id=caller.merchant_id,
-                mode=caller.mode,
-                limit=query.limit + 1,
-                starting_after=query.starting_after,
-                is_open=query.open,
-            )
+        return await self.store.read(
+            lambda c: list_reviews(c, merchant_id=caller.merchant_id, mode=caller.mode, query=query)
         )
-        return page[: query.limit], len(page) > query.limit
 
     async def approve(self, caller: Caller, review_id: str) -> Review:
         """Lift the hold: automatic capture captures now, manual capture waits for the merchant.

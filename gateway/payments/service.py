@@ -19,7 +19,7 @@ from events.instruments import CardFacts, Instrument
 from events.moments import microseconds
 from events.types import AssessmentRequested, PaymentCanceled, PaymentConfirmed, PaymentCreated
 from gateway.auth import Caller
-from gateway.errors import InvalidRequestError
+from gateway.errors import InvalidRequestError, SecretKeyRequiredError
 from gateway.event_recorder import EventRecorder
 from gateway.geo import Geography
 from gateway.outbox import Relay
@@ -85,6 +85,9 @@ class Payments(KnownPayments):
             known_shopper(
                 body.risk_context, merchant_id=caller.merchant_id, customer=None, geography=self.geography
             )
+        if body.confirm:
+            begun = await self.store.write(lambda c: self._create_confirmed_in(c, caller, body, currency))
+            return await self._answer(*begun)
         intent = await self.store.write(lambda c: self._create_in(c, caller, body, currency))
         crash_point("gateway.intent.created")
         self.relay.nudge()
@@ -92,9 +95,10 @@ class Payments(KnownPayments):
 
     async def confirm(self, caller: Caller, payment_id: str, body: ConfirmIntent) -> Intent:
         """The intent after its attempt; `processing` where the network has not answered yet."""
-        intent, attempt, merchant = await self.store.write(
-            lambda c: self._confirm_in(c, caller, payment_id, body)
-        )
+        begun = await self.store.write(lambda c: self._confirm_in(c, caller, payment_id, body))
+        return await self._answer(*begun)
+
+    async def _answer(self, intent: Intent, attempt: Attempt, merchant: Merchant) -> Intent:
         crash_point("gateway.intent.confirmed")
         self.relay.nudge()
         flight = self.flights.start(intent, attempt, merchant)
@@ -152,6 +156,9 @@ class Payments(KnownPayments):
             payment_method_types=body.payment_method_types,
             setup_future_usage=body.setup_future_usage,
             customer=body.customer,
+            confirmation_method=body.confirmation_method,
+            description=body.description or None,
+            statement_descriptor=body.statement_descriptor,
             metadata=body.metadata,
             sealed_context=self.personal.seal(connection, subject, fields, microseconds(caller.at)),
         )
@@ -159,13 +166,22 @@ class Payments(KnownPayments):
         event = PaymentCreated(**self.recorder.header(intent, caller.at))
         intent = self.recorder.record_step(connection, intent, event)
         insert_intent(connection, intent)
-        claim_in(connection, caller.request_key, intent.id)
+        if not body.confirm:
+            claim_in(connection, caller.request_key, intent.id)
         return intent
+
+    def _create_confirmed_in(
+        self, connection: Connection, caller: Caller, body: CreateIntent, currency: str
+    ) -> tuple[Intent, Attempt, Merchant]:
+        intent = self._create_in(connection, caller, body, currency)
+        return self._confirm_in(connection, caller, intent.id, ConfirmIntent())
 
     def _confirm_in(
         self, connection: Connection, caller: Caller, payment_id: str, body: ConfirmIntent
     ) -> tuple[Intent, Attempt, Merchant]:
         intent = self.load_in(connection, caller, payment_id)
+        if caller.publishable and intent.confirmation_method == "manual":
+            raise SecretKeyRequiredError("This payment intent is confirmed by the merchant's server alone.")
         at = not_before_last_step(connection, intent, caller.at)
         merchant = load_merchant(connection, intent.merchant_id)
         confirmed = intents.confirmed(intent)

@@ -1,20 +1,25 @@
 """The public TLS listener: it alone takes card numbers."""
 
+import re
 from dataclasses import dataclass
 
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.business_time import BusinessTime, carried_time
+from gateway.errors import SecretKeyRequiredError
 from gateway.http.answers import LastResort, answered
 from gateway.http.bodies import read_body
-from gateway.http.presented_keys import mode_of, presented_key
+from gateway.http.browsers import BrowserAccess
+from gateway.http.presented_keys import is_publishable, mode_of, presented_key
 from gateway.live_home import require_live_key
 from gateway.processor.card_input import check, read_card
 from gateway.processor.routing import application
 from gateway.processor.tokens import Tokens
 
+BROWSER_PATHS = re.compile("/v1/tokens")
 CARD_BODY_BYTES_MAX = 8 * 1024
 
 
@@ -34,6 +39,7 @@ class PublicListener:
                 Route("/health", self._health, methods=["GET"]),
             ],
             _elsewhere,
+            [Middleware(BrowserAccess, paths=BROWSER_PATHS)],
         )
 
     async def _create_token(self, request: Request) -> Response:
@@ -41,6 +47,9 @@ class PublicListener:
         mode = mode_of(api_key)
         require_live_key(mode, live_alone=self.live_alone)
         carried = self.time.carried(carried_time(request), mode)
+        if carried is not None and is_publishable(api_key):
+            # Anybody may read the key in a page, and could move the clock on.
+            raise SecretKeyRequiredError()
         now = carried or self.time.now(mode)
         body = await read_body(request, CARD_BODY_BYTES_MAX)
         card = check(read_card(body, request.headers.get("content-type")), now)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from events.instruments import AccountFacts, CardFacts, Instrument
 from events.moments import moment
@@ -24,6 +24,8 @@ from gateway.payments.intents import (
     VoidOwed,
 )
 from gateway.processor_port import PayerAction
+from gateway.requests import ListIntents
+from gateway.store.paging import read_page
 from gateway.store.tables import attempts, intents
 
 _encode = msgspec.json.encode
@@ -75,15 +77,22 @@ def load_intent(
 
 
 def list_intents(
-    connection: Connection, *, merchant_id: str, mode: Mode, limit: int, starting_after: str | None
-) -> list[Intent]:
-    """Newest first, at most `limit`, after the intent named by the cursor; raises `NotFoundError`."""
-    query = select(intents).where(intents.c.merchant_id == merchant_id, intents.c.mode == mode)
-    if starting_after is not None:
-        cursor = load_intent(connection, starting_after, merchant_id=merchant_id, mode=mode)
-        query = query.where(tuple_(intents.c.created_us, intents.c.id) < (cursor.created_us, cursor.id))
-    newest = query.order_by(intents.c.created_us.desc(), intents.c.id.desc()).limit(limit)
-    return [_intent(row) for row in connection.execute(newest)]
+    connection: Connection, *, merchant_id: str, mode: Mode, query: ListIntents
+) -> tuple[list[Intent], bool]:
+    """A page of them, and whether there is more; raises `NotFoundError` for an unknown cursor."""
+
+    def cursor_of(payment_id: str) -> tuple[int, str]:
+        cursor = load_intent(connection, payment_id, merchant_id=merchant_id, mode=mode)
+        return cursor.created_us, cursor.id
+
+    own = select(intents).where(intents.c.merchant_id == merchant_id, intents.c.mode == mode)
+    if query.customer is not None:
+        own = own.where(intents.c.customer == query.customer)
+    if query.status is not None:
+        own = own.where(intents.c.status == query.status)
+    place = (intents.c.created_us, intents.c.id)
+    rows, has_more = read_page(connection, own, place, query, cursor_of)
+    return [_intent(row) for row in rows], has_more
 
 
 def insert_attempt(connection: Connection, attempt: Attempt) -> None:

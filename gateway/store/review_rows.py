@@ -3,11 +3,13 @@
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from events.vocabulary import Mode
 from gateway.errors import NotFoundError
 from gateway.payments.intents import Intent
+from gateway.requests import ListReviews
+from gateway.store.paging import read_page
 from gateway.store.tables import reviews
 
 
@@ -59,26 +61,19 @@ def load_review(connection: Connection, review_id: str, *, merchant_id: str, mod
 
 
 def list_reviews(
-    connection: Connection,
-    *,
-    merchant_id: str,
-    mode: Mode,
-    limit: int,
-    starting_after: str | None,
-    is_open: bool | None,
-) -> list[Review]:
-    """Newest first, at most `limit`, after the review named by the cursor; raises `NotFoundError`.
+    connection: Connection, *, merchant_id: str, mode: Mode, query: ListReviews
+) -> tuple[list[Review], bool]:
+    """A page of them, and whether there is more; raises `NotFoundError` for an unknown cursor."""
 
-    `is_open` None: open and closed ones.
-    """
-    query = select(reviews).where(reviews.c.merchant_id == merchant_id, reviews.c.mode == mode)
-    if is_open is not None:
-        query = query.where(reviews.c.closed_us.is_(None) if is_open else reviews.c.closed_us.is_not(None))
-    if starting_after is not None:
-        cursor = load_review(connection, starting_after, merchant_id=merchant_id, mode=mode)
-        query = query.where(tuple_(reviews.c.opened_us, reviews.c.id) < (cursor.opened_us, cursor.id))
-    newest = query.order_by(reviews.c.opened_us.desc(), reviews.c.id.desc()).limit(limit)
-    return [_review(row) for row in connection.execute(newest)]
+    def cursor_of(review_id: str) -> tuple[int, str]:
+        cursor = load_review(connection, review_id, merchant_id=merchant_id, mode=mode)
+        return cursor.opened_us, cursor.id
+
+    own = select(reviews).where(reviews.c.merchant_id == merchant_id, reviews.c.mode == mode)
+    if query.open is not None:
+        own = own.where(reviews.c.closed_us.is_(None) if query.open else reviews.c.closed_us.is_not(None))
+    rows, has_more = read_page(connection, own, (reviews.c.opened_us, reviews.c.id), query, cursor_of)
+    return [_review(row) for row in rows], has_more
 
 
 def is_open(connection: Connection, review_id: str | None) -> bool:

@@ -120,6 +120,9 @@ class Merchant:
             known.captured_minor = intent["amount_received"]
         return intent
 
+    async def change(self, payment: str, body: dict[str, Any]) -> None:
+        await self.post(f"/v1/payment_intents/{payment}", body)
+
     async def close_review(self, payment: str, review: str, verb: str) -> dict[str, Any]:
         await self.post(f"/v1/reviews/{review}/{verb}", {})
         intent = await self.get(f"/v1/payment_intents/{payment}")

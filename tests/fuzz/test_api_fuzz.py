@@ -70,6 +70,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingApi]:
 
 IN_STATE: dict[str, Callable[[LivingApi], str]] = {
     "/v1/payment_intents/{id}": lambda api: api.intent()["id"],
+    # One operation of the path retrieves, the other changes.
     "/v1/payment_intents/{id}/confirm": lambda api: api.intent()["id"],
     "/v1/payment_intents/{id}/capture": lambda api: api.intent("confirm", capture_method="manual")["id"],
     "/v1/payment_intents/{id}/cancel": lambda api: api.intent()["id"],
@@ -85,6 +86,7 @@ IN_STATE: dict[str, Callable[[LivingApi], str]] = {
 KNOWN: dict[str, Callable[[LivingApi], str]] = {
     "payment_method": lambda api: api.token(),
     "payment_intent": lambda api: api.intent("confirm")["id"],
+    "ending_before": lambda api: api.intent()["id"],
     "starting_after": lambda api: api.intent()["id"],
 }
 """Members that name a resource, and what makes one."""

@@ -216,6 +216,16 @@ def test_without_a_good_key_there_is_no_token_and_no_card_in_the_vault(authoriza
     assert asyncio.run(bench.store.transact(vault_rows.vault_is_empty))
 
 
+def test_a_page_of_any_origin_may_make_a_token_but_sets_no_time() -> None:
+    page = {"origin": "https://shop.example", "authorization": "Bearer pk_test_" + "0a" * 24}
+
+    made = post(json={"card": CARD}, headers={"origin": page["origin"]})
+    refused = post(json={"card": CARD}, headers={**page, "weir-test-time": "2030-01-05T10:00:00Z"})
+
+    assert (made.status, made.headers["access-control-allow-origin"]) == (200, "*")
+    assert (refused.status, refused.error["code"]) == (401, "secret_key_required")
+
+
 def test_an_api_that_gives_no_answer_is_a_503_and_keeps_no_card() -> None:
     class Away:
         async def register(self, registration: Any) -> Any:

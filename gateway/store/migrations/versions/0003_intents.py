@@ -1,10 +1,20 @@
-"""Idempotency keys."""
+"""Idempotency keys; publishable API keys; what an intent says of itself."""
+
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0003"
 down_revision = "0002"
+
+
+def _of_intents() -> list[sa.Column[Any]]:
+    return [
+        sa.Column("confirmation_method", sa.String(9), nullable=False, server_default="automatic"),
+        sa.Column("description", sa.String(1000)),
+        sa.Column("statement_descriptor", sa.String(22)),
+    ]
 
 
 def upgrade() -> None:
@@ -23,7 +33,15 @@ def upgrade() -> None:
     )
     op.create_index("ix_idempotency_keys_resource", "idempotency_keys", ["resource"])
     op.create_index("ix_idempotency_keys_claimed_us", "idempotency_keys", ["claimed_us"])
+    op.add_column("api_keys", sa.Column("publishable", sa.Boolean, nullable=False, server_default=sa.false()))
+    for column in _of_intents():
+        op.add_column("intents", column)
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("intents") as batch:
+        for column in _of_intents():
+            batch.drop_column(column.name)
+    with op.batch_alter_table("api_keys") as batch:
+        batch.drop_column("publishable")
     op.drop_table("idempotency_keys")

@@ -1,0 +1,110 @@
+"""Changing a payment intent before it is confirmed, and what it says of itself at any time."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from events.crash import crash_point, declare
+from events.moments import microseconds
+from gateway.auth import Caller
+from gateway.errors import InvalidRequestError
+from gateway.payments import intents
+from gateway.payments.admission import admit
+from gateway.payments.choosing import require_payable
+from gateway.payments.intents import Intent
+from gateway.people.merchants import load_merchant
+from gateway.personal import PersonalData
+from gateway.request_members import METADATA_MAX
+from gateway.requests import UpdateIntent, known_currency
+from gateway.shopper import subject_of
+from gateway.store.idempotency_rows import claim_in
+from gateway.store.intent_rows import load_intent, save_intent
+from gateway.store.writer import Store
+
+declare({"gateway.intent.updated": "a changed intent is durable, its caller has not heard"})
+
+WORDS = ("description", "metadata")
+"""Members that say something and decide nothing: they may change in every status."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Updates:
+    """Changes intents."""
+
+    store: Store
+    personal: PersonalData
+
+    async def update(self, caller: Caller, payment_id: str, body: UpdateIntent) -> Intent:
+        """The intent as changed; raises `UnexpectedStateError`, `InvalidRequestError`, `NotFoundError`."""
+        currency = None if body.currency is None else known_currency(body.currency)
+        intent = await self.store.write(lambda c: self._update_in(c, caller, payment_id, body, currency))
+        crash_point("gateway.intent.updated")
+        return intent
+
+    def _update_in(
+        self,
+        connection: Connection,
+        caller: Caller,
+        payment_id: str,
+        body: UpdateIntent,
+        currency: str | None,
+    ) -> Intent:
+        intent = load_intent(connection, payment_id, merchant_id=caller.merchant_id, mode=caller.mode)
+        given = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not None}
+        if given.keys() - set(WORDS):
+            intent = intents.stepped(intent, "update")
+        if body.payment_method is not None:
+            intent = intents.stepped(intent, "attach")
+        if body.customer is not None and body.customer != intent.customer:
+            intent = self._of_customer_in(connection, intent, body.customer, microseconds(caller.at))
+        after = msgspec.structs.replace(intent, **_changes(intent, body, currency))
+        if (after.amount_minor, after.currency) != (intent.amount_minor, intent.currency):
+            admit(load_merchant(connection, caller.merchant_id), after)
+        if given.keys() - set(WORDS):
+            require_payable(connection, caller, after)
+        claim_in(connection, caller.request_key, payment_id)
+        return save_intent(connection, after)
+
+    def _of_customer_in(self, connection: Connection, intent: Intent, customer: str, at_us: int) -> Intent:
+        """What is sealed goes with the payment: to erase the customer is to forget it, too."""
+        subject = subject_of(
+            connection,
+            self.personal,
+            mode=intent.mode,
+            merchant_id=intent.merchant_id,
+            customer=customer,
+            payment_id=intent.id,
+        )
+        fields = self.personal.unseal(connection, intent.subject, intent.sealed_context)
+        sealed = self.personal.seal(connection, subject, fields, at_us)
+        return msgspec.structs.replace(intent, customer=customer, subject=subject, sealed_context=sealed)
+
+
+def _changes(intent: Intent, body: UpdateIntent, currency: str | None) -> dict[str, Any]:
+    """Members of the intent that are given a new value."""
+    given = {
+        "amount_minor": body.amount,
+        "currency": currency,
+        "capture_method": body.capture_method,
+        "token": body.payment_method,
+        "statement_descriptor": body.statement_descriptor,
+        "metadata": None if body.metadata is None else _merged(intent.metadata, body.metadata),
+    }
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if body.description is not None:
+        changes["description"] = body.description or None
+    return changes
+
+
+def _merged(before: dict[str, str], given: dict[str, str]) -> dict[str, str]:
+    """The metadata with what was given in its place; an empty text takes a name out."""
+    merged = {name: value for name, value in {**before, **given}.items() if value}
+    if len(merged) > METADATA_MAX:
+        raise InvalidRequestError(
+            f"metadata: expected at most {METADATA_MAX} members in all.",
+            code="parameter_invalid",
+            param="metadata",
+        )
+    return merged
