@@ -76,13 +76,7 @@ class Gateway:
             store=store, recorder=recorder, relay=relay, processor=around.processor, scheduling=scheduling
         )
         ends = _ends(around, recorder, relay, debts)
-        flights = Flights(
-            ends=ends,
-            processor=around.processor,
-            scheduling=scheduling,
-            clock=clock,
-            deadline_seconds=around.deadline_seconds,
-        )
+        flights = _flights(around, ends)
         self.payer_steps = PayerSteps(
             store=store,
             ends=ends,
@@ -153,6 +147,16 @@ def _ends(around: Surroundings, recorder: EventRecorder, relay: Relay, debts: De
         relay=relay,
         debts=debts,
         lifetimes=around.lifetimes,
+    )
+
+
+def _flights(around: Surroundings, ends: AttemptEnds) -> Flights:
+    return Flights(
+        ends=ends,
+        processor=around.processor,
+        scheduling=around.scheduling,
+        clock=around.clock,
+        deadline_seconds=around.deadline_seconds,
     )
 
 
