@@ -2,6 +2,10 @@
 
 Rows leave in the order of their numbers, so the events of one payment keep their order. A row goes when the
 log has acknowledged it; a crash in between sends it again, and consumers drop it by its event id.
+
+Of several processes on one store one relays for all, and the others wake it. There rows may be committed
+after others with higher numbers (never two of one payment: its commits follow each other), so that the relay
+looks for whatever it has not sent, not for what stands behind it.
 """
 
 import asyncio
@@ -21,6 +25,7 @@ from events.types import Event
 from gateway.errors import UnavailableError
 from gateway.scheduling import Scheduling
 from gateway.store.tables import outbox
+from gateway.store.turns import turn
 from gateway.store.writer import Store
 
 declare(
@@ -42,6 +47,12 @@ GATHER_SECONDS = 0.05
 
 _INSERT = insert(outbox)
 _NEXT = select(outbox).where(outbox.c.id > bindparam("sent_to")).order_by(outbox.c.id).limit(BATCH_MAX)
+_NEXT_OF_ALL = (
+    select(outbox)
+    .where(outbox.c.id.not_in(bindparam("sent", expanding=True)))
+    .order_by(outbox.c.id)
+    .limit(BATCH_MAX)
+)
 _DELETE = delete(outbox).where(outbox.c.id.in_(bindparam("numbers", expanding=True)))
 
 
@@ -67,6 +78,7 @@ class Relay:
         self._nudged = asyncio.Event()
         self._sent_to = 0
         self._forgetting: list[int] = []
+        self._turn = turn(store, scheduling, "outbox")
         self._logger = structlog.get_logger("gateway.outbox")
 
     def nudge(self) -> None:
@@ -86,16 +98,30 @@ class Relay:
                 continue
             await self._nudge_or_poll()
 
+    async def listen(self) -> None:
+        """Be nudged by other processes, on a store that has several, until canceled."""
+        while True:
+            try:
+                if await self._turn.called(self._scheduling.poll_wait_seconds):
+                    self.nudge()
+                await self._scheduling.sleep(self._scheduling.idle_seconds)
+            except UnavailableError:
+                await self._scheduling.sleep(RELAY_RETRY_SECONDS)
+
     async def drain(self) -> None:
-        """Send all that is waiting now."""
+        """Send all that is waiting now; where another process relays, wake it."""
         full = True
         while full:
-            rows = await self._store.read(self._next_rows)
+            rows = await self._turn.read(self._next_rows) or []
             full = len(rows) == BATCH_MAX
             if rows:
                 await self._append([Outgoing(row.topic, row.key, row.value) for row in rows])
                 self._sent_to = rows[-1].id
                 self._forget(row.id for row in rows)
+
+    def close(self) -> None:
+        """Leave it to other processes; nothing may run."""
+        self._turn.close()
 
     async def _append(self, records: list[Outgoing]) -> None:
         crash_point("gateway.outbox.before_append")
@@ -103,7 +129,11 @@ class Relay:
         crash_point("gateway.outbox.after_append")
 
     def _next_rows(self, connection: Connection) -> list[_Row]:
-        return [_Row(*row) for row in connection.execute(_NEXT, {"sent_to": self._sent_to})]
+        if self._store.is_shared:
+            found = connection.execute(_NEXT_OF_ALL, {"sent": self._forgetting})
+        else:
+            found = connection.execute(_NEXT, {"sent_to": self._sent_to})
+        return [_Row(*row) for row in found]
 
     def _forget(self, numbers: Iterable[int]) -> None:
         # Beside the next append, not before it: a decision that is waited for may stand behind.

@@ -1,7 +1,7 @@
 """The gateway's services put together. What is outside comes in as `Surroundings`; nothing is opened here."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, NamedTuple
 
 from pwdlib import PasswordHash
 
@@ -15,6 +15,7 @@ from gateway.client_secrets import ClientSecrets
 from gateway.event_recorder import EventRecorder
 from gateway.geo import Geography
 from gateway.idempotency import IdempotencyKeys
+from gateway.instances import Instances
 from gateway.keys.keyring import Keyring
 from gateway.labels import Labels
 from gateway.outbox import Relay
@@ -43,8 +44,9 @@ from gateway.tokens import RegisteredTokens
 
 class Surroundings(NamedTuple):
     """Everything outside: time, randomness, disk, log, network and scheduling. `deadline_seconds` is how long
-    a confirm waits for its decision, `live_alone` whether test keys are refused,
-    `hasher` how passwords are kept, `lifetimes` how long authorizations hold."""
+    a confirm waits for its decision, `live_alone` whether test keys are refused, `hasher` how passwords are
+    kept, `lifetimes` how long authorizations hold, `instance_name` what the process has when it is started
+    again."""
 
     clock: Clock
     entropy: Entropy
@@ -54,6 +56,7 @@ class Surroundings(NamedTuple):
     processor: Processor
     keyring: Keyring
     geography: Geography
+    instance_name: str = "api"
     deadline_seconds: float = 0.25
     live_alone: bool = False
     hasher: PasswordHash = OWASP_MINIMUM
@@ -67,6 +70,8 @@ class Gateway:
         store, scheduling, clock, geography = around.store, around.scheduling, around.clock, around.geography
         self._around = around
         recorder = EventRecorder(around.entropy)
+        self.instances = _instances(around)
+        own = self.instances.own
         self.relay = relay = Relay(store, around.log, scheduling)
         time = BusinessTime(clock)
         self.keys = Keys(store=store, secret=around.keyring.api_keys, time=time, live_alone=around.live_alone)
@@ -85,9 +90,11 @@ class Gateway:
             clock=clock,
             now=time.now,
         )
-        self.recovery = Recovery(store=store, flights=flights, ends=ends, debts=debts, scheduling=scheduling)
+        self.recovery = Recovery(
+            store=store, flights=flights, ends=ends, debts=debts, scheduling=scheduling, instance=own
+        )
         self._expiry = _expiry(around, recorder, relay, debts, time)
-        self._tail = _tail(around, recorder, relay, self.recovery.deal)
+        self._tail = _tail(around, recorder, relay, self.recovery.deal, own)
         self.tokens = RegisteredTokens(store=store, keys=self.keys, personal=personal)
         self.labels = Labels(store=store, entropy=around.entropy, recorder=recorder, relay=relay)
         self.account_events = AccountEvents(
@@ -105,6 +112,7 @@ class Gateway:
             relay=relay,
             flights=flights,
             debts=debts,
+            instance=own,
         )
         self.updates = Updates(store=store, personal=personal)
         self.reviews = Reviews(store=store, recorder=recorder, relay=relay, debts=debts)
@@ -115,8 +123,10 @@ class Gateway:
         `failed` is called where one of these dies: every payment would fall back from then on.
         """
         await self._expiry.restore()
+        await self.instances.join()
         await self.recovery.sweep()
         for name, work in (
+            *self._among_others(),
             ("outbox", self.relay.run()),
             ("decisions", self._tail.run()),
             ("recovery", self.recovery.run()),
@@ -126,9 +136,16 @@ class Gateway:
         ):
             run_for_good(self._around.scheduling, work, name, failed)
 
+    def _among_others(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
+        """What only a store needs that other processes share."""
+        if self._around.store.is_shared:
+            yield "instances", self.instances.run(self._tail.changing, self.recovery.sweep)
+            yield "outbox calls", self.relay.listen()
+
     async def stop(self) -> None:
         """Stop where it stands: what is unfinished is durable, and the next start drives it on."""
         await self._around.scheduling.stop()
+        self.relay.close()
         self._around.store.close()
 
 
@@ -173,6 +190,16 @@ def _expiry(
     )
 
 
+def _instances(around: Surroundings) -> Instances:
+    return Instances(
+        store=around.store,
+        log=around.log,
+        entropy=around.entropy,
+        scheduling=around.scheduling,
+        name=around.instance_name,
+    )
+
+
 def _of_requests(around: Surroundings) -> tuple[ClientSecrets, IdempotencyKeys]:
     secret = around.keyring.api_keys
     return ClientSecrets(secret), IdempotencyKeys(
@@ -184,7 +211,9 @@ def _of_requests(around: Surroundings) -> tuple[ClientSecrets, IdempotencyKeys]:
     )
 
 
-def _tail(around: Surroundings, recorder: EventRecorder, relay: Relay, deal: Deal) -> DecisionTail:
+def _tail(
+    around: Surroundings, recorder: EventRecorder, relay: Relay, deal: Deal, instance: str
+) -> DecisionTail:
     return DecisionTail(
         log=around.log,
         store=around.store,
@@ -193,6 +222,7 @@ def _tail(around: Surroundings, recorder: EventRecorder, relay: Relay, deal: Dea
         scheduling=around.scheduling,
         clock=around.clock,
         deal=deal,
+        instance=instance,
     )
 
 

@@ -139,6 +139,7 @@ class World:
         self.deadline_seconds = deadline_seconds
         self.hasher = FAST
         self.keys: dict[Mode, str] = {}
+        self.instance_name = "api"
         self.failed = asyncio.Event()
         """Set when a loop of the gateway died: its program would end."""
 
@@ -171,6 +172,7 @@ class World:
                 geography=Geography(),
                 deadline_seconds=self.deadline_seconds,
                 hasher=self.hasher,
+                instance_name=self.instance_name,
             )
         )
         self.scheduling.spawn(self.risk.run(), "risk")

@@ -22,6 +22,7 @@ from events.types import (
 )
 from gateway.errors import ConflictError
 from gateway.event_recorder import EventRecorder
+from gateway.instances import TakenOverError
 from gateway.outbox import Relay
 from gateway.payments import intents
 from gateway.payments.admission import give_back_in
@@ -67,11 +68,9 @@ class AttemptEnds:
         """Commit the attempt's end, or that its payer has to do something first.
 
         Where it has an end already, that one stands. Raises `ConflictError` where it was blocked meanwhile
-        and approved all the same: it has to be taken back first.
+        and approved all the same (it has to be taken back first), `TakenOverError` where another drives it.
         """
-        intent, after = await self.store.write(
-            lambda connection: self._end_in(connection, attempt, decision, answer)
-        )
+        intent, after = await self.store.write(lambda c: self._end_in(c, attempt, decision, answer))
         self.relay.nudge()
         self.debts.drive(after)
         return intent
@@ -96,6 +95,8 @@ class AttemptEnds:
         stored = load_attempt(connection, attempt.payment_id, attempt.number)
         if stored is None or stored.phase not in ("assessing", "awaiting_payer"):
             return intent, stored or attempt
+        if stored.phase == "assessing" and stored.owner != attempt.owner:
+            raise TakenOverError
         # What was decided before the payer was sent off, or since then, is what counts.
         decision = stored.decision or decision
         if decision.outcome == "block" and answer is not None and answer.status == "approved":

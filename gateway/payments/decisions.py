@@ -10,6 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 import structlog
+from sqlalchemy import Connection
 
 from events.clock import Clock
 from events.codec import decode
@@ -79,7 +80,7 @@ class DecisionTail:
         scheduling: Scheduling,
         clock: Clock,
         deal: Deal,
-        instance: str = "",
+        instance: str,
     ) -> None:
         self._log = log
         self._store = store
@@ -90,6 +91,8 @@ class DecisionTail:
         self._deal = deal
         self._instance = instance
         self._kept: dict[TopicPartition, int] = {}
+        self._changing = False
+        self._starting_anew = False
         self._logger = structlog.get_logger("gateway.decisions")
 
     async def run(self) -> None:
@@ -105,7 +108,19 @@ class DecisionTail:
                 await persistently(self._scheduling, self._forget_position)
             await self._scheduling.sleep(TAIL_RETRY_SECONDS)
 
+    async def changing(self, change: Callable[[Connection], bool]) -> bool:
+        """Run a write that may move the kept position back, and if it says so, read again from there."""
+        # Else the place reached meanwhile would be kept over the one that was moved.
+        self._changing = True
+        try:
+            moved = await self._store.write(change)
+            self._starting_anew |= moved
+        finally:
+            self._changing = False
+        return moved
+
     async def _start(self) -> dict[TopicPartition, int]:
+        self._starting_anew = False
         kept = await self._store.read(lambda c: load_positions(c, self._instance, TOPIC))
         firsts = await self._blocking(lambda: self._log.starts(TOPIC))
         self._kept = {
@@ -118,11 +133,11 @@ class DecisionTail:
         reader = await self._blocking(lambda: self._log.reader(start))
         keep_at = self._clock.monotonic() + KEEP_SECONDS
         try:
-            while True:
+            while not self._starting_anew:
                 records = await self._blocking(partial(_poll, reader, self._scheduling.poll_wait_seconds))
                 for record in records:
                     self._begin(record, progress)
-                if self._clock.monotonic() >= keep_at:
+                if self._clock.monotonic() >= keep_at and not (self._changing or self._starting_anew):
                     await self._keep(progress)
                     keep_at = self._clock.monotonic() + KEEP_SECONDS
                 if not records:

@@ -1,6 +1,7 @@
 """Nothing stays in the middle: every unfinished attempt is driven on, at start and for as long as it runs."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from sqlalchemy import Connection
@@ -10,9 +11,10 @@ from gateway.errors import GatewayError, UnavailableError
 from gateway.payments.attempt_ends import AttemptEnds
 from gateway.payments.debts import Debts
 from gateway.payments.flights import Flight, Flights
-from gateway.payments.intents import Attempt, Intent, Phase
+from gateway.payments.intents import Attempt, Intent
 from gateway.people.merchants import Merchant, load_merchant
 from gateway.scheduling import Scheduling
+from gateway.store.instance_rows import is_there
 from gateway.store.intent_rows import load_attempt, load_intent, unfinished_attempts
 from gateway.store.writer import Store
 
@@ -31,6 +33,7 @@ class Recovery:
     ends: AttemptEnds
     debts: Debts
     scheduling: Scheduling
+    instance: str
 
     async def run(self) -> None:
         """Sweep until canceled."""
@@ -42,8 +45,8 @@ class Recovery:
             await self.scheduling.sleep(SWEEP_SECONDS)
 
     async def sweep(self) -> None:
-        """Start what every unfinished attempt still needs; what is under way is left alone."""
-        for attempt in await self.store.read(unfinished_attempts):
+        """Start what each of this instance's unfinished attempts still needs, where it is not under way."""
+        for attempt in await self.store.read(partial(unfinished_attempts, owner=self.instance)):
             if attempt.phase == "assessing":
                 await self._resume(attempt)
             else:
@@ -52,11 +55,14 @@ class Recovery:
     async def deal(self, decision: DecisionMade) -> None:
         """Hand a decision to what waits for it, and return when it has had its effect.
 
-        Raises `UnavailableError` where the flight that had it broke off: the next one needs it, too.
+        One for another instance's attempt is that one's to deal with: it reads the same topic. Raises
+        `UnavailableError` where the flight that had it broke off: the next one needs it, too.
         """
         flight = self.flights.find(decision.payment_id, decision.attempt)
         if flight is None:
-            attempt = await self.store.read(lambda c: load_attempt(c, decision.payment_id, decision.attempt))
+            attempt, is_anothers = await self.store.read(lambda c: self._found(c, decision))
+            if is_anothers:
+                return
             if attempt is None:
                 _log.warning("a decision names an unknown attempt", payment=decision.payment_id)
                 return
@@ -69,6 +75,13 @@ class Recovery:
             if flight.broke_off:
                 raise UnavailableError("The attempt's flight broke off.")
 
+    def _found(self, connection: Connection, decision: DecisionMade) -> tuple[Attempt | None, bool]:
+        """The attempt that a decision is about, and whether another instance has it, which is there."""
+        attempt = load_attempt(connection, decision.payment_id, decision.attempt)
+        if attempt is None or attempt.owner == self.instance:
+            return attempt, False
+        return attempt, is_there(connection, attempt.owner)
+
     async def _resume(self, attempt: Attempt) -> Flight | None:
         """The attempt's flight, started where it has none; None where it has ended.
 
@@ -80,14 +93,14 @@ class Recovery:
             if flight is not None:
                 return flight
             started = self.flights.started
-            intent, merchant, phase = await self.store.read(lambda c: _parties(c, attempt))
-            if phase != "assessing":
+            intent, merchant, stored = await self.store.read(lambda c: _parties(c, attempt))
+            if stored is None or stored.phase != "assessing" or stored.owner != self.instance:
                 return None
             if self.flights.started == started:
-                return self.flights.start(intent, attempt, merchant, recovered=True)
+                return self.flights.start(intent, stored, merchant, recovered=True)
 
 
-def _parties(connection: Connection, attempt: Attempt) -> tuple[Intent, Merchant, Phase | None]:
+def _parties(connection: Connection, attempt: Attempt) -> tuple[Intent, Merchant, Attempt | None]:
     intent = load_intent(connection, attempt.payment_id)
     stored = load_attempt(connection, attempt.payment_id, attempt.number)
-    return intent, load_merchant(connection, intent.merchant_id), stored.phase if stored else None
+    return intent, load_merchant(connection, intent.merchant_id), stored

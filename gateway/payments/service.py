@@ -76,6 +76,7 @@ class Payments(KnownPayments):
     relay: Relay
     flights: Flights
     debts: Debts
+    instance: str
 
     async def create(self, caller: Caller, body: CreateIntent) -> Intent:
         """A new intent; raises `InvalidRequestError`, and `NotFoundError` for an unknown payment method."""
@@ -210,6 +211,7 @@ class Payments(KnownPayments):
             context=context,
             test_risk=chosen.test_risk,
             counted_day=admit_in(connection, merchant, intent, instrument, at),
+            owner=self.instance,
         )
         insert_attempt(connection, attempt)
         claim_in(connection, caller.request_key, intent.id, attempt=attempt.number)

@@ -48,7 +48,11 @@ _AWAITING_PAYER = (
     .order_by(attempts.c.moment_us)
 )
 _ONE_AWAITING_PAYER = _AWAITING_PAYER.where(attempts.c.id == bindparam("the_id"))
-_UNFINISHED = select(attempts).where(attempts.c.phase.in_(UNFINISHED)).order_by(attempts.c.moment_us)
+_UNFINISHED = (
+    select(attempts)
+    .where(attempts.c.phase.in_(UNFINISHED), attempts.c.owner == bindparam("the_owner"))
+    .order_by(attempts.c.moment_us)
+)
 
 
 def insert_intent(connection: Connection, intent: Intent) -> None:
@@ -128,9 +132,9 @@ def not_before_last_step(connection: Connection, intent: Intent, at: datetime) -
     return max(at, moment(latest.moment_us if latest else intent.created_us))
 
 
-def unfinished_attempts(connection: Connection) -> list[Attempt]:
-    """Attempts that owe something to someone, oldest first."""
-    return [_attempt(dict(row._mapping)) for row in connection.execute(_UNFINISHED)]
+def unfinished_attempts(connection: Connection, owner: str) -> list[Attempt]:
+    """Attempts of an instance that owe something to someone, oldest first."""
+    return [_attempt(dict(row._mapping)) for row in connection.execute(_UNFINISHED, {"the_owner": owner})]
 
 
 def _intent_row(intent: Intent) -> dict[str, Any]:

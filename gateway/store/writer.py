@@ -41,7 +41,9 @@ class Store:
     """The operational store. `write` returns when the work survives a power loss."""
 
     def __init__(self, engine: Engine, scheduling: Scheduling) -> None:
-        self._engine = engine
+        self.engine = engine
+        self.is_shared = engine.dialect.name == "postgresql"
+        """Whether other API processes may be on it, too."""
         self._reader = engine.execution_options(weir_reads=True)
         self._scheduling = scheduling
         self._writes: GroupCommit[Connection] = GroupCommit(scheduling, "store-writes", self._commit)
@@ -61,7 +63,7 @@ class Store:
 
     def close(self) -> None:
         """Close the connections; nothing may be waiting."""
-        self._engine.dispose()
+        self.engine.dispose()
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         try:
@@ -72,7 +74,7 @@ class Store:
 
     def _commit(self, works: list[Callable[[Connection], Any]]) -> list[Any]:
         try:
-            return in_one_commit(self._engine, lambda connection: _results(connection, works))
+            return in_one_commit(self.engine, lambda connection: _results(connection, works))
         except AWAY as error:
             raise _unavailable("write", error) from None
 

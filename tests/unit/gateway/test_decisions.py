@@ -94,6 +94,7 @@ async def tail_until(
         scheduling=scheduling,
         clock=SystemClock(),
         deal=deal,
+        instance="",
     )
     running = asyncio.create_task(tail.run())
     async with asyncio.timeout(PATIENCE_SECONDS):

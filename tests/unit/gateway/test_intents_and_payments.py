@@ -295,7 +295,7 @@ def test_a_debt_that_is_told_again_after_its_end_has_that_end_alone(tmp_path: Pa
         intent = await confirmed(world, capture_method="manual")
         world.processor.away = 1
         await world.gateway.payments.capture(await world.caller(), intent.id, CaptureIntent())
-        owed = await world.store.read(unfinished_attempts)
+        owed = await world.store.read(lambda c: unfinished_attempts(c, world.gateway.instances.own))
         await world.until(lambda: world.payment_events(intent.id) == COMPLETE)
         asked = len(world.processor.calls)
 

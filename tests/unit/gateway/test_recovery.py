@@ -42,7 +42,8 @@ class SlowStore:
 
     async def read(self, work: Callable[[Connection], Any]) -> Any:
         found = await self._store.read(work)
-        what = "attempts" if work is unfinished_attempts else "parties"
+        is_sweep = getattr(work, "func", None) is unfinished_attempts
+        what = "attempts" if is_sweep else "parties"
         if what == "attempts":
             self.seen = found
         if what == self._slow:
