@@ -27,6 +27,8 @@ from events.types import (
     PaymentCaptured,
     PaymentDecidedLate,
     PaymentDeclined,
+    PaymentRefunded,
+    PaymentRefundFailed,
 )
 from events.vocabulary import Ruling
 
@@ -202,6 +204,15 @@ class LiveView:
             self.rows.mark(marked(event))
         else:
             self._rule(event, event.ruling)
+
+    @_take.register
+    def _(self, event: PaymentRefunded) -> None:  # noqa: ARG002  # dispatch is by type
+        self.payments["refunded"] += 1
+
+    @_take.register
+    def _(self, event: PaymentRefundFailed) -> None:
+        self.payments["marked"] += 1
+        self.rows.mark(marked(event))
 
     @_take.register
     def _(self, event: PaymentCaptured) -> None:  # noqa: ARG002  # dispatch is by type

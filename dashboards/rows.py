@@ -5,7 +5,7 @@ from datetime import datetime
 
 from events.instruments import label_of
 from events.money import Money
-from events.types import AssessmentRequested, DecisionMade, PaymentDecidedLate
+from events.types import AssessmentRequested, DecisionMade, PaymentDecidedLate, PaymentRefundFailed
 
 REASONS_MAX = 3
 
@@ -26,7 +26,7 @@ class AttemptRow:
     reasons: tuple[str, ...] = ()
     latency_ms: float | None = None
     marked: bool = False
-    """Whether a block came after the capture: a person has to refund."""
+    """Whether a block came after the capture and the money was not given back: a person has to refund."""
 
 
 def row(question: AssessmentRequested, decision: DecisionMade, latency_ms: float | None) -> AttemptRow:
@@ -54,8 +54,8 @@ def asked(question: AssessmentRequested) -> AttemptRow:
     )
 
 
-def marked(event: PaymentDecidedLate) -> AttemptRow:
-    """The line of one attempt of which only this is known: the block that came after the capture."""
+def marked(event: PaymentDecidedLate | PaymentRefundFailed) -> AttemptRow:
+    """The line of one attempt of which only this is known: a block came after the capture, and no refund."""
     return AttemptRow(
         payment=event.payment_id,
         attempt=event.attempt,
@@ -64,8 +64,8 @@ def marked(event: PaymentDecidedLate) -> AttemptRow:
         merchant_category="",
         card="",
         country="",
-        outcome="allow",
-        reasons=(sentence(event.ruling.text),),
+        outcome="allow" if isinstance(event, PaymentDecidedLate) else "block",
+        reasons=(sentence(event.ruling.text),) if isinstance(event, PaymentDecidedLate) else (),
         marked=True,
     )
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from events.event import Count, Event, Whole
 from events.instruments import AccountFacts, CardFacts
-from events.vocabulary import LateEffect, Mode, Ruling
+from events.vocabulary import LateEffect, Mode, RefundReason, Ruling
 
 
 class PaymentEvent(Event, frozen=True, kw_only=True):
@@ -71,7 +71,10 @@ class PaymentBlocked(PaymentEvent, frozen=True, kw_only=True, tag="payment.block
 
 
 class PaymentDecidedLate(PaymentEvent, frozen=True, kw_only=True, tag="payment.decided_late"):
-    """The engine's late decision `held` the capture, `voided`, or `marked` what was captured for a person."""
+    """The engine's late decision `held` the capture, `voided`, or has what was captured `refunded`.
+
+    `marked`: written before there were refunds; a person was to give the money back.
+    """
 
     attempt: Count
     ruling: Ruling
@@ -109,3 +112,21 @@ class PaymentCanceled(PaymentEvent, frozen=True, kw_only=True, tag="payment.canc
 
     reason: str
     authorization_id: str | None = None
+
+
+class PaymentRefunded(PaymentEvent, frozen=True, kw_only=True, tag="payment.refunded"):
+    """`amount_minor` of captured money was given back."""
+
+    attempt: Count
+    authorization_id: str
+    refund_id: str
+    reason: RefundReason
+
+
+class PaymentRefundFailed(PaymentEvent, frozen=True, kw_only=True, tag="payment.refund_failed"):
+    """The network refused to have `amount_minor` given back: a person has to."""
+
+    attempt: Count
+    authorization_id: str
+    refund_id: str
+    reason: RefundReason

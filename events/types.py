@@ -28,6 +28,8 @@ from events.payment_events import (
     PaymentDecidedLate,
     PaymentDeclined,
     PaymentEvent,
+    PaymentRefunded,
+    PaymentRefundFailed,
     PaymentReviewed,
     PaymentReviewExpired,
 )
@@ -62,6 +64,8 @@ __all__ = [
     "PaymentDecidedLate",
     "PaymentDeclined",
     "PaymentEvent",
+    "PaymentRefundFailed",
+    "PaymentRefunded",
     "PaymentReviewExpired",
     "PaymentReviewed",
     "RiskContext",

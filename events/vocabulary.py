@@ -33,8 +33,11 @@ COMMAND_LINE = "command-line"
 ControlKind = Literal["rule", "list", "costs", "policy", "rates"]
 ModelKind = Literal["online", "batch", "challenger"]
 
-LateEffect = Literal["held", "voided", "marked"]
+LateEffect = Literal["held", "voided", "refunded", "marked"]
 """What a decision that came late still did: see `events.types.PaymentDecidedLate`."""
+
+RefundReason = Literal["late_block"]
+"""Why captured money is given back: a block came after the capture."""
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):

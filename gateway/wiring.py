@@ -29,6 +29,7 @@ from gateway.payments.flights import Flights
 from gateway.payments.lifetimes import Lifetimes
 from gateway.payments.payer_steps import PayerSteps
 from gateway.payments.recovery import Recovery
+from gateway.payments.refunds import Refunds
 from gateway.payments.reviews import Reviews
 from gateway.payments.service import Payments
 from gateway.payments.updating import Updates
@@ -157,12 +158,20 @@ def _personal(around: Surroundings) -> PersonalData:
 
 
 def _ends(around: Surroundings, recorder: EventRecorder, relay: Relay, debts: Debts) -> AttemptEnds:
+    refunds = Refunds(
+        store=around.store,
+        recorder=recorder,
+        relay=relay,
+        processor=around.processor,
+        scheduling=around.scheduling,
+    )
     return AttemptEnds(
         store=around.store,
         entropy=around.entropy,
         recorder=recorder,
         relay=relay,
         debts=debts,
+        refunds=refunds,
         lifetimes=around.lifetimes,
     )
 

@@ -15,6 +15,8 @@ from events.types import (
     PaymentDecidedLate,
     PaymentDeclined,
     PaymentEvent,
+    PaymentRefunded,
+    PaymentRefundFailed,
     PaymentReviewed,
     PaymentReviewExpired,
 )
@@ -31,6 +33,7 @@ _WORD = {
 _LATE: dict[LateEffect, str] = {
     "held": "held the capture for a review",
     "voided": "voided the authorization",
+    "refunded": "came after the capture, and has the money given back",
     "marked": "came after the capture: no money moved back, the payment is marked for a person to refund",
 }
 
@@ -108,4 +111,8 @@ def _after(event: PaymentEvent) -> list[str]:
         return [f"captured: {Money(event.amount_minor, event.currency)}"]
     if isinstance(event, PaymentCaptureFailed):
         return ["the network refused the capture: no money moved, the authorization was given back"]
+    if isinstance(event, PaymentRefunded):
+        return [f"refunded: {Money(event.amount_minor, event.currency)}"]
+    if isinstance(event, PaymentRefundFailed):
+        return ["the network refused the refund: a person has to give the money back"]
     return [f"canceled: {event.reason}"] if isinstance(event, PaymentCanceled) else []

@@ -36,6 +36,7 @@ def intent_json(intent: Intent, client_secret: str | None = None) -> dict[str, A
         "amount": intent.amount_minor,
         "amount_capturable": intent.amount_capturable_minor,
         "amount_received": intent.amount_received_minor,
+        "amount_refunded": intent.amount_refunded_minor,
         "cancellation_reason": intent.cancellation_reason,
         "canceled_at": None if intent.canceled_us is None else intent.canceled_us // 1_000_000,
         "capture_method": intent.capture_method,

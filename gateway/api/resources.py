@@ -43,6 +43,7 @@ class PaymentIntent(Resource, frozen=True, kw_only=True):
     amount: int
     amount_capturable: int
     amount_received: int
+    amount_refunded: int
     cancellation_reason: str | None
     canceled_at: int | None
     capture_method: CaptureMethod

@@ -39,6 +39,7 @@ from gateway.payments.outcomes import (
     payment_error,
     ruling,
 )
+from gateway.payments.refunds import Refunds
 from gateway.payments.reviews import open_review_in
 from gateway.processor_port import ProcessorAnswer
 from gateway.store.intent_rows import load_attempt, load_intent, save_attempt, save_intent
@@ -60,6 +61,7 @@ class AttemptEnds:
     recorder: EventRecorder
     relay: Relay
     debts: Debts
+    refunds: Refunds
     lifetimes: Lifetimes
 
     async def end(
@@ -83,6 +85,7 @@ class AttemptEnds:
         self.relay.nudge()
         if after is not None:
             self.debts.drive(after)
+            await self.refunds.drive_for(late.payment_id)
 
     def _end_in(
         self,

@@ -27,7 +27,7 @@ from gateway.store.writer import Store
 
 declare(
     {
-        "gateway.debt.owed": "a capture or void is durable as owed, the processor is not told",
+        "gateway.debt.owed": "a capture, void or refund is durable as owed, the processor is not told",
         "gateway.debt.told": "the processor has done it, the store still shows it as owed",
         "gateway.debt.paid": "the store shows it as done, its event waits in the outbox",
     }

@@ -60,6 +60,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     amount_capturable_minor: int = 0
     amount_received_minor: int = 0
+    amount_refunded_minor: int = 0
     token: str | None = None
     customer: str | None = None
     confirmation_method: ConfirmationMethod = "automatic"

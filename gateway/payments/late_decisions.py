@@ -11,6 +11,7 @@ from gateway.event_recorder import EventRecorder
 from gateway.payments import intents
 from gateway.payments.effective_decision import EffectiveDecision
 from gateway.payments.intents import Attempt, Intent, VoidOwed, owing
+from gateway.payments.late_effects import late_effect
 from gateway.payments.outcomes import (
     authorized_outcome,
     blocked_outcome,
@@ -18,6 +19,7 @@ from gateway.payments.outcomes import (
     marked_outcome,
     ruling,
 )
+from gateway.payments.refunds import owe_refund_in
 from gateway.payments.reviews import open_review_in
 from gateway.store.intent_rows import load_attempt, load_intent, save_attempt, save_intent
 from gateway.store.review_rows import close_review
@@ -68,18 +70,17 @@ def _apply_late_in(
     decision: EffectiveDecision,
     at_us: int,
 ) -> tuple[Intent, Attempt, LateEffect | None]:
-    """Block: void what is not captured, mark what is. Review: hold what is not captured."""
-    if decision.outcome == "block" and intent.status == "requires_capture":
-        return *_void_late_in(connection, intent, attempt, decision, at_us), "voided"
-    if decision.outcome == "block" and intent.status == "succeeded":
-        # Giving back what was captured is a refund, and that a person decides.
+    effect = late_effect(decision.outcome, intent)
+    if effect == "voided":
+        intent, attempt = _void_late_in(connection, intent, attempt, decision, at_us)
+    elif effect == "refunded":
+        owe_refund_in(connection, entropy, intent, attempt, at_us)
         outcome = intent.outcome and marked_outcome(intent.outcome, decision)
-        return _replace(intent, late_block_after_capture=True, outcome=outcome), attempt, "marked"
-    if decision.outcome == "review" and intent.status == "requires_capture" and not intent.review_id:
+        intent = _replace(intent, late_block_after_capture=True, outcome=outcome)
+    elif effect == "held":
         review_id = open_review_in(connection, entropy, intent, attempt, decision.reason)
         intent = _replace(intent, review_id=review_id, outcome=authorized_outcome(decision))
-        return intent, attempt, "held"
-    return intent, attempt, None
+    return intent, attempt, effect
 
 
 def _void_late_in(

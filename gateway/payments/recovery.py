@@ -51,6 +51,7 @@ class Recovery:
                 await self._resume(attempt)
             else:
                 self.debts.drive(attempt)
+        await self.ends.refunds.sweep()
 
     async def deal(self, decision: DecisionMade) -> None:
         """Hand a decision to what waits for it, and return when it has had its effect.

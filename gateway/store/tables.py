@@ -125,6 +125,7 @@ intents = Table(
     Column("return_url", String(2048)),
     Column("next_action_json", Text),
     Column("not_assessed", Boolean, nullable=False, default=False),
+    Column("amount_refunded_minor", BigInteger, nullable=False, server_default="0"),
     Column("late_block_after_capture", Boolean, nullable=False, default=False, server_default=false()),
     Column("attempts", Integer, nullable=False, default=0),
     Column("sequence", Integer, nullable=False, default=0),
@@ -177,6 +178,19 @@ reviews = Table(
     Column("expires_us", BigInteger),
     Index("ix_reviews_newest", "merchant_id", "mode", "opened_us", "id"),
     Index("ix_reviews_due", "mode", "closed_us", "expires_us"),
+)
+
+refunds = Table(
+    "refunds",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("payment_id", String(64), nullable=False, index=True),
+    Column("number", Integer, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("since_us", BigInteger, nullable=False),
+    Index("ix_refunds_status", "status", "since_us"),
 )
 
 labels = Table(

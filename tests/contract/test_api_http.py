@@ -79,6 +79,7 @@ def test_money_is_shown_in_minor_units_and_stripes_shapes(tmp_path: Path) -> Non
             "amount": 1250,
             "amount_capturable": 0,
             "amount_received": 0,
+            "amount_refunded": 0,
             "cancellation_reason": None,
             "canceled_at": None,
             "capture_method": "automatic",

@@ -1,7 +1,7 @@
 """Events as a platform writes them, for tests of what the page shows of them."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from events.ids import uuid7
 from events.instruments import CardFacts
@@ -14,6 +14,8 @@ from events.types import (
     Outcome,
     PaymentAuthorized,
     PaymentDecidedLate,
+    PaymentRefunded,
+    PaymentRefundFailed,
     RiskContext,
     Versions,
 )
@@ -119,6 +121,33 @@ def marked(number: int) -> PaymentDecidedLate:
         ruling=Ruling(by="engine", outcome="block", risk_score=90, text="A stolen device."),
         effect="marked",
     )
+
+
+def refunded(number: int) -> PaymentRefunded:
+    """What was captured before its block came was given back."""
+    return PaymentRefunded(**_refund(number))
+
+
+def refund_refused(number: int) -> PaymentRefundFailed:
+    """The network refused to give it back."""
+    return PaymentRefundFailed(**_refund(number))
+
+
+def _refund(number: int) -> dict[str, Any]:
+    return {
+        "id": event_id(number + 660_000),
+        "occurred_at": START,
+        "payment_id": f"pi_{number:06}",
+        "sequence": 6,
+        "mode": "test",
+        "merchant_id": "mer_1",
+        "amount_minor": 4_999,
+        "currency": "EUR",
+        "attempt": 1,
+        "authorization_id": "auth_1",
+        "refund_id": "re_1",
+        "reason": "late_block",
+    }
 
 
 def label(number: int, fraud: bool | None, kind: LabelKind = "fraud_dispute") -> LabelReported:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -14,7 +14,8 @@ from dashboards.explanations import Explainer
 from dashboards.live_page import Fragments, Streams, application, stream_messages
 from dashboards.live_view import LiveView
 from dashboards.tail import Tail
-from tests.unit.dashboards.flowing import answer, marked, published, question
+from events.types import Event
+from tests.unit.dashboards.flowing import answer, marked, published, question, refund_refused
 
 
 @pytest.fixture
@@ -71,20 +72,19 @@ def test_while_the_log_does_not_answer_the_page_says_so(client: TestClient, tail
     assert "The log does not answer" not in client.get("/").text
 
 
-def test_the_tile_leads_to_the_payments_whose_block_came_after_the_capture(
-    client: TestClient, view: LiveView
+@pytest.mark.parametrize("left", [marked, refund_refused])
+def test_the_tile_leads_to_the_payments_that_a_person_has_to_refund(
+    client: TestClient, view: LiveView, left: Callable[[int], Event]
 ) -> None:
     for number in (1, 2):
         view.take(question(number), 1.0)
         view.take(answer(number), 1.0)
-    view.take(marked(1), 1.0)
+    view.take(left(1), 1.0)
 
-    assert (
-        'href="/?only=marked#payments-title">1 blocked after the capture: refund</a>' in client.get("/").text
-    )
+    assert 'href="/?only=marked#payments-title">1 to refund by hand</a>' in client.get("/").text
     shown = client.get("/?only=marked").text
     assert "pi_000001" in shown
-    assert "A block came after the capture: refund." in shown
+    assert "A block came after the capture, and the money was not given back: refund." in shown
     assert "pi_000002" not in shown
 
 

@@ -7,7 +7,7 @@ from dashboards.latest import ROWS_KEPT
 from dashboards.live_view import LiveView
 from events.types import PaymentAuthorized, PaymentBlocked, PaymentDecidedLate
 from events.vocabulary import Ruling
-from tests.unit.dashboards.flowing import answer, authorized, question
+from tests.unit.dashboards.flowing import answer, authorized, question, refunded
 
 TEST_CARD = Ruling(by="test_card", outcome="block", risk_score=100, text="A test card.")
 FALLBACK = Ruling(by="fallback", outcome="allow", risk_score=None, text="Too late.")
@@ -109,6 +109,18 @@ def test_a_block_after_the_capture_is_counted_apart_since_the_money_has_moved(vi
     [row] = view.rows.newest()
     assert (row.outcome, row.marked) == ("allow", True)
     assert view.rows.newest("marked") == [row]
+
+
+def test_a_block_after_the_capture_is_in_force_and_its_refund_counted(view: LiveView) -> None:
+    view.take(question(1), 1.0)
+    view.take(fell_back(), 1.2)
+    view.take(life(PaymentDecidedLate, ENGINE, effect="refunded"), 2.0)
+    view.take(refunded(1), 3.0)
+
+    assert counts(view) == {"block": 1}
+    assert (view.payments["refunded"], view.payments["marked"]) == (1, 0)
+    [row] = view.rows.newest()
+    assert (row.outcome, row.marked) == ("block", False)
 
 
 @pytest.mark.parametrize("marked_at", ["first", "last", "after its row is gone"])

@@ -104,22 +104,6 @@ def test_a_late_block_voids_what_is_not_captured(tmp_path: Path) -> None:
     live_through(tmp_path, story, 0.05)
 
 
-def test_a_late_block_marks_what_is_captured(tmp_path: Path) -> None:
-    async def story(world: World) -> None:
-        world.risk.silent = True
-        intent = await confirmed(world)
-
-        await decide_late(world, "block")
-
-        async def marked() -> bool:
-            return (await world.intent(intent.id)).late_block_after_capture
-
-        await world.until(marked)
-        assert (await world.intent(intent.id)).status == "succeeded"
-
-    live_through(tmp_path, story, 0.05)
-
-
 def test_a_late_review_holds_what_is_not_captured(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         world.risk.silent = True

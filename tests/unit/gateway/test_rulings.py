@@ -125,7 +125,7 @@ def test_a_fallback_is_on_the_log_as_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("capture_method", "outcome", "effect"),
-    [("manual", "block", "voided"), ("manual", "review", "held"), ("automatic", "block", "marked")],
+    [("manual", "block", "voided"), ("manual", "review", "held"), ("automatic", "block", "refunded")],
 )
 def test_what_a_late_decision_did_is_on_the_log(
     tmp_path: Path, capture_method: str, outcome: Outcome, effect: str

@@ -16,6 +16,8 @@ from events.types import (
     PaymentDecidedLate,
     PaymentDeclined,
     PaymentEvent,
+    PaymentRefunded,
+    PaymentRefundFailed,
 )
 from events.vocabulary import LateEffect, Ruling
 from models.engine import Engine
@@ -95,7 +97,12 @@ def test_a_blocked_test_card_is_said_to_be_blocked_before_what_the_engine_though
 
 @pytest.mark.parametrize(
     ("effect", "words"),
-    [("held", "held the capture"), ("voided", "voided the authorization"), ("marked", "no money moved")],
+    [
+        ("held", "held the capture"),
+        ("voided", "voided the authorization"),
+        ("refunded", "has the money given back"),
+        ("marked", "no money moved"),
+    ],
 )
 def test_a_fallback_and_what_the_late_decision_did_are_told(
     life: Life, effect: LateEffect, words: str
@@ -127,6 +134,18 @@ def test_a_capture_that_the_network_refused_is_told(life: Life) -> None:
     life.told(PaymentCaptureFailed, attempt=1, authorization_id="a")
 
     assert "  the network refused the capture: no money moved" in life.explained()
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [(PaymentRefunded, "refunded: 12.50 EUR"), (PaymentRefundFailed, "the network refused the refund")],
+)
+def test_what_became_of_a_refund_is_told(life: Life, end: type[PaymentEvent], words: str) -> None:
+    life.confirmed()
+    life.told(PaymentAuthorized, attempt=1, authorization_id="a")
+    life.told(end, attempt=1, authorization_id="a", refund_id="re_1", reason="late_block")
+
+    assert f"  {words}" in life.explained()
 
 
 def test_the_way_to_the_end_is_told_once_and_in_order(life: Life) -> None:

@@ -1,0 +1,126 @@
+"""Money that is owed back: driven like every debt until the processor has an end for it, across restarts.
+
+A refund is told once its capture is paid. One that the network refuses leaves its payment marked
+(`late_block_after_capture`), for a person to give the money back in another way.
+"""
+
+from dataclasses import dataclass, field
+
+import msgspec
+import structlog
+from sqlalchemy import Connection
+
+from events.crash import crash_point
+from events.ids import Entropy, resource_id
+from events.moments import moment
+from events.types import PaymentRefunded, PaymentRefundFailed
+from gateway.errors import ConflictError, UnavailableError
+from gateway.event_recorder import EventRecorder
+from gateway.outbox import Relay
+from gateway.payments.intents import Attempt, Intent
+from gateway.payments.refunding import Refund, RefundStatus, ended, ended_before_told
+from gateway.processor_port import Processor, RefundRequest
+from gateway.retrying import Backoff
+from gateway.scheduling import Scheduling
+from gateway.store.intent_rows import load_attempt, load_intent, save_intent
+from gateway.store.refund_rows import end_refund, insert_refund, refund_owed_for, refunds_owed
+from gateway.store.writer import Store
+
+_replace = msgspec.structs.replace
+_log = structlog.get_logger("gateway.refunds")
+
+
+def owe_refund_in(
+    connection: Connection, entropy: Entropy, intent: Intent, attempt: Attempt, at_us: int
+) -> None:
+    """Owe back all that was captured of a payment whose block came too late."""
+    refund = Refund(
+        id=resource_id("re", entropy),
+        payment_id=intent.id,
+        number=attempt.number,
+        amount_minor=intent.amount_received_minor,
+        reason="late_block",
+        status="pending",
+        since_us=at_us,
+    )
+    insert_refund(connection, refund)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refunds:
+    """Refunds on their way."""
+
+    store: Store
+    recorder: EventRecorder
+    relay: Relay
+    processor: Processor
+    scheduling: Scheduling
+    _driving: set[str] = field(default_factory=set)
+
+    async def drive_for(self, payment_id: str) -> None:
+        """Pay the refund that the payment owes, if any."""
+        refund = await self.store.read(lambda c: refund_owed_for(c, payment_id))
+        if refund is not None:
+            self._drive(refund)
+
+    async def sweep(self) -> None:
+        """Pay what nobody is at."""
+        for refund in await self.store.read(refunds_owed):
+            self._drive(refund)
+
+    def _drive(self, refund: Refund) -> None:
+        if refund.id not in self._driving:
+            self._driving.add(refund.id)
+            self.scheduling.spawn(self._pay(refund), f"refund {refund.id}")
+
+    async def _pay(self, refund: Refund) -> None:
+        backoff = Backoff(self.scheduling)
+        try:
+            while not await self._try_to_pay(refund):
+                await backoff.rest()
+        finally:
+            self._driving.discard(refund.id)
+
+    async def _try_to_pay(self, refund: Refund) -> bool:
+        try:
+            attempt = await self.store.read(lambda c: load_attempt(c, refund.payment_id, refund.number))
+            if attempt is None:
+                raise ValueError(f"refund {refund.id} has no attempt that was captured")
+            crash_point("gateway.debt.owed")
+            end = ended_before_told(attempt.phase) or await self._told(refund, attempt)
+            crash_point("gateway.debt.told")
+            if end == "pending":
+                return False
+            await self.store.write(lambda c: self._record_end_in(c, refund, attempt, end))
+        except (UnavailableError, ConflictError):
+            return False
+        crash_point("gateway.debt.paid")
+        self.relay.nudge()
+        return True
+
+    async def _told(self, refund: Refund, attempt: Attempt) -> RefundStatus:
+        request = RefundRequest(
+            refund_id=refund.id, amount_minor=refund.amount_minor, occurred_at=moment(refund.since_us)
+        )
+        return ended(await self.processor.refund(attempt.id, request))
+
+    def _record_end_in(
+        self, connection: Connection, refund: Refund, attempt: Attempt, end: RefundStatus
+    ) -> None:
+        if not end_refund(connection, refund.id, end) or end == "canceled":
+            return
+        intent = load_intent(connection, refund.payment_id)
+        kind = PaymentRefunded if end == "succeeded" else PaymentRefundFailed
+        event = kind(
+            **self.recorder.header(intent, moment(refund.since_us), amount_minor=refund.amount_minor),
+            attempt=attempt.number,
+            authorization_id=attempt.id,
+            refund_id=refund.id,
+            reason=refund.reason,
+        )
+        if end == "succeeded":
+            refunded_minor = intent.amount_refunded_minor + refund.amount_minor
+            intent = _replace(intent, amount_refunded_minor=refunded_minor, late_block_after_capture=False)
+        else:
+            _log.error("refund refused", refund=refund.id)
+        save_intent(connection, self.recorder.record_step(connection, intent, event))
