@@ -77,6 +77,10 @@ StatementDescriptor = Annotated[
 ClientSecret = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
+Expandable = Literal["latest_charge", "payment_method", "review"]
+Expand = Annotated[list[Expandable], Meta(max_length=3)]
+
+
 class CreateIntent(Body, frozen=True, kw_only=True):
     """`POST /v1/payment_intents`."""
 
@@ -94,6 +98,7 @@ class CreateIntent(Body, frozen=True, kw_only=True):
     statement_descriptor: StatementDescriptor | None = None
     metadata: Metadata = msgspec.field(default_factory=dict)
     risk_context: RiskContextInput | None = None
+    expand: Expand | None = None
 
 
 class ConfirmIntent(Body, frozen=True, kw_only=True):
@@ -107,6 +112,7 @@ class ConfirmIntent(Body, frozen=True, kw_only=True):
     mandate_data: MandateData | None = None
     risk_context: RiskContextInput | None = None
     client_secret: ClientSecret | None = None
+    expand: Expand | None = None
 
 
 class UpdateIntent(Body, frozen=True, kw_only=True):
@@ -120,18 +126,21 @@ class UpdateIntent(Body, frozen=True, kw_only=True):
     description: Description | None = None
     statement_descriptor: StatementDescriptor | None = None
     metadata: Metadata | None = None
+    expand: Expand | None = None
 
 
 class RetrieveIntent(Body, frozen=True, kw_only=True):
     """`GET /v1/payment_intents/{id}`."""
 
     client_secret: ClientSecret | None = None
+    expand: Expand | None = None
 
 
 class CaptureIntent(Body, frozen=True, kw_only=True):
     """`POST /v1/payment_intents/{id}/capture`."""
 
     amount_to_capture: AmountMinor | None = None
+    expand: Expand | None = None
 
 
 CancellationReason = Literal["duplicate", "fraudulent", "requested_by_customer", "abandoned"]
@@ -141,6 +150,7 @@ class CancelIntent(Body, frozen=True, kw_only=True):
     """`POST /v1/payment_intents/{id}/cancel`."""
 
     cancellation_reason: CancellationReason | None = None
+    expand: Expand | None = None
 
 
 class CloseReview(Body, frozen=True, kw_only=True):
@@ -205,6 +215,13 @@ class ListIntents(Paging, frozen=True, kw_only=True):
 
     customer: Text | None = None
     status: Status | None = None
+
+
+class ListCharges(Paging, frozen=True, kw_only=True):
+    """`GET /v1/charges`."""
+
+    customer: Text | None = None
+    payment_intent: Identifier | None = None
 
 
 class ListReviews(Paging, frozen=True, kw_only=True):

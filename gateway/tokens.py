@@ -71,6 +71,11 @@ def surrogate_of_card(connection: Connection, token: str, mode: Mode) -> str | N
     return connection.execute(found).scalar()
 
 
+def made_us(connection: Connection, token: str) -> int:
+    """When a token was made that is there."""
+    return int(connection.execute(select(tokens.c.created_us).where(tokens.c.id == token)).scalar_one())
+
+
 def load_card(connection: Connection, token: str, *, merchant_id: str, mode: Mode) -> KnownCard:
     """The card of a token of this merchant and mode; raises `NotFoundError`."""
     row = connection.execute(_TOKEN, {"the_id": token}).one_or_none()

@@ -13,10 +13,13 @@ import pytest
 import gateway.errors
 import gateway.people.errors
 import gateway.processor.errors
+from events.instruments import CardFacts
+from events.types import RiskContext
 from events.vocabulary import ReportedKind
 from gateway import method_requests, requests
 from gateway.account_events import SignIn
 from gateway.api.application import make_application
+from gateway.api.charge_json import charge_json
 from gateway.api.presenting import (
     intent_json,
     label_json,
@@ -32,7 +35,8 @@ from gateway.errors import GatewayError, InvalidRequestError, UnavailableError, 
 from gateway.http.expected import REFERENCE
 from gateway.labels import FRAUD_BY_KIND, Label
 from gateway.payment_methods import ShownMethod
-from gateway.payments.intents import LEGAL, Intent, PaymentError, PaymentOutcome, Status
+from gateway.payments.charges import Charge, ChargeState, ChargeStatus, KeptCharge
+from gateway.payments.intents import LEGAL, Attempt, Intent, PaymentError, PaymentOutcome, Status
 from gateway.payments.outcomes import TEST_OUTCOMES, payment_error
 from gateway.processor.card_input import CardInput, TokenInput
 from gateway.processor.declines import DECLINES, decline
@@ -72,6 +76,7 @@ BODIES: dict[str, type[msgspec.Struct]] = {
     "MandateData": method_requests.MandateData,
     "CustomerAcceptance": method_requests.CustomerAcceptance,
     "OnlineAcceptance": method_requests.OnlineAcceptance,
+    "GET /v1/charges": requests.ListCharges,
     "GET /v1/reviews": requests.ListReviews,
     "POST /v1/account_events": requests.AccountEvent,
     "POST /v1/labels": requests.ReportLabel,
@@ -209,6 +214,30 @@ LABEL = Label(
 METHOD = ShownMethod(
     PaymentMethod(id="pm_1", merchant_id="m", mode="test", type="upi", created_us=0, subject="pm_1"), None, {}
 )
+CHARGE = Charge(
+    KeptCharge(
+        id="ch_1_1", payment_id="pi_1", number=1, merchant_id="m", mode="test", amount_minor=1, created_us=0
+    ),
+    INTENT,
+    Attempt(
+        id="pi_1_1",
+        payment_id="pi_1",
+        number=1,
+        phase="assessing",
+        moment_us=0,
+        instrument=CardFacts(
+            token="t",
+            surrogate="c",
+            bin="424242",
+            last4="4242",
+            brand="visa",
+            expiry_month=1,
+            expiry_year=2030,
+        ),
+        context=RiskContext(),
+    ),
+    disputed=False,
+)
 ANSWERS: dict[str, Any] = {
     "PaymentIntent": intent_json(INTENT),
     "Outcome": msgspec.structs.asdict(
@@ -221,6 +250,7 @@ ANSWERS: dict[str, Any] = {
         )
     ),
     "PaymentMethod": method_json(METHOD),
+    "Charge": charge_json(CHARGE),
     "Review": review_json(REVIEW),
     "Label": label_json(LABEL),
     "AccountEvent": sign_in_json(SignIn(id="1", type="sign_in", occurred_at=START)),
@@ -239,6 +269,9 @@ def test_the_words_that_an_answer_may_hold_are_documented() -> None:
     members_of_outcome = {line[0]: line[1] for line in table("Outcome")}
 
     assert words(members_of_intent["`status`"]) == set(get_args(Status))
+    of_charge = {line[0]: words(line[1]) for line in table("Charge")}
+    assert of_charge["`state`"] == set(get_args(ChargeState))
+    assert of_charge["`status`"] == set(get_args(ChargeStatus))
     for name in ("type", "network_status", "risk_level"):
         [field] = [one for one in msgspec.structs.fields(PaymentOutcome) if one.name == name]
         assert words(members_of_outcome[f"`{name}`"]) == set(get_args(field.type))

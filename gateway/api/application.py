@@ -11,6 +11,7 @@ from starlette.responses import Response
 from events.moments import moment
 from gateway.account_events import SignIn
 from gateway.api.callers import Content, answered_once, asked, reader_of
+from gateway.api.charge_routes import add_charges
 from gateway.api.intent_routes import add_intents
 from gateway.api.method_routes import add_payment_methods
 from gateway.api.openapi import document
@@ -37,6 +38,7 @@ def make_application(gateway: Gateway) -> LastResort:
         return Response(document(), media_type="application/json")
 
     add_intents(application, gateway)
+    add_charges(application, gateway)
     add_payment_methods(application, gateway)
     _add_reviews(application, gateway)
     _add_reports(application, gateway)

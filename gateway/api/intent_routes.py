@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from starlette.responses import Response
 
 from gateway.api.callers import Content, answered_once, asked, reader_of
+from gateway.api.expanding import expanded
 from gateway.api.presenting import browser_intent_json, intent_json, list_json
 from gateway.api.reading import read_query
 from gateway.auth import Caller
@@ -19,6 +20,7 @@ from gateway.requests import (
     CaptureIntent,
     ConfirmIntent,
     CreateIntent,
+    Expandable,
     ListIntents,
     RetrieveIntent,
     UpdateIntent,
@@ -49,8 +51,10 @@ def _add_looking(application: FastAPI, gateway: Gateway) -> None:
     @application.get(INTENTS + "/{payment_id}")
     async def retrieve(request: Request, payment_id: str) -> Response:
         caller = await reader_of(gateway, request, from_browser=True)
-        require_secret(gateway, caller, payment_id, read_query(request, RetrieveIntent).client_secret)
-        return answered(_shown(gateway, caller, await payments.retrieve(caller, payment_id)))
+        query = read_query(request, RetrieveIntent)
+        require_secret(gateway, caller, payment_id, query.client_secret)
+        shown = _shown(gateway, caller, await payments.retrieve(caller, payment_id))
+        return answered(await expanded(gateway, caller, shown, _expandable(caller, query.expand)))
 
 
 def _add_steps(application: FastAPI, gateway: Gateway) -> None:
@@ -59,11 +63,14 @@ def _add_steps(application: FastAPI, gateway: Gateway) -> None:
     async def once(request: Request, caller: Caller, body: Any, step: Any, *path: str) -> Response:
         async def act(caller: Caller) -> Content:
             attempted = isinstance(body, ConfirmIntent) or (isinstance(body, CreateIntent) and body.confirm)
-            return _shown(gateway, caller, await step(caller, *path, body), attempted=attempted)
+            expand = _expandable(caller, body.expand)
+            shown = _shown(gateway, caller, await step(caller, *path, body), attempted=attempted)
+            return await expanded(gateway, caller, shown, expand)
 
         async def recall(claim: Claim) -> Content:
             intent = await payments.answer_of(caller, claim)
-            return _shown(gateway, caller, intent, attempted=claim.attempt is not None)
+            shown = _shown(gateway, caller, intent, attempted=claim.attempt is not None)
+            return await expanded(gateway, caller, shown, body.expand)
 
         return await answered_once(gateway, request, caller, body, act, recall)
 
@@ -99,6 +106,12 @@ def require_secret(gateway: Gateway, caller: Caller, payment_id: str, given: str
     """A browser must show the intent's secret; whoever shows one must show the right one."""
     if caller.publishable or given is not None:
         gateway.client_secrets.require(payment_id, given)
+
+
+def _expandable(caller: Caller, names: list[Expandable] | None) -> list[Expandable] | None:
+    if caller.publishable and names:
+        raise SecretKeyRequiredError("expand shows what is the merchant's.")
+    return names
 
 
 def _shown(gateway: Gateway, caller: Caller, intent: Intent, *, attempted: bool = False) -> dict[str, Any]:

@@ -100,6 +100,10 @@ OPERATIONS: tuple[Operation, ...] = (
         resources.PaymentMethod,
         method_requests.DetachPaymentMethod,
     ),
+    Operation(
+        "GET", "/v1/charges", "List charges", resources.Page[resources.Charge], query=requests.ListCharges
+    ),
+    Operation("GET", "/v1/charges/{id}", "Retrieve a charge", resources.Charge),
     Operation("GET", _REVIEWS, "List reviews", resources.Page[resources.Review], query=requests.ListReviews),
     Operation("GET", f"{_REVIEWS}/{{id}}", "Retrieve a review", resources.Review),
     Operation("POST", f"{_REVIEWS}/{{id}}/approve", "Lift the hold", resources.Review, requests.CloseReview),
@@ -213,7 +217,7 @@ def _query_parameters(query: type[msgspec.Struct] | None) -> list[dict[str, Any]
     members = components[query.__name__]["properties"]
     return [
         {
-            "name": name,
+            "name": "expand[]" if name == "expand" else name,
             "in": "query",
             "required": name in components[query.__name__].get("required", ()),
             # Who sends a parameter gives it a value: there is no null in a query.

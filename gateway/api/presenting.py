@@ -9,6 +9,7 @@ from gateway.account_events import SignIn
 from gateway.labels import Label
 from gateway.paying_accounts import methods_for
 from gateway.payment_methods import ShownMethod
+from gateway.payments.charges import latest_charge_id
 from gateway.payments.intents import Intent
 from gateway.store.review_rows import Review
 
@@ -48,6 +49,7 @@ def intent_json(intent: Intent, client_secret: str | None = None) -> dict[str, A
         "description": intent.description,
         "last_payment_error": None if intent.last_error is None else msgspec.to_builtins(intent.last_error),
         "late_block_after_capture": intent.late_block_after_capture,
+        "latest_charge": latest_charge_id(intent),
         "livemode": intent.mode == "live",
         "metadata": intent.metadata,
         "next_action": next_action_json(intent),

@@ -11,6 +11,7 @@ import msgspec
 
 from events.vocabulary import Funding, PaymentMethodType, ReportedKind
 from gateway.method_requests import FutureUsage
+from gateway.payments.charges import ChargeState, ChargeStatus
 from gateway.payments.intents import CaptureMethod, ConfirmationMethod, PaymentError, PaymentOutcome, Status
 from gateway.store.method_rows import Redisplay
 
@@ -55,14 +56,15 @@ class PaymentIntent(Resource, frozen=True, kw_only=True):
     description: str | None
     last_payment_error: PaymentError | None
     late_block_after_capture: bool
+    latest_charge: "str | Charge | None"
     livemode: bool
     metadata: dict[str, str]
     next_action: NextAction | None
     not_assessed: bool
     outcome: PaymentOutcome | None
-    payment_method: str | None
+    payment_method: "str | PaymentMethod | None"
     payment_method_types: list[PaymentMethodType]
-    review: str | None
+    review: "str | Review | None"
     setup_future_usage: FutureUsage | None
     statement_descriptor: str | None
     status: Status
@@ -130,6 +132,59 @@ class Review(Resource, frozen=True, kw_only=True):
     payment_intent: str
     reason: str
     opened_reason: str
+
+
+class ChargeCard(CardDetails, frozen=True, kw_only=True):
+    """A card that was charged; `authorization_code` is the issuer's."""
+
+    authorization_code: str | None
+
+
+class ChargeAccount(Resource, frozen=True, kw_only=True):
+    """An account that was charged."""
+
+    authorization_code: str | None
+    provider: str
+    last4: str | None
+
+
+class ChargeDetails(Resource, frozen=True, kw_only=True):
+    """How it was paid: of `card` and `account` the one that it is."""
+
+    type: PaymentMethodType
+    card: ChargeCard | None
+    account: ChargeAccount | None
+
+
+class Charge(Resource, frozen=True, kw_only=True):
+    """One attempt to take an intent's money, with what a receipt says."""
+
+    id: str
+    object: Literal["charge"]
+    amount: int
+    amount_captured: int
+    amount_refunded: int
+    captured: bool
+    created: int
+    currency: str
+    customer: str | None
+    description: str | None
+    disputed: bool
+    failure_code: str | None
+    failure_message: str | None
+    livemode: bool
+    metadata: dict[str, str]
+    outcome: PaymentOutcome | None
+    paid: bool
+    payment_intent: str
+    payment_method: str
+    payment_method_details: ChargeDetails
+    receipt_number: str
+    refunded: bool
+    review: str | None
+    state: ChargeState
+    statement_descriptor: str | None
+    status: ChargeStatus
 
 
 class Label(Resource, frozen=True, kw_only=True):

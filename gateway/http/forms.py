@@ -1,6 +1,7 @@
 """Form-encoded bodies and queries in Stripe's bracket form, read strictly into the tree that JSON would give.
 
-`a=1&risk_context[ip]=192.0.2.1&items[0][amount]=5` is `{"a": "1", "risk_context": {"ip": …}, "items": […]}`.
+`a=1&risk_context[ip]=192.0.2.1&items[0][amount]=5` is `{"a": "1", "risk_context": {"ip": …}, "items": […]}`;
+`expand[]=review` is an entry of a list as well.
 Values stay text; whoever reads them converts them by the struct's types.
 """
 
@@ -39,7 +40,7 @@ def _path(name: str) -> list[str]:
     if match is None:
         raise _malformed()
     parts = [match[1], *_PART.findall(match[2])]
-    if len(parts) > DEPTH_MAX or "" in parts:
+    if len(parts) > DEPTH_MAX or "" in parts[:-1]:
         raise _malformed()
     return parts
 
@@ -49,9 +50,11 @@ def _put(tree: dict[str, Any], path: list[str], value: str) -> None:
         tree = tree.setdefault(part, {})
         if not isinstance(tree, dict):
             raise _malformed()
-    if path[-1] in tree:
+    # `name[]=` is the next entry of a list.
+    last = path[-1] or str(len(tree))
+    if last in tree:
         raise _malformed("A member stands twice in the form.")
-    tree[path[-1]] = value
+    tree[last] = value
 
 
 def _with_lists(branch: Any) -> Any:

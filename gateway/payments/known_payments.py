@@ -6,11 +6,16 @@ from sqlalchemy import Connection
 
 from gateway.auth import Caller
 from gateway.errors import RequestInProgressError
+from gateway.payment_methods import ShownMethod
+from gateway.payments.charges import Charge
 from gateway.payments.intents import Intent
-from gateway.requests import ListIntents
+from gateway.requests import ListCharges, ListIntents
+from gateway.store.charge_rows import list_charges, load_charge
 from gateway.store.idempotency_rows import Claim
 from gateway.store.intent_rows import list_intents, load_intent
+from gateway.store.method_rows import PaymentMethod
 from gateway.store.writer import Store
+from gateway.tokens import load_card, made_us
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,12 +35,41 @@ class KnownPayments:
             raise RequestInProgressError()
         return intent
 
+    async def charge(self, caller: Caller, the_id: str) -> Charge:
+        """The caller's charge; raises `NotFoundError`."""
+        return await self.store.read(
+            lambda c: load_charge(c, the_id, merchant_id=caller.merchant_id, mode=caller.mode)
+        )
+
+    async def charges(self, caller: Caller, query: ListCharges) -> tuple[list[Charge], bool]:
+        """A page of charges, newest first, and whether there is more."""
+        return await self.store.read(
+            lambda c: list_charges(c, merchant_id=caller.merchant_id, mode=caller.mode, query=query)
+        )
+
+    async def card(self, caller: Caller, token: str) -> ShownMethod:
+        """A token's card in the shape of a payment method; raises `NotFoundError`."""
+        return await self.store.read(lambda c: _card_in(c, caller, token))
+
+    def load_in(self, connection: Connection, caller: Caller, payment_id: str) -> Intent:
+        """The caller's intent; raises `NotFoundError`."""
+        return load_intent(connection, payment_id, merchant_id=caller.merchant_id, mode=caller.mode)
+
     async def list(self, caller: Caller, query: ListIntents) -> tuple[list[Intent], bool]:
         """A page, newest first, and whether there is more."""
         return await self.store.read(
             lambda c: list_intents(c, merchant_id=caller.merchant_id, mode=caller.mode, query=query)
         )
 
-    def load_in(self, connection: Connection, caller: Caller, payment_id: str) -> Intent:
-        """The caller's intent; raises `NotFoundError`."""
-        return load_intent(connection, payment_id, merchant_id=caller.merchant_id, mode=caller.mode)
+
+def _card_in(connection: Connection, caller: Caller, token: str) -> ShownMethod:
+    card = load_card(connection, token, merchant_id=caller.merchant_id, mode=caller.mode)
+    method = PaymentMethod(
+        id=token,
+        merchant_id=caller.merchant_id,
+        mode=caller.mode,
+        type="card",
+        created_us=made_us(connection, token),
+        subject=token,
+    )
+    return ShownMethod(method, card.facts, {})

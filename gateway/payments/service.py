@@ -40,6 +40,7 @@ from gateway.requests import (
     known_currency,
 )
 from gateway.shopper import Shopper, known_shopper, restored, risk_context, sealed_fields, subject_of
+from gateway.store.charge_rows import begin_charge, leave_charge
 from gateway.store.idempotency_rows import claim_in
 from gateway.store.intent_rows import (
     insert_attempt,
@@ -183,6 +184,7 @@ class Payments(KnownPayments):
         intent = self.load_in(connection, caller, payment_id)
         if caller.publishable and intent.confirmation_method == "manual":
             raise SecretKeyRequiredError("This payment intent is confirmed by the merchant's server alone.")
+        leave_charge(connection, intent)
         at = not_before_last_step(connection, intent, caller.at)
         merchant = load_merchant(connection, intent.merchant_id)
         confirmed = intents.confirmed(intent)
@@ -214,6 +216,7 @@ class Payments(KnownPayments):
             owner=self.instance,
         )
         insert_attempt(connection, attempt)
+        begin_charge(connection, intent, attempt)
         claim_in(connection, caller.request_key, intent.id, attempt=attempt.number)
         intent = self._ask_for_decision_in(connection, intent, attempt, merchant, at)
         return save_intent(connection, intent), attempt, merchant

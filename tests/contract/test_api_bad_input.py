@@ -171,8 +171,10 @@ def test_a_bad_form_is_refused(tmp_path: Path, name: str) -> None:
 MESSAGES: dict[str, tuple[dict[str, Any], str]] = {
     "a top member": (
         {MARK: 1},
-        "Member 3 is not documented. Documented here: amount, currency, capture_method, "
-        "payment_method, customer, metadata, risk_context (docs/api.md).",
+        "Member 3 is not documented. Documented here: amount, currency, capture_method, confirm, "
+        "confirmation_method, payment_method, payment_method_data, payment_method_types, "
+        "setup_future_usage, customer, description, statement_descriptor, metadata, risk_context, expand "
+        "(docs/api.md).",
     ),
     "an inner member": (
         {"risk_context": {"items": [{"quantity": 1, MARK: 1}]}},

@@ -77,6 +77,7 @@ IN_STATE: dict[str, Callable[[LivingApi], str]] = {
     "/v1/payment_methods/{id}": lambda api: api.method()["id"],
     "/v1/payment_methods/{id}/attach": lambda api: api.method()["id"],
     "/v1/payment_methods/{id}/detach": lambda api: api.method()["id"],
+    "/v1/charges/{id}": lambda api: api.intent("confirm")["latest_charge"],
     "/v1/reviews/{id}": lambda api: api.review()["id"],
     "/v1/reviews/{id}/approve": lambda api: api.review()["id"],
     "/v1/reviews/{id}/reject": lambda api: api.review()["id"],

@@ -16,6 +16,7 @@ DECLARED: dict[str, Any] = {
     "PaymentIntent": resources.PaymentIntent,
     "NextAction": resources.NextAction,
     "PaymentMethod": resources.PaymentMethod,
+    "Charge": resources.Charge,
     "Review": resources.Review,
     "Label": resources.Label,
     "AccountEvent": resources.SignIn,

@@ -1,4 +1,4 @@
-"""Idempotency keys; publishable API keys; what an intent says of itself."""
+"""Idempotency keys; publishable API keys; what an intent says of itself; charges."""
 
 from typing import Any
 
@@ -36,9 +36,33 @@ def upgrade() -> None:
     op.add_column("api_keys", sa.Column("publishable", sa.Boolean, nullable=False, server_default=sa.false()))
     for column in _of_intents():
         op.add_column("intents", column)
+    _charges()
+
+
+def _charges() -> None:
+    op.create_table(
+        "charges",
+        sa.Column("id", sa.String(80), primary_key=True),
+        sa.Column("payment_id", sa.String(64), nullable=False),
+        sa.Column("number", sa.Integer, nullable=False),
+        sa.Column("merchant_id", sa.String(64), nullable=False),
+        sa.Column("mode", sa.String(4), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger, nullable=False),
+        sa.Column("created_us", sa.BigInteger, nullable=False),
+        sa.Column("outcome_json", sa.Text),
+        sa.Column("error_json", sa.Text),
+    )
+    op.create_index("ix_charges_payment_id", "charges", ["payment_id"])
+    op.create_index("ix_charges_newest", "charges", ["merchant_id", "mode", "created_us", "id"])
+    op.execute(
+        "INSERT INTO charges (id, payment_id, number, merchant_id, mode, amount_minor, created_us) "
+        "SELECT 'ch_' || substr(attempts.id, 4), payment_id, number, merchant_id, mode, amount_minor, "
+        "moment_us FROM attempts JOIN intents ON intents.id = attempts.payment_id"
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("charges")
     with op.batch_alter_table("intents") as batch:
         for column in _of_intents():
             batch.drop_column(column.name)

@@ -1,0 +1,62 @@
+"""Charges as the API shows them: Stripe's shape, with the seed's states beside its statuses."""
+
+from typing import Any
+
+import msgspec
+
+from events.instruments import CardFacts, Instrument
+from gateway.payments.charges import Charge, receipt_number
+
+
+def charge_json(charge: Charge) -> dict[str, Any]:
+    """A charge. Amounts are minor units, `created` Unix seconds."""
+    kept, intent, error = charge.kept, charge.intent, charge.error
+    return {
+        "id": kept.id,
+        "object": "charge",
+        "amount": kept.amount_minor,
+        "amount_captured": charge.captured_minor,
+        "amount_refunded": charge.refunded_minor,
+        "captured": charge.captured_minor > 0,
+        "created": kept.created_us // 1_000_000,
+        "currency": intent.currency.lower(),
+        "customer": intent.customer,
+        "description": intent.description,
+        "disputed": charge.disputed,
+        "failure_code": None if error is None else error.decline_code or error.code,
+        "failure_message": None if error is None else error.message,
+        "livemode": kept.mode == "live",
+        "metadata": intent.metadata,
+        "outcome": None if charge.outcome is None else msgspec.to_builtins(charge.outcome),
+        "paid": charge.status == "succeeded",
+        "payment_intent": intent.id,
+        "payment_method": charge.attempt.instrument.token,
+        "payment_method_details": _details(charge.attempt.instrument, charge.attempt.approval_code),
+        "receipt_number": receipt_number(kept),
+        "refunded": charge.refunded_minor >= kept.amount_minor,
+        "review": intent.review_id if charge.is_latest else None,
+        "state": charge.state,
+        "statement_descriptor": intent.statement_descriptor,
+        "status": charge.status,
+    }
+
+
+def _details(instrument: Instrument, approval_code: str | None) -> dict[str, Any]:
+    """How it was paid: of a card and an account the one that it is, the other null."""
+    if isinstance(instrument, CardFacts):
+        card = {
+            "authorization_code": approval_code,
+            "brand": instrument.brand,
+            "country": instrument.issuer_country,
+            "exp_month": instrument.expiry_month,
+            "exp_year": instrument.expiry_year,
+            "funding": instrument.funding,
+            "last4": instrument.last4,
+        }
+        return {"type": "card", "card": card, "account": None}
+    account = {
+        "authorization_code": approval_code,
+        "provider": instrument.provider,
+        "last4": instrument.last4,
+    }
+    return {"type": instrument.method, "card": None, "account": account}
