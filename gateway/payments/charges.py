@@ -63,9 +63,10 @@ class Charge(NamedTuple):
     @property
     def refunded_minor(self) -> int:
         """What was given back: of a canceled authorization all that was not captured, as at Stripe."""
+        given_back = self.intent.amount_refunded_minor if self.is_latest else 0
         if self.attempt.phase in ("voiding", "voided") and self.was_authorized:
-            return self.kept.amount_minor - self.captured_minor
-        return 0
+            given_back += self.kept.amount_minor - self.captured_minor
+        return given_back
 
     @property
     def was_authorized(self) -> bool:

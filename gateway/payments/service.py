@@ -7,8 +7,6 @@ answer (`gateway.payments.attempt_ends`).
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
@@ -17,24 +15,20 @@ from events.crash import crash_point, declare
 from events.ids import Entropy, resource_id
 from events.instruments import CardFacts, Instrument
 from events.moments import microseconds
-from events.types import AssessmentRequested, PaymentCanceled, PaymentConfirmed, PaymentCreated
+from events.types import PaymentCreated
 from gateway.auth import Caller
-from gateway.errors import InvalidRequestError, SecretKeyRequiredError
-from gateway.event_recorder import EventRecorder
+from gateway.errors import SecretKeyRequiredError
 from gateway.geo import Geography
-from gateway.outbox import Relay
 from gateway.payments import intents
 from gateway.payments.admission import admit, admit_in
+from gateway.payments.asking import ask_for_decision_in
 from gateway.payments.choosing import Choosing
-from gateway.payments.debts import Debts, owe_in
 from gateway.payments.flights import Flights
-from gateway.payments.intents import Attempt, CaptureOwed, Intent, VoidOwed
-from gateway.payments.known_payments import KnownPayments
+from gateway.payments.intents import Attempt, Intent
+from gateway.payments.taking import Taking
 from gateway.people.merchants import Merchant, load_merchant
 from gateway.personal import PersonalData
 from gateway.requests import (
-    CancelIntent,
-    CaptureIntent,
     ConfirmIntent,
     CreateIntent,
     known_currency,
@@ -48,14 +42,11 @@ from gateway.store.intent_rows import (
     not_before_last_step,
     save_intent,
 )
-from gateway.store.review_rows import close_review, is_open
 
 declare(
     {
         "gateway.intent.created": "a new intent is durable, its caller has not heard of it",
         "gateway.intent.confirmed": "the attempt and its request for a decision are durable, nothing is sent",
-        "gateway.intent.captured": "a capture is durable as owed, its caller has not heard",
-        "gateway.intent.canceled": "a cancellation is durable, its caller has not heard",
     }
 )
 
@@ -66,17 +57,14 @@ _replace = msgspec.structs.replace
 
 
 @dataclass(frozen=True, kw_only=True)
-class Payments(KnownPayments):
+class Payments(Taking):
     """What a merchant may do with payment intents."""
 
     entropy: Entropy
-    recorder: EventRecorder
     personal: PersonalData
     geography: Geography
     choosing: Choosing
-    relay: Relay
     flights: Flights
-    debts: Debts
     instance: str
 
     async def create(self, caller: Caller, body: CreateIntent) -> Intent:
@@ -109,27 +97,6 @@ class Payments(KnownPayments):
         # A flight that broke off has no answer; recovery starts the attempt's next.
         if flight.answer.done() and not flight.answer.cancelled():
             return flight.answer.result()
-        return intent
-
-    async def capture(self, caller: Caller, payment_id: str, body: CaptureIntent) -> Intent:
-        """Take all or part of what was authorized; raises `InvalidRequestError` where that cannot be."""
-        intent, attempt = await self.store.write(
-            lambda c: self._capture_in(c, caller, payment_id, body.amount_to_capture)
-        )
-        crash_point("gateway.intent.captured")
-        # No nudge: nothing waits in the outbox before the debt is paid.
-        self.debts.drive(attempt)
-        return intent
-
-    async def cancel(self, caller: Caller, payment_id: str, body: CancelIntent) -> Intent:
-        """Give the intent up and void what was authorized; raises `UnexpectedStateError`."""
-        intent, attempt = await self.store.write(
-            lambda c: self._cancel_in(c, caller, payment_id, body.cancellation_reason)
-        )
-        crash_point("gateway.intent.canceled")
-        self.relay.nudge()
-        if attempt is not None:
-            self.debts.drive(attempt)
         return intent
 
     def _create_in(self, connection: Connection, caller: Caller, body: CreateIntent, currency: str) -> Intent:
@@ -218,38 +185,8 @@ class Payments(KnownPayments):
         insert_attempt(connection, attempt)
         begin_charge(connection, intent, attempt)
         claim_in(connection, caller.request_key, intent.id, attempt=attempt.number)
-        intent = self._ask_for_decision_in(connection, intent, attempt, merchant, at)
+        intent = ask_for_decision_in(connection, self.recorder, intent, attempt, merchant, at)
         return save_intent(connection, intent), attempt, merchant
-
-    def _ask_for_decision_in(
-        self, connection: Connection, intent: Intent, attempt: Attempt, merchant: Merchant, at: datetime
-    ) -> Intent:
-        # First the question, which is waited for; the life-cycle event may stand behind it.
-        self.recorder.record(
-            connection,
-            "assessments",
-            attempt.instrument.surrogate,
-            AssessmentRequested(
-                id=self.recorder.event_id(at),
-                occurred_at=at,
-                payment_id=intent.id,
-                attempt=attempt.number,
-                mode=intent.mode,
-                merchant_id=intent.merchant_id,
-                merchant_category=merchant.category,
-                merchant_country=merchant.country,
-                amount_minor=intent.amount_minor,
-                currency=intent.currency,
-                **_paying(attempt.instrument),
-                context=attempt.context,
-            ),
-        )
-        event = PaymentConfirmed(
-            **self.recorder.header(intent, at),
-            attempt=attempt.number,
-            **_paying(attempt.instrument),
-        )
-        return self.recorder.record_step(connection, intent, event)
 
     def _shopper(self, connection: Connection, intent: Intent, body: ConfirmIntent) -> Shopper:
         given = body.risk_context
@@ -263,39 +200,3 @@ class Payments(KnownPayments):
         if not isinstance(paying, CardFacts) or paying.issuer_country is not None:
             return paying
         return _replace(paying, issuer_country=self.geography.card_country(paying.bin))
-
-    def _capture_in(
-        self,
-        connection: Connection,
-        caller: Caller,
-        payment_id: str,
-        amount_minor: int | None,
-    ) -> tuple[Intent, Attempt]:
-        before = self.load_in(connection, caller, payment_id)
-        at = not_before_last_step(connection, before, caller.at)
-        intent = intents.captured(before, amount_minor)
-        if is_open(connection, intent.review_id):
-            raise InvalidRequestError(
-                "A review holds the capture: approve or reject it first.", code="payment_intent_under_review"
-            )
-        claim_in(connection, caller.request_key, payment_id)
-        debt = CaptureOwed(amount_minor=intent.amount_received_minor, since_us=microseconds(at))
-        return owe_in(connection, intent, debt)
-
-    def _cancel_in(
-        self, connection: Connection, caller: Caller, payment_id: str, reason: str | None
-    ) -> tuple[Intent, Attempt | None]:
-        before = self.load_in(connection, caller, payment_id)
-        at = not_before_last_step(connection, before, caller.at)
-        intent = intents.canceled(before, reason, microseconds(at))
-        claim_in(connection, caller.request_key, payment_id)
-        close_review(connection, intent.review_id, "canceled", microseconds(at))
-        if before.status in ("requires_capture", "requires_action"):
-            return owe_in(connection, intent, VoidOwed(since_us=microseconds(at)))
-        event = PaymentCanceled(**self.recorder.header(intent, at), reason=reason or "unspecified")
-        return save_intent(connection, self.recorder.record_step(connection, intent, event)), None
-
-
-def _paying(instrument: Instrument) -> dict[str, Any]:
-    """The member by which an event says what pays."""
-    return {"card" if isinstance(instrument, CardFacts) else "account": instrument}
