@@ -14,9 +14,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import aiohttp
+import msgspec
 
 from bench.record import Figure, figure, record
 from dashboards.seconds import percentile
+from gateway.backoffice import Backoffice
+from gateway.people.merchants import Merchant, Plan
+from operations.merchants import FIRST
 from operations.platform import Platform, running
 from operations.settings import from_options
 
@@ -24,6 +28,7 @@ RATE_PER_SECOND = 50
 SECONDS = 20
 RUNS = 3
 WARM_UP = 100
+PLAN: Plan = "scale"  # of the merchant: none of its requests is refused for how many there are
 DEADLINE_MS = 250
 SETUP_AT_ONCE = 8
 CONNECTIONS_MAX = 1000  # a confirm is sent on time, whatever is still unanswered
@@ -41,7 +46,7 @@ def figures(runs: list[dict[str, float]]) -> list[Figure]:
     for quantile in ("p50", "p99"):
         sync = statistics.median(run[f"sync_{quantile}"] for run in runs)
         name = f"confirm to answer at {RATE_PER_SECOND}/s, {quantile}"
-        note = "baseline: one write and fdatasync on the same disk in the same runs"
+        note = f"baseline: one write and fdatasync on the same disk in the same runs; plan {PLAN}"
         rows.append(figure(name, [run[quantile] for run in runs], "ms", baseline=sync, note=note))
     late = [run["fallbacks"] for run in runs]
     rows.append(figure(f"decisions later than {DEADLINE_MS} ms", late, "share of confirms"))
@@ -53,7 +58,13 @@ async def _measured() -> dict[str, float]:
         home = Path(folder) / "home"
         wanted = from_options(home, None, "127.0.0.1", 0, "sqlite", DEADLINE_MS)
         async with running(wanted, print) as platform:
+            Backoffice(wanted.home, wanted.keys).change_merchant(FIRST[0].id, _with_plan)
             return await _paid(platform, home)
+
+
+def _with_plan(merchant: Merchant) -> Merchant:
+    settings = msgspec.structs.replace(merchant.settings, plan=PLAN)
+    return msgspec.structs.replace(merchant, settings=settings)
 
 
 async def _paid(platform: Platform, home: Path) -> dict[str, float]:

@@ -23,12 +23,16 @@ from gateway.errors import AuthenticationError, NotFoundError, SecretKeyRequired
 from gateway.event_recorder import EventRecorder
 from gateway.http.presented_keys import is_publishable, mode_of
 from gateway.live_home import require_live_key
-from gateway.people.merchants import load_merchant
+from gateway.people.merchants import Plan, load_merchant, settings_of
 from gateway.store.idempotency_rows import RequestKey
-from gateway.store.tables import api_keys, intents
+from gateway.store.tables import api_keys, intents, merchants
 from gateway.store.writer import Store
 
-_BY_DIGEST = select(api_keys).where(api_keys.c.digest == bindparam("the_digest"))
+_BY_DIGEST = (
+    select(api_keys, merchants.c.settings_json)
+    .join(merchants, merchants.c.id == api_keys.c.merchant_id)
+    .where(api_keys.c.digest == bindparam("the_digest"))
+)
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +46,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     mode: Mode
     at: datetime
     publishable: bool = False
+    plan: Plan = "standard"
     request_key: RequestKey | None = None
 
 
@@ -91,7 +96,12 @@ class Keys:
         self._time.follow(carried)
         at = carried or self._time.now(key.mode)
         return Caller(
-            key_id=key.id, merchant_id=key.merchant_id, mode=key.mode, at=at, publishable=publishable
+            key_id=key.id,
+            merchant_id=key.merchant_id,
+            mode=key.mode,
+            at=at,
+            publishable=publishable,
+            plan=settings_of(key.settings_json).plan,
         )
 
 

@@ -12,6 +12,7 @@ from gateway.auth import Caller, Keys
 from gateway.errors import NotFoundError
 from gateway.personal import PersonalData
 from gateway.processor_port import TestRisk, TokenRegistered, TokenRegistration
+from gateway.rate_limits import RateLimits
 from gateway.store.tables import tokens
 from gateway.store.writer import Store
 
@@ -33,10 +34,15 @@ class RegisteredTokens:
     store: Store
     keys: Keys
     personal: PersonalData
+    rate_limits: RateLimits
 
     async def register(self, registration: TokenRegistration) -> TokenRegistered:
-        """Bind the token to the merchant of its key, durably; raises `AuthenticationError`."""
+        """Bind the token to the merchant of its key, durably.
+
+        Raises `AuthenticationError`, `RateLimitedError`.
+        """
         caller = await self.keys.authenticate(registration.api_key, from_browser=True)
+        await self.rate_limits.admit(caller)
         await self.store.write(lambda connection: self._register_in(connection, registration, caller))
         return TokenRegistered(merchant_id=caller.merchant_id, mode=caller.mode)
 

@@ -38,6 +38,7 @@ from gateway.people.passwords import OWASP_MINIMUM, Passwords
 from gateway.people.sign_ins import SignIns
 from gateway.personal import PersonalData
 from gateway.processor_port import Processor
+from gateway.rate_limits import OWN_PER_SECOND, Limiter, MemoryLimiter, RateLimits
 from gateway.scheduling import Scheduling, run_for_good
 from gateway.store.writer import Store
 from gateway.tokens import RegisteredTokens
@@ -47,7 +48,7 @@ class Surroundings(NamedTuple):
     """Everything outside: time, randomness, disk, log, network and scheduling. `deadline_seconds` is how long
     a confirm waits for its decision, `live_alone` whether test keys are refused, `hasher` how passwords are
     kept, `lifetimes` how long authorizations hold, `instance_name` what the process has when it is started
-    again."""
+    again; `limiter` None counts requests in this process alone."""
 
     clock: Clock
     entropy: Entropy
@@ -62,41 +63,38 @@ class Surroundings(NamedTuple):
     live_alone: bool = False
     hasher: PasswordHash = OWASP_MINIMUM
     lifetimes: Lifetimes = Lifetimes()
+    limiter: Limiter | None = None
+    own_per_second: int = OWN_PER_SECOND
 
 
 class Gateway:
     """The API process without its listeners."""
 
     def __init__(self, around: Surroundings) -> None:
-        store, scheduling, clock, geography = around.store, around.scheduling, around.clock, around.geography
+        store, scheduling, geography = around.store, around.scheduling, around.geography
         self._around = around
         recorder = EventRecorder(around.entropy)
         self.instances = _instances(around)
         own = self.instances.own
         self.relay = relay = Relay(store, around.log, scheduling)
-        time = BusinessTime(clock)
+        time = BusinessTime(around.clock)
         self.keys = Keys(store=store, secret=around.keyring.api_keys, time=time, live_alone=around.live_alone)
-        self.client_secrets, self.idempotency = _of_requests(around)
+        self.client_secrets, self.idempotency, self.rate_limits = _of_requests(around)
         personal = _personal(around)
         debts = Debts(
             store=store, recorder=recorder, relay=relay, processor=around.processor, scheduling=scheduling
         )
         ends = _ends(around, recorder, relay, debts)
         flights = _flights(around, ends)
-        self.payer_steps = PayerSteps(
-            store=store,
-            ends=ends,
-            processor=around.processor,
-            scheduling=scheduling,
-            clock=clock,
-            now=time.now,
-        )
+        self.payer_steps = _payer_steps(around, ends, time)
         self.recovery = Recovery(
             store=store, flights=flights, ends=ends, debts=debts, scheduling=scheduling, instance=own
         )
         self._expiry = _expiry(around, recorder, relay, debts, time)
         self._tail = _tail(around, recorder, relay, self.recovery.deal, own)
-        self.tokens = RegisteredTokens(store=store, keys=self.keys, personal=personal)
+        self.tokens = RegisteredTokens(
+            store=store, keys=self.keys, personal=personal, rate_limits=self.rate_limits
+        )
         self.labels = Labels(store=store, entropy=around.entropy, recorder=recorder, relay=relay)
         self.account_events = AccountEvents(
             store=store, recorder=recorder, relay=relay, personal=personal, geography=geography
@@ -148,6 +146,7 @@ class Gateway:
         await self._around.scheduling.stop()
         self.relay.close()
         self._around.store.close()
+        await self.rate_limits.close()
 
 
 def _personal(around: Surroundings) -> PersonalData:
@@ -186,6 +185,17 @@ def _flights(around: Surroundings, ends: AttemptEnds) -> Flights:
     )
 
 
+def _payer_steps(around: Surroundings, ends: AttemptEnds, time: BusinessTime) -> PayerSteps:
+    return PayerSteps(
+        store=around.store,
+        ends=ends,
+        processor=around.processor,
+        scheduling=around.scheduling,
+        clock=around.clock,
+        now=time.now,
+    )
+
+
 def _expiry(
     around: Surroundings, recorder: EventRecorder, relay: Relay, debts: Debts, time: BusinessTime
 ) -> Expiry:
@@ -209,15 +219,17 @@ def _instances(around: Surroundings) -> Instances:
     )
 
 
-def _of_requests(around: Surroundings) -> tuple[ClientSecrets, IdempotencyKeys]:
-    secret = around.keyring.api_keys
-    return ClientSecrets(secret), IdempotencyKeys(
+def _of_requests(around: Surroundings) -> tuple[ClientSecrets, IdempotencyKeys, RateLimits]:
+    keyring, limiter = around.keyring, around.limiter or MemoryLimiter()
+    idempotency = IdempotencyKeys(
         store=around.store,
-        secret=secret,
+        secret=keyring.api_keys,
         clock=around.clock,
         entropy=around.entropy,
         scheduling=around.scheduling,
     )
+    rate_limits = RateLimits(limiter, keyring.sign_ins, own_per_second=around.own_per_second)
+    return ClientSecrets(keyring.api_keys), idempotency, rate_limits
 
 
 def _tail(

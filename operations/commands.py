@@ -88,6 +88,12 @@ def up(
             help="For production: a new home takes live payments alone, from its first start and for good.",
         ),
     ] = False,
+    rate_limits: Annotated[
+        str,
+        typer.Option(
+            help="Where requests are counted: memory, or redis://HOST:PORT for several APIs together."
+        ),
+    ] = "memory",
 ) -> None:
     """Run everything on this machine until Ctrl-C: gateway, risk, learning, acquirer network, page."""
     from operations import settings, up
@@ -104,6 +110,7 @@ def up(
                 horizon_days,
                 live=live,
                 authorization_days=authorization_days,
+                rate_limits=rate_limits,
             )
         )
     )

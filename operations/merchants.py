@@ -8,12 +8,18 @@ from pathlib import Path
 
 from gateway.backoffice import Backoffice
 from gateway.keys.key_files import make_private_folder, write_secret
-from gateway.people.merchants import Merchant
+from gateway.people.merchants import Merchant, MerchantSettings
 from simulator.traffic.population import MERCHANTS
 
 FIRST = (Merchant(id="acct_first", name="First Merchant", category="5999", country="DE"),)
 DEMO = tuple(
-    Merchant(id=f"acct_demo_{number}", name=shop.name, category=shop.category, country=shop.country)
+    Merchant(
+        id=f"acct_demo_{number}",
+        name=shop.name,
+        category=shop.category,
+        country=shop.country,
+        settings=MerchantSettings(plan="scale"),
+    )
     for number, shop in enumerate(MERCHANTS)
 )
 

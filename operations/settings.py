@@ -6,6 +6,7 @@ from pathlib import Path
 
 from events.log.finding import LOCAL_BROKER, log_url
 from gateway.keys.home_keys import keys_of
+from gateway.rate_limits import MEMORY, require_usable
 from models.labels import HORIZON_DAYS
 from operations.addresses import Ports
 from operations.processes import Program
@@ -25,6 +26,7 @@ class Settings:
     horizon_days: float = HORIZON_DAYS
     live: bool = False
     authorization_days: float | None = None
+    rate_limits: str = MEMORY
 
     @property
     def needs_broker(self) -> bool:
@@ -43,13 +45,15 @@ def from_options(
     *,
     live: bool = False,
     authorization_days: float | None = None,
+    rate_limits: str = MEMORY,
 ) -> Settings:
     """Absolute paths and a full log URL; raises `LogUnusableError`, `HomeError`."""
     home = home.absolute()
     servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "")
     url = log_url(log, home, servers)
     keys = keys_of(home, keys)
-    return Settings(home, keys, host, port, url, deadline_ms, horizon_days, live, authorization_days)
+    limits = require_usable(rate_limits)
+    return Settings(home, keys, host, port, url, deadline_ms, horizon_days, live, authorization_days, limits)
 
 
 def world(settings: Settings, ports: Ports, log: str) -> list[Program]:
@@ -89,6 +93,7 @@ def gateway(settings: Settings, ports: Ports, log: str) -> list[Program]:
                 *("--processor", f"https://127.0.0.1:{ports.processor_internal}"),
                 *("--deadline-ms", str(settings.deadline_ms)),
                 *(() if days is None else ("--authorization-days", str(days))),
+                *("--rate-limits", settings.rate_limits),
             ),
         ),
     ]

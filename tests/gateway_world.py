@@ -28,9 +28,10 @@ from gateway.event_recorder import EventRecorder
 from gateway.geo import Geography
 from gateway.keys.keyring import Keyring
 from gateway.payments.intents import Intent
-from gateway.people.merchants import Merchant, create_merchant
+from gateway.people.merchants import Merchant, MerchantSettings, create_merchant
 from gateway.people.users import User, create_user
 from gateway.processor_port import TestRisk, TokenRegistration
+from gateway.rate_limits import OWN_PER_SECOND, Limiter
 from gateway.scheduling import InlineScheduling, Scheduling
 from gateway.store.database import open_engine
 from gateway.store.writer import Store
@@ -45,7 +46,14 @@ KEYRING = Keyring(api_keys=b"a" * 32, entities=b"e" * 32, subjects=b"s" * 32, si
 FAST = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1),))
 """How the world keeps passwords: what is kept the strong way is kept anew so when it fits."""
 
-MERCHANT = Merchant(id="m_1", name="Books and Tea", category="5942", country="IN", status="active")
+MERCHANT = Merchant(
+    id="m_1",
+    name="Books and Tea",
+    category="5942",
+    country="IN",
+    status="active",
+    settings=MerchantSettings(plan="scale"),
+)
 
 
 class Counter:
@@ -138,6 +146,8 @@ class World:
         self.entropy = Counter()
         self.deadline_seconds = deadline_seconds
         self.hasher = FAST
+        self.limiter: Limiter | None = None
+        self.own_per_second = OWN_PER_SECOND
         self.keys: dict[Mode, str] = {}
         self.instance_name = "api"
         self.failed = asyncio.Event()
@@ -173,6 +183,8 @@ class World:
                 deadline_seconds=self.deadline_seconds,
                 hasher=self.hasher,
                 instance_name=self.instance_name,
+                limiter=self.limiter,
+                own_per_second=self.own_per_second,
             )
         )
         self.scheduling.spawn(self.risk.run(), "risk")

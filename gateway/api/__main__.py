@@ -24,6 +24,7 @@ from gateway.keys.tls import client_context, ensure_certificates, server_context
 from gateway.live_home import is_live_home
 from gateway.payments.lifetimes import Lifetimes
 from gateway.processor_client import HttpProcessor
+from gateway.rate_limits import MEMORY, open_limiter
 from gateway.scheduling import ThreadScheduling
 from gateway.store.database import open_engine
 from gateway.store.writer import Store
@@ -45,6 +46,7 @@ class Settings:
     authorization_days: float | None
     addresses: Path | None
     bins: Path | None
+    rate_limits: str
 
 
 def parse(arguments: list[str]) -> Settings:
@@ -67,6 +69,7 @@ def parse(arguments: list[str]) -> Settings:
     )
     parser.add_argument("--addresses", type=Path, help="CSV: first,last,country of IP addresses")
     parser.add_argument("--bins", type=Path, help="CSV: first,last,country of card prefixes")
+    parser.add_argument("--rate-limits", default=MEMORY, help="memory, or redis://HOST:PORT[/DB]")
     return Settings(**vars(parser.parse_args(arguments)))
 
 
@@ -77,13 +80,13 @@ async def serve(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     settings.home.mkdir(parents=True, exist_ok=True)
     ensure_certificates(settings.keys, datetime.now(UTC))
-    scheduling = ThreadScheduling()
+    clock, scheduling = SystemClock(), ThreadScheduling()
     log = open_log(settings.log)
     processor = HttpProcessor(settings.processor, client_context(settings.keys, "api", "internal"))
     store_url = f"sqlite:///{(settings.home / 'gateway.sqlite').absolute()}"
     gateway = Gateway(
         Surroundings(
-            clock=SystemClock(),
+            clock=clock,
             entropy=secrets.token_bytes,
             scheduling=scheduling,
             store=Store(open_engine(store_url), scheduling),
@@ -94,6 +97,7 @@ async def serve(settings: Settings) -> None:
             deadline_seconds=settings.deadline_ms / 1000,
             live_alone=is_live_home(settings.home),
             lifetimes=Lifetimes(settings.authorization_days),
+            limiter=open_limiter(settings.rate_limits, settings.keys, clock),
         )
     )
     failed = asyncio.Event()

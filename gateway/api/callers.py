@@ -26,12 +26,14 @@ REPLAYED = "idempotent-replayed"
 
 
 async def caller_of(gateway: Gateway, request: Request, *, from_browser: bool = False) -> Caller:
-    """The caller of a request; raises `AuthenticationError`."""
+    """The caller of a request; raises `AuthenticationError`, `RateLimitedError`."""
     if "\0" in request.scope["path"]:
         raise NotFoundError()
-    return await gateway.keys.authenticate(
+    caller = await gateway.keys.authenticate(
         presented_key(request), carried_time(request), from_browser=from_browser
     )
+    await gateway.rate_limits.admit(caller)
+    return caller
 
 
 async def reader_of(gateway: Gateway, request: Request, *, from_browser: bool = False) -> Caller:

@@ -23,9 +23,11 @@ def add_sign_in(application: FastAPI, gateway: Gateway) -> None:
         body = await read_body(request, SIGN_IN_BODY_BYTES_MAX)
         refuse_card_numbers(request, body)
         given = read_struct(request, body, SignInWith)
+        address = origin(request)
+        await gateway.rate_limits.admit_sign_in(given.username, address)
         agent = request.headers.get("user-agent", "")[:USER_AGENT_LENGTH_MAX]
         token = await gateway.sign_ins.sign_in(
-            given.username, given.password, ip=origin(request), user_agent=agent or None
+            given.username, given.password, ip=address, user_agent=agent or None
         )
         return answered({"token": token})
 

@@ -4,8 +4,12 @@ RequestError (gateway.errors)
 ├── AuthenticationError
 │   ├── WrongCredentialsError      401: name or password, at sign-in
 │   └── InvalidTokenError          401: the access token of who signed in
-└── ForbiddenError                 403: the caller is known, and may not
+├── ForbiddenError                 403: the caller is known, and may not
+└── RateLimitedError               429: too many requests at once; retryable
 """
+
+from collections.abc import Mapping
+from typing import ClassVar
 
 from gateway.errors import AuthenticationError, RequestError
 
@@ -37,3 +41,14 @@ class ForbiddenError(RequestError):
 
     STATUS = 403
     TITLE = "Forbidden"
+
+
+class RateLimitedError(RequestError):
+    """So many requests at once are not taken; later ones are."""
+
+    STATUS = 429
+    TITLE = "Too many requests"
+    HEADERS: ClassVar[Mapping[str, str]] = {"retry-after": "1"}
+
+    def __init__(self) -> None:
+        super().__init__("Too many requests at once. Try again in a second.", code="rate_limit")

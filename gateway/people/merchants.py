@@ -155,11 +155,12 @@ def _merchant(row: Row[Any]) -> Merchant:
         category=row.category,
         country=row.country,
         status=row.status,
-        settings=_settings(row.settings_json),
+        settings=settings_of(row.settings_json),
     )
 
 
 @lru_cache(maxsize=1024)
-def _settings(text: str) -> MerchantSettings:
+def settings_of(text: str) -> MerchantSettings:
+    """The settings as they are kept."""
     # Read at every step of a payment, and changed hardly ever.
     return msgspec.json.decode(text, type=MerchantSettings)

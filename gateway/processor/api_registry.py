@@ -8,6 +8,7 @@ import msgspec
 from events.crash import crash_point, declare
 from gateway.errors import ApiUnavailableError, AuthenticationError
 from gateway.http.asking import Peer
+from gateway.people.errors import RateLimitedError
 from gateway.processor_port import TokenRegistered, TokenRegistration
 
 declare({"processor.token.registering": "a token is known in memory alone, the API has not heard of it"})
@@ -26,6 +27,8 @@ class ApiRegistry:
         reply = await self._peer.ask("POST", "/internal/tokens", registration)
         if reply.status == HTTPStatus.UNAUTHORIZED:
             raise AuthenticationError()
+        if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
+            raise RateLimitedError()
         if reply.status != HTTPStatus.OK:
             raise ApiUnavailableError(f"The API answered {reply.status}.")
         try:

@@ -17,7 +17,7 @@ from types import MappingProxyType
 
 from gateway.backoffice import Backoffice
 from gateway.keys.tls import ensure_certificates
-from gateway.people.merchants import Merchant
+from gateway.people.merchants import Merchant, MerchantSettings
 from operations import addresses, processes, settings
 from operations.processes import LogFile, Program
 from operations.settings import Settings
@@ -162,7 +162,11 @@ def fatal(program: Program, chronicle: Chronicle) -> Program:
 def _merchants_key(wanted: Settings) -> str:
     """The test key of the platform's one merchant."""
     office = Backoffice(wanted.home, wanted.keys)
-    office.add_merchant(Merchant(id="acct_tried", name="Tried and Tested", category="5942", country="DE"))
+    settings = MerchantSettings(plan="scale")  # tests ask as fast as they can
+    merchant = Merchant(
+        id="acct_tried", name="Tried and Tested", category="5942", country="DE", settings=settings
+    )
+    office.add_merchant(merchant)
     return office.add_key("acct_tried", "test")["secret"]
 
 

@@ -103,7 +103,9 @@ class LivingApi:
 async def take_any_amount(world: World) -> None:
     """No limit but the document's: else nearly every amount that fits it would be refused."""
     most = {one.code: AMOUNT_MINOR_MAX for one in iso4217.Currency if one.exponent is not None}
-    merchant = msgspec.structs.replace(MERCHANT, settings=MerchantSettings(limit_per_payment=most))
+    merchant = msgspec.structs.replace(
+        MERCHANT, settings=MerchantSettings(plan="scale", limit_per_payment=most)
+    )
     recorder = EventRecorder(world.entropy)
     await world.store.write(lambda c: update_merchant(c, recorder, merchant, at=START, actor="test"))
 
@@ -121,6 +123,7 @@ def living_api(folder: Path) -> Iterator[LivingApi]:
         # Nothing here dies, so nothing need wait for the disk.
         world = World(folder, scheduling=scheduling, deadline_seconds=5, synchronous="OFF")
         world.processor = bench.cards  # type: ignore[assignment]  # the port's real side
+        world.own_per_second = 10_000
         async with world:
             registry.registry = world.gateway.tokens
             scheduling.spawn(bench.processor.keep_house(scheduling), "processor")

@@ -1,0 +1,209 @@
+"""How often one may ask: by plan, name and address; in memory and in a real Redis, also when it is away."""
+
+import asyncio
+import shutil
+import socket
+import subprocess
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import msgspec
+import pytest
+import structlog
+from redis.asyncio import Redis
+
+from events.clock import SystemClock, VirtualClock
+from gateway.api.application import make_application
+from gateway.auth import Caller
+from gateway.errors import HomeError
+from gateway.event_recorder import EventRecorder
+from gateway.people.errors import RateLimitedError
+from gateway.people.merchants import MerchantSettings, update_merchant
+from gateway.rate_limits import (
+    AWAY_SECONDS,
+    Limiter,
+    MemoryLimiter,
+    RateLimits,
+    RedisLimiter,
+    open_limiter,
+    require_usable,
+)
+from tests.gateway_world import MERCHANT, PASSWORD, START, World, make_user
+
+Story = Callable[[httpx2.AsyncClient, World], Awaitable[None]]
+
+
+def served(folder: Path, story: Story) -> None:
+    """The API in this process for a merchant of the least plan."""
+
+    async def live() -> None:
+        async with World(folder) as world:
+            small = msgspec.structs.replace(MERCHANT, settings=MerchantSettings())
+            recorder = EventRecorder(world.entropy)
+            await world.store.write(lambda c: update_merchant(c, recorder, small, at=START, actor="test"))
+            await make_user(world, "ada")
+            headers = {"authorization": f"Bearer {world.keys['test']}"}
+            transport = httpx2.ASGITransport(app=make_application(world.gateway), client=("192.0.2.7", 1))
+            async with httpx2.AsyncClient(
+                transport=transport, base_url="http://weir", headers=headers
+            ) as http:
+                await story(http, world)
+
+    asyncio.run(live())
+
+
+async def sign_in(http: httpx2.AsyncClient, name: str) -> Any:
+    return await http.post("/signin", json={"username": name, "password": PASSWORD})
+
+
+def test_beyond_its_plan_a_merchant_is_asked_to_come_again(tmp_path: Path) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        key = f"v1:sk:test:{MERCHANT.id}"
+        limiter = vars(world.gateway.rate_limits)["_limiter"]
+        for _ in range(100):
+            assert await limiter.let(key, 100)
+
+        refused = await http.get("/v1/payment_intents")
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+        assert refused.json()["error"] == {
+            "type": "invalid_request_error",
+            "code": "rate_limit",
+            "message": "Too many requests at once. Try again in a second.",
+        }
+        live = {"authorization": f"Bearer {world.keys['live']}"}
+        assert (await http.get("/v1/payment_intents", headers=live)).status_code == 200
+
+    served(tmp_path, story)
+
+
+def test_five_sign_ins_a_second_with_one_name_or_from_one_address(tmp_path: Path) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        statuses = [(await sign_in(http, name)).status_code for name in ["ada"] * 3 + ["b", "c", "d", "ada"]]
+
+        assert statuses == [200, 200, 200, 401, 401, 429, 429]
+
+    served(tmp_path, story)
+
+
+def test_names_and_addresses_are_counted_under_hashes() -> None:
+    async def story() -> None:
+        seen: list[str] = []
+
+        class Watching(MemoryLimiter):
+            async def let(self, key: str, per_second: int) -> bool:
+                seen.append(key)
+                return per_second == 5
+
+        limits = RateLimits(Watching(), b"s" * 32)
+        await limits.admit_sign_in("Ada", "192.0.2.7")
+        await limits.admit_sign_in("ada", None)
+        assert seen[0] == seen[2]
+        assert "ada" not in "".join(seen).lower().replace("address", "")
+        assert "192" not in "".join(seen)[:6]
+        with pytest.raises(RateLimitedError):
+            await limits.admit(Caller(key_id="key_1", merchant_id="m_1", mode="test", at=START))
+
+    asyncio.run(story())
+
+
+@contextmanager
+def redis_server(folder: Path, port: int) -> Iterator[None]:
+    program = shutil.which("redis-server")
+    assert program, "redis-server is missing: run `make system`"
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    with subprocess.Popen([program, *options], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        while "Ready to accept connections" not in server.stdout.readline():
+            assert server.poll() is None, "redis-server did not start"
+        try:
+            yield
+        finally:
+            server.terminate()
+            server.communicate(timeout=20)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        return int(bound.getsockname()[1])
+
+
+async def let_through(limiters: list[Limiter], key: str, per_second: int, tries: int) -> int:
+    """How many of so many tries at once, dealt among these processes, pass."""
+    asked = [limiters[number % len(limiters)].let(key, per_second) for number in range(tries)]
+    return sum(await asyncio.gather(*asked))
+
+
+def test_in_redis_processes_count_together_and_each_by_itself_while_it_is_away(tmp_path: Path) -> None:
+    port = free_port()
+    url = f"redis://127.0.0.1:{port}/0"
+
+    async def story() -> None:
+        clocks = [VirtualClock(START), VirtualClock(START)]
+        limiters: list[Limiter] = [RedisLimiter(url, clock, answer_seconds_max=20) for clock in clocks]
+        with structlog.testing.capture_logs() as logs:
+            with redis_server(tmp_path, port):
+                assert await let_through(limiters, "a", 20, 100) == 20
+            assert await let_through(limiters, "b", 5, 40) == 10
+            assert [line["log_level"] for line in logs] == ["warning", "warning"]
+            with redis_server(tmp_path, port):
+                # Left alone for a moment, then asked again.
+                assert await let_through(limiters, "c", 5, 40) == 10
+                for clock in clocks:
+                    clock.advance(AWAY_SECONDS)
+                assert await let_through(limiters, "d", 5, 40) == 5
+            assert [line["log_level"] for line in logs] == ["warning"] * 4
+        for limiter in limiters:
+            await limiter.close()
+
+    asyncio.run(story())
+
+
+def test_a_redis_that_never_answers_costs_a_moment_once(tmp_path: Path) -> None:
+    async def story() -> None:
+        clock = SystemClock()
+        # It accepts connections, and says nothing.
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            limiter = RedisLimiter(f"redis://127.0.0.1:{silent.getsockname()[1]}", clock)
+            begun = clock.monotonic()
+            assert await limiter.let("a", 5)
+            assert await let_through([limiter], "a", 5, 20) == 4
+            # Far below what twenty such moments are.
+            assert clock.monotonic() - begun < 2.0
+            await limiter.close()
+
+    asyncio.run(story())
+
+
+def test_the_password_of_a_redis_is_read_from_the_keys_folder(tmp_path: Path) -> None:
+    port = free_port()
+    (tmp_path / "api").mkdir()
+    (tmp_path / "api" / "redis-password").write_text("letmein\n")
+
+    async def story() -> None:
+        with redis_server(tmp_path, port):
+            client = Redis(port=port)
+            await client.config_set("requirepass", "letmein")
+            await client.aclose()
+            limiter = open_limiter(f"redis://127.0.0.1:{port}", tmp_path, SystemClock())
+            with structlog.testing.capture_logs() as logs:
+                assert await let_through([limiter], "a", 5, 20) == 5
+            assert logs == []
+            await limiter.close()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("url", ["redis", "redis://:secret@host:6379", "memcached://host", "redis://"])
+def test_a_url_that_is_none_or_holds_a_password_is_refused(url: str) -> None:
+    with pytest.raises(HomeError) as refused:
+        require_usable(url)
+
+    assert "secret" not in refused.value.message
+
+
+@pytest.mark.parametrize("url", ["memory", "redis://host", "redis://[::1]:6379/3", "rediss://host:6380"])
+def test_memory_and_redis_are_taken(url: str) -> None:
+    assert require_usable(url) == url
