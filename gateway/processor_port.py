@@ -29,6 +29,14 @@ AnswerStatus = Literal["approved", "declined", "captured", "reversed", "action_r
 """`unknown`: never heard of this attempt, or its end is still being found out: ask, or authorize, again.
 `action_required`: the payer has to do something first; the processor finds out what came of it by itself."""
 
+AuthenticationWish = Literal["none", "preferred", "required"]
+"""Whether the payer is to be authenticated before the issuer is asked: `preferred` goes on where the issuer
+takes no part, `required` (by law) does not. With `none` it happens where the issuer asks for it."""
+
+AuthenticationResult = Literal["authenticated", "attempted", "failed", "abandoned", "not_supported", "error"]
+"""`attempted`: the issuer could not, and stands in for it; `abandoned`: canceled, or never done in time;
+`error`: nobody could be asked."""
+
 ActionKind = Literal["three_d_secure"]
 """What a payer may have to do: be authenticated by the card's issuer."""
 
@@ -64,12 +72,14 @@ class AuthorizationRequest(msgspec.Struct, frozen=True, kw_only=True):
     amount_minor: int
     currency: str
     merchant_id: str
+    merchant_name: str | None = None
     merchant_category: str | None = None
     merchant_country: str | None = None
     mode: Mode
     occurred_at: datetime
     partial_authorization: bool = False
     return_url: str | None = None
+    authentication: AuthenticationWish = "none"
 
 
 class CaptureRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +124,15 @@ class PayerAction(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
 
 
+class Authentication(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a payer's authentication (3-D Secure); `eci` is the indicator that the networks carry."""
+
+    result: AuthenticationResult
+    flow: Literal["frictionless", "challenge"]
+    eci: str | None = None
+    liability_shifted: bool = False
+
+
 class ProcessorAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Where an attempt stands.
 
@@ -136,6 +155,7 @@ class ProcessorAnswer(msgspec.Struct, frozen=True, kw_only=True):
     captured_minor: int = 0
     refunded_minor: int = 0
     action: PayerAction | None = None
+    authentication: Authentication | None = None
 
 
 class Processor(Protocol):

@@ -24,6 +24,9 @@ class Ports:
     api_internal: int
     processor_internal: int
     acquirer: int
+    directory: int
+    """Of the issuers' access control server, for the processor; `issuer_pages` for cardholders."""
+    issuer_pages: int
 
 
 def is_free(host: str, port: int) -> bool:
@@ -56,7 +59,8 @@ def choose(host: str, port: int) -> Ports:
             f"{host} port {names} is in use: stop what listens there, or give another --port "
             f"(Weir takes it and the two after it; --port 0 picks free ones)"
         )
-    return Ports(*public, *_free_ports("127.0.0.1", 3, without=public))
+    inner = _free_ports("127.0.0.1", 4, without=public)
+    return Ports(*public, *inner, *_free_ports(host, 1, without=[*public, *inner]))
 
 
 def own_ports(process: int) -> list[int]:

@@ -62,7 +62,12 @@ def world(settings: Settings, ports: Ports, log: str) -> list[Program]:
     return [
         Program(
             "simulator.acquirer",
-            (*home, "--certificates", str(settings.keys / "acquirer"), "--port", str(ports.acquirer)),
+            (
+                *home,
+                *("--certificates", str(settings.keys / "acquirer"), "--port", str(ports.acquirer)),
+                *("--directory-port", str(ports.directory)),
+                *("--pages-host", settings.host, "--pages-port", str(ports.issuer_pages)),
+            ),
         ),
         Program("pipelines.risk", (*home, "--log", log)),
         Program("pipelines.learning", (*home, "--log", log, "--horizon-days", str(settings.horizon_days))),
@@ -82,6 +87,7 @@ def gateway(settings: Settings, ports: Ports, log: str) -> list[Program]:
                 *("--port", str(ports.processor), "--internal-port", str(ports.processor_internal)),
                 *("--api", f"https://127.0.0.1:{ports.api_internal}"),
                 *("--acquirer", f"127.0.0.1:{ports.acquirer}"),
+                *("--directory", f"https://127.0.0.1:{ports.directory}"),
             ),
         ),
         Program(

@@ -19,9 +19,14 @@ MALFUNCTION, ISSUER_DOWN = "96", "91"
 SECOND_FACTOR_NEEDED = "1A"
 
 
+Participation = Literal["challenge", "frictionless", "attempted", "not_supported", "error"]
+"""What a card's issuer does when it is asked for a second factor: `attempted`, it stands in and says so."""
+
+
 @dataclass(frozen=True)
 class TestCard:
     """One documented card. `response` is DE39; `authenticated_response` where a second factor was proven.
+    `participation` None: as the issuer of any other card.
 
     `trouble` is what goes wrong on the way, in test mode alone. `well_formed` False: the number fails its
     check digit and never reaches the network.
@@ -33,6 +38,7 @@ class TestCard:
     meaning: str
     response: str = APPROVED
     authenticated_response: str | None = None
+    participation: Participation | None = None
     risk: Literal["blocked", "highest", "elevated"] | None = None
     dispute: Literal["fraudulent", "not_received", "inquiry", "multiple"] | None = None
     early_warning: bool = False
@@ -40,13 +46,17 @@ class TestCard:
     trouble: Literal["silence", "late_answer", "issuer_down", "half"] | None = None
     well_formed: bool = True
 
+    def with_proof(self) -> "TestCard":
+        """The card as its issuer answers where a second factor was proven."""
+        return replace(self, response=self.authenticated_response or self.response)
+
     def without_trouble(self) -> "TestCard":
         """The card where nothing goes wrong on the way."""
         return replace(self, trouble=None)
 
 
 TEST_CARDS: tuple[TestCard, ...] = (
-    TestCard("4242424242424242", "succeeds"),
+    TestCard("4242424242424242", "succeeds", participation="attempted"),
     TestCard("4000000000000002", "declined without a reason", GENERAL_DECLINE),
     TestCard("4000000000009995", "insufficient funds", INSUFFICIENT_FUNDS),
     TestCard("4000000000009987", "lost", LOST),
@@ -62,15 +72,31 @@ TEST_CARDS: tuple[TestCard, ...] = (
     TestCard("4000000000009235", "elevated risk", risk="elevated"),
     TestCard("4000000000000101", "approved though the security code does not match"),
     TestCard("4000000000000036", "approved though the postcode does not match"),
-    TestCard("4000000000003220", "second factor needed", SECOND_FACTOR_NEEDED, APPROVED),
+    TestCard("4000000000003220", "second factor needed", SECOND_FACTOR_NEEDED, APPROVED, "challenge"),
     TestCard(
-        "4000008400001629", "second factor needed, then declined", SECOND_FACTOR_NEEDED, GENERAL_DECLINE
+        "4000008400001629",
+        "second factor needed, then declined",
+        SECOND_FACTOR_NEEDED,
+        GENERAL_DECLINE,
+        "challenge",
     ),
-    TestCard("4000008400001280", "second factor cannot be looked up", SECOND_FACTOR_NEEDED, GENERAL_DECLINE),
-    TestCard("4000000000003055", "second factor possible, not needed"),
-    TestCard("4000002760003184", "second factor always needed", SECOND_FACTOR_NEEDED, APPROVED),
-    TestCard("4000000000003238", "one-time code needed", SECOND_FACTOR_NEEDED, APPROVED),
-    TestCard("4000008260003178", "second factor, then no funds", SECOND_FACTOR_NEEDED, INSUFFICIENT_FUNDS),
+    TestCard(
+        "4000008400001280",
+        "second factor cannot be looked up",
+        SECOND_FACTOR_NEEDED,
+        GENERAL_DECLINE,
+        "error",
+    ),
+    TestCard("4000000000003055", "second factor possible, not needed", participation="challenge"),
+    TestCard("4000002760003184", "second factor always needed", SECOND_FACTOR_NEEDED, APPROVED, "challenge"),
+    TestCard("4000000000003238", "one-time code needed", SECOND_FACTOR_NEEDED, APPROVED, "challenge"),
+    TestCard(
+        "4000008260003178",
+        "second factor, then no funds",
+        SECOND_FACTOR_NEEDED,
+        INSUFFICIENT_FUNDS,
+        "challenge",
+    ),
     TestCard("4000000000000259", "disputed as fraudulent", dispute="fraudulent"),
     TestCard("4000000000002685", "disputed as not received", dispute="not_received"),
     TestCard("4000000000001976", "inquired about", dispute="inquiry"),

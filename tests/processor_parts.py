@@ -9,18 +9,23 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
+
 from events.clock import VirtualClock
 from gateway.errors import AuthenticationError
-from gateway.processor import advice_rows
+from gateway.processor import advice_rows, authentication_rows
 from gateway.processor.acquirer_link import ANSWER_SECONDS_MAX
 from gateway.processor.advice_rows import Advice, AdviceKey, AdviceKind
 from gateway.processor.card_input import CardInput, check
 from gateway.processor.composition import ProcessorParts, assemble
-from gateway.processor.errors import AcquirerSilentError, AcquirerUnreachableError
+from gateway.processor.directory import Lookup, Question
+from gateway.processor.errors import AcquirerSilentError, AcquirerUnreachableError, DirectoryUnavailableError
 from gateway.processor.message_format import decode, encode
 from gateway.processor.store import ProcessorStore
 from gateway.processor.vault import VaultKeys
 from gateway.processor_port import (
+    AnswerChanged,
+    AnswerListener,
     AuthorizationRequest,
     CaptureRequest,
     IncrementRequest,
@@ -33,6 +38,8 @@ from gateway.processor_port import (
 from gateway.scheduling import InlineScheduling, Scheduling
 from simulator.acquirer.books import Books
 from simulator.acquirer.network import Network
+from simulator.acs import directory as issuers_directory
+from simulator.acs.directory import Directory
 
 NOW = datetime(2026, 1, 5, 10, tzinfo=UTC)
 KEYS = VaultKeys(1, {1: b"w" * 32}, b"f" * 32)
@@ -84,6 +91,43 @@ class Registry:
         return TokenRegistered(merchant_id="m_1", mode="test")
 
 
+class DirectoryInReach:
+    """The issuers' directory without a network; it can be away."""
+
+    def __init__(self, issuers: Directory) -> None:
+        self.issuers = issuers
+        self.away = False
+        self.asked: list[Question] = []
+
+    async def look_up(self, question: Question) -> Lookup:
+        self.asked.append(question)
+        return self._told(
+            self.issuers.look_up(issuers_directory.Question(**msgspec.structs.asdict(question)))
+        )
+
+    async def find(self, transaction_id: str) -> Lookup:
+        return self._told(self.issuers.find(transaction_id))
+
+    def _told(self, result: issuers_directory.Result) -> Lookup:
+        if self.away:
+            raise DirectoryUnavailableError("away")
+        url = f"https://issuer.example/challenges/{result.secret}" if result.secret else None
+        return Lookup(status=result.status, eci=result.eci, proof=result.proof, url=url)
+
+
+class Listener:
+    """The API, as far as changed answers go."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.passes_on: AnswerListener | None = None
+
+    async def answer_changed(self, change: AnswerChanged) -> None:
+        self.told.append(change.attempt_id)
+        if self.passes_on is not None:
+            await self.passes_on.answer_changed(change)
+
+
 class Bench:
     """A processor and its world; everything random comes from one seed."""
 
@@ -105,6 +149,9 @@ class Bench:
         self.line = line(Network(self.books, self.clock, b"issuers"))
         self.registry = registry or Registry()
         self.store = store or ProcessorStore(path, self.scheduling)
+        self.issuers = Directory(self.clock, random.Random(seed + 2).randbytes, b"issuers")
+        self.directory = DirectoryInReach(self.issuers)
+        self.listener = Listener()
         self.processor: ProcessorParts = assemble(
             store=self.store,
             network=self.line,
@@ -113,8 +160,13 @@ class Bench:
             clock=self.clock,
             scheduling=self.scheduling,
             entropy=random.Random(seed).randbytes,
+            directory=self.directory,
+            listener=self.listener,
+            return_base="https://processor.example",
         )
         self.cards = self.processor.cards
+        self.urls: dict[str, str] = {}
+        """Where the cardholder of an attempt was sent."""
 
     async def token(self, number: str = "4242424242424242", **card: Any) -> str:
         given = CardInput(number=number, **{"exp_month": 12, "exp_year": 2031, "cvc": "737", **card})
@@ -136,7 +188,10 @@ class Bench:
             occurred_at=self.clock.now(),
             **{"mode": "test", **more},
         )
-        return await self.cards.authorize(request)
+        answer = await self.cards.authorize(request)
+        if answer.action is not None:
+            self.urls[attempt_id] = answer.action.url
+        return answer
 
     async def capture(
         self, attempt_id: str, amount_minor: int = 1000, capture_id: str = "1", *, final: bool = True
@@ -159,6 +214,20 @@ class Bench:
     ) -> ProcessorAnswer:
         request = RefundRequest(refund_id=refund_id, amount_minor=amount_minor, occurred_at=self.clock.now())
         return await self.cards.refund(attempt_id, request)
+
+    def type_code(self, attempt_id: str, code: str, times: int = 3) -> None:
+        """The cardholder types a code in, again and again as long as it is wrong."""
+        for _ in range(times):
+            page = self.issuers.page(self.urls[attempt_id].rpartition("/")[2])
+            assert page is not None
+            self.issuers.answer(page, code)
+
+    async def come_back(self, attempt_id: str) -> ProcessorAnswer:
+        """The cardholder comes back from the issuer's page; what the API is told then."""
+        row = await self.store.transact(lambda db: authentication_rows.find(db, attempt_id))
+        assert row is not None
+        await self.cards.returned(row.secret)
+        return await self.cards.find(attempt_id)
 
     async def reverse(self, attempt_id: str) -> ProcessorAnswer:
         return await self.cards.reverse(attempt_id, ReversalRequest(occurred_at=self.clock.now()))

@@ -173,9 +173,15 @@ def card_answer(card: TestCard) -> str:
         return f"held for review, risk score {outcome.score}"
     if card.trouble is not None:
         return TROUBLES[card.trouble]
-    if card.response == APPROVED:
+    if card.participation == "challenge" and card.authenticated_response is not None:
+        return f"`requires_action`, then {issuers_answer(card.authenticated_response)}"
+    return issuers_answer(card.response)
+
+
+def issuers_answer(response: str) -> str:
+    if response == APPROVED:
         return "succeeds"
-    error = payment_error(decline(card.response).decline_code)
+    error = payment_error(decline(response).decline_code)
     return f"`{error.code}`" + (f", `{error.decline_code}`" if error.decline_code else "")
 
 

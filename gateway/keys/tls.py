@@ -2,7 +2,8 @@
 
 Each link has its own authority, so that a certificate of one link opens no door of another:
 
-- `public`: merchants and shoppers → the processor's token listener (the server alone shows a certificate);
+- `public`: merchants and shoppers → the processor's token listener, and the simulated issuers' pages (the
+  server alone shows a certificate);
 - `internal`: API ↔ processor, mutual;
 - `network`: processor → acquirer, mutual.
 
@@ -37,7 +38,8 @@ Program = Literal["api", "processor", "acquirer"]
 PROGRAMS: dict[Program, tuple[Link, ...]] = {
     "api": ("internal",),
     "processor": ("public", "internal", "network"),
-    "acquirer": ("network",),
+    # The issuers' pages stand at the acquirer's: their visitors are shoppers, who trust the public authority.
+    "acquirer": ("network", "public"),
 }
 LINKS: tuple[Link, ...] = ("public", "internal", "network")
 

@@ -180,6 +180,7 @@ def authorization_request(intent: Intent, attempt: Attempt, merchant: Merchant) 
         amount_minor=intent.amount_minor,
         currency=intent.currency,
         merchant_id=intent.merchant_id,
+        merchant_name=merchant.name,
         merchant_category=merchant.category,
         merchant_country=merchant.country,
         mode=intent.mode,

@@ -12,6 +12,7 @@ from datetime import datetime
 import structlog
 
 from events.clock import Clock
+from events.crash import crash_point, declare
 from events.moments import microseconds, moment
 from events.vocabulary import Mode
 from gateway.errors import ConflictError, GatewayError, UnavailableError
@@ -21,6 +22,8 @@ from gateway.processor_port import AnswerChanged, Processor, ProcessorAnswer, Re
 from gateway.scheduling import Scheduling
 from gateway.store.intent_rows import attempts_awaiting_payer, load_awaiting_payer
 from gateway.store.writer import Store
+
+declare({"gateway.payer.answered": "a payer's step has its answer, the intent does not show it yet"})
 
 SWEEP_SECONDS = 1.0
 """How often attempts are looked for whose time is over, or that a late decision has blocked."""
@@ -99,6 +102,7 @@ class PayerSteps:
         try:
             answer = await self._answer(attempt, mode)
             if answer.status not in ("action_required", "unknown"):
+                crash_point("gateway.payer.answered")
                 await self._ends.end(attempt, attempt.decision, answer)
         except (UnavailableError, ConflictError) as error:
             _log.warning("the payer's step is asked for again", error=type(error).__name__)

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +25,10 @@ from gateway.keys.tls import client_context, ensure_certificates, server_context
 from gateway.live_home import is_live_home
 from gateway.processor import vault_rows
 from gateway.processor.acquirer_link import AcquirerLink
+from gateway.processor.api_listener import ApiListener
 from gateway.processor.api_registry import ApiRegistry
 from gateway.processor.composition import ProcessorParts, assemble
+from gateway.processor.directory_link import DirectoryLink, NoDirectory
 from gateway.processor.internal_app import internal_app
 from gateway.processor.public_app import PublicListener
 from gateway.processor.rotation import rotate
@@ -45,6 +48,7 @@ class Settings:
     internal_port: int
     api: str
     acquirer: str
+    directory: str | None
     rotate_vault_keys: bool
 
 
@@ -73,6 +77,8 @@ async def _run(settings: Settings) -> None:
     )
     if settings.rotate_vault_keys:
         keys = await rotate(store, settings.keys, os.urandom)
+    directory, listener = _directory(settings), _listener(settings)
+    public = bind(settings.host, settings.port)
     processor = assemble(
         store=store,
         network=link,
@@ -81,6 +87,9 @@ async def _run(settings: Settings) -> None:
         clock=clock,
         scheduling=scheduling,
         entropy=os.urandom,
+        directory=directory,
+        listener=listener,
+        return_base=f"https://{settings.host}:{public.getsockname()[1]}",
     )
     await processor.cards.recover()
     failed = asyncio.Event()
@@ -90,8 +99,9 @@ async def _run(settings: Settings) -> None:
         stop.set()
 
     run_for_good(scheduling, processor.keep_house(scheduling), "housekeeping", give_up)
-    await _serve(settings, processor, clock, stop)
-    await registry.close()
+    await _serve(settings, processor, clock, stop, public)
+    for peer in (registry, directory, listener):
+        await peer.close()
     await link.close()
     await scheduling.stop()
     store.close()
@@ -100,15 +110,22 @@ async def _run(settings: Settings) -> None:
 
 
 async def _serve(
-    settings: Settings, processor: ProcessorParts, clock: SystemClock, stop: asyncio.Event
+    settings: Settings,
+    processor: ProcessorParts,
+    clock: SystemClock,
+    stop: asyncio.Event,
+    bound: socket.socket,
 ) -> None:
     public = PublicListener(
-        tokens=processor.tokens, time=BusinessTime(clock), live_alone=is_live_home(settings.home)
+        tokens=processor.tokens,
+        cards=processor.cards,
+        time=BusinessTime(clock),
+        live_alone=is_live_home(settings.home),
     )
     listeners = [
         Listener(
             public.app(),
-            bind(settings.host, settings.port),
+            bound,
             server_context(settings.keys, "processor", "public"),
         ),
         Listener(
@@ -130,6 +147,16 @@ def _registry(settings: Settings) -> ApiRegistry:
     return ApiRegistry(settings.api, client_context(settings.keys, "processor", "internal"))
 
 
+def _directory(settings: Settings) -> DirectoryLink | NoDirectory:
+    if settings.directory is None:
+        return NoDirectory()
+    return DirectoryLink(settings.directory, client_context(settings.keys, "processor", "network"))
+
+
+def _listener(settings: Settings) -> ApiListener:
+    return ApiListener(settings.api, client_context(settings.keys, "processor", "internal"))
+
+
 def _settings(arguments: list[str] | None) -> Settings:
     parser = argparse.ArgumentParser(prog="python -m gateway.processor", description=__doc__)
     parser.add_argument("--home", type=Path, required=True, help="where processor.sqlite lives")
@@ -139,6 +166,7 @@ def _settings(arguments: list[str] | None) -> Settings:
     parser.add_argument("--internal-port", type=int, required=True, help="mutual TLS listener for the API")
     parser.add_argument("--api", required=True, help="the API's internal listener, https://HOST:PORT")
     parser.add_argument("--acquirer", required=True, help="HOST:PORT of the acquirer network")
+    parser.add_argument("--directory", help="of cardholders' issuers, https://HOST:PORT; none: not asked")
     parser.add_argument("--rotate-vault-keys", action="store_true", help="wrap every card anew, then start")
     return Settings(**vars(parser.parse_args(arguments)))
 

@@ -5,6 +5,8 @@
    │         │  └──▶ declined                  one that is found so at start is in doubt and gets reversed
    │         └─────▶ reversed ◀─ approved
    └───────────────▶ reversed                  asked to reverse before it was ever heard of
+
+declined ─▶ sending                             its issuer had asked for a proof, and here it is
 ```
 """
 
@@ -22,7 +24,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt, as the processor keeps it; the API's side of it is `gateway.payments.intents.Attempt`.
 
     `stan`, `reference` and `transmitted_at` are fields 11, 37 and 7 of its authorization. `amount_minor` is
-    what was asked for, `authorized_minor` what the issuer holds, with increments.
+    what was asked for, `authorized_minor` what the issuer holds, with increments, `eci` how its cardholder
+    was authenticated, if at all.
     """
 
     attempt_id: str
@@ -41,10 +44,15 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     authorized_minor: int = 0
     captured_minor: int = 0
     refunded_minor: int = 0
+    eci: str | None = None
 
 
 _COLUMNS = ", ".join(Attempt.__struct_fields__)
 _CHANGING = (
+    "stan",
+    "reference",
+    "transmitted_at",
+    "eci",
     "status",
     "decline_code",
     "advice_code",

@@ -19,6 +19,7 @@ from gateway.processor.advices import Advices
 from gateway.processor.answers import answer
 from gateway.processor.attempts import Attempt
 from gateway.processor.declines import UNPROCESSED, Decline, decline
+from gateway.processor.directory import Proof
 from gateway.processor.errors import (
     AcquirerSilentError,
     AcquirerUnreachableError,
@@ -85,7 +86,11 @@ class CardProcessor:
         return len(doubtful)
 
     async def authorize(self, request: AuthorizationRequest) -> ProcessorAnswer:
-        return await self._turns.take(request.attempt_id, lambda: self._authorize(request))
+        return await self.authorize_proven(request, None)
+
+    async def authorize_proven(self, request: AuthorizationRequest, proof: Proof | None) -> ProcessorAnswer:
+        """The same, with a proof of the cardholder: also after the issuer has asked for one."""
+        return await self._turns.take(request.attempt_id, lambda: self._authorize(request, proof))
 
     async def capture(self, attempt_id: str, request: CaptureRequest) -> ProcessorAnswer:
         return await self._turns.take(attempt_id, lambda: self._operations.capture(attempt_id, request))
@@ -102,14 +107,14 @@ class CardProcessor:
     async def find(self, attempt_id: str) -> ProcessorAnswer:
         return answer(attempt_id, await self._store.transact(lambda db: attempts.find(db, attempt_id)))
 
-    async def _authorize(self, request: AuthorizationRequest) -> ProcessorAnswer:
-        begun = await self._store.transact(lambda db: transitions.begin(db, request))
+    async def _authorize(self, request: AuthorizationRequest, proof: Proof | None) -> ProcessorAnswer:
+        begun = await self._store.transact(lambda db: transitions.begin(db, request, proof))
         if begun.known:
             _check_same(begun.attempt, request)
             return await self._known(begun.attempt)
         crash_point("processor.attempt.committed")
         try:
-            after = await self._send(begun.attempt, begun.card, request)
+            after = await self._send(begun.attempt, begun.card, request, proof)
         except (AcquirerSilentError, MisfitAnswerError):
             return answer(request.attempt_id, await self._reverse_later(begun.attempt))
         if after.status == "approved" and not _welcome(after, request):
@@ -125,7 +130,11 @@ class CardProcessor:
         return answer(attempt.attempt_id, attempt)
 
     async def _send(
-        self, attempt: Attempt, sealed: SealedCard | None, request: AuthorizationRequest
+        self,
+        attempt: Attempt,
+        sealed: SealedCard | None,
+        request: AuthorizationRequest,
+        proof: Proof | None,
     ) -> Attempt:
         """Where the attempt stands after its one authorization; raises what leaves it in doubt."""
         security_code = self._security_codes.take(attempt.token)
@@ -133,7 +142,7 @@ class CardProcessor:
             return _declined(attempt, UNPROCESSED)
         try:
             card = open_sealed(self._keys, sealed)
-            question = messages.authorization_request(attempt, card, security_code, request)
+            question = messages.authorization_request(attempt, card, security_code, request, proof)
         except (VaultError, UnwritableMessageError):
             return _declined(attempt, UNPROCESSED)
         try:

@@ -1,6 +1,7 @@
 """The processor's parts put together, whoever brings clock, randomness, network, store and scheduling."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
@@ -9,7 +10,9 @@ from events.clock import Clock
 from events.ids import Entropy
 from gateway.errors import UnavailableError
 from gateway.processor.advices import Advices
+from gateway.processor.authentication import AuthenticatingProcessor
 from gateway.processor.authorizations import CardProcessor
+from gateway.processor.directory import Directory
 from gateway.processor.network import AcquirerNetwork
 from gateway.processor.operations import Operations
 from gateway.processor.security_codes import SecurityCodes
@@ -17,7 +20,7 @@ from gateway.processor.store import ProcessorStore
 from gateway.processor.tokens import Tokens
 from gateway.processor.turns import Turns
 from gateway.processor.vault import VaultKeys
-from gateway.processor_port import TokenRegistry
+from gateway.processor_port import AnswerListener, TokenRegistry
 from gateway.scheduling import Scheduling
 
 HOUSEKEEPING_EVERY_SECONDS = 0.25
@@ -27,7 +30,7 @@ HOUSEKEEPING_EVERY_SECONDS = 0.25
 class ProcessorParts:
     """One processor: `cards` is the port that the API calls, `tokens` what the public listener calls."""
 
-    cards: CardProcessor
+    cards: AuthenticatingProcessor
     tokens: Tokens
     advices: Advices
     security_codes: SecurityCodes
@@ -38,13 +41,17 @@ class ProcessorParts:
 
         Side by side: a code must not outlive its time behind an acquirer that is silent.
         """
-        await asyncio.gather(self._repeat_advices(scheduling), self._drop_security_codes(scheduling))
+        await asyncio.gather(
+            self._repeat(scheduling, self.advices.repeat_due),
+            self._repeat(scheduling, self.cards.repeat_due),
+            self._drop_security_codes(scheduling),
+        )
 
-    async def _repeat_advices(self, scheduling: Scheduling) -> None:
+    async def _repeat(self, scheduling: Scheduling, work: Callable[[], Awaitable[None]]) -> None:
         log = structlog.get_logger("processor")
         while True:
             try:
-                await self.advices.repeat_due()
+                await work()
             except UnavailableError as error:
                 log.error("housekeeping failed, and is tried again", error=type(error).__name__)
             await scheduling.sleep(HOUSEKEEPING_EVERY_SECONDS)
@@ -64,8 +71,14 @@ def assemble(
     clock: Clock,
     scheduling: Scheduling,
     entropy: Entropy,
+    directory: Directory,
+    listener: AnswerListener,
+    return_base: str,
 ) -> ProcessorParts:
-    """Wire the parts; nothing opens and nothing runs yet. Call `cards.recover()` before the first request."""
+    """Wire the parts; nothing opens and nothing runs yet. Call `cards.recover()` before the first request.
+
+    `return_base` is where the public listener is found by cardholders, `https://HOST:PORT`.
+    """
     turns = Turns(scheduling)
     security_codes = SecurityCodes(clock)
     advices = Advices(store=store, network=network, turns=turns, clock=clock, scheduling=scheduling)
@@ -78,5 +91,16 @@ def assemble(
         keys=keys,
         security_codes=security_codes,
     )
+    authenticating = AuthenticatingProcessor(
+        cards=cards,
+        store=store,
+        directory=directory,
+        listener=listener,
+        keys=keys,
+        clock=clock,
+        scheduling=scheduling,
+        entropy=entropy,
+        return_base=return_base,
+    )
     tokens = Tokens(store=store, registry=registry, keys=keys, security_codes=security_codes, entropy=entropy)
-    return ProcessorParts(cards, tokens, advices, security_codes, store)
+    return ProcessorParts(authenticating, tokens, advices, security_codes, store)

@@ -47,6 +47,12 @@ TEMPORARY = frozenset({"91", "96"})
 UNPROCESSED = Decline("processing_error", "try_again_later")
 """Where no response came, or none that could be read."""
 
+PROOF_WANTED = "authentication_required"
+"""The issuer wants a proof that the cardholder was authenticated."""
+
+AUTHENTICATION_FAILED = "payment_intent_authentication_failure"
+"""The cardholder was not authenticated; the network was not asked."""
+
 _UNKNOWN = Decline("generic_decline", "try_again_later")
 
 

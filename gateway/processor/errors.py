@@ -1,6 +1,8 @@
 """Errors of the processor.
 
 GatewayError (gateway.errors)
+├── UnavailableError
+│   └── DirectoryUnavailableError   the directory of cardholders' issuers gave no answer
 └── CardInputError             402: the card's own data are refused; names the member, never its value
 ProcessorError
 ├── VaultError                 a record cannot be opened: wrong place, wrong key, or damaged (permanent)
@@ -14,7 +16,7 @@ ProcessorError
 
 from collections.abc import Mapping
 
-from gateway.errors import RequestError
+from gateway.errors import RequestError, UnavailableError
 
 
 class CardInputError(RequestError):
@@ -26,6 +28,10 @@ class CardInputError(RequestError):
 
     def __init__(self, code: str, message: str, param: str) -> None:
         super().__init__(message, code=code, param=param)
+
+
+class DirectoryUnavailableError(UnavailableError):
+    """No answer from the directory in time."""
 
 
 class ProcessorError(Exception):

@@ -11,6 +11,7 @@ import iso4217
 
 from gateway.processor.advice_rows import Advice
 from gateway.processor.attempts import Attempt
+from gateway.processor.directory import Proof
 from gateway.processor.errors import MisfitAnswerError, UnreadableMessageError, UnwritableMessageError
 from gateway.processor.increments import Increment
 from gateway.processor.message_format import Fields, decode, encode, private_elements
@@ -26,6 +27,8 @@ _PURCHASE, _REFUND = "000000", "200000"
 _CARD_NUMBER_FROM_MERCHANT = "810"
 _ELECTRONIC_COMMERCE = "59"
 _MORE_CAPTURES_TAG, _PARTIAL_APPROVAL_TAG, _TEST_TAG, _SECURITY_CODE_TAG = "71", "72", "73", "92"
+_PROOF_TAGS = ("42", "43", "44")
+"""Indicator (ECI), proof and transaction of the cardholder's authentication."""
 _YES = "1"
 _SIGN_ON, _ECHO = "001", "301"
 
@@ -58,6 +61,7 @@ def authorization_request(
     card: CardData,
     security_code: str | None,
     request: AuthorizationRequest,
+    proof: Proof | None = None,
 ) -> bytes:
     """0100: may this card pay this amount, or a part of it?"""
     fields = {
@@ -81,6 +85,8 @@ def authorization_request(
         elements[_PARTIAL_APPROVAL_TAG] = _YES
     if security_code is not None:
         elements[_SECURITY_CODE_TAG] = security_code
+    if proof is not None:
+        elements |= dict(zip(_PROOF_TAGS, (proof.eci, proof.value, proof.transaction_id), strict=True))
     return encode(fields | private_elements(elements))
 
 

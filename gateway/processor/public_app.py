@@ -15,7 +15,9 @@ from gateway.http.bodies import read_body
 from gateway.http.browsers import BrowserAccess
 from gateway.http.presented_keys import is_publishable, mode_of, presented_key
 from gateway.live_home import require_live_key
+from gateway.processor.authentication import AuthenticatingProcessor
 from gateway.processor.card_input import check, read_card
+from gateway.processor.payer_pages import payer_route
 from gateway.processor.routing import application
 from gateway.processor.tokens import Tokens
 
@@ -28,6 +30,7 @@ class PublicListener:
     """Routes of the public listener; with `live_alone` test keys are refused."""
 
     tokens: Tokens
+    cards: AuthenticatingProcessor
     time: BusinessTime
     live_alone: bool = False
 
@@ -36,6 +39,7 @@ class PublicListener:
         return application(
             [
                 Route("/v1/tokens", self._create_token, methods=["POST"]),
+                payer_route(self.cards),
                 Route("/health", self._health, methods=["GET"]),
             ],
             _elsewhere,

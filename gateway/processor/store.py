@@ -110,6 +110,23 @@ SCHEMA = (
     DROP TABLE single_advices;
     CREATE INDEX advices_waiting ON advices (attempt_id) WHERE state = 'waiting';
     """,
+    """
+    ALTER TABLE attempts ADD COLUMN eci TEXT;
+    CREATE TABLE authentications (
+        attempt_id TEXT PRIMARY KEY,
+        request BLOB NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('waiting', 'cleared', 'refused', 'done')),
+        flow TEXT NOT NULL,
+        transaction_id TEXT NOT NULL,
+        secret TEXT NOT NULL UNIQUE,
+        url TEXT,
+        result TEXT,
+        eci TEXT,
+        proof TEXT,
+        expires_us INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX authentications_open ON authentications (attempt_id) WHERE state IN ('waiting', 'cleared');
+    """,
 )
 """One entry per version of the schema; `PRAGMA user_version` counts those applied."""
 

@@ -8,7 +8,8 @@ import msgspec
 from gateway.processor import advice_rows, attempts, messages, vault_rows
 from gateway.processor.advice_rows import Advice, AdviceKey
 from gateway.processor.attempts import Attempt
-from gateway.processor.declines import Decline
+from gateway.processor.declines import PROOF_WANTED, Decline
+from gateway.processor.directory import Proof
 from gateway.processor.vault import SealedCard
 from gateway.processor_port import AuthorizationRequest
 
@@ -31,10 +32,14 @@ class Found(msgspec.Struct, frozen=True):
     buried: bool = False
 
 
-def begin(database: sqlite3.Connection, request: AuthorizationRequest) -> Begun:
-    """Begin an attempt that was never heard of; nothing may leave before this is durable."""
+def begin(database: sqlite3.Connection, request: AuthorizationRequest, proof: Proof | None = None) -> Begun:
+    """Begin an attempt that was never heard of; nothing may leave before this is durable.
+
+    One that its issuer has declined for want of a proof begins once more with it, as another message.
+    """
     known = attempts.find(database, request.attempt_id)
-    if known is not None:
+    again = known is not None and proof is not None and lacks_proof(known)
+    if known is not None and not again:
         return Begun(known, None, True)
     stan = attempts.next_stan(database, messages.STAN_MAX)
     attempt = Attempt(
@@ -45,12 +50,18 @@ def begin(database: sqlite3.Connection, request: AuthorizationRequest) -> Begun:
         amount_minor=request.amount_minor,
         currency=request.currency,
         stan=stan,
-        reference=messages.retrieval_reference(request.occurred_at, stan),
+        reference=known.reference if known else messages.retrieval_reference(request.occurred_at, stan),
         transmitted_at=messages.transmitted_at(request.occurred_at),
         status="sending",
+        eci=None if proof is None else proof.eci,
     )
-    attempts.insert(database, attempt)
+    (attempts.update if again else attempts.insert)(database, attempt)
     return Begun(attempt, vault_rows.find_card(database, request.token), False)
+
+
+def lacks_proof(attempt: Attempt) -> bool:
+    """Whether the issuer has declined for want of a proof of the cardholder."""
+    return attempt.status == "declined" and attempt.decline_code == PROOF_WANTED and attempt.eci is None
 
 
 def decline_part(database: sqlite3.Connection, attempt: Attempt, why: Decline) -> Attempt:

@@ -38,6 +38,14 @@ def server_context(folder: Path) -> ssl.SSLContext:
     return context
 
 
+def public_context(folder: Path) -> ssl.SSLContext:
+    """TLS 1.3 as a server of cardholders: they show no certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_cert_chain(folder / "public.pem")
+    return context
+
+
 def issuers_secret(home: Path) -> bytes:
     """The key of the issuers' fingerprints, made at first start with mode 0600."""
     path = home / _SECRET_FILE

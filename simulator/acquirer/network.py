@@ -19,6 +19,7 @@ from simulator.acquirer.errors import MessageError
 from simulator.acquirer.message_format import Fields, decode, encode, private_elements
 from simulator.acquirer.rates import currency_of
 from simulator.acquirer.records import Authorization, Key
+from simulator.acs import proofs
 from simulator.testcards import TestCard
 
 FORMAT_ERROR, NO_SUCH_ISSUER = "30", "15"
@@ -28,6 +29,9 @@ LATE_SECONDS = 12.0
 
 _REFUND = "200000"
 _MORE_CAPTURES_TAG, _PARTIAL_APPROVAL_TAG, _TEST_TAG, _YES = "71", "72", "73", "1"
+
+_PROOF_TAGS = ("42", "43", "44")
+"""Field 48: indicator (ECI), proof and transaction of the cardholder's authentication."""
 
 _ECHOED = ("3", "4", "7", "11", "32", "37", "41", "42", "49", "70")
 _NEEDED = {
@@ -123,6 +127,8 @@ class Network:
             return NO_SUCH_ISSUER if card is None else testcards.NOT_PERMITTED
         if documented is not None and elements.get(_TEST_TAG) != _YES:
             documented = documented.without_trouble()
+        if documented is not None and self._is_authenticated(fields, elements):
+            documented = documented.with_proof()
         return Asked(
             key=_key(fields),
             fingerprint=self.fingerprint(fields["2"]),
@@ -135,6 +141,14 @@ class Network:
             in_part=elements.get(_PARTIAL_APPROVAL_TAG) == _YES,
             at=self._moment(fields),
         )
+
+    def _is_authenticated(self, fields: Fields, elements: dict[str, str]) -> bool:
+        """Whether the issuer's own server has authenticated the cardholder for this very payment."""
+        if not elements.keys() >= set(_PROOF_TAGS):
+            return False
+        indicator, given, transaction_id = (elements[tag] for tag in _PROOF_TAGS)
+        said = (fields["2"], int(fields["4"]), currency_of(fields["49"]) or "", transaction_id, indicator)
+        return proofs.is_full(indicator) and proofs.holds(self._secret, *said, given)
 
     def _increase(self, fields: Fields) -> bytes:
         known = self._books.find(_key(fields)) or self._authorizing.increase(

@@ -93,9 +93,12 @@ def _attempts(books: Books, notebook: Notebook) -> Iterator[str]:
 def _by_attempt(books: Books) -> dict[str, list[Row]]:
     """The acquirer's authorizations by the attempt that the processor says they are of."""
     keys = {(p["reference"], f"{p['stan']:06}", p["transmitted_at"]): n for n, p in books.processor.items()}
+    proven = {p["reference"] for p in books.processor.values() if p["eci"] is not None}
     found: dict[str, list[Row]] = defaultdict(list)
     for row in books.authorizations:
         key = (row["reference"], row["stan"], row["transmitted_at"])
+        if row["response"] == "1A" and key not in keys and row["reference"] in proven:
+            continue  # its issuer had asked for a proof, which came with the next message
         found[keys.get(key, f"nobody's {row['reference']}")].append(row)
     return found
 

@@ -4,6 +4,7 @@ What was acknowledged is written down, as a merchant would: that is what the pla
 """
 
 import asyncio
+import re
 import ssl
 import time
 from dataclasses import dataclass, field
@@ -110,6 +111,23 @@ class Merchant:
         self.notebook.payments[payment].statuses.append(intent["status"])
         return intent
 
+    async def send_to_bank(self, payment: str, intent: dict[str, Any]) -> dict[str, Any]:
+        """The shopper types the code in and comes back; the intent when its attempt has its end.
+
+        A page that is gone, and a way back on which a program died, end it later, one way or the other.
+        """
+        page = intent["next_action"]["redirect_to_url"]["url"]
+        try:
+            form = {"do": "answer", "code": "1234"}
+            shown = await self._client.post(page, data=form, follow_redirects=True)
+            if back := re.search(r"url=([^']+)'", shown.text):
+                await self._client.get(back[1])
+        except httpx2.TransportError:
+            self.notebook.unanswered += 1
+        intent = await self._ended(intent, "processing", "requires_action")
+        self.notebook.payments[payment].statuses.append(intent["status"])
+        return intent
+
     async def step(self, payment: str, verb: str, body: dict[str, Any]) -> dict[str, Any]:
         """Capture or cancel; a repetition that finds it done is as good as done."""
         await self.post(f"/v1/payment_intents/{payment}/{verb}", body)
@@ -140,9 +158,11 @@ class Merchant:
         assert status == 200, (status, told)
         self.notebook.labels.add((payment, kind))
 
-    async def _ended(self, intent: dict[str, Any]) -> dict[str, Any]:
+    async def _ended(self, intent: dict[str, Any], *waiting: str) -> dict[str, Any]:
+        """The intent once its status is none of `waiting`, or else `processing`."""
+        waiting = waiting or ("processing",)
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while intent["status"] == "processing":
+        while intent["status"] in waiting:
             if time.monotonic() > deadline:
                 raise GaveUpError(f"{intent['id']} stays processing")
             await asyncio.sleep(0.2)

@@ -13,6 +13,15 @@ SHOPPERS = 3
 BETWEEN = timedelta(minutes=30)
 """Business time from one payment to the next: the learner publishes by the hour."""
 ELEVATED, BLOCKED, DECLINED = "4000000000009235", "4100000000000019", "4000000000000002"
+CHALLENGED = "4000000000003220"
+DOCUMENTED = {
+    "approved": ELEVATED,
+    "rejected": ELEVATED,
+    "declined": DECLINED,
+    "blocked": BLOCKED,
+    "challenged": CHALLENGED,
+}
+"""The test card of a kind of payment; the others have cards of their own."""
 KINDS = (
     "automatic",
     "manual_full",
@@ -22,6 +31,7 @@ KINDS = (
     "rejected",
     "declined",
     "blocked",
+    "challenged",
     "never_confirmed",
 )
 LAST = 999_999
@@ -80,6 +90,8 @@ class Shopping:
         token = await self._merchant.token(self._card(kind))
         paying = await self._merchant.kept_method(token) if kind == "automatic" else token
         intent = await self._merchant.confirm(payment, paying)
+        if intent["status"] == "requires_action":
+            intent = await self._merchant.send_to_bank(payment, intent)
         if intent["status"] == "requires_capture":
             await self._follow(payment, intent, kind)
         await self._merchant.label(payment, label or LABELS[number % len(LABELS)])
@@ -98,7 +110,13 @@ class Shopping:
             await self._merchant.step(payment, "capture", {})
 
     def _card(self, kind: str) -> str:
-        documented = {"approved": ELEVATED, "rejected": ELEVATED, "declined": DECLINED, "blocked": BLOCKED}
+        documented = {
+            "approved": ELEVATED,
+            "rejected": ELEVATED,
+            "declined": DECLINED,
+            "blocked": BLOCKED,
+            "challenged": CHALLENGED,
+        }
         return documented.get(kind) or card_number(self._dice)
 
     def _shopper_facts(self, number: int) -> dict[str, str]:

@@ -24,20 +24,21 @@ def test_a_taken_port_is_named_before_anything_starts() -> None:
         addresses.choose("127.0.0.1", port)
 
 
-def test_port_zero_picks_six_different_ports() -> None:
+def test_port_zero_picks_eight_different_ports() -> None:
     ports = addresses.choose("127.0.0.1", 0)
 
-    assert len(set(vars(ports).values())) == 6
+    assert len(set(vars(ports).values())) == 8
 
 
 def test_every_program_finds_the_others_where_they_listen(tmp_path: Path) -> None:
     wanted = settings.from_options(tmp_path, tmp_path / "keys", "127.0.0.1", 0, "sqlite", 250)
-    ports = addresses.Ports(1, 2, 3, 4, 5, 6)
+    ports = addresses.Ports(1, 2, 3, 4, 5, 6, 7, 8)
     programs = [*settings.world(wanted, ports, wanted.log), *settings.gateway(wanted, ports, wanted.log)]
     words = {program.name: " ".join(program.arguments) for program in programs}
 
     assert "--acquirer 127.0.0.1:6" in words["gateway.processor"]
-    assert "--port 6" in words["simulator.acquirer"]
+    assert "--port 6 --directory-port 7 --pages-host 127.0.0.1 --pages-port 8" in words["simulator.acquirer"]
+    assert "--directory https://127.0.0.1:7" in words["gateway.processor"]
     assert "--processor https://127.0.0.1:5" in words["gateway.api"]
     assert "--internal-port 5" in words["gateway.processor"]
     assert "--api https://127.0.0.1:4" in words["gateway.processor"]
@@ -46,7 +47,7 @@ def test_every_program_finds_the_others_where_they_listen(tmp_path: Path) -> Non
 
 def test_the_api_alone_sends_to_kafka_with_kafka_python(tmp_path: Path) -> None:
     wanted = settings.from_options(tmp_path, tmp_path / "keys", "127.0.0.1", 0, "kafka://a:1,b:2/demo", 250)
-    ports = addresses.Ports(1, 2, 3, 4, 5, 6)
+    ports = addresses.Ports(1, 2, 3, 4, 5, 6, 7, 8)
     programs = [*settings.world(wanted, ports, wanted.log), *settings.gateway(wanted, ports, wanted.log)]
     logs = {
         program.name: program.arguments[program.arguments.index("--log") + 1]

@@ -1,0 +1,285 @@
+"""Authentication of cardholders at the processor: who is asked, what follows, and that nobody pays twice."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from gateway.processor import attempts, authentication_rows
+from gateway.processor.authentication import shop_address
+from gateway.processor.authentication_rows import AuthenticationRow
+from gateway.processor_port import ProcessorAnswer
+from simulator.acs.challenge import LIFETIME_SECONDS
+from tests.processor_parts import Bench, in_one_thread
+
+CHALLENGED, OPTIONAL, ANY = "4000000000003220", "4000000000003055", "4000002760000016"
+UNAUTHENTICATED = "payment_intent_authentication_failure"
+RIGHT = "4815"
+
+
+async def sent_off(bench: Bench, number: str = CHALLENGED, **members: Any) -> ProcessorAnswer:
+    """An attempt whose cardholder is at the issuer's page."""
+    return await bench.authorize("pi_1_1", await bench.token(number), **members)
+
+
+async def row_of(bench: Bench) -> AuthenticationRow:
+    row = await bench.store.transact(lambda db: authentication_rows.find(db, "pi_1_1"))
+    assert row is not None
+    return row
+
+
+@in_one_thread
+async def test_an_issuer_that_wants_a_proof_gets_it_in_a_second_message_and_holds_money_once() -> None:
+    bench = Bench()
+    answer = await sent_off(bench)
+    assert answer.action is not None
+    bench.type_code("pi_1_1", RIGHT)
+
+    after = await bench.come_back("pi_1_1")
+
+    assert (after.status, after.authorized_minor) == ("approved", 1000)
+    assert after.authentication is not None
+    assert (after.authentication.result, after.authentication.eci) == ("authenticated", "05")
+    assert after.authentication.liability_shifted
+    first, second = (fields for fields in bench.line.sent if fields["t"] == "0100")
+    assert first["11"] != second["11"]
+    assert await bench.states() == {"declined": 1, "approved": 1}
+    assert bench.listener.told == ["pi_1_1"]
+
+
+@in_one_thread
+async def test_the_network_is_not_asked_before_a_cardholder_whose_authentication_is_wanted_is_back() -> None:
+    bench = Bench()
+
+    await sent_off(bench, OPTIONAL, authentication="preferred")
+    assert bench.line.types == []
+    bench.type_code("pi_1_1", RIGHT)
+
+    assert (await bench.come_back("pi_1_1")).status == "approved"
+    assert bench.line.types == ["0100"]
+
+
+@in_one_thread
+async def test_a_payment_that_is_small_passes_without_the_cardholder_unless_the_law_wants_them() -> None:
+    bench = Bench()
+
+    preferred = await bench.authorize("a", await bench.token(ANY), authentication="preferred")
+    required = await bench.authorize("b", await bench.token(ANY), authentication="required")
+
+    assert preferred.status == "approved"
+    assert preferred.authentication is not None
+    assert preferred.authentication.flow == "frictionless"
+    assert required.status == "action_required"
+
+
+@pytest.mark.parametrize(
+    ("wish", "expected"), [("preferred", "approved"), ("required", "declined"), ("none", "approved")]
+)
+@in_one_thread
+async def test_where_nobody_can_be_asked_the_law_alone_stops_the_payment(wish: str, expected: str) -> None:
+    bench = Bench()
+    bench.directory.away = True
+
+    answer = await sent_off(bench, ANY, authentication=wish)
+
+    assert answer.status == expected
+    if expected == "declined":
+        assert answer.decline_code == "authentication_required"
+        assert bench.line.types == []
+
+
+@in_one_thread
+async def test_a_card_whose_issuer_takes_no_part_is_not_authenticated() -> None:
+    bench = Bench()
+
+    token = await bench.token("378282246310005", cvc="1234")
+    answer = await bench.authorize("a", token, authentication="required")
+
+    assert (answer.status, answer.decline_code) == ("declined", "authentication_required")
+    assert answer.authentication is not None
+    assert answer.authentication.result == "not_supported"
+
+
+@pytest.mark.parametrize("number", [CHALLENGED, OPTIONAL])
+@in_one_thread
+async def test_whoever_cancels_has_not_paid(number: str) -> None:
+    bench = Bench()
+    await sent_off(bench, number, authentication="preferred")
+    page = bench.issuers.page(bench.urls["pi_1_1"].rpartition("/")[2])
+    assert page is not None
+    bench.issuers.cancel(page)
+
+    after = await bench.come_back("pi_1_1")
+
+    assert (after.status, after.decline_code) == ("declined", UNAUTHENTICATED)
+    assert after.authentication is not None
+    assert after.authentication.result == "abandoned"
+    assert "approved" not in await bench.states()
+
+
+@in_one_thread
+async def test_who_comes_back_before_the_code_was_typed_in_is_waited_for() -> None:
+    bench = Bench()
+    await sent_off(bench)
+
+    assert (await bench.come_back("pi_1_1")).status == "action_required"
+    assert bench.listener.told == []
+
+
+@in_one_thread
+async def test_coming_back_twice_at_once_authorizes_once() -> None:
+    bench = Bench()
+    await sent_off(bench)
+    bench.type_code("pi_1_1", RIGHT)
+
+    answers = await asyncio.gather(*(bench.come_back("pi_1_1") for _ in range(3)))
+
+    assert {answer.status for answer in answers} == {"approved"}
+    assert await bench.states() == {"declined": 1, "approved": 1}
+
+
+async def passed(bench: Bench, seconds: float) -> None:
+    """Time passes, and the processor looks after its house."""
+    await bench.cards.repeat_due()
+    bench.clock.advance(seconds)
+    await bench.cards.repeat_due()
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+@in_one_thread
+async def test_a_cardholder_who_never_comes_back_is_asked_for_and_has_paid() -> None:
+    bench = Bench()
+    await sent_off(bench)
+    bench.type_code("pi_1_1", RIGHT)
+
+    await passed(bench, 11)
+
+    assert (await bench.cards.find("pi_1_1")).status == "approved"
+    assert bench.listener.told == ["pi_1_1"]
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+@in_one_thread
+async def test_after_ten_minutes_it_is_over_whatever_the_issuer_says(is_away: bool) -> None:
+    bench = Bench()
+    await sent_off(bench)
+    bench.directory.away = is_away
+
+    await passed(bench, LIFETIME_SECONDS)
+
+    after = await bench.cards.find("pi_1_1")
+    assert (after.status, after.decline_code) == ("declined", UNAUTHENTICATED)
+
+
+@in_one_thread
+async def test_a_reversal_ends_the_wait_for_good() -> None:
+    bench = Bench()
+    await sent_off(bench, OPTIONAL, authentication="preferred")
+
+    assert (await bench.reverse("pi_1_1")).status == "declined"
+    bench.type_code("pi_1_1", RIGHT)
+    assert (await bench.come_back("pi_1_1")).status == "declined"
+    assert (await sent_off(bench, OPTIONAL, authentication="preferred")).status == "declined"
+    assert bench.line.types == []
+
+
+@in_one_thread
+async def test_the_same_question_again_sends_nobody_off_twice() -> None:
+    bench = Bench()
+    token = await bench.token(CHALLENGED)
+    first = await bench.authorize("a", token)
+
+    again = await bench.authorize("a", token)
+
+    assert again == first
+    assert len(bench.directory.asked) == 1
+
+
+@in_one_thread
+async def test_a_proof_that_is_not_the_issuers_is_none() -> None:
+    bench = Bench()
+    await sent_off(bench)
+    bench.type_code("pi_1_1", RIGHT)
+    bench.issuers._issuers_secret = b"somebody else's"
+
+    after = await bench.come_back("pi_1_1")
+
+    assert (after.status, after.decline_code) == ("declined", "authentication_required")
+    assert "approved" not in await bench.states()
+
+
+@pytest.mark.parametrize("fault", ["lost", "silent"])
+@in_one_thread
+async def test_a_proven_authorization_that_is_not_answered_is_reversed(fault: str) -> None:
+    bench = Bench()
+    await sent_off(bench)
+    bench.type_code("pi_1_1", RIGHT)
+    bench.line.faults = {"0100": [fault]}
+
+    assert (await bench.come_back("pi_1_1")).status == "reversed"
+    await bench.repeat()
+    assert "approved" not in await bench.states()
+
+
+@pytest.mark.parametrize("leave", ["waiting", "cleared", "sending"])
+@in_one_thread
+async def test_a_crash_at_any_step_ends_in_one_authorization_or_none(leave: str) -> None:
+    bench = Bench()
+    await sent_off(bench)
+    bench.type_code("pi_1_1", RIGHT)
+    if leave != "waiting":
+        row = cleared(bench, await row_of(bench))
+        await bench.store.transact(lambda db: authentication_rows.put(db, row))
+    if leave == "sending":
+        await bench.store.transact(_leave_sending)
+
+    await bench.cards.recover()
+    await passed(bench, 11)
+    await bench.repeat()
+
+    after = await bench.cards.find("pi_1_1")
+    assert after.status == ("reversed" if leave == "sending" else "approved")
+    assert (await bench.states()).get("approved", 0) == (leave != "sending")
+
+
+def cleared(bench: Bench, row: AuthenticationRow) -> AuthenticationRow:
+    found = bench.issuers.find(row.transaction_id)
+    return msgspec.structs.replace(
+        row, state="cleared", result="authenticated", eci=found.eci, proof=found.proof
+    )
+
+
+def _leave_sending(database: Any) -> None:
+    attempt = attempts.find(database, "pi_1_1")
+    assert attempt is not None
+    attempts.update(database, msgspec.structs.replace(attempt, status="sending", eci="05", stan=77))
+
+
+@pytest.mark.parametrize(
+    ("return_url", "expected"),
+    [
+        ("https://shop.example/done", "https://shop.example/done?payment_intent=pi_1"),
+        ("https://shop.example/?a=b#c", "https://shop.example/?a=b&payment_intent=pi_1#c"),
+        (None, None),
+    ],
+)
+@in_one_thread
+async def test_a_cardholder_goes_back_to_the_shop_with_the_payment_in_the_address(
+    return_url: str | None, expected: str | None
+) -> None:
+    bench = Bench()
+    await sent_off(bench, return_url=return_url)
+
+    assert shop_address(await row_of(bench)) == expected
+
+
+@in_one_thread
+async def test_no_card_number_is_kept_with_an_authentication() -> None:
+    bench = Bench()
+    await sent_off(bench)
+
+    kept = await bench.store.transact(lambda db: list(db.execute("SELECT * FROM authentications")))
+
+    assert CHALLENGED not in repr(kept)
