@@ -28,6 +28,7 @@ Faulty = Callable[[], bool]
 class Disk(sqlite3.Connection):
     """One file. `fails` says before each commit whether it fails; `committed` hears of each that did not."""
 
+    commits = 0
     fails: Faulty = staticmethod(lambda: False)
     committed: Callable[[], None] = staticmethod(lambda: None)
 
@@ -37,7 +38,7 @@ class Disk(sqlite3.Connection):
             raise sqlite3.OperationalError("database or disk is full")
         super().commit()
         if writes:
-            self.committed()
+            self._count()
 
     def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
         if sql != "COMMIT":
@@ -45,8 +46,12 @@ class Disk(sqlite3.Connection):
         if self.fails():
             raise sqlite3.OperationalError("database or disk is full")
         done = super().execute(sql)
-        self.committed()
+        self._count()
         return done
+
+    def _count(self) -> None:
+        self.commits += 1
+        self.committed()
 
     def power_off(self) -> None:
         """What was not committed is gone."""
@@ -88,14 +93,22 @@ def engines() -> Engines:
 class SimulatedStore(Store):
     """The gateway's store; now and then it cannot be read."""
 
-    def __init__(self, engine: Engine, scheduling: Scheduling, unreadable: Faulty) -> None:
-        super().__init__(engine, scheduling)
+    def __init__(self, disk: Disk, scheduling: Scheduling, unreadable: Faulty) -> None:
+        super().__init__(engines().engine, scheduling)
+        self._disk = disk
         self._unreadable = unreadable
+        self._found_nothing: dict[Callable[[Connection], Any], int] = {}
 
     def _read(self, work: Callable[[Connection], Any]) -> Any:
         if self._unreadable():
             raise StoreUnavailableError("the store cannot read: SQLITE_IOERR")
-        return super()._read(work)
+        # Most reads are polls. What found nothing finds nothing as long as nothing was committed.
+        if self._found_nothing.get(work) == self._disk.commits:
+            return []
+        found = super()._read(work)
+        if found == []:
+            self._found_nothing[work] = self._disk.commits
+        return found
 
 
 class SimulatedProcessorStore(ProcessorStore):

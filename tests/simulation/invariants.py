@@ -107,7 +107,7 @@ class Watch:
         disk = self._world.processor_disk
         found = disk.rows(f"SELECT status FROM attempts WHERE attempt_id = '{answer.attempt_id}'")
         durable = found[0][0] if found else "unknown"
-        if answer.status == "unknown" or durable == answer.status:
+        if answer.status in ("unknown", "action_required") or durable == answer.status:
             return
         # The attempt may have moved on since the answer was made, and a capture waits to be recorded.
         pairs = (answer.status, durable)

@@ -69,14 +69,14 @@ class Link:
         if self._struck(weather.unreachable):
             raise NotThereError
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        lost = self._struck(weather.lost)
+        lost, doubled = self._struck(weather.lost), self._struck(weather.doubled)
         if lost:
             self._world.tell(f"{self._name}: {what} is lost")
         else:
-            self._deliver(what, call, answer, deaf=self._struck(weather.deaf))
-        if self._struck(weather.doubled):
+            self._deliver(what, call, answer, deaf=self._struck(weather.deaf), alone=not doubled)
+        if doubled:
             self._world.tell(f"{self._name}: {what} comes twice")
-            self._deliver(what, call, answer, deaf=random.random() < 0.5)
+            self._deliver(what, call, answer, deaf=random.random() < 0.5, alone=lost)
         # A connection that breaks tells so at once, one that is silent takes its time.
         patience = self._seconds_max if random.random() < 0.5 or not lost else random.uniform(0.01, 1)
         await asyncio.wait((answer,), timeout=patience)
@@ -94,10 +94,16 @@ class Link:
         return 0.001 + 0.01 * self._random.random()
 
     def _deliver(
-        self, what: str, call: Callable[[Any], Awaitable[T]], answer: "asyncio.Future[T]", *, deaf: bool
+        self,
+        what: str,
+        call: Callable[[Any], Awaitable[T]],
+        answer: "asyncio.Future[T]",
+        *,
+        deaf: bool,
+        alone: bool,
     ) -> None:
         there, back = self._delay_seconds(), self._delay_seconds()
-        self._world.spawn(self._carry(what, call, answer, there, back, deaf=deaf), self._name)
+        self._world.spawn(self._carry(what, call, answer, there, back, deaf=deaf, alone=alone), self._name)
 
     async def _carry(
         self,
@@ -108,11 +114,14 @@ class Link:
         back: float,
         *,
         deaf: bool,
+        alone: bool,
     ) -> None:
         await asyncio.sleep(there)
         serving = self._target.serving
         if serving is None:
-            self._end(answer, NotThereError())
+            # Where another copy is under way nobody can say that nothing has arrived.
+            if alone:
+                self._end(answer, NotThereError())
             return
         task = self._target.spawn(_called(call, serving), "request")
         await asyncio.wait((task,))
@@ -148,8 +157,11 @@ def over_the_wire(value: S) -> S:
 class ProcessorOverLink:
     """The API's `Processor`: as `HttpProcessor`, but for the network."""
 
-    def __init__(self, link: Link, told: Callable[[ProcessorAnswer], None]) -> None:
+    def __init__(
+        self, link: Link, told: Callable[[ProcessorAnswer], None], before: Callable[[Any], Any]
+    ) -> None:
         self._link = link
+        self._before = before
         self._told = told
 
     async def authorize(self, request: AuthorizationRequest) -> ProcessorAnswer:
@@ -179,7 +191,7 @@ class ProcessorOverLink:
 
     async def _ask(self, what: str, call: Callable[[Any], Awaitable[ProcessorAnswer]]) -> ProcessorAnswer:
         async def told(serving: Any) -> ProcessorAnswer:
-            answer = await call(serving.cards)
+            answer = await call(self._before(serving.cards))
             self._told(answer)
             return answer
 

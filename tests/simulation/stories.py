@@ -72,12 +72,13 @@ class Shopper:
             self._world.require()
 
     async def _step(self, token: str) -> None:
+        again = partial(self._confirm, token)
         likely: dict[str, tuple[Callable[[], Awaitable[None]], ...]] = {
             "requires_capture": (self._capture, self._capture, self._close_review, self._close_review),
             "succeeded": (self._label, self._cancel, self._capture),
+            "requires_action": (self._cancel, again),
             "canceled": (self._label, self._capture),
         }
-        again = partial(self._confirm, token)
         any_deed = (self._capture, self._close_review, self._cancel, self._label, again)
         deeds = likely.get(self._status, (again,))
         deed = self._random.choice(deeds if self._random.random() < 0.7 else any_deed)

@@ -24,6 +24,7 @@ from tests.simulation.links import (
     ProcessorOverLink,
     RegistryOverLink,
 )
+from tests.simulation.payers import CardsWithPayers, Payers
 from tests.simulation.processes import Fates, Process, SimulatedScheduling, ViolationError, Wakes
 from tests.simulation.surroundings import SimulatedLog, SimulatedRisk
 from tests.virtual_time import run_virtually
@@ -66,7 +67,7 @@ class World:
         self.gateway_disk = self._disk(image)
         self.processor_disk = self._disk(disks.processor_image())
         self.acquirer_disk = self._disk(disks.acquirer_image())
-        self._engine = disks.engines().put(self.gateway_disk)
+        disks.engines().put(self.gateway_disk)
         self._processor_faults()
         self._connect(Random(f"{seed}/links"))
 
@@ -86,6 +87,7 @@ class World:
         self.till = Link(self, "till", self.gateway, random, MERCHANT_SECONDS_MAX)
         self._to_processor = Link(self, "to processor", self.processor, random, PROCESSOR_SECONDS_MAX)
         self._to_registry = Link(self, "to registry", self.gateway, random, PROCESSOR_SECONDS_MAX)
+        self.payers = Payers(self, Random(f"{self.seed}/payers"), self._to_registry)
         self._to_network = Link(self, "to network", self.acquirer, random, NETWORK_SECONDS_MAX)
 
     async def _start_gateway(self, scheduling: SimulatedScheduling) -> Gateway:
@@ -94,9 +96,11 @@ class World:
                 clock=self.clock,
                 entropy=self.entropy,
                 scheduling=scheduling,
-                store=disks.SimulatedStore(self._engine, scheduling, self._disk_fails),
+                store=disks.SimulatedStore(self.gateway_disk, scheduling, self._disk_fails),
                 log=self.log,
-                processor=ProcessorOverLink(self._to_processor, self.watch.told),
+                processor=ProcessorOverLink(
+                    self._to_processor, self.watch.told, lambda cards: CardsWithPayers(cards, self.payers)
+                ),
                 keyring=KEYRING,
                 geography=GEOGRAPHY,
                 deadline_seconds=0.25,
@@ -227,7 +231,7 @@ class World:
 
 _OWED = (
     ("attempts unfinished", "gateway_disk",
-     "SELECT count(*) FROM attempts WHERE phase IN ('assessing', 'capturing', 'voiding')"),
+     "SELECT count(*) FROM attempts WHERE phase IN ('assessing', 'capturing', 'voiding', 'awaiting_payer')"),
     ("rows in the outbox", "gateway_disk", "SELECT count(*) FROM outbox"),
     ("attempts in doubt", "processor_disk", "SELECT count(*) FROM attempts WHERE status = 'sending'"),
     ("increments in doubt", "processor_disk", "SELECT count(*) FROM increments WHERE status = 'sending'"),
