@@ -61,7 +61,8 @@ class Watch:
         self._counts: dict[str, int] = defaultdict(int)
         self._once: Counter[tuple[Any, ...]] = Counter()
         self.events: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        self.confirmed: set[str] = set()
+        self.asked: Counter[tuple[str, str]] = Counter()
+        """How many questions of a kind were asked under a key of their own, by who asks for a payment."""
 
     def gateway_committed(self, disk: Disk, steps: int) -> None:
         """Statuses take legal steps only, and a version never comes again."""
@@ -96,11 +97,11 @@ class Watch:
         if record.topic == "payments" and len(self.events[event["payment_id"]]) < event["sequence"]:
             self._count(event)
 
-    def heard(self, payment_id: str, status: str, version: int) -> None:
-        """What a caller was told is durable."""
-        now = self._world.gateway_disk.rows(f"SELECT version FROM intents WHERE id = '{payment_id}'")
-        if not now or now[0][0] < version:
-            self._blame(f"{payment_id} was told as {status}, version {version}, and is {now}")
+    def heard(self, payment_id: str, status: str) -> None:
+        """What a caller was told is durable, or has gone on legally since."""
+        now = self._world.gateway_disk.rows(f"SELECT status FROM intents WHERE id = '{payment_id}'")
+        if not now or (status, now[0][0]) not in reachable(2):
+            self._blame(f"{payment_id} was told as {status} and is {now}")
 
     def told(self, answer: ProcessorAnswer) -> None:
         """What the processor says is durable; of a capture, that it is owed."""
@@ -145,6 +146,7 @@ def at_rest(world: Any) -> None:
         captured = sum(e["amount_minor"] for e in told if e["type"] == "payment.captured")
         _require(captured == received, f"{payment} received {received}, its events say {captured}")
         _latest_fits(world, payment, status, attempts)
+    _done_once(world)
     accounted: set[tuple[str, str, str]] = set()
     for attempt, phase, capture, assessed, decision in gateway.rows(
         "SELECT id, phase, capture_minor, assessed, decision_id FROM attempts"
@@ -161,6 +163,16 @@ def at_rest(world: Any) -> None:
             not any(secret in image for secret in world.secrets), "a secret stands in the gateway's store"
         )
     _require(not any(s in processor.serialize() for s in world.secrets), "a card stands open in the vault")
+
+
+def _done_once(world: Any) -> None:
+    """However often something is asked under one key, it is done once."""
+    for name, count, attempts in world.gateway_disk.rows(
+        "SELECT json_extract(metadata_json, '$.shopper'), count(*), sum(attempts) FROM intents GROUP BY 1"
+    ):
+        asked = world.watch.asked
+        _require(count <= asked[name, "create"], f"{name}: {count} intents were created")
+        _require(attempts <= asked[name, "confirm"], f"{name}: {attempts} attempts, fewer confirms")
 
 
 HELD = {

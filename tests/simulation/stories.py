@@ -6,26 +6,20 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from gateway.errors import GatewayError, UnavailableError
-from gateway.payments.intents import Intent
+from gateway.errors import UnavailableError
 from gateway.processor.card_input import CardInput, check
-from gateway.requests import (
-    CancelIntent,
-    CaptureIntent,
-    ConfirmIntent,
-    CreateIntent,
-    ListReviews,
-    ReportLabel,
-    RiskContextInput,
-)
+from tests.simulation import tills
 from tests.simulation.links import Link, NoAnswerError, NotThereError
 from tests.simulation.processes import ViolationError
+from tests.simulation.tills import Answer
 from tests.simulation.world import World
 
 DOCUMENTED = ("4000000000009995", "4000000000000119", "4000000000004954", "5555555555554444")
 """Insufficient funds, a processing error, one of highest risk, and Mastercard's."""
 CVC = "737"
-CONTEXT = RiskContextInput(ip="192.0.2.7", device_id="device-1", email="a@example.com")
+CONTEXT = {"ip": "192.0.2.7", "device_id": "device-1", "email": "a@example.com"}
+INTENTS = "/v1/payment_intents"
+TRY_AGAIN = (409, 503)
 
 
 async def a_random_story(world: World) -> None:
@@ -44,6 +38,7 @@ class Shopper:
         self._name = f"payment {number}"
         self._amount_minor = random.randrange(100, 90_000)
         self._status = ""
+        self._asked = 0
         self._at_tokens = Link(world, "to vault", world.processor, random, 30.0)
 
     async def pay(self) -> None:
@@ -53,18 +48,19 @@ class Shopper:
         if token is None:
             return
         method = random.choice(("automatic", "manual"))
-        context = CONTEXT if random.random() < 0.8 else None
-        body = CreateIntent(
-            amount=self._amount_minor,
-            currency="EUR",
-            capture_method=method,
-            payment_method=token,
-            risk_context=context,
-        )
-        created = await self._ask(f"create {method}", lambda g, c: g.payments.create(c, body))
-        if created is None:
+        body = {
+            "amount": self._amount_minor,
+            "currency": "eur",
+            "capture_method": method,
+            "payment_method": token,
+            "metadata": {"shopper": self._name},
+        }
+        if random.random() < 0.8:
+            body["risk_context"] = CONTEXT
+        created = await self._post(f"create {method}", INTENTS, body)
+        if created is None or created.intent is None:
             return
-        self._id = created.id
+        self._id = created.intent["id"]
         await self._confirm(token)
         for _ in range(random.choice((1, 2, 3, 5))):
             await asyncio.sleep(random.choice((0, 0, 0.3, 3)) * random.random())
@@ -73,7 +69,7 @@ class Shopper:
 
     async def _step(self, token: str) -> None:
         again = partial(self._confirm, token)
-        likely: dict[str, tuple[Callable[[], Awaitable[None]], ...]] = {
+        likely: dict[str, tuple[Callable[[], Awaitable[Any]], ...]] = {
             "requires_capture": (self._capture, self._capture, self._close_review, self._close_review),
             "succeeded": (self._label, self._cancel, self._capture),
             "requires_action": (self._cancel, again),
@@ -110,56 +106,60 @@ class Shopper:
         return f"{begun}{-total % 10}"
 
     async def _confirm(self, token: str) -> None:
-        body = ConfirmIntent(payment_method=token)
-        asked = [self._intent("confirm", lambda g, c: g.payments.confirm(c, self._id, body))]
-        if self._random.random() < 0.15:
-            asked.append(self._intent("confirm too", lambda g, c: g.payments.confirm(c, self._id, body)))
-        await asyncio.gather(*asked)
+        body = {"payment_method": token, "return_url": "https://shop.example/back"}
+        at_once = 2 if self._random.random() < 0.15 else 1
+        await asyncio.gather(*(self._on_intent("confirm", body) for _ in range(at_once)))
 
     async def _capture(self) -> None:
         part = self._random.choice((None, None, self._amount_minor // 2, self._amount_minor + 1))
-        body = CaptureIntent(amount_to_capture=part)
-        await self._intent(f"capture {part}", lambda g, c: g.payments.capture(c, self._id, body))
+        await self._on_intent("capture", {} if part is None else {"amount_to_capture": part})
 
     async def _cancel(self) -> None:
         if self._random.random() < 0.6:
-            await self._intent("cancel", lambda g, c: g.payments.cancel(c, self._id, CancelIntent()))
+            await self._on_intent("cancel", {})
 
     async def _close_review(self) -> None:
-        found = await self._ask("list reviews", lambda g, c: g.reviews.list(c, ListReviews(open=None)))
-        own = [review for review in (found or ([], False))[0] if review.payment_id == self._id]
+        found = await self._ask("reviews", lambda g: tills.get(g, "/v1/reviews", key=self._world.key))
+        own = [r for r in (found.body["data"] if found else ()) if r["payment_intent"] == self._id]
         if own:
             verdict = self._random.choice(("approve", "approve", "reject"))
-            await self._ask(verdict, lambda g, c: getattr(g.reviews, verdict)(c, own[0].id))
+            await self._post(verdict, f"/v1/reviews/{own[0]['id']}/{verdict}", {})
 
     async def _label(self) -> None:
-        body = ReportLabel(payment_intent=self._id, kind="fraud_dispute", source="bank")
-        await self._ask("label", lambda g, c: g.labels.report(c, body))
+        body = {"payment_intent": self._id, "kind": "fraud_dispute", "source": "bank"}
+        await self._post("label", "/v1/labels", body)
 
-    async def _intent(self, what: str, call: Callable[[Any, Any], Awaitable[Intent]]) -> None:
-        intent = await self._ask(what, call)
-        if intent is not None:
-            self._status = intent.status
-            self._world.watch.heard(intent.id, intent.status, intent.version)
+    async def _on_intent(self, verb: str, body: dict[str, Any]) -> None:
+        answer = await self._post(verb, f"{INTENTS}/{self._id}/{verb}", body)
+        if answer is not None and answer.intent is not None:
+            self._status = answer.intent["status"]
+            if not answer.replayed:
+                self._world.watch.heard(self._id, self._status)
 
-    async def _ask(self, what: str, call: Callable[[Any, Any], Awaitable[Any]]) -> Any:
+    async def _post(self, what: str, path: str, body: dict[str, Any]) -> Answer | None:
+        """What is asked is asked under one key, however often."""
+        self._asked += 1
+        idempotency_key = f"{self._name}, question {self._asked}"
+        self._world.watch.asked[self._name, what.partition(" ")[0]] += 1
+        ask = partial(tills.post, path=path, body=body, key=self._world.key, idempotency_key=idempotency_key)
+        return await self._ask(what, ask)
+
+    async def _ask(self, what: str, ask: Callable[[Any], Awaitable[Answer]]) -> Answer | None:
         """The answer, None where it is a refusal or where nobody could be reached for long."""
-
-        async def called(gateway: Any) -> Any:
-            return await call(gateway, await gateway.keys.authenticate(self._world.key, None))
-
         for _ in range(self._random.choice((1, 3))):
             try:
-                answer = await self._world.till.ask(f"{what} {self._name}", called)
-            except (NoAnswerError, NotThereError, UnavailableError) as error:
+                answer = await self._world.till.ask(f"{what} {self._name}", ask)
+            except (NoAnswerError, NotThereError) as error:
                 self._world.tell(f"{self._name}: {what}: {type(error).__name__}")
                 await asyncio.sleep(self._random.choice((0, 0.5, 2)))
-            except GatewayError as error:
-                self._world.tell(f"{self._name}: {what}: {getattr(error, 'code', error)}")
-                return None
+                continue
             except Exception as error:
                 raise ViolationError(f"{what} failed: {error!r}") from error
-            else:
-                self._world.tell(f"{self._name}: {what}: {getattr(answer, 'status', 'done')}")
+            told = answer.body.get("status", "done") if answer.status < 400 else answer.code
+            self._world.tell(f"{self._name}: {what}: {answer.status} {told}{' again' * answer.replayed}")
+            if answer.status == 500:
+                raise ViolationError(f"{what} was answered with 500: {answer.body}")
+            if answer.status not in TRY_AGAIN:
                 return answer
+            await asyncio.sleep(self._random.choice((0, 0.5, 2)))
         return None
