@@ -27,6 +27,8 @@ ONCE = {
     "payment.captured": ("authorization_id",),
     "payment.capture_failed": ("attempt",),
     "payment.canceled": (),
+    "payment.refunded": ("refund_id",),
+    "payment.refund_failed": ("refund_id",),
     "payment.reviewed": (),
 }
 """Events that a payment has at most once for each value of these members."""
@@ -139,12 +141,15 @@ class Watch:
 def at_rest(world: Any) -> None:
     """The three books agree, nothing is owed, and the log tells the whole story; raises `ViolationError`."""
     gateway, processor = world.gateway_disk, world.processor_disk
-    intents = gateway.rows("SELECT id, status, attempts, sequence, amount_received_minor FROM intents")
-    for payment, status, attempts, sequence, received in intents:
+    intents = gateway.rows(
+        "SELECT id, status, attempts, sequence, amount_received_minor, amount_refunded_minor FROM intents"
+    )
+    for payment, status, attempts, sequence, received, refunded in intents:
         told = world.watch.events[payment]
         _require(len(told) == sequence, f"{payment} has {sequence} events, on the log are {len(told)}")
         captured = sum(e["amount_minor"] for e in told if e["type"] == "payment.captured")
         _require(captured == received, f"{payment} received {received}, its events say {captured}")
+        _refunds_agree(world, payment, refunded)
         _latest_fits(world, payment, status, attempts)
     _done_once(world)
     accounted: set[tuple[str, str, str]] = set()
@@ -163,6 +168,16 @@ def at_rest(world: Any) -> None:
             not any(secret in image for secret in world.secrets), "a secret stands in the gateway's store"
         )
     _require(not any(s in processor.serialize() for s in world.secrets), "a card stands open in the vault")
+
+
+def _refunds_agree(world: Any, payment: str, refunded: int) -> None:
+    events = world.watch.events[payment]
+    told = sum(event["amount_minor"] for event in events if event["type"] == "payment.refunded")
+    _require(told == refunded, f"{payment} refunded {refunded}, its events say {told}")
+    paid = world.processor_disk.rows(
+        f"SELECT coalesce(sum(refunded_minor), 0) FROM attempts WHERE attempt_id GLOB '{payment}_*'"
+    )[0][0]
+    _require(paid == refunded, f"{payment} refunded {refunded}, the processor {paid}")
 
 
 def _done_once(world: Any) -> None:

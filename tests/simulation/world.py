@@ -222,16 +222,20 @@ class World:
         for task in self._tasks:
             found[f"the world: {task.get_name()}"] += 1
         for name in (*self.gateway.names(), *self.processor.names()):
-            passing = name.split(" ")[0] in ("flight", "debt", "decision", "turn", "request")
+            passing = name.startswith(_PASSING)
             found[f"task {name}"] += passing
         for what, disk, query in _OWED:
             found[what] += getattr(self, disk).rows(query)[0][0]
         return +found
 
 
+_PASSING = ("flight ", "debt ", "refund ", "payer of ", "decision ", "turn of ", "request")
+"""How tasks begin that end by themselves; others are loops."""
+
 _OWED = (
     ("attempts unfinished", "gateway_disk",
      "SELECT count(*) FROM attempts WHERE phase IN ('assessing', 'capturing', 'voiding', 'awaiting_payer')"),
+    ("refunds owed", "gateway_disk", "SELECT count(*) FROM refunds WHERE status = 'pending'"),
     ("rows in the outbox", "gateway_disk", "SELECT count(*) FROM outbox"),
     ("attempts in doubt", "processor_disk", "SELECT count(*) FROM attempts WHERE status = 'sending'"),
     ("increments in doubt", "processor_disk", "SELECT count(*) FROM increments WHERE status = 'sending'"),
