@@ -37,6 +37,7 @@ from gateway.people.users import User, create_user, disable_user, list_users, re
 from gateway.personal import PersonalData
 from gateway.processor.forgetting import forget_cards
 from gateway.store.database import forget_overwritten, open_engine
+from gateway.store.finding import store_url
 from gateway.store.intent_rows import load_intent
 from gateway.store.writer import in_one_commit
 
@@ -52,7 +53,7 @@ class Backoffice:
         self.recorder = EventRecorder(secrets.token_bytes)
         self.keyring = open_keyring(keys)
         self._vault = home / "processor.sqlite"
-        self._engine = open_engine(f"sqlite:///{(home / 'gateway.sqlite').absolute()}")
+        self._engine = open_engine(store_url(home))
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """One durable transaction."""

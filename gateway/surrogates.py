@@ -3,17 +3,18 @@
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from events.vocabulary import Mode
 from gateway.errors import InvalidRequestError, StoreUnavailableError
 from gateway.geo import Geography
-from gateway.keys.home_keys import STORE, find_keys
+from gateway.keys.home_keys import find_keys
 from gateway.keys.keyring import open_keyring
 from gateway.personal import PersonalData
 from gateway.requests import RiskContextInput
 from gateway.shopper import known_shopper
 from gateway.store.database import open_read_only
+from gateway.store.finding import store_url
 from gateway.tokens import surrogate_of_card
 
 Kind = Literal["device", "ip", "email", "customer", "card"]
@@ -30,13 +31,13 @@ def find_surrogate(
     entities = _entities(kind, value, merchant)
     # `bytes` gives zeros for entropy: nothing is made here that would need any.
     personal = PersonalData(entities_secret=keyring.entities, wrapping_key=keyring.subjects, entropy=bytes)
-    engine = open_read_only(home / STORE)
+    engine = open_read_only(store_url(home))
     try:
-        with engine.connect() as connection:
+        with engine.connect().execution_options(weir_reads=True) as connection:
             if kind == "card":
                 return surrogate_of_card(connection, value, mode)
             return personal.find(connection, mode, kind, entities[kind])
-    except OperationalError as error:
+    except DBAPIError as error:
         raise StoreUnavailableError(f"the store of {home} cannot be read: {error.orig}") from None
     finally:
         engine.dispose()

@@ -43,6 +43,16 @@ LogUrl = Annotated[
         "set, else a local broker is started.",
     ),
 ]
+StoreUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="URL",
+        help="Of a new home, for good: sqlite, or postgresql://USER@HOST:PORT/DATABASE, whose password is in "
+        "~/.pgpass or PGPASSFILE.",
+        show_default="the store that the home has; of a new home sqlite",
+    ),
+]
 HorizonDays = Annotated[
     float,
     typer.Option(
@@ -94,6 +104,7 @@ def up(
             help="Where requests are counted: memory, or redis://HOST:PORT for several APIs together."
         ),
     ] = "memory",
+    store: StoreUrl = None,
 ) -> None:
     """Run everything on this machine until Ctrl-C: gateway, risk, learning, acquirer network, page."""
     from operations import settings, up
@@ -111,6 +122,7 @@ def up(
                 live=live,
                 authorization_days=authorization_days,
                 rate_limits=rate_limits,
+                store=store,
             )
         )
     )

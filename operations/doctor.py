@@ -6,7 +6,6 @@ Looking changes nothing: what the first start makes is not made here.
 import json
 import os
 import shutil
-import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -24,7 +23,7 @@ from events.log import open_log
 from events.log.port import Log
 from gateway.keys.tls import certificate_problems
 from gateway.live_home import is_live_home
-from gateway.schemas import Schema, schemas
+from gateway.schemas import Schema, SchemaUnreadableError, schemas
 from operations.addresses import is_free
 from operations.errors import HomeInUseError
 from operations.home_lock import sole_supervisor
@@ -194,13 +193,16 @@ def browser() -> Iterator[Finding]:
 
 
 def _database(schema: Schema) -> Finding:
-    name = schema.path.name
-    if not schema.path.exists():
-        return Finding("database", "ok", f"{name} is made at the first start")
+    name = schema.name
     try:
         found = schema.found()
-    except sqlite3.Error as error:
-        return Finding("database", "wrong", f"{name}: {error}", "Restore it from a back-up.")
+    except SchemaUnreadableError as error:
+        mend = "Restore it from a back-up."
+        if name.startswith("postgresql:"):
+            mend = "Start the server, or mend its settings or the password file."
+        return Finding("database", "wrong", f"{name}: {error}", mend)
+    if found is None:
+        return Finding("database", "ok", f"{name} is made at the first start")
     if found == schema.newest:
         return Finding("database", "ok", f"{name} has the newest schema ({found})")
     if found in schema.known:

@@ -10,6 +10,7 @@ from events.log.finding import remember_log
 from gateway.backoffice import Backoffice
 from gateway.keys.home_keys import ensure_keys
 from gateway.live_home import is_live_home
+from gateway.store.finding import choose_store
 from operations import addresses, merchants, settings
 from operations.home_lock import sole_supervisor
 from operations.settings import Settings
@@ -70,6 +71,7 @@ async def running(wanted: Settings, report: Report) -> AsyncIterator[Platform]:
 def _prepared(wanted: Settings) -> str | None:
     """Make what the programs expect to find: certificates, the store's tables, a first test key."""
     ensure_keys(wanted.home, wanted.keys, datetime.now(UTC), hosts=(wanted.host,))
+    choose_store(wanted.home, wanted.store)
     if wanted.live:
         Backoffice(wanted.home, wanted.keys).take_live_alone()
     return None if is_live_home(wanted.home) else merchants.first_key(wanted.home, wanted.keys)

@@ -15,7 +15,8 @@ from operations.processes import Program
 @dataclass(frozen=True)
 class Settings:
     """One platform on one machine. `log` is `kafka` or a full URL; `live` makes a new home take live payments
-    alone, and one that does stays so without; `authorization_days` None: as long as the network grants."""
+    alone, and one that does stays so without; `authorization_days` None: as long as the network grants;
+    `store` None: the one that the home has."""
 
     home: Path
     keys: Path
@@ -27,6 +28,7 @@ class Settings:
     live: bool = False
     authorization_days: float | None = None
     rate_limits: str = MEMORY
+    store: str | None = None
 
     @property
     def needs_broker(self) -> bool:
@@ -46,6 +48,7 @@ def from_options(
     live: bool = False,
     authorization_days: float | None = None,
     rate_limits: str = MEMORY,
+    store: str | None = None,
 ) -> Settings:
     """Absolute paths and a full log URL; raises `LogUnusableError`, `HomeError`."""
     home = home.absolute()
@@ -53,7 +56,9 @@ def from_options(
     url = log_url(log, home, servers)
     keys = keys_of(home, keys)
     limits = require_usable(rate_limits)
-    return Settings(home, keys, host, port, url, deadline_ms, horizon_days, live, authorization_days, limits)
+    return Settings(
+        home, keys, host, port, url, deadline_ms, horizon_days, live, authorization_days, limits, store
+    )
 
 
 def world(settings: Settings, ports: Ports, log: str) -> list[Program]:

@@ -5,17 +5,21 @@ import asyncio
 import secrets
 import signal
 import sys
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import structlog
 import uvloop
+from sqlalchemy import Engine
 
 from events.clock import SystemClock
 from events.log.opening import open_log
 from events.programs import announce, leave, log_as_json
 from gateway.api.application import make_application
 from gateway.api.internal import make_internal_application
+from gateway.errors import StoreUnavailableError, StoreUnsafeError
 from gateway.geo import Geography
 from gateway.hardening import forbid_core_dumps
 from gateway.http.listening import Listener, bind, serve_until
@@ -27,8 +31,12 @@ from gateway.processor_client import HttpProcessor
 from gateway.rate_limits import MEMORY, open_limiter
 from gateway.scheduling import ThreadScheduling
 from gateway.store.database import open_engine
+from gateway.store.finding import store_url
 from gateway.store.writer import Store
 from gateway.wiring import Gateway, Surroundings
+
+STORE_SECONDS_MAX = 60.0
+"""How long a start waits for PostgreSQL: below the time that its supervisor gives it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,13 +91,12 @@ async def serve(settings: Settings) -> None:
     clock, scheduling = SystemClock(), ThreadScheduling()
     log = open_log(settings.log)
     processor = HttpProcessor(settings.processor, client_context(settings.keys, "api", "internal"))
-    store_url = f"sqlite:///{(settings.home / 'gateway.sqlite').absolute()}"
     gateway = Gateway(
         Surroundings(
             clock=clock,
             entropy=secrets.token_bytes,
             scheduling=scheduling,
-            store=Store(open_engine(store_url), scheduling),
+            store=Store(await opened(store_url(settings.home)), scheduling),
             log=log,
             processor=processor,
             keyring=open_keyring(settings.keys),
@@ -115,6 +122,19 @@ async def serve(settings: Settings) -> None:
         log.close()
     if failed.is_set():
         raise SystemExit("gateway.api: what moves payments on has failed (see above); start it again")
+
+
+async def opened(url: str) -> Engine:
+    """The store; one whose server is away is waited for, for a supervisor gives up who dies too often."""
+    give_up_at = time.monotonic() + STORE_SECONDS_MAX
+    while True:
+        try:
+            return await asyncio.to_thread(open_engine, url)
+        except StoreUnavailableError as error:
+            if isinstance(error, StoreUnsafeError) or time.monotonic() >= give_up_at:
+                raise
+            structlog.get_logger("gateway").warning("the store is waited for", error=error.message)
+            await asyncio.sleep(1.0)
 
 
 async def listen(gateway: Gateway, settings: Settings, stop: asyncio.Event) -> None:

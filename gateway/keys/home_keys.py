@@ -22,6 +22,8 @@ HOME_ID = "home-id"
 """The file, in the home and in its keys folder, that says that they belong together."""
 
 STORE = "gateway.sqlite"
+STORE_PLACE = "store-url"
+"""The file in the home that says where its store is, if it is no file in the home."""
 
 
 def keys_of(home: Path, given: Path | None) -> Path:
@@ -59,7 +61,7 @@ def beside(home: Path) -> Path:
 def _require_own(home: Path, keys: Path) -> None:
     known, own = (folder / HOME_ID for folder in (keys, home))
     # A home that was deleted and is made anew in its place has its keys again: their folder bears its name.
-    is_anew = not (own.exists() or (home / STORE).exists()) and keys == beside(home).absolute()
+    is_anew = not (own.exists() or _has_store(home)) and keys == beside(home).absolute()
     if known.exists() and not is_anew and not (own.exists() and own.read_text() == known.read_text()):
         raise HomeError(
             f"in {keys} are the keys of another home: give {home} a folder of its own with --keys "
@@ -81,7 +83,7 @@ def _pair(home: Path, keys: Path) -> None:
 
 def find_keys(home: Path, given: Path | None) -> Path:
     """The keys folder of a home that is there with its keys; raises `HomeError`, and makes nothing."""
-    if not (home / STORE).exists():
+    if not _has_store(home):
         raise HomeError(f"{home} is no home of Weir yet: `weir up` or `weir merchants create` makes it one")
     keys = keys_of(home, given)
     if not is_complete(keys):
@@ -91,9 +93,13 @@ def find_keys(home: Path, given: Path | None) -> Path:
     return keys
 
 
+def _has_store(home: Path) -> bool:
+    return (home / STORE).exists() or (home / STORE_PLACE).exists()
+
+
 def ensure_keys(home: Path, given: Path | None, now: datetime, hosts: tuple[str, ...] = ()) -> Path:
     """The same where a home may be made: what a new one lacks is made, and the folder is remembered."""
-    keys = find_keys(home, given) if (home / STORE).exists() else keys_of(home, given)
+    keys = find_keys(home, given) if _has_store(home) else keys_of(home, given)
     home.mkdir(parents=True, exist_ok=True)
     # Not synced, as every start writes it again; what a power cut leaves empty is refused above.
     temporary = home / f".{REMEMBERED}.new"

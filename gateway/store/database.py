@@ -42,7 +42,9 @@ def open_engine(url: str, *, synchronous: str = "FULL") -> Engine:
             migrate(engine)
         except DBAPIError as error:
             engine.dispose()
-            raise StoreUnavailableError(f"the store cannot be opened: {type(error.orig).__name__}") from None
+            # The first line alone: those after it may quote rows.
+            reason = str(error.orig).partition("\n")[0]
+            raise StoreUnavailableError(f"the store cannot be opened: {reason}") from None
         return engine
     # Works run on threads, one at a time, and not always on the one that opened the connection.
     engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS})
@@ -58,9 +60,12 @@ def prepare_sqlite(engine: Engine, *, synchronous: str = "FULL") -> None:
     event.listen(engine, "begin", _begin_as_asked)
 
 
-def open_read_only(path: Path) -> Engine:
-    """An engine that can only read the SQLite file at `path`, and neither makes nor migrates it."""
-    return create_engine(f"sqlite:///file:{path.absolute()}?mode=ro&uri=true")
+def open_read_only(url: str) -> Engine:
+    """An engine that can only read, and neither makes nor migrates the store."""
+    place = make_url(url)
+    if place.get_backend_name() == "postgresql":
+        return postgresql.make_engine(place, only_reads=True)
+    return create_engine(f"sqlite:///file:{place.database}?mode=ro&uri=true")
 
 
 def migrate(engine: Engine) -> None:

@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select
@@ -53,11 +54,27 @@ def test_a_server_that_may_lose_what_it_acknowledged_is_refused(
         made.stop()
 
 
-def test_what_cannot_be_reached_is_said_without_the_address_or_the_user(made: PostgresServer) -> None:
-    with pytest.raises(StoreUnavailableError) as refusal:
+def test_a_server_that_is_not_there_is_said_to_be_unavailable(made: PostgresServer) -> None:
+    with pytest.raises(StoreUnavailableError, match="refused"):
         open_engine(made.url("postgres"))
 
-    assert "weir@" not in str(refusal.value)
+
+def test_the_password_comes_from_a_file_and_into_no_error(server: PostgresServer, tmp_path: Path) -> None:
+    server.run("ALTER USER weir PASSWORD 'planted-pass-word'")
+    (server.folder / "data" / "pg_hba.conf").write_text("host all all 127.0.0.1/32 scram-sha-256\n")
+    file = tmp_path / "passfile"
+    file.write_text(f"127.0.0.1:{server.port}:*:weir:planted-pass-word\n")
+    file.chmod(0o600)
+    server.run("SELECT pg_reload_conf()")
+    url = server.url("postgres")
+    try:
+        with pytest.raises(StoreUnavailableError) as refusal:
+            open_engine(url)
+        open_engine(f"{url}?passfile={file}").dispose()
+    finally:
+        (server.folder / "data" / "pg_hba.conf").write_text("host all all 127.0.0.1/32 trust\n")
+
+    assert "planted" not in str(refusal.value)
 
 
 def test_while_the_server_is_away_the_store_is_unavailable_and_nothing_acknowledged_is_lost(
