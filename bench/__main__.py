@@ -3,11 +3,12 @@
 import argparse
 from collections.abc import Callable
 
-from bench import confirm, detection, flow, replay, simulation
+from bench import capacity, confirm, detection, flow, replay, simulation
 
 BENCHES: dict[str, Callable[[], None]] = {
     "flow": flow.main,
     "confirm": confirm.main,
+    "capacity": capacity.main,
     "replay": replay.main,
     "detection": detection.main,
     "simulation": simulation.main,

@@ -74,7 +74,7 @@ async def _paid(platform: Platform, home: Path) -> dict[str, float]:
     async with aiohttp.ClientSession(connector=connector, headers=headers) as client:
         payments = await _prepared(client, platform, WARM_UP + RATE_PER_SECOND * SECONDS)
         await _confirmed(client, platform, payments[:WARM_UP])
-        syncing = asyncio.create_task(asyncio.to_thread(_sync_times_ms, home, SECONDS))
+        syncing = asyncio.create_task(asyncio.to_thread(sync_times_ms, home, SECONDS))
         answers = await _confirmed(client, platform, payments[WARM_UP:])
         syncs = await syncing
     times = [milliseconds for milliseconds, _ in answers]
@@ -94,7 +94,7 @@ async def _prepared(client: aiohttp.ClientSession, platform: Platform, count: in
         async with gate:
             card = {"number": card_number(number), "exp_month": 12, "exp_year": 2031, "cvc": "123"}
             token = await _posted(client, f"{platform.processor}/v1/tokens", {"card": card})
-            body = {"amount": 1000 + number, "currency": "eur", "risk_context": _context(number)}
+            body = {"amount": 1000 + number, "currency": "eur", "risk_context": risk_context(number)}
             intent = await _posted(client, f"{platform.api}/v1/payment_intents", body)
             return intent["id"], token["id"]
 
@@ -133,7 +133,7 @@ def card_number(number: int) -> str:
     return digits + str(-sum(value - 9 if value > 9 else value for value in doubled) % 10)
 
 
-def _context(number: int) -> dict[str, Any]:
+def risk_context(number: int) -> dict[str, Any]:
     return {
         "ip": f"192.0.2.{number % 250}",
         "device_id": f"device-{number}",
@@ -142,7 +142,7 @@ def _context(number: int) -> dict[str, Any]:
     }
 
 
-def _sync_times_ms(folder: Path, seconds: float) -> list[float]:
+def sync_times_ms(folder: Path, seconds: float) -> list[float]:
     times = []
     end = time.perf_counter() + seconds
     with (folder / "sync-probe").open("wb", buffering=0) as probe:

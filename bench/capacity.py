@@ -1,0 +1,164 @@
+"""How many payments a second a gateway carries, and what CPU each costs its programs; durability FULL.
+
+Everything runs as `weir up` starts it, on one machine, the client among it. Callers pay one payment after the
+other (a token, then one call that creates, confirms and captures), `AT_ONCE` of them. The merchant's plan is the
+default; a run in which more than one answer in a hundred is 401, 403 or 429 counts for nothing.
+"""
+
+import asyncio
+import os
+import ssl
+import statistics
+import time
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import aiohttp
+
+from bench.confirm import card_number, risk_context, sync_times_ms
+from bench.record import Figure, figure, record
+from dashboards.seconds import percentile
+from operations.platform import Platform, running
+from operations.settings import from_options
+
+AT_ONCE = 48
+SECONDS = 20
+WARM_UP_SECONDS = 5
+RUNS = 3
+DEADLINE_MS = 2000
+"""Not what is measured here: a fallback would spare the payment its decision."""
+TURNED_AWAY_SHARE_MAX = 0.01
+GOAL_PER_SECOND = 300.0
+
+
+def main() -> None:
+    """Several runs, each on a platform of its own."""
+    record("capacity", figures([asyncio.run(_measured()) for _ in range(RUNS)]))
+
+
+def figures(runs: list[dict[str, float]]) -> list[Figure]:
+    """Payments a second, latency under that load, and CPU a payment by program."""
+    sync = statistics.median(run["sync_p50"] for run in runs)
+    rows = [
+        figure(
+            f"payments carried, {AT_ONCE} callers",
+            [run["per_second"] for run in runs],
+            "payments/s",
+            goal=GOAL_PER_SECOND,
+            note="token, then create, confirm and capture in one call; plan: default",
+        ),
+        figure("answer under that load, p50", [run["p50"] for run in runs], "ms", baseline=sync),
+        figure("answer under that load, p99", [run["p99"] for run in runs], "ms", baseline=sync),
+        figure("decided by the fallback", [run["fallbacks"] for run in runs], "share of payments"),
+        figure(
+            "one write and fdatasync meanwhile, p50",
+            [run["sync_p50"] for run in runs],
+            "ms",
+            note="the disk's own, in the same runs",
+        ),
+    ]
+    programs = sorted({name for run in runs for name in run if name.startswith("CPU of ")})
+    return rows + [figure(name, [run[name] for run in runs], "CPU-ms/payment") for name in programs]
+
+
+async def _measured() -> dict[str, float]:
+    with TemporaryDirectory(prefix="weir-bench-") as folder:
+        home = Path(folder) / "home"
+        async with running(
+            from_options(home, None, "127.0.0.1", 0, "sqlite", DEADLINE_MS), print
+        ) as platform:
+            return await _carried(platform, home)
+
+
+async def _carried(platform: Platform, home: Path) -> dict[str, float]:
+    trusted = ssl.create_default_context(cafile=platform.ca)
+    headers = {"Authorization": f"Bearer {platform.test_key}"}
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=trusted, limit=0), headers=headers
+    ) as client:
+        load = _Load(client, platform)
+        await load.go_on(WARM_UP_SECONDS)
+        before = _cpu_ms(platform)
+        load.forget()
+        syncing = asyncio.create_task(asyncio.to_thread(sync_times_ms, home, SECONDS))
+        started = time.perf_counter()
+        await load.go_on(SECONDS)
+        seconds = time.perf_counter() - started
+        after, syncs = _cpu_ms(platform), await syncing
+    turned_away = sum(load.statuses[status] for status in (401, 403, 429))
+    if turned_away > TURNED_AWAY_SHARE_MAX * load.statuses.total():
+        raise SystemExit(f"void: {turned_away} of {load.statuses.total()} answers were 401, 403 or 429")
+    paid = len(load.times_ms)
+    return {
+        "per_second": paid / seconds,
+        "p50": percentile(load.times_ms, 0.50),
+        "p99": percentile(load.times_ms, 0.99),
+        "fallbacks": load.fallbacks / paid,
+        "sync_p50": percentile(syncs, 0.50),
+        **{f"CPU of {name}": (after[name] - before[name]) / paid for name in after},
+    }
+
+
+class _Load:
+    """Callers that pay, again and again; what they were answered."""
+
+    def __init__(self, client: aiohttp.ClientSession, platform: Platform) -> None:
+        self._client, self._platform = client, platform
+        self._number = 0
+        self.forget()
+
+    def forget(self) -> None:
+        self.times_ms: list[float] = []
+        self.statuses: Counter[int] = Counter()
+        self.fallbacks = 0
+
+    async def go_on(self, seconds: float) -> None:
+        end = time.perf_counter() + seconds
+        await asyncio.gather(*(self._pay_until(end) for _ in range(AT_ONCE)))
+
+    async def _pay_until(self, end: float) -> None:
+        while time.perf_counter() < end:
+            self._number += 1
+            await self._pay(self._number)
+
+    async def _pay(self, number: int) -> None:
+        card = {"number": card_number(number), "exp_month": 12, "exp_year": 2031, "cvc": "123"}
+        token = await self._posted(f"{self._platform.processor}/v1/tokens", {"card": card})
+        body = {"amount": 1000 + number % 5000, "currency": "eur", "risk_context": risk_context(number)}
+        started = time.perf_counter()
+        paid = await self._posted(
+            f"{self._platform.api}/v1/payment_intents",
+            {**body, "payment_method": token["id"], "confirm": True},
+        )
+        self.times_ms.append((time.perf_counter() - started) * 1000)
+        intent = paid.get("error", {}).get("payment_intent", paid)
+        self.fallbacks += bool(intent["not_assessed"])
+
+    async def _posted(self, url: str, body: dict[str, Any]) -> dict[str, Any]:
+        async with self._client.post(url, json=body) as response:
+            self.statuses[response.status] += 1
+            answer: dict[str, Any] = await response.json(content_type=None)
+            if response.status not in (200, 402):
+                response.raise_for_status()
+            return answer
+
+
+def _cpu_ms(platform: Platform) -> dict[str, float]:
+    """User and system time of each program so far."""
+    tick_ms = 1000 / os.sysconf("SC_CLK_TCK")
+    return {
+        name: sum(_ticks(each.running.pid)) * tick_ms
+        for name, each in platform.supervisor.programs.items()
+        if each.running is not None
+    }
+
+
+def _ticks(pid: int) -> list[int]:
+    """Of /proc: the name of a program may hold spaces, what stands behind it does not."""
+    return [int(ticks) for ticks in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]]
+
+
+if __name__ == "__main__":
+    main()
