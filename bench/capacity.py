@@ -1,7 +1,7 @@
 """How many payments a second a gateway carries, and what CPU each costs its programs; durability FULL.
 
 Everything runs as `weir up` starts it, on one machine, the client among it. Callers pay one payment after the
-other (a token, then one call that creates, confirms and captures), `AT_ONCE` of them. The merchant's plan is the
+other (a token, then one call that creates, confirms and captures), `AT_ONCE` of them. The plan is the
 default; a run in which more than one answer in a hundred is 401, 403 or 429 counts for nothing.
 """
 
