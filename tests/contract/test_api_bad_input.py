@@ -10,6 +10,7 @@ import pytest
 
 from gateway.api.application import make_application
 from gateway.http.bodies import BODY_BYTES_MAX
+from gateway.requests import CreateIntent
 from tests.contract.api_serving import served
 from tests.gateway_world import World
 
@@ -168,13 +169,12 @@ def test_a_bad_form_is_refused(tmp_path: Path, name: str) -> None:
     served(tmp_path, story)
 
 
+DOCUMENTED = CreateIntent.__struct_fields__
+
 MESSAGES: dict[str, tuple[dict[str, Any], str]] = {
     "a top member": (
         {MARK: 1},
-        "Member 3 is not documented. Documented here: amount, currency, capture_method, confirm, "
-        "confirmation_method, payment_method, payment_method_data, payment_method_types, "
-        "setup_future_usage, customer, description, statement_descriptor, metadata, risk_context, expand "
-        "(docs/api.md).",
+        f"Member 3 is not documented. Documented here: {', '.join(DOCUMENTED)} (docs/api.md).",
     ),
     "an inner member": (
         {"risk_context": {"items": [{"quantity": 1, MARK: 1}]}},

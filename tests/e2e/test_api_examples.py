@@ -1,9 +1,12 @@
-"""Every example of docs/api.md, in its order, against a running platform: answers look as they are shown."""
+"""Every example of docs/api.md, in its order, and the README's first payment, against a running platform."""
 
 import json
+import os
 import re
 import shlex
 import ssl
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,8 @@ import pytest
 from tests.e2e.platforms import CALL_SECONDS_MAX, Up, up
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+README = (Path(__file__).parents[2] / "README.md").read_text()
+FIRST_PAYMENT_LINES_MAX = 20
 BLOCKS = re.findall(r"^```(bash|json)\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
 TOLD = frozenset(
     {"object", "status", "type", "code", "decline_code", "amount", "currency", "kind", "fraud", "open"}
@@ -99,5 +104,26 @@ def test_every_example_of_the_api_reference_is_answered_as_it_is_shown(tmp_path:
             for command in text.strip().splitlines():
                 answer = reader.type(command)
         reader.close()
+        first = first_payment(platform)
 
     assert wrong == []
+    assert first.stdout == "succeeded\n", first.stderr
+
+
+def first_payment(platform: Up) -> subprocess.CompletedProcess[str]:
+    """The README's own program, as a newcomer runs it."""
+    [program] = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    assert len(program.strip().splitlines()) <= FIRST_PAYMENT_LINES_MAX
+    told = {
+        "API": platform.api,
+        "PROCESSOR": platform.place("processor"),
+        "KEY": platform.key,
+        "CA": platform.ca,
+    }
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, **told},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
