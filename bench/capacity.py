@@ -110,11 +110,13 @@ class _Load:
         self.forget()
 
     def forget(self) -> None:
+        """Count from here on."""
         self.times_ms: list[float] = []
         self.statuses: Counter[int] = Counter()
         self.fallbacks = 0
 
     async def go_on(self, seconds: float) -> None:
+        """Pay for so long."""
         end = time.perf_counter() + seconds
         await asyncio.gather(*(self._pay_until(end) for _ in range(AT_ONCE)))
 
