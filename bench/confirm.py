@@ -134,6 +134,7 @@ def card_number(number: int) -> str:
 
 
 def risk_context(number: int) -> dict[str, Any]:
+    """What is known of the shopper of this payment: another device and address each time."""
     return {
         "ip": f"192.0.2.{number % 250}",
         "device_id": f"device-{number}",
@@ -143,6 +144,7 @@ def risk_context(number: int) -> dict[str, Any]:
 
 
 def sync_times_ms(folder: Path, seconds: float) -> list[float]:
+    """How long one write and its sync take on this folder's disk, again and again for so long."""
     times = []
     end = time.perf_counter() + seconds
     with (folder / "sync-probe").open("wb", buffering=0) as probe:
