@@ -105,6 +105,9 @@ def up(
         ),
     ] = "memory",
     store: StoreUrl = None,
+    api_processes: Annotated[
+        int, typer.Option(min=1, max=16, help="How many API processes share the port, on PostgreSQL.")
+    ] = 1,
 ) -> None:
     """Run everything on this machine until Ctrl-C: gateway, risk, learning, acquirer network, page."""
     from operations import settings, up
@@ -123,6 +126,7 @@ def up(
                 authorization_days=authorization_days,
                 rate_limits=rate_limits,
                 store=store,
+                api_processes=api_processes,
             )
         )
     )

@@ -35,12 +35,25 @@ Listener = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Program:
-    """A module run as `python -m NAME ARGUMENTS`; `environment` is for this program alone."""
+    """A module run as `python -m NAME ARGUMENTS`; `environment` is for this program alone.
+
+    `number` tells apart several that run the same.
+    """
 
     name: str
     arguments: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     ready_seconds_max: float = 120.0
+    number: int = 1
+
+    @property
+    def label(self) -> str:
+        """What the process is called among all.
+
+        >>> Program("gateway.api", ()).label, Program("gateway.api", (), number=2).label
+        ('gateway.api', 'gateway.api-2')
+        """
+        return self.name if self.number == 1 else f"{self.name}-{self.number}"
 
 
 def environment_of(program: Program) -> dict[str, str]:

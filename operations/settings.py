@@ -16,7 +16,7 @@ from operations.processes import Program
 class Settings:
     """One platform on one machine. `log` is `kafka` or a full URL; `live` makes a new home take live payments
     alone, and one that does stays so without; `authorization_days` None: as long as the network grants;
-    `store` None: the one that the home has."""
+    `store` None: the one that the home has, which `api_processes` share."""
 
     home: Path
     keys: Path
@@ -29,6 +29,7 @@ class Settings:
     authorization_days: float | None = None
     rate_limits: str = MEMORY
     store: str | None = None
+    api_processes: int = 1
 
     @property
     def needs_broker(self) -> bool:
@@ -49,6 +50,7 @@ def from_options(
     authorization_days: float | None = None,
     rate_limits: str = MEMORY,
     store: str | None = None,
+    api_processes: int = 1,
 ) -> Settings:
     """Absolute paths and a full log URL; raises `LogUnusableError`, `HomeError`."""
     home = home.absolute()
@@ -57,7 +59,18 @@ def from_options(
     keys = keys_of(home, keys)
     limits = require_usable(rate_limits)
     return Settings(
-        home, keys, host, port, url, deadline_ms, horizon_days, live, authorization_days, limits, store
+        home=home,
+        keys=keys,
+        host=host,
+        port=port,
+        log=url,
+        deadline_ms=deadline_ms,
+        horizon_days=horizon_days,
+        live=live,
+        authorization_days=authorization_days,
+        rate_limits=limits,
+        store=store,
+        api_processes=api_processes,
     )
 
 
@@ -81,33 +94,41 @@ def world(settings: Settings, ports: Ports, log: str) -> list[Program]:
 
 
 def gateway(settings: Settings, ports: Ports, log: str) -> list[Program]:
-    """The two gateway processes."""
-    places = ("--home", str(settings.home), "--keys", str(settings.keys), "--host", settings.host)
+    """The gateway: the processor, and the API's processes."""
+    processor = Program(
+        "gateway.processor",
+        (
+            *_places(settings),
+            *("--port", str(ports.processor), "--internal-port", str(ports.processor_internal)),
+            *("--api", f"https://127.0.0.1:{ports.api_internal}"),
+            *("--acquirer", f"127.0.0.1:{ports.acquirer}"),
+            *("--directory", f"https://127.0.0.1:{ports.directory}"),
+        ),
+    )
+    numbers = range(1, settings.api_processes + 1)
+    return [processor, *(_api(settings, ports, log, number) for number in numbers)]
+
+
+def _api(settings: Settings, ports: Ports, log: str, number: int) -> Program:
     days = settings.authorization_days
-    return [
-        Program(
-            "gateway.processor",
-            (
-                *places,
-                *("--port", str(ports.processor), "--internal-port", str(ports.processor_internal)),
-                *("--api", f"https://127.0.0.1:{ports.api_internal}"),
-                *("--acquirer", f"127.0.0.1:{ports.acquirer}"),
-                *("--directory", f"https://127.0.0.1:{ports.directory}"),
-            ),
+    return Program(
+        "gateway.api",
+        (
+            *_places(settings),
+            *("--log", with_kafka_python(log)),
+            *("--port", str(ports.api), "--internal-port", str(ports.api_internal)),
+            *("--processor", f"https://127.0.0.1:{ports.processor_internal}"),
+            *("--deadline-ms", str(settings.deadline_ms)),
+            *(() if days is None else ("--authorization-days", str(days))),
+            *("--rate-limits", settings.rate_limits),
+            *(("--instance", f"api-{number}", "--share-ports") if settings.api_processes > 1 else ()),
         ),
-        Program(
-            "gateway.api",
-            (
-                *places,
-                *("--log", with_kafka_python(log)),
-                *("--port", str(ports.api), "--internal-port", str(ports.api_internal)),
-                *("--processor", f"https://127.0.0.1:{ports.processor_internal}"),
-                *("--deadline-ms", str(settings.deadline_ms)),
-                *(() if days is None else ("--authorization-days", str(days))),
-                *("--rate-limits", settings.rate_limits),
-            ),
-        ),
-    ]
+        number=number,
+    )
+
+
+def _places(settings: Settings) -> tuple[str, ...]:
+    return ("--home", str(settings.home), "--keys", str(settings.keys), "--host", settings.host)
 
 
 def with_kafka_python(log: str) -> str:

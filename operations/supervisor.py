@@ -45,7 +45,7 @@ class Supervised:
         self.running: RunningProgram | None = None
         self._patience = patience
         self._report = report
-        self._log = LogFile(logs / f"{program.name}.log")
+        self._log = LogFile(logs / f"{program.label}.log")
 
     async def first_start(self) -> dict[str, Any]:
         """Start and wait until ready; raises `ProgramFailedError`, and then nothing runs."""
@@ -69,7 +69,7 @@ class Supervised:
     async def stop(self) -> None:
         """Stop its present life. It is for good where nobody awaits `first_start` or `keep` any more."""
         if self.running is not None and not await self.running.stop():
-            self._report(f"{self.program.name} did not stop when asked and was killed")
+            self._report(f"{self.program.label} did not stop when asked and was killed")
 
     def close(self) -> None:
         """Close its log file."""
@@ -80,14 +80,14 @@ class Supervised:
 
     async def _start_again(self, status: int, deaths: int) -> None:
         pause_seconds = self._patience.pause_seconds(deaths)
-        self._report(f"{self.program.name} ended with {status}; started again in {pause_seconds:.1f} s")
+        self._report(f"{self.program.label} ended with {status}; started again in {pause_seconds:.1f} s")
         self._log.write(f"-- ended with {status}; started again in {pause_seconds:.1f} s")
         await asyncio.sleep(pause_seconds)
         self.restarts += 1
         self.running = await start(self.program, self._log)
         with contextlib.suppress(ProgramFailedError):  # a death before it was ready counts as the next death
             await self._until_ready(self.running)
-            self._report(f"{self.program.name} is ready again")
+            self._report(f"{self.program.label} is ready again")
 
     async def _until_ready(self, running: RunningProgram) -> dict[str, Any]:
         ended = asyncio.create_task(running.wait())
@@ -108,7 +108,7 @@ class Supervised:
             ended.cancel()
 
     def _failure(self, what: str) -> ProgramFailedError:
-        return ProgramFailedError(self.program.name, what, "\n".join(f"  {line}" for line in self._log.tail))
+        return ProgramFailedError(self.program.label, what, "\n".join(f"  {line}" for line in self._log.tail))
 
 
 class Supervisor:
@@ -133,12 +133,12 @@ class Supervisor:
         self._tasks += starting
         told = await asyncio.gather(*starting)
         self._tasks += [asyncio.create_task(self._keep(each)) for each in stage]
-        return {each.program.name: ready for each, ready in zip(stage, told, strict=True)}
+        return {each.program.label: ready for each, ready in zip(stage, told, strict=True)}
 
     @property
     def programs(self) -> dict[str, Supervised]:
         """All programs started so far, by name."""
-        return {each.program.name: each for stage in self._stages for each in stage}
+        return {each.program.label: each for stage in self._stages for each in stage}
 
     async def stop(self) -> None:
         """Stop all, the last started first; returns when no program runs."""

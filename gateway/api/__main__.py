@@ -55,6 +55,8 @@ class Settings:
     addresses: Path | None
     bins: Path | None
     rate_limits: str
+    instance: str
+    share_ports: bool
 
 
 def parse(arguments: list[str]) -> Settings:
@@ -74,6 +76,12 @@ def parse(arguments: list[str]) -> Settings:
         "--authorization-days",
         type=float,
         help="how long an authorization holds at most; the network's, unless given",
+    )
+    parser.add_argument(
+        "--instance", default="api", help="a name that no other process on the same store has"
+    )
+    parser.add_argument(
+        "--share-ports", action="store_true", help="let several of these processes listen on the same ports"
     )
     parser.add_argument("--addresses", type=Path, help="CSV: first,last,country of IP addresses")
     parser.add_argument("--bins", type=Path, help="CSV: first,last,country of card prefixes")
@@ -101,6 +109,7 @@ async def serve(settings: Settings) -> None:
             processor=processor,
             keyring=open_keyring(settings.keys),
             geography=Geography(settings.addresses, settings.bins),
+            instance_name=settings.instance,
             deadline_seconds=settings.deadline_ms / 1000,
             live_alone=is_live_home(settings.home),
             lifetimes=Lifetimes(settings.authorization_days),
@@ -139,10 +148,12 @@ async def opened(url: str) -> Engine:
 
 async def listen(gateway: Gateway, settings: Settings, stop: asyncio.Event) -> None:
     """Open both listeners, say so, and close them when asked to stop."""
-    public = Listener(make_application(gateway), bind(settings.host, settings.port))
+    public = Listener(
+        make_application(gateway), bind(settings.host, settings.port, shared=settings.share_ports)
+    )
     internal = Listener(
         make_internal_application(gateway),
-        bind(settings.host, settings.internal_port),
+        bind(settings.host, settings.internal_port, shared=settings.share_ports),
         server_context(settings.keys, "api", "internal"),
     )
 

@@ -131,7 +131,10 @@ async def serve_until(stop: asyncio.Event, listeners: Sequence[Listener], ready:
     await asyncio.gather(*serving)
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises `OSError` where the address is taken."""
+def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises `OSError` where the address is taken.
+
+    Where it is `shared` by all who bind it so, the kernel gives each connection to one of them.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=512)
+    return socket.create_server((host, port), family=family, backlog=512, reuse_port=shared)

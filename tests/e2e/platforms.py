@@ -60,6 +60,10 @@ class Up:
         """The programs that run under this supervisor: name → process id."""
         return {name: pid for pid, name in _children(self.process.pid)}
 
+    def processes(self, name: str) -> set[int]:
+        """The processes of one program, where it has several."""
+        return {pid for pid, found in _children(self.process.pid) if found == name}
+
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx2.Response:
         return self._send(method, f"{self.api}{path}", body)
 

@@ -1,0 +1,141 @@
+"""`weir up` on PostgreSQL with two API processes: one is killed, the server crashes, payments go on."""
+
+import asyncio
+import os
+import secrets
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from simulator.traffic.population import with_check_digit
+from tests.e2e.books import rows
+from tests.e2e.merchant import Merchant
+from tests.e2e.platforms import Up, up, weir
+from tests.postgres_server import PostgresServer, folder_in_memory
+
+PAYERS = 4
+PATIENCE_SECONDS = 90.0
+GAP_SECONDS_MAX = 45.0
+"""Above what an overloaded machine needs; what the gaps really were is printed (`pytest -s`)."""
+API = "gateway.api"
+UNFINISHED = "phase IN ('assessing', 'awaiting_payer', 'capturing', 'voiding')"
+
+
+@pytest.fixture
+def server() -> Iterator[PostgresServer]:
+    folder = folder_in_memory()
+    made = PostgresServer(folder / "server")
+    made.make()
+    made.start()
+    made.run("CREATE DATABASE weir")
+    yield made
+    made.stop(signal.SIGQUIT)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+class Load:
+    """Shoppers who pay one payment after the other, until told to stop."""
+
+    def __init__(self, platform: Up) -> None:
+        self.stopping = False
+        self.paid_at: list[float] = []
+        self.merchant = Merchant(platform.api, platform.place("processor"), platform.ca, platform.key)
+
+    async def pay_until_stopped(self) -> None:
+        while not self.stopping:
+            # A card never used before: one used often within minutes is held, rightly.
+            token = await self.merchant.token(with_check_digit(f"40000276{secrets.randbelow(10**7):07}"))
+            payment = await self.merchant.create({"amount": 1999, "currency": "eur"})
+            await self.merchant.confirm(payment, token)
+            self.paid_at.append(time.monotonic())
+
+    async def until_paid(self, count: int) -> None:
+        """Wait until so many more payments have come through."""
+        wanted = len(self.paid_at) + count
+        await until(lambda: len(self.paid_at) >= wanted)
+
+    def longest_gap_seconds(self) -> float:
+        """The longest time in which no payment came through."""
+        times = sorted(self.paid_at)
+        return max(after - before for before, after in pairwise(times))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "the condition never held"
+        await asyncio.sleep(0.1)
+
+
+def test_payments_outlive_a_killed_api_and_a_server_that_is_stopped_and_started(
+    tmp_path: Path, server: PostgresServer
+) -> None:
+    home = tmp_path / "home"
+    with up(home, "--store", server.url("weir"), "--api-processes", "2") as platform:
+        load = Load(platform)
+
+        async def story() -> None:
+            async with load.merchant:
+                payers = [asyncio.create_task(load.pay_until_stopped()) for _ in range(PAYERS)]
+                await load.until_paid(2 * PAYERS)
+                for trouble in (killed(platform), restarted(server)):
+                    await trouble
+                    await load.until_paid(2 * PAYERS)
+                load.stopping = True
+                await asyncio.gather(*payers)
+                await until(lambda: not owed(server, home))
+                await check(load.merchant, server, home)
+
+        asyncio.run(story())
+        sys.stdout.write(f"the longest time without a payment: {load.longest_gap_seconds():.1f} s\n")
+        assert load.longest_gap_seconds() < GAP_SECONDS_MAX
+
+        looked = weir("doctor", "--home", str(home), "--port", "0", seconds_max=60)
+        assert "has the newest schema" in looked.stdout, looked.stdout
+        listed = weir("api-keys", "list", "--home", str(home), seconds_max=60)
+        assert listed.returncode == 0, listed.stderr
+        assert not (home / "gateway.sqlite").exists()
+
+
+async def killed(platform: Up) -> None:
+    """kill -9 of one API process; both are there again at the end."""
+    before = platform.processes(API)
+    assert len(before) == 2
+    os.kill(min(before), signal.SIGKILL)
+    await until(lambda: len(platform.processes(API) - {min(before)}) == 2)
+
+
+async def restarted(server: PostgresServer) -> None:
+    """The server crashes, is away for two seconds, and comes back."""
+    await asyncio.to_thread(server.stop, signal.SIGQUIT)
+    await asyncio.sleep(2)
+    # In this very thread: it dies with the one that started it.
+    server.start()
+
+
+def owed(server: PostgresServer, home: Path) -> bool:
+    waiting = server.run(
+        f"SELECT 1 FROM attempts WHERE {UNFINISHED} UNION ALL SELECT 1 FROM outbox LIMIT 1", "weir"
+    )
+    return bool(waiting or rows(home / "processor.sqlite", "SELECT 1 FROM advices WHERE state = 'waiting'"))
+
+
+async def check(merchant: Merchant, server: PostgresServer, home: Path) -> None:
+    """All that was acknowledged is there, and gateway and processor count the same."""
+    notebook = merchant.notebook
+    assert notebook.faults == []
+    for payment, known in notebook.payments.items():
+        assert (await merchant.get(f"/v1/payment_intents/{payment}"))["status"] == known.statuses[-1]
+    found = {str(row[0]) for row in server.run("SELECT id FROM intents", "weir")}
+    assert set(notebook.payments) <= found
+    assert len(found) <= notebook.creations_sent
+    captured = {str(row[0]) for row in server.run("SELECT id FROM attempts WHERE phase = 'captured'", "weir")}
+    at_processor = rows(home / "processor.sqlite", "SELECT attempt_id, status FROM attempts")
+    assert captured == {row["attempt_id"] for row in at_processor if row["status"] == "captured"}
+    assert len(server.run("SELECT id FROM instances", "weir")) == 2
