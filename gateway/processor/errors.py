@@ -18,6 +18,8 @@ from collections.abc import Mapping
 
 from gateway.errors import RequestError, UnavailableError
 
+_HEADER = {"t": 4, "7": 10, "11": 6}
+
 
 class CardInputError(RequestError):
     """The card is refused for what its own data say; `param` is the member under `card`."""
@@ -58,7 +60,9 @@ class UnreadableMessageError(ProcessorError):
 
     def __init__(self, text: str, header: Mapping[str, str] | None = None) -> None:
         super().__init__(text)
-        self.header = {name: (header or {})[name] for name in ("t", "7", "11") if name in (header or {})}
+        read = header or {}
+        # Of the field in which the reading ended a part may be there.
+        self.header = {name: read[name] for name, size in _HEADER.items() if len(read.get(name, "")) == size}
 
 
 class MisfitAnswerError(ProcessorError):

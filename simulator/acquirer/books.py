@@ -132,7 +132,7 @@ class Books:
         )
 
     def find_operation(self, key: Key) -> Operation | None:
-        """The capture or refund that was answered under this key; None where there is none."""
+        """The advice that was answered under this key; None where there is none."""
         row = self._database.execute(
             f"SELECT amount_minor, response FROM operations WHERE {_BY_KEY}",  # noqa: S608  # column names
             key,
@@ -140,7 +140,7 @@ class Books:
         return None if row is None else Operation(key, *row)
 
     def put_operation(self, operation: Operation) -> None:
-        """Write how a capture or refund was answered."""
+        """Write how an advice was answered."""
         self._database.execute(
             "INSERT INTO operations VALUES (?, ?, ?, ?, ?, ?)",
             (*operation.key, operation.amount_minor, operation.response),

@@ -53,8 +53,21 @@ class Clearing:
         self._books.put(replace(known, refunded_minor=known.refunded_minor + amount_minor))
         return self._answered(key, amount_minor, testcards.APPROVED)
 
-    def reverse(self, original: Key, at: datetime) -> str:
+    def reverse(self, key: Key, original: Key, amount_minor: int, at: datetime) -> str:
         """Free what is held; what never came is refused when it comes."""
+        if repeated := self._repeated(key, amount_minor):
+            return repeated
+        return self._answered(key, amount_minor, self._reverse(original, at))
+
+    def increase(self, known: Authorization) -> None:
+        """Hold what an authorization has now, after an increment was put."""
+        self._change(known, final=False)
+
+    def authorized_minor(self, known: Authorization) -> int:
+        """The authorization with its increments."""
+        return known.amount_minor + sum(more.amount_minor for more in self._books.increments(known.key))
+
+    def _reverse(self, original: Key, at: datetime) -> str:
         known = self._books.find(original)
         if known is None:
             self._books.put(Authorization(original, None, 0, "", 0, at, "reversed", DUPLICATE, None))
@@ -66,14 +79,6 @@ class Clearing:
         if known.state == "approved":
             self._change(known, final=True)
         return testcards.APPROVED
-
-    def increase(self, known: Authorization) -> None:
-        """Hold what an authorization has now, after an increment was put."""
-        self._change(known, final=False)
-
-    def authorized_minor(self, known: Authorization) -> int:
-        """The authorization with its increments."""
-        return known.amount_minor + sum(more.amount_minor for more in self._books.increments(known.key))
 
     def _reverse_increment(self, increment: Authorization) -> str:
         known = self._books.find(increment.original)

@@ -7,6 +7,8 @@ AcquirerNetworkError
 
 from collections.abc import Mapping
 
+_HEADER = {"t": 4, "7": 10, "11": 6}
+
 
 class AcquirerNetworkError(Exception):
     """Base of the folder's errors."""
@@ -21,7 +23,9 @@ class MessageError(AcquirerNetworkError):
 
     def __init__(self, text: str, header: Mapping[str, str] | None = None) -> None:
         super().__init__(text)
-        self.header = {name: (header or {})[name] for name in ("t", "7", "11") if name in (header or {})}
+        read = header or {}
+        # Of the field in which the reading ended a part may be there.
+        self.header = {name: read[name] for name, size in _HEADER.items() if len(read.get(name, "")) == size}
 
 
 class CertificatesError(AcquirerNetworkError):

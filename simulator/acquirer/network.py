@@ -99,9 +99,10 @@ class Network:
             return _reply(fields, testcards.APPROVED)
         if kind == "increment":
             return self._increase(fields)
-        if kind == "0400":
-            return _reply(fields, self._clearing.reverse(_original(fields), self._moment(fields)))
         key, original, amount_minor = _key(fields), _original(fields), int(fields["4"])
+        if kind == "0400":
+            at = self._moment(fields)
+            return _reply(fields, self._clearing.reverse(key, original, amount_minor, at))
         if fields["3"] == _REFUND:
             return _reply(fields, self._clearing.refund(key, original, amount_minor))
         final = elements.get(_MORE_CAPTURES_TAG) != _YES

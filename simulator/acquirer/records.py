@@ -99,7 +99,7 @@ class Authorization:
 
 @dataclass(frozen=True)
 class Operation:
-    """A capture or refund that was answered, so that its repeat is answered the same."""
+    """A capture, refund or reversal that was answered, so that its repeat is answered the same."""
 
     key: Key
     amount_minor: int
