@@ -1,11 +1,4 @@
-"""The decision: rules and lists first, by one precedence table, then the action of least expected cost.
-
-| # | What speaks | Outcome | Still asked afterwards |
-|---|---|---|---|
-| 1 | a rule with action allow | allow | nobody: block and review rules and the model do not count |
-| 2 | a rule with action block | block | nobody |
-| 3 | a rule with action review | review | the model: where it says block, block |
-| 4 | the model, by least expected cost (or fixed thresholds) | allow, review or block | |
+"""The decision: rules and lists first, by one table (`PRECEDENCE`), then the action of least expected cost.
 
 Lists act through the rules that name them. Within an action the order of rules does not matter: all that
 fired are recorded. Where costs are equal the milder action wins. A rule on something unknown does not fire.
@@ -14,6 +7,7 @@ What the gateway does with an outcome, in time or late, stands in ARCHITECTURE.m
 """
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -24,6 +18,24 @@ from models.feature import Row
 from models.observations import Observation
 from models.reasons import Contributions, reason_of_costs, reasons_of
 from models.rules.rule import Rule
+
+
+class Precedence(NamedTuple):
+    """Where a rule with this action has fired, and none of a line above, its action is the outcome; the model
+    is asked for those in `yields_to` alone, which then take its place."""
+
+    action: Outcome
+    yields_to: frozenset[Outcome] = frozenset()
+
+
+PRECEDENCE: tuple[Precedence, ...] = (
+    Precedence("allow"),
+    Precedence("block"),
+    Precedence("review", yields_to=frozenset({"block"})),
+)
+"""From the first that speaks to the last; where no rule has fired, the model speaks."""
+
+_BY_ACTION = {line.action: line for line in PRECEDENCE}
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -75,11 +87,11 @@ def decide(
 
 
 def combined(fired: Sequence[Rule], by_model: Outcome) -> Outcome:
-    """The outcome by the table of precedence; `fired` stands in its order (allow, block, review)."""
+    """The outcome by the table of precedence, in whose order `fired` stands."""
     if not fired:
         return by_model
-    action = fired[0].action
-    return "block" if action == "review" and by_model == "block" else action
+    line = _BY_ACTION[fired[0].action]
+    return by_model if by_model in line.yields_to else line.action
 
 
 def model_outcome(

@@ -39,6 +39,7 @@ from gateway.payments.outcomes import (
     payment_error,
     ruling,
 )
+from gateway.payments.precedence import IN_TIME
 from gateway.payments.refunds import Refunds
 from gateway.payments.reviews import open_review_in
 from gateway.processor_port import ProcessorAnswer
@@ -212,24 +213,23 @@ class AttemptEnds:
             network_reference=answer.network_reference,
             expires_us=self.lifetimes.expires_us(_brand(attempt), attempt.moment_us),
         )
-        review = decision.outcome == "review"
-        if review or intent.capture_method == "manual":
-            review_id = (
-                open_review_in(connection, self.entropy, intent, attempt, outcome.reason) if review else None
-            )
-            intent = intents.authorized(intent, outcome, review_id)
-        else:
+        effect = IN_TIME[decision.outcome][intent.capture_method]
+        if effect == "captured":
             # The capture is owed from this commit on: no crash leaves an authorization that nobody captures.
             intent = intents.succeeded(intent, outcome)
             debt = CaptureOwed(amount_minor=intent.amount_received_minor, since_us=attempt.moment_us)
             attempt = owing(attempt, debt)
+        else:
+            held, why = effect == "held", outcome.reason
+            review_id = open_review_in(connection, self.entropy, intent, attempt, why) if held else None
+            intent = intents.authorized(intent, outcome, review_id)
         event = PaymentAuthorized(
             **self.recorder.header(intent, moment(attempt.moment_us)),
             attempt=attempt.number,
             authorization_id=attempt.id,
             approval_code=answer.approval_code,
             network_reference=answer.network_reference,
-            held=review,
+            held=effect == "held",
             assessed=decision.assessed,
             ruling=ruling(decision),
         )

@@ -11,7 +11,6 @@ from gateway.event_recorder import EventRecorder
 from gateway.payments import intents
 from gateway.payments.effective_decision import EffectiveDecision
 from gateway.payments.intents import Attempt, Intent, VoidOwed, owing
-from gateway.payments.late_effects import late_effect
 from gateway.payments.outcomes import (
     authorized_outcome,
     blocked_outcome,
@@ -19,6 +18,7 @@ from gateway.payments.outcomes import (
     marked_outcome,
     ruling,
 )
+from gateway.payments.precedence import late_effect
 from gateway.payments.refunds import owe_refund_in
 from gateway.payments.reviews import open_review_in
 from gateway.store.intent_rows import load_attempt, load_intent, save_attempt, save_intent
