@@ -3,6 +3,7 @@
 The schemas are written once for all seeds, and every seed starts from a copy of those bytes.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from functools import cache
@@ -29,6 +30,7 @@ class Disk(sqlite3.Connection):
     """One file. `fails` says before each commit whether it fails; `committed` hears of each that did not."""
 
     commits = 0
+    _changes = 0
     fails: Faulty = staticmethod(lambda: False)
     committed: Callable[[], None] = staticmethod(lambda: None)
 
@@ -50,8 +52,10 @@ class Disk(sqlite3.Connection):
         return done
 
     def _count(self) -> None:
-        self.commits += 1
-        self.committed()
+        if self.total_changes != self._changes:
+            self._changes = self.total_changes
+            self.commits += 1
+            self.committed()
 
     def power_off(self) -> None:
         """What was not committed is gone."""
@@ -116,7 +120,18 @@ class SimulatedProcessorStore(ProcessorStore):
 
     def __init__(self, disk: Disk, scheduling: Scheduling) -> None:
         self._database = disk
+        self._found_nothing: dict[Callable[[sqlite3.Connection], Any], int] = {}
         self._transactions = GroupCommit(scheduling, "processor store", self._commit)
+
+    async def transact(self, work: Callable[[sqlite3.Connection], Any]) -> Any:
+        # As above: most are polls.
+        if self._found_nothing.get(work) == self._database.total_changes:
+            await asyncio.sleep(0)
+            return []
+        found = await super().transact(work)
+        if found == []:
+            self._found_nothing[work] = self._database.total_changes
+        return found
 
 
 class SimulatedBooks(Books):

@@ -12,6 +12,7 @@ from tests.simulation.processes import ViolationError
 
 ATTEMPT_STEPS = {
     None: {"sending", "reversed"},
+    "declined": {"sending"},
     "sending": {"approved", "declined", "reversed"},
     "approved": {"captured", "reversed"},
 }
@@ -110,7 +111,12 @@ class Watch:
         disk = self._world.processor_disk
         found = disk.rows(f"SELECT status FROM attempts WHERE attempt_id = '{answer.attempt_id}'")
         durable = found[0][0] if found else "unknown"
-        if answer.status in ("unknown", "action_required") or durable == answer.status:
+        # Whom the issuer asked for a proof is authorized once more, and declined where there is none.
+        if (
+            answer.status in ("unknown", "action_required")
+            or answer.authentication
+            or durable == answer.status
+        ):
             return
         # The attempt may have moved on since the answer was made, and a capture waits to be recorded.
         pairs = (answer.status, durable)
@@ -243,11 +249,10 @@ def _nothing_unaccounted(world: Any, accounted: set[tuple[str, str, str]]) -> No
         if account.startswith("cardholder:"):
             captured[reference] -= amount
     _require(not any(sums.values()), f"the network's postings do not add up: {sums}")
-    for key, entry in world.books.items():
-        _require(
-            captured[key[0]] == entry.captured_minor - entry.refunded_minor,
-            f"{key} is {entry}, posted are {captured[key[0]]}",
-        )
+    kept: Counter[str] = Counter()
+    for (reference, _, _), entry in world.books.items():
+        kept[reference] += entry.captured_minor - entry.refunded_minor
+    _require(+captured == +kept, f"the network captured {kept}, and posted {captured}")
 
 
 def _latest_fits(world: Any, payment: str, status: str, attempts: int) -> None:

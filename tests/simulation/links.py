@@ -14,6 +14,7 @@ from gateway.processor.errors import AcquirerSilentError, AcquirerUnreachableErr
 from gateway.processor.messages import decode
 from gateway.processor_client import ANSWER_SECONDS_MAX as PROCESSOR_SECONDS_MAX
 from gateway.processor_port import (
+    AnswerChanged,
     AuthorizationRequest,
     CaptureRequest,
     IncrementRequest,
@@ -157,11 +158,8 @@ def over_the_wire(value: S) -> S:
 class ProcessorOverLink:
     """The API's `Processor`: as `HttpProcessor`, but for the network."""
 
-    def __init__(
-        self, link: Link, told: Callable[[ProcessorAnswer], None], before: Callable[[Any], Any]
-    ) -> None:
+    def __init__(self, link: Link, told: Callable[[ProcessorAnswer], None]) -> None:
         self._link = link
-        self._before = before
         self._told = told
 
     async def authorize(self, request: AuthorizationRequest) -> ProcessorAnswer:
@@ -191,7 +189,7 @@ class ProcessorOverLink:
 
     async def _ask(self, what: str, call: Callable[[Any], Awaitable[ProcessorAnswer]]) -> ProcessorAnswer:
         async def told(serving: Any) -> ProcessorAnswer:
-            answer = await call(self._before(serving.cards))
+            answer = await call(serving.cards)
             self._told(answer)
             return answer
 
@@ -215,6 +213,20 @@ class RegistryOverLink:
             raise ApiUnavailableError("no answer") from None
 
 
+class ListenerOverLink:
+    """The processor's `AnswerListener`: as `ApiListener`, but for the network."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    async def answer_changed(self, change: AnswerChanged) -> None:
+        sent = over_the_wire(change)
+        try:
+            await self._link.ask("a change", lambda gateway: gateway.payer_steps.answer_changed(sent))
+        except (NoAnswerError, NotThereError, GatewayError):
+            raise ApiUnavailableError("no answer") from None
+
+
 class NetworkOverLink:
     """The processor's `AcquirerNetwork`: as `AcquirerLink`, but for TCP."""
 
@@ -225,11 +237,16 @@ class NetworkOverLink:
     async def exchange(self, message: bytes) -> bytes:
         async def handled(network: Any) -> bytes:
             try:
-                return bytes(network.handle(message))
+                (reply,) = network.handle_all([message])
             except sqlite3.Error:
                 # The acquirer's program ends where its disk fails, and is started anew.
                 self._network.die("of its disk")
                 raise KilledError from None
+            if reply is None or reply.message is None:
+                await asyncio.sleep(NETWORK_SECONDS_MAX)
+                raise NoAnswerError
+            await asyncio.sleep(reply.after_seconds)
+            return bytes(reply.message)
 
         try:
             return await self._link.ask(decode(message)["t"], handled)

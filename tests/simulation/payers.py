@@ -1,109 +1,99 @@
-"""Payers: some attempts ask for theirs first. They come in time, fail, come too late or never.
-
-This stands before the processor's heart as long as the processor itself sends nobody off; unlike a process it
-forgets nothing.
-"""
+"""Payers: their issuers' real directory, and what they do at its page: in time, wrongly or never."""
 
 import asyncio
-from collections.abc import Awaitable
-from datetime import timedelta
+from collections.abc import Coroutine
 from random import Random
 from typing import Any
 
+import msgspec
+
 from gateway.errors import GatewayError
-from gateway.processor_port import (
-    AnswerChanged,
-    AuthorizationRequest,
-    PayerAction,
-    ProcessorAnswer,
-    ReversalRequest,
-)
-from tests.simulation.links import Link, NoAnswerError, NotThereError
+from gateway.processor.directory import Lookup, Question
+from gateway.processor.errors import DirectoryUnavailableError
+from simulator.acs import directory as issuers
+from tests.simulation.links import Link, NoAnswerError, NotThereError, over_the_wire
+
+TEST_CODE, WRONG_CODE = "1234", "1"
 
 
 class Payers:
-    """Who is asked for, and what they have done."""
+    """The directory, and everybody who is sent to its pages; unlike a process it never dies."""
 
-    def __init__(self, world: Any, random: Random, to_api: Link) -> None:
+    def __init__(self, world: Any, random: Random, back: Link) -> None:
         self._world = world
         self._random = random
-        self._to_api = to_api
-        self._share = random.choice((0.0, 0.0, 0.6))
-        self._spared: set[str] = set()
-        self.asked: dict[str, PayerAction] = {}
+        self._back = back
+        self.serving = issuers.Directory(world.clock, world.entropy, b"issuers")
+        self._sent_off: set[str] = set()
 
-    def ask_for(self, request: AuthorizationRequest) -> bool:
-        """Whether the attempt's payer has to do something now."""
-        if request.attempt_id in self._spared:
-            return request.attempt_id in self.asked
-        self._spared.add(request.attempt_id)
-        if self._random.random() >= self._share:
-            return False
-        until = request.occurred_at + timedelta(seconds=self._random.choice((5, 20, 60)))
-        self.asked[request.attempt_id] = PayerAction(
-            kind="three_d_secure", url="https://bank.example/", expires_at=until
-        )
-        self._world.spawn(self._come(request), "payer")
-        return True
+    def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> "asyncio.Task[Any]":
+        return asyncio.get_running_loop().create_task(work, name=name)
 
-    async def _come(self, request: AuthorizationRequest) -> None:
-        deed = self._random.choice(("authenticated", "authenticated", "failed", "never"))
+    def send_off(self, secret: str, question: Question) -> None:
+        """A payer is on the way to the page of this address."""
+        if secret not in self._sent_off:
+            self._sent_off.add(secret)
+            self._world.spawn(self._visit(secret, question.return_url.rpartition("/")[2]), "payer")
+
+    async def _visit(self, secret: str, way_back: str) -> None:
+        random = self._random
+        deed = random.choice(("right",) * 6 + ("wrong",) * 3 + ("cancel",) * 2 + ("never",))
         if deed == "never":
             return
-        await asyncio.sleep(self._random.choice((0.1, 3, 10, 40)) * self._random.random())
-        if self.asked.pop(request.attempt_id, None) is None:
+        await asyncio.sleep(random.choice((0.1, 3, 30)) * random.random())
+        self._world.tell(f"a payer at the bank's page: {deed}")
+        self._do(secret, deed)
+        if random.random() < 0.2:
             return
-        self._world.tell(f"the payer of {request.attempt_id[:8]} is {deed}")
-        while not await self._done(request, deed):
-            await asyncio.sleep(0.3)
-        for _ in range(self._random.choice((0, 1, 1, 2))):
-            await self._tell(request.attempt_id)
+        for _ in range(random.choice((1, 1, 2))):
+            try:
+                await self._back.ask("a payer comes back", lambda parts: parts.cards.returned(way_back))
+            except (NoAnswerError, NotThereError, GatewayError):
+                await asyncio.sleep(1)
 
-    async def _done(self, request: AuthorizationRequest, deed: str) -> bool:
-        serving = self._world.processor.serving
-        if serving is None:
-            return False
-        work: Awaitable[ProcessorAnswer] = (
-            serving.cards.authorize(request)
-            if deed == "authenticated"
-            else serving.cards.reverse(request.attempt_id, ReversalRequest(occurred_at=request.occurred_at))
-        )
-        task = self._world.processor.spawn(work, "request")
-        await asyncio.wait((task,))
-        return not task.cancelled() and task.exception() is None
-
-    async def _tell(self, attempt_id: str) -> None:
-        change = AnswerChanged(attempt_id=attempt_id)
-        try:
-            await self._to_api.ask("a change", lambda gateway: gateway.payer_steps.answer_changed(change))
-        except (NoAnswerError, NotThereError, GatewayError):
-            return
+    def _do(self, secret: str, deed: str) -> None:
+        for _ in range(3 if deed == "wrong" else 1):
+            transaction = self.serving.page(secret)
+            if transaction is None:
+                return
+            if deed == "cancel":
+                self.serving.cancel(transaction)
+            else:
+                self.serving.answer(transaction, TEST_CODE if deed == "right" else WRONG_CODE)
 
 
-class CardsWithPayers:
-    """The processor's port, with payers before it."""
+class DirectoryOverLink:
+    """The processor's `Directory`: as `DirectoryLink`, but for the network."""
 
-    def __init__(self, cards: Any, payers: Payers) -> None:
-        self._cards = cards
+    def __init__(self, link: Link, payers: Payers) -> None:
+        self._link = link
         self._payers = payers
-        self.capture, self.increment, self.refund = cards.capture, cards.increment, cards.refund
 
-    async def authorize(self, request: AuthorizationRequest) -> ProcessorAnswer:
-        known = await self._cards.find(request.attempt_id)
-        if known.status == "unknown" and self._payers.ask_for(request):
-            return self._asking(request.attempt_id)
-        return await self._cards.authorize(request)
+    async def look_up(self, question: Question) -> Lookup:
+        sent = over_the_wire(question)
+        asked = issuers.Question(**msgspec.structs.asdict(sent))
 
-    async def reverse(self, attempt_id: str, request: ReversalRequest) -> ProcessorAnswer:
-        self._payers.asked.pop(attempt_id, None)
-        return await self._cards.reverse(attempt_id, request)
+        async def answered(directory: issuers.Directory) -> issuers.Result:
+            return directory.look_up(asked)
 
-    async def find(self, attempt_id: str) -> ProcessorAnswer:
-        if attempt_id in self._payers.asked:
-            return self._asking(attempt_id)
-        return await self._cards.find(attempt_id)
+        result = await self._ask("look up a card", answered)
+        if result.secret is not None:
+            self._payers.send_off(result.secret, sent)
+        return _lookup(result)
 
-    def _asking(self, attempt_id: str) -> ProcessorAnswer:
-        action = self._payers.asked.get(attempt_id)
-        status = "unknown" if action is None else "action_required"
-        return ProcessorAnswer(attempt_id=attempt_id, status=status, action=action)
+    async def find(self, transaction_id: str) -> Lookup:
+        async def found(directory: issuers.Directory) -> issuers.Result:
+            return directory.find(transaction_id)
+
+        return _lookup(await self._ask("ask for a payer", found))
+
+    async def _ask(self, what: str, call: Any) -> issuers.Result:
+        try:
+            return await self._link.ask(what, call)
+        except (NoAnswerError, NotThereError):
+            raise DirectoryUnavailableError("no answer") from None
+
+
+def _lookup(result: issuers.Result) -> Lookup:
+    url = f"https://issuer.example/challenges/{result.secret}" if result.secret else None
+    return Lookup(status=result.status, eci=result.eci, proof=result.proof, url=url)

@@ -16,6 +16,16 @@ from tests.simulation.world import World
 
 DOCUMENTED = ("4000000000009995", "4000000000000119", "4000000000004954", "5555555555554444")
 """Insufficient funds, a processing error, one of highest risk, and Mastercard's."""
+CHALLENGED = (
+    "4000002760003184",
+    "4000000000003238",
+    "4000008260003178",
+    "4000008400001629",
+    "4000008400001280",
+)
+"""The issuer wants a proof of the cardholder: twice it approves then, twice not, once there is none."""
+TROUBLED = ("4000000000081044", "4000000000081051", "4000000000081069", "4000000000081077")
+"""Half is approved; the issuer is down; the answer is lost; it is late."""
 CVC = "737"
 CONTEXT = {"ip": "192.0.2.7", "device_id": "device-1", "email": "a@example.com"}
 INTENTS = "/v1/payment_intents"
@@ -98,8 +108,8 @@ class Shopper:
 
     def _card_number(self) -> str:
         """A card of its own, whose issuer decides by its account, or now and then a documented one."""
-        if self._random.random() < 0.15:
-            return self._random.choice(DOCUMENTED)
+        if self._random.random() < 0.4:
+            return self._random.choice(self._random.choice((DOCUMENTED, CHALLENGED, TROUBLED)))
         begun = f"40000276{self._random.randrange(10**7):07}"
         doubled = [int(digit) * (2 - place % 2) for place, digit in enumerate(begun)]
         total = sum(digit - 9 if digit > 9 else digit for digit in doubled)

@@ -20,18 +20,19 @@ from tests.simulation.links import (
     NETWORK_SECONDS_MAX,
     PROCESSOR_SECONDS_MAX,
     Link,
+    ListenerOverLink,
     NetworkOverLink,
     ProcessorOverLink,
     RegistryOverLink,
 )
-from tests.simulation.payers import CardsWithPayers, Payers
+from tests.simulation.payers import DirectoryOverLink, Payers
 from tests.simulation.processes import Fates, Process, SimulatedScheduling, ViolationError, Wakes
 from tests.simulation.surroundings import SimulatedLog, SimulatedRisk
 from tests.virtual_time import run_virtually
 
 GEOGRAPHY = Geography()
 MERCHANT_SECONDS_MAX = 30.0
-REST_SECONDS_MAX = 600.0
+REST_SECONDS_MAX = 1500.0
 
 
 class Entry(NamedTuple):
@@ -87,8 +88,10 @@ class World:
         self.till = Link(self, "till", self.gateway, random, MERCHANT_SECONDS_MAX)
         self._to_processor = Link(self, "to processor", self.processor, random, PROCESSOR_SECONDS_MAX)
         self._to_registry = Link(self, "to registry", self.gateway, random, PROCESSOR_SECONDS_MAX)
-        self.payers = Payers(self, Random(f"{self.seed}/payers"), self._to_registry)
         self._to_network = Link(self, "to network", self.acquirer, random, NETWORK_SECONDS_MAX)
+        back = Link(self, "back", self.processor, random, MERCHANT_SECONDS_MAX)
+        self.payers = Payers(self, Random(f"{self.seed}/payers"), back)
+        self._to_directory = Link(self, "to directory", self.payers, random, PROCESSOR_SECONDS_MAX)
 
     async def _start_gateway(self, scheduling: SimulatedScheduling) -> Gateway:
         gateway = Gateway(
@@ -98,9 +101,7 @@ class World:
                 scheduling=scheduling,
                 store=disks.SimulatedStore(self.gateway_disk, scheduling, self._disk_fails),
                 log=self.log,
-                processor=ProcessorOverLink(
-                    self._to_processor, self.watch.told, lambda cards: CardsWithPayers(cards, self.payers)
-                ),
+                processor=ProcessorOverLink(self._to_processor, self.watch.told),
                 keyring=KEYRING,
                 geography=GEOGRAPHY,
                 deadline_seconds=0.25,
@@ -118,6 +119,9 @@ class World:
             clock=self.clock,
             scheduling=scheduling,
             entropy=self.entropy,
+            directory=DirectoryOverLink(self._to_directory, self.payers),
+            listener=ListenerOverLink(self._to_registry),
+            return_base="https://processor.example",
         )
         await parts.cards.recover()
         run_for_good(
@@ -238,6 +242,8 @@ _OWED = (
     ("refunds owed", "gateway_disk", "SELECT count(*) FROM refunds WHERE status = 'pending'"),
     ("rows in the outbox", "gateway_disk", "SELECT count(*) FROM outbox"),
     ("attempts in doubt", "processor_disk", "SELECT count(*) FROM attempts WHERE status = 'sending'"),
+    ("payers awaited", "processor_disk",
+     "SELECT count(*) FROM authentications WHERE state IN ('waiting', 'cleared')"),
     ("increments in doubt", "processor_disk", "SELECT count(*) FROM increments WHERE status = 'sending'"),
     ("advices waiting", "processor_disk", "SELECT count(*) FROM advices WHERE state = 'waiting'"),
 )  # fmt: skip
