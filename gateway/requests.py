@@ -140,6 +140,14 @@ class CaptureIntent(Body, frozen=True, kw_only=True):
     """`POST /v1/payment_intents/{id}/capture`."""
 
     amount_to_capture: AmountMinor | None = None
+    final_capture: bool = True
+    expand: Expand | None = None
+
+
+class IncrementIntent(Body, frozen=True, kw_only=True):
+    """`POST /v1/payment_intents/{id}/increment_authorization`; `amount` is the new whole."""
+
+    amount: AmountMinor
     expand: Expand | None = None
 
 

@@ -65,6 +65,7 @@ BODIES: dict[str, type[msgspec.Struct]] = {
     "POST /v1/payment_intents/{id}": requests.UpdateIntent,
     "POST /v1/payment_intents/{id}/confirm": requests.ConfirmIntent,
     "POST /v1/payment_intents/{id}/capture": requests.CaptureIntent,
+    "POST /v1/payment_intents/{id}/increment_authorization": requests.IncrementIntent,
     "POST /v1/payment_intents/{id}/cancel": requests.CancelIntent,
     "POST /v1/payment_methods": method_requests.PaymentMethodData,
     "CardReference": method_requests.CardReference,

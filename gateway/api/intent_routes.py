@@ -1,6 +1,7 @@
 """Routes of payment intents: the merchant's, and the two that a shopper's browser may take."""
 
 import re
+from collections.abc import Awaitable
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -15,12 +16,15 @@ from gateway.errors import CardDeclinedError, SecretKeyRequiredError
 from gateway.http.answers import answered
 from gateway.http.browsers import BrowserAccess
 from gateway.payments.intents import Intent
+from gateway.payments.outcomes import payment_error
+from gateway.payments.taking import IncrementDeclinedError
 from gateway.requests import (
     CancelIntent,
     CaptureIntent,
     ConfirmIntent,
     CreateIntent,
     Expandable,
+    IncrementIntent,
     ListIntents,
     RetrieveIntent,
     UpdateIntent,
@@ -37,6 +41,7 @@ def add_intents(application: FastAPI, gateway: Gateway) -> None:
     application.add_middleware(BrowserAccess, paths=BROWSER_PATHS)
     _add_looking(application, gateway)
     _add_steps(application, gateway)
+    _add_increment(application, gateway)
 
 
 def _add_looking(application: FastAPI, gateway: Gateway) -> None:
@@ -100,6 +105,39 @@ def _add_steps(application: FastAPI, gateway: Gateway) -> None:
     async def cancel(request: Request, payment_id: str) -> Response:
         asking = await asked(gateway, request, CancelIntent)
         return await once(request, *asking, payments.cancel, payment_id)
+
+
+def _add_increment(application: FastAPI, gateway: Gateway) -> None:
+    payments = gateway.payments
+
+    @application.post(INTENTS + "/{payment_id}/increment_authorization")
+    async def increment(request: Request, payment_id: str) -> Response:
+        caller, body = await asked(gateway, request, IncrementIntent)
+
+        async def act(caller: Caller) -> Content:
+            return await _incremented(gateway, caller, payments.increment(caller, payment_id, body), body)
+
+        async def recall(_: Claim) -> Content:
+            return await _incremented(gateway, caller, payments.increment_answer(caller, payment_id), body)
+
+        return await answered_once(gateway, request, caller, body, act, recall)
+
+
+async def _incremented(
+    gateway: Gateway, caller: Caller, answer: Awaitable[Intent], body: IncrementIntent
+) -> dict[str, Any]:
+    """The intent with more authorized; raises `CardDeclinedError`."""
+    try:
+        shown = _shown(gateway, caller, await answer)
+    except IncrementDeclinedError as refusal:
+        error = payment_error(refusal.decline_code)
+        raise CardDeclinedError(
+            error.message,
+            code=error.code,
+            decline_code=error.decline_code,
+            payment_intent=_shown(gateway, caller, refusal.intent),
+        ) from None
+    return await expanded(gateway, caller, shown, body.expand)
 
 
 def require_secret(gateway: Gateway, caller: Caller, payment_id: str, given: str | None) -> None:

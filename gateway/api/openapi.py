@@ -70,6 +70,14 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "POST", f"{_INTENTS}/{{id}}/capture", "Capture", resources.PaymentIntent, requests.CaptureIntent
     ),
+    Operation(
+        "POST",
+        f"{_INTENTS}/{{id}}/increment_authorization",
+        "Have more authorized",
+        resources.PaymentIntent,
+        requests.IncrementIntent,
+        declines=True,
+    ),
     Operation("POST", f"{_INTENTS}/{{id}}/cancel", "Cancel", resources.PaymentIntent, requests.CancelIntent),
     Operation(
         "POST",

@@ -1,4 +1,4 @@
-"""What the gateway owes the network: captures and voids that are committed and have yet to be told.
+"""What the gateway owes the network: captures, increments and voids that are committed and yet to be told.
 
 Each is driven until the processor has acknowledged it; only then does its event (`payment.captured`,
 `payment.canceled`) say that it happened. Where nobody answers, or cannot say yet, it is told again, after
@@ -6,22 +6,44 @@ pauses that grow. A capture that the network refused ends (`payment.capture_fail
 the authorization back, so that asking again could only be refused again.
 """
 
+import asyncio
+
+import msgspec
 import structlog
 from sqlalchemy import Connection
 
 from events.crash import crash_point, declare
 from events.moments import moment
 from events.types import PaymentCanceled, PaymentCaptured, PaymentCaptureFailed
-from gateway.errors import InvalidRequestError, UnavailableError
+from gateway.errors import ConflictError, InvalidRequestError, UnavailableError
 from gateway.event_recorder import EventRecorder
 from gateway.outbox import Relay
 from gateway.payments import intents
-from gateway.payments.intents import Attempt, CaptureOwed, Debt, Intent, Phase, VoidOwed, owing, reached
+from gateway.payments.debt_ends import end_of, was_refused
+from gateway.payments.intents import (
+    Attempt,
+    CaptureOwed,
+    Debt,
+    IncrementOwed,
+    Intent,
+    Phase,
+    VoidOwed,
+    owing,
+    reached,
+)
 from gateway.payments.lifetimes import has_expired
 from gateway.payments.outcomes import payment_error
-from gateway.processor_port import FIRST_CAPTURE, CaptureRequest, Processor, ProcessorAnswer, ReversalRequest
+from gateway.processor_port import (
+    FIRST_CAPTURE,
+    CaptureRequest,
+    IncrementRequest,
+    Processor,
+    ProcessorAnswer,
+    ReversalRequest,
+)
 from gateway.retrying import Backoff
 from gateway.scheduling import Scheduling
+from gateway.store.charge_rows import grow_charge
 from gateway.store.intent_rows import load_attempt, load_intent, save_attempt, save_intent
 from gateway.store.writer import Store
 
@@ -32,6 +54,8 @@ declare(
         "gateway.debt.paid": "the store shows it as done, its event waits in the outbox",
     }
 )
+
+_replace = msgspec.structs.replace
 
 
 def owe_in(connection: Connection, intent: Intent, debt: Debt) -> tuple[Intent, Attempt]:
@@ -66,15 +90,20 @@ class Debts:
         self._relay = relay
         self._processor = processor
         self._scheduling = scheduling
-        self._driving: set[str] = set()
+        self._driving: dict[str, asyncio.Task[None]] = {}
         self._log = structlog.get_logger("gateway.debts")
 
     def drive(self, attempt: Attempt) -> None:
         """Pay what the attempt owes, if anything and if nobody is at it."""
         # A sweep may come with the same debt as the request that made it.
-        if attempt.phase in ("capturing", "voiding") and attempt.id not in self._driving:
-            self._driving.add(attempt.id)
-            self._scheduling.spawn(self._pay(attempt), f"debt {attempt.id}")
+        if attempt.phase in _OWING and attempt.id not in self._driving:
+            self._driving[attempt.id] = self._scheduling.spawn(self._pay(attempt), f"debt {attempt.id}")
+
+    async def paid(self, attempt: Attempt, seconds_max: float) -> None:
+        """Pay what the attempt owes, and return when it is paid or after so long."""
+        self.drive(attempt)
+        if attempt.id in self._driving:
+            await asyncio.wait({self._driving[attempt.id]}, timeout=seconds_max)
 
     async def _pay(self, attempt: Attempt) -> None:
         backoff = Backoff(self._scheduling)
@@ -84,14 +113,14 @@ class Debts:
             while not await self._try_to_pay(attempt, attempt.debt):
                 await backoff.rest()
         finally:
-            self._driving.discard(attempt.id)
+            self._driving.pop(attempt.id, None)
 
     async def _try_to_pay(self, attempt: Attempt, debt: Debt) -> bool:
         try:
             crash_point("gateway.debt.owed")
             answer = await self._ask(attempt, debt)
             crash_point("gateway.debt.told")
-            end = _end(debt, answer)
+            end = end_of(attempt, debt, answer)
             if end is None:
                 # The attempt's end is being found out; or the two sides disagree, which an operator must see.
                 self._log.error("debt not paid", attempt=attempt.id, owed=attempt.phase, answer=answer.status)
@@ -99,7 +128,7 @@ class Debts:
             if end == "capture_failed":
                 self._log.error("capture refused", attempt=attempt.id)
             await self._store.write(lambda c: self._record_end_in(c, attempt, debt, answer, end))
-        except UnavailableError:
+        except (UnavailableError, ConflictError):
             return False
         crash_point("gateway.debt.paid")
         self._relay.nudge()
@@ -107,9 +136,17 @@ class Debts:
 
     async def _ask(self, attempt: Attempt, debt: Debt) -> ProcessorAnswer:
         at = moment(debt.since_us)
+        operation = FIRST_CAPTURE if attempt.operations < 2 else str(attempt.operations)
         if isinstance(debt, CaptureOwed):
-            request = CaptureRequest(capture_id=FIRST_CAPTURE, amount_minor=debt.amount_minor, occurred_at=at)
-            return await self._processor.capture(attempt.id, request)
+            capture = CaptureRequest(
+                capture_id=operation, amount_minor=debt.amount_minor, final=debt.final, occurred_at=at
+            )
+            return await self._processor.capture(attempt.id, capture)
+        if isinstance(debt, IncrementOwed):
+            increment = IncrementRequest(
+                increment_id=operation, amount_minor=debt.amount_minor, occurred_at=at
+            )
+            return await self._processor.increment(attempt.id, increment)
         return await self._processor.reverse(attempt.id, ReversalRequest(occurred_at=at))
 
     def _record_end_in(
@@ -117,39 +154,61 @@ class Debts:
     ) -> None:
         stored = load_attempt(connection, attempt.payment_id, attempt.number)
         # It was told twice, as by a sweep that had read it before it ended: the first end stands.
-        if stored is None or stored.phase != attempt.phase:
+        if stored is None or (stored.phase, stored.operations) != (attempt.phase, attempt.operations):
             return
         ended = reached(stored, end)
         intent = load_intent(connection, attempt.payment_id)
-        save_intent(connection, self._record_event_in(connection, intent, ended, debt, answer))
+        if isinstance(debt, VoidOwed):
+            intent = self._voided_in(connection, intent, ended, debt)
+        elif isinstance(debt, IncrementOwed):
+            intent, ended = self._incremented_in(connection, intent, ended, debt, answer)
+        else:
+            intent = self._captured_in(connection, intent, ended, debt, answer)
+        save_intent(connection, intent)
         save_attempt(connection, ended)
 
-    def _record_event_in(
-        self, connection: Connection, intent: Intent, attempt: Attempt, debt: Debt, answer: ProcessorAnswer
+    def _voided_in(self, connection: Connection, intent: Intent, attempt: Attempt, debt: VoidOwed) -> Intent:
+        if intent.status != "canceled":
+            # A part was captured, of which its event has told: the payment succeeded with that.
+            return intent
+        reason = intent.cancellation_reason or "unspecified"
+        header = self._recorder.header(intent, moment(debt.since_us))
+        canceled = PaymentCanceled(**header, reason=reason, authorization_id=attempt.id)
+        return self._recorder.record_step(connection, intent, canceled)
+
+    def _incremented_in(
+        self,
+        connection: Connection,
+        intent: Intent,
+        attempt: Attempt,
+        debt: IncrementOwed,
+        answer: ProcessorAnswer,
+    ) -> tuple[Intent, Attempt]:
+        attempt = _replace(attempt, debt=None)
+        if answer.operation != "accepted":
+            return intent, _replace(attempt, increment_decline=answer.decline_code or "processing_error")
+        intent = intents.incremented(intent, debt.amount_minor)
+        grow_charge(connection, intent)
+        return intent, attempt
+
+    def _captured_in(
+        self,
+        connection: Connection,
+        intent: Intent,
+        attempt: Attempt,
+        debt: CaptureOwed,
+        answer: ProcessorAnswer,
     ) -> Intent:
-        """The intent after the debt's end, with the event that tells of it."""
-        at = moment(debt.since_us)
-        if isinstance(debt, VoidOwed):
-            reason = intent.cancellation_reason or "unspecified"
-            canceled = PaymentCanceled(
-                **self._recorder.header(intent, at), reason=reason, authorization_id=attempt.id
-            )
-            return self._recorder.record_step(connection, intent, canceled)
-        if attempt.phase == "captured":
-            header = self._recorder.header(intent, at, amount_minor=answer.captured_minor)
+        """The intent after the capture's end, with the event that tells of it."""
+        header = self._recorder.header(intent, moment(debt.since_us), amount_minor=debt.amount_minor)
+        if not was_refused(answer):
             captured = PaymentCaptured(**header, authorization_id=attempt.id)
             return self._recorder.record_step(connection, intent, captured)
+        if intent.amount_received_minor > debt.amount_minor:
+            return intents.later_capture_failed(intent, debt.amount_minor)
         intent = intents.capture_failed(intent, payment_error("processing_error"))
-        header = self._recorder.header(intent, at, amount_minor=debt.amount_minor)
         failed = PaymentCaptureFailed(**header, attempt=attempt.number, authorization_id=attempt.id)
         return self._recorder.record_step(connection, intent, failed)
 
 
-def _end(debt: Debt, answer: ProcessorAnswer) -> Phase | None:
-    """How the debt ends by the processor's answer; None where it does not end yet."""
-    if isinstance(debt, VoidOwed):
-        # What the network declined, or knows as reversed, holds no money back any more.
-        return "voided" if answer.status in ("reversed", "declined") else None
-    if answer.status in ("reversed", "declined"):
-        return "capture_failed"
-    return "captured" if answer.status == "captured" else None
+_OWING: tuple[Phase, ...] = ("incrementing", "capturing", "voiding")

@@ -7,7 +7,7 @@ import msgspec
 from events.instruments import Instrument
 from events.types import RiskContext
 from events.vocabulary import Mode, PaymentMethodType
-from gateway.errors import InvalidRequestError, UnexpectedStateError
+from gateway.errors import ConflictError, InvalidRequestError, UnexpectedStateError
 from gateway.method_requests import FutureUsage
 from gateway.payments.effective_decision import EffectiveDecision
 from gateway.payments.steps import LEGAL as LEGAL
@@ -85,7 +85,18 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CaptureOwed(msgspec.Struct, frozen=True, kw_only=True):
-    """So much of an authorization is to be captured; `since_us` is the business time of its capture."""
+    """So much of an authorization is to be captured; `since_us` is the business time of its capture.
+
+    After one that is not `final` the rest stays authorized.
+    """
+
+    amount_minor: int
+    since_us: int
+    final: bool = True
+
+
+class IncrementOwed(msgspec.Struct, frozen=True, kw_only=True):
+    """The issuer is to be asked for so much more."""
 
     amount_minor: int
     since_us: int
@@ -97,17 +108,19 @@ class VoidOwed(msgspec.Struct, frozen=True, kw_only=True):
     since_us: int
 
 
-Debt = CaptureOwed | VoidOwed
+Debt = CaptureOwed | IncrementOwed | VoidOwed
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One confirm of an intent. `moment_us` is the confirm's business time; its events carry it.
 
     `assessed` is None until decided, then False where a fallback did it; `decision_id` is the engine's
-    decision, which may come later than the fallback's. `debt` stays when it is paid. `counted_day` is the day
-    to whose limit the attempt counts, from 1970, where its merchant had one. `decision` is what is acted on
-    once the payer has done what is asked, which may be done until `payer_until_us` (business time). `owner`
-    is the instance that drives it on, `expires_us` when the authorization ends that nobody captures.
+    decision, which may come later than the fallback's. `debt` stays when it is paid; `operations` counts the
+    captures and increments, and names the latest, `increment_decline` is why an increment was refused.
+    `counted_day` is the day to whose limit the attempt counts, from 1970, where its merchant had one.
+    `decision` is what is acted on once the payer has done what is asked, which may be done until
+    `payer_until_us` (business time). `owner` is the instance that drives it on, `expires_us` when the
+    authorization ends that nobody captures.
     """
 
     id: str
@@ -124,6 +137,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     network_reference: str | None = None
     expires_us: int | None = None
     debt: Debt | None = None
+    operations: int = 0
+    increment_decline: str | None = None
     counted_day: int | None = None
     decision: EffectiveDecision | None = None
     payer_until_us: int | None = None
@@ -138,9 +153,16 @@ def reached(attempt: Attempt, phase: Phase) -> Attempt:
 
 
 def owing(attempt: Attempt, debt: Debt) -> Attempt:
-    """The attempt, with what the processor has yet to be told: one that waits for its payer, a void alone."""
-    phase: Phase = "capturing" if isinstance(debt, CaptureOwed) else "voiding"
-    return msgspec.structs.replace(reached(attempt, phase), debt=debt)
+    """The attempt, with what the processor has yet to be told: one that waits for its payer, a void alone.
+
+    Raises `ConflictError` while something else of it is owed: one thing at a time.
+    """
+    if attempt.phase in ("incrementing", "capturing"):
+        raise ConflictError()
+    if isinstance(debt, VoidOwed):
+        return msgspec.structs.replace(reached(attempt, "voiding"), debt=debt)
+    phase: Phase = "capturing" if isinstance(debt, CaptureOwed) else "incrementing"
+    return msgspec.structs.replace(reached(attempt, phase), debt=debt, operations=attempt.operations + 1)
 
 
 def stepped(intent: Intent, step: Step) -> Intent:
@@ -197,9 +219,9 @@ def succeeded(intent: Intent, outcome: PaymentOutcome) -> Intent:
     )
 
 
-def captured(intent: Intent, amount_minor: int | None) -> Intent:
-    """All (None) or part of what was authorized is taken; what remains is released."""
-    after = stepped(intent, "capture")
+def captured(intent: Intent, amount_minor: int | None, *, final: bool = True) -> Intent:
+    """All (None) or part of what is authorized is taken; what remains is released where this is `final`."""
+    stepped(intent, "capture")
     taken = intent.amount_capturable_minor if amount_minor is None else amount_minor
     if taken > intent.amount_capturable_minor:
         raise InvalidRequestError(
@@ -207,7 +229,31 @@ def captured(intent: Intent, amount_minor: int | None) -> Intent:
             code="amount_too_large",
             param="amount_to_capture",
         )
-    return msgspec.structs.replace(after, amount_received_minor=taken, amount_capturable_minor=0)
+    left = 0 if final else intent.amount_capturable_minor - taken
+    return msgspec.structs.replace(
+        stepped(intent, "capture_part" if left else "capture"),
+        amount_received_minor=intent.amount_received_minor + taken,
+        amount_capturable_minor=left,
+    )
+
+
+def incremented(intent: Intent, more_minor: int) -> Intent:
+    """The issuer promised to pay so much more."""
+    return msgspec.structs.replace(
+        stepped(intent, "increment"),
+        amount_minor=intent.amount_minor + more_minor,
+        amount_capturable_minor=intent.amount_capturable_minor + more_minor,
+    )
+
+
+def later_capture_failed(intent: Intent, amount_minor: int) -> Intent:
+    """A capture was refused, and with it the rest: what was captured before is all that is received."""
+    after = intent if intent.status == "succeeded" else stepped(intent, "release")
+    return msgspec.structs.replace(
+        after,
+        amount_received_minor=intent.amount_received_minor - amount_minor,
+        amount_capturable_minor=0,
+    )
 
 
 def capture_failed(intent: Intent, error: PaymentError) -> Intent:
@@ -224,13 +270,19 @@ def capture_failed(intent: Intent, error: PaymentError) -> Intent:
         outcome=outcome,
         last_error=error,
         amount_received_minor=0,
+        amount_capturable_minor=0,
         # Nothing is captured any more, so there is nothing left for a person to refund.
         late_block_after_capture=False,
     )
 
 
 def canceled(intent: Intent, reason: str | None, at_us: int) -> Intent:
-    """Given up before the end, by whoever; what was authorized is released."""
+    """Given up before the end, by whoever; what was authorized is released.
+
+    Where a part was captured, that stands: the payment has succeeded with it.
+    """
+    if intent.amount_received_minor:
+        return msgspec.structs.replace(stepped(intent, "release"), amount_capturable_minor=0)
     after = stepped(intent, "cancel")
     return msgspec.structs.replace(
         after, cancellation_reason=reason, canceled_us=at_us, amount_capturable_minor=0

@@ -72,6 +72,9 @@ def _apply_late_in(
 ) -> tuple[Intent, Attempt, LateEffect | None]:
     effect = late_effect(decision.outcome, intent)
     if effect == "voided":
+        if intent.amount_received_minor:
+            owe_refund_in(connection, entropy, intent, attempt, at_us)
+            intent = _replace(intent, late_block_after_capture=True)
         intent, attempt = _void_late_in(connection, intent, attempt, decision, at_us)
     elif effect == "refunded":
         owe_refund_in(connection, entropy, intent, attempt, at_us)

@@ -25,12 +25,14 @@ class Refund(NamedTuple):
 def ended_before_told(phase: Phase) -> RefundStatus | None:
     """How a refund stands by its attempt alone: `pending` while the capture is, None where it is to be told.
 
+    Of an authorization whose rest is voided, or about to be, a part was captured.
+
     >>> ended_before_told("capturing"), ended_before_told("captured"), ended_before_told("capture_failed")
     ('pending', None, 'canceled')
     """
-    if phase == "captured":
+    if phase in ("captured", "voided"):
         return None
-    return "pending" if phase == "capturing" else "canceled"
+    return "pending" if phase in ("capturing", "voiding") else "canceled"
 
 
 def ended(answer: ProcessorAnswer) -> RefundStatus:

@@ -21,7 +21,10 @@ Step = Literal[
     "decline",
     "authorize",
     "succeed",
+    "increment",
+    "capture_part",
     "capture",
+    "release",
     "fail_capture",
     "cancel",
 ]
@@ -42,8 +45,11 @@ LEGAL: Mapping[Step, Mapping[Status, Status]] = {
     "decline": {"processing": "requires_payment_method", "requires_action": "requires_payment_method"},
     "authorize": {"processing": "requires_capture", "requires_action": "requires_capture"},
     "succeed": {"processing": "succeeded", "requires_action": "succeeded"},
+    "increment": {"requires_capture": "requires_capture"},
+    "capture_part": {"requires_capture": "requires_capture"},
     "capture": {"requires_capture": "succeeded"},
-    "fail_capture": {"succeeded": "requires_payment_method"},
+    "release": {"requires_capture": "succeeded"},
+    "fail_capture": {"succeeded": "requires_payment_method", "requires_capture": "requires_payment_method"},
     "cancel": {
         "requires_payment_method": "canceled",
         "requires_confirmation": "canceled",
@@ -58,21 +64,24 @@ Phase = Literal[
     "blocked",
     "declined",
     "authorized",
+    "incrementing",
     "capturing",
     "captured",
     "capture_failed",
     "voiding",
     "voided",
 ]
-"""Where an attempt stands. `assessing`, `capturing` and `voiding` are unfinished: something is owed, and the
-gateway drives them on until it is done, across restarts. `awaiting_payer` waits for a person or an expiry."""
+"""Where an attempt stands. `assessing`, `incrementing`, `capturing` and `voiding` are unfinished: something
+is owed, and the gateway drives them on until it is done, across restarts. `awaiting_payer` waits for a person
+or an expiry."""
 
-UNFINISHED: tuple[Phase, ...] = ("assessing", "capturing", "voiding")
+UNFINISHED: tuple[Phase, ...] = ("assessing", "incrementing", "capturing", "voiding")
 
 NEXT_PHASES: Mapping[Phase, tuple[Phase, ...]] = {
     "assessing": ("awaiting_payer", "blocked", "declined", "authorized"),
     "awaiting_payer": ("blocked", "declined", "authorized", "voiding"),
-    "authorized": ("capturing", "voiding"),
-    "capturing": ("captured", "capture_failed"),
+    "authorized": ("incrementing", "capturing", "voiding"),
+    "incrementing": ("authorized",),
+    "capturing": ("authorized", "captured", "capture_failed"),
     "voiding": ("voided",),
 }

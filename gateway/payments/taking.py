@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import msgspec
 from sqlalchemy import Connection
 
 from events.crash import crash_point, declare
@@ -12,20 +13,36 @@ from gateway.errors import InvalidRequestError
 from gateway.event_recorder import EventRecorder
 from gateway.outbox import Relay
 from gateway.payments import intents
+from gateway.payments.admission import admit
 from gateway.payments.debts import Debts, owe_in
-from gateway.payments.intents import Attempt, CaptureOwed, Intent, VoidOwed
+from gateway.payments.intents import Attempt, CaptureOwed, IncrementOwed, Intent, VoidOwed, owing
 from gateway.payments.known_payments import KnownPayments
-from gateway.requests import CancelIntent, CaptureIntent
+from gateway.payments.lifetimes import has_expired
+from gateway.people.merchants import load_merchant
+from gateway.requests import CancelIntent, CaptureIntent, IncrementIntent
 from gateway.store.idempotency_rows import claim_in
-from gateway.store.intent_rows import not_before_last_step, save_intent
+from gateway.store.intent_rows import load_attempt, not_before_last_step, save_attempt, save_intent
 from gateway.store.review_rows import close_review, is_open
 
 declare(
     {
         "gateway.intent.captured": "a capture is durable as owed, its caller has not heard",
+        "gateway.intent.incremented": "an increment is durable as owed, the issuer was not asked",
         "gateway.intent.canceled": "a cancellation is durable, its caller has not heard",
     }
 )
+
+INCREMENT_SECONDS_MAX = 20.0
+"""How long a caller waits for the issuer's answer."""
+
+
+class IncrementDeclinedError(Exception):
+    """The issuer promised no more; what it had promised before stays."""
+
+    def __init__(self, intent: Intent, decline_code: str) -> None:
+        super().__init__(decline_code)
+        self.intent = intent
+        self.decline_code = decline_code
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +55,27 @@ class Taking(KnownPayments):
 
     async def capture(self, caller: Caller, payment_id: str, body: CaptureIntent) -> Intent:
         """Take all or part of what was authorized; raises `InvalidRequestError` where that cannot be."""
-        intent, attempt = await self.store.write(
-            lambda c: self._capture_in(c, caller, payment_id, body.amount_to_capture)
-        )
+        intent, attempt = await self.store.write(lambda c: self._capture_in(c, caller, payment_id, body))
         crash_point("gateway.intent.captured")
         # No nudge: nothing waits in the outbox before the debt is paid.
         self.debts.drive(attempt)
+        return intent
+
+    async def increment(self, caller: Caller, payment_id: str, body: IncrementIntent) -> Intent:
+        """Have the issuer promise more; raises `IncrementDeclinedError` where it does not.
+
+        Where it does not answer in time, the intent as it was: the increment goes on by itself.
+        """
+        attempt = await self.store.write(lambda c: self._increment_in(c, caller, payment_id, body))
+        crash_point("gateway.intent.incremented")
+        await self.debts.paid(attempt, INCREMENT_SECONDS_MAX)
+        return await self.increment_answer(caller, payment_id)
+
+    async def increment_answer(self, caller: Caller, payment_id: str) -> Intent:
+        """The intent after its latest increment; raises `IncrementDeclinedError` where that was refused."""
+        intent, attempt = await self.store.read(lambda c: self._latest_in(c, caller, payment_id))
+        if attempt is not None and attempt.increment_decline is not None:
+            raise IncrementDeclinedError(intent, attempt.increment_decline)
         return intent
 
     async def cancel(self, caller: Caller, payment_id: str, body: CancelIntent) -> Intent:
@@ -62,18 +94,50 @@ class Taking(KnownPayments):
         connection: Connection,
         caller: Caller,
         payment_id: str,
-        amount_minor: int | None,
+        body: CaptureIntent,
     ) -> tuple[Intent, Attempt]:
         before = self.load_in(connection, caller, payment_id)
         at = not_before_last_step(connection, before, caller.at)
-        intent = intents.captured(before, amount_minor)
+        intent = intents.captured(before, body.amount_to_capture, final=body.final_capture)
         if is_open(connection, intent.review_id):
             raise InvalidRequestError(
                 "A review holds the capture: approve or reject it first.", code="payment_intent_under_review"
             )
         claim_in(connection, caller.request_key, payment_id)
-        debt = CaptureOwed(amount_minor=intent.amount_received_minor, since_us=microseconds(at))
+        debt = CaptureOwed(
+            amount_minor=intent.amount_received_minor - before.amount_received_minor,
+            since_us=microseconds(at),
+            final=not intent.amount_capturable_minor,
+        )
         return owe_in(connection, intent, debt)
+
+    def _increment_in(
+        self, connection: Connection, caller: Caller, payment_id: str, body: IncrementIntent
+    ) -> Attempt:
+        intent, attempt = self._latest_in(connection, caller, payment_id)
+        at = not_before_last_step(connection, intent, caller.at)
+        more_minor = body.amount - intent.amount_minor
+        admit(load_merchant(connection, caller.merchant_id), intents.incremented(intent, more_minor))
+        if more_minor <= 0:
+            raise InvalidRequestError(
+                "amount: an increment asks for more than is authorized.",
+                code="parameter_invalid",
+                param="amount",
+            )
+        if attempt is None or has_expired(attempt.expires_us, microseconds(at)):
+            raise InvalidRequestError("The authorization has expired.", code="charge_expired_for_capture")
+        claim_in(connection, caller.request_key, payment_id)
+        debt = IncrementOwed(amount_minor=more_minor, since_us=microseconds(at))
+        attempt = msgspec.structs.replace(owing(attempt, debt), increment_decline=None)
+        save_attempt(connection, attempt)
+        save_intent(connection, intent)
+        return attempt
+
+    def _latest_in(
+        self, connection: Connection, caller: Caller, payment_id: str
+    ) -> tuple[Intent, Attempt | None]:
+        intent = self.load_in(connection, caller, payment_id)
+        return intent, load_attempt(connection, intent.id, intent.attempts)
 
     def _cancel_in(
         self, connection: Connection, caller: Caller, payment_id: str, reason: str | None

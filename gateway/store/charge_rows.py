@@ -44,6 +44,12 @@ def leave_charge(connection: Connection, intent: Intent) -> None:
         connection.execute(_END, {**said, "the_id": charge_id(intent.id, intent.attempts)})
 
 
+def grow_charge(connection: Connection, intent: Intent) -> None:
+    """The latest charge is of the intent's whole amount, which has grown."""
+    grown = {"the_id": charge_id(intent.id, intent.attempts), "amount_minor": intent.amount_minor}
+    connection.execute(_END, grown)
+
+
 def load_charge(connection: Connection, the_id: str, *, merchant_id: str, mode: Mode) -> Charge:
     """The charge, of this merchant and mode; raises `NotFoundError`."""
     row = connection.execute(_CHARGE, {"the_id": the_id}).one_or_none()

@@ -17,6 +17,7 @@ from gateway.payments.intents import (
     Attempt,
     CaptureOwed,
     Debt,
+    IncrementOwed,
     Intent,
     PaymentError,
     PaymentOutcome,
@@ -171,7 +172,8 @@ def _attempt_row(attempt: Attempt) -> dict[str, Any]:
     row["context_json"] = _encode(row.pop("context")).decode()
     debt, decision = row.pop("debt"), row.pop("decision")
     row["decision_json"] = _encode(decision).decode() if decision else None
-    row["capture_minor"] = debt.amount_minor if isinstance(debt, CaptureOwed) else None
+    row["capture_minor"] = None if debt is None or isinstance(debt, VoidOwed) else debt.amount_minor
+    row["capture_is_final"] = not isinstance(debt, CaptureOwed) or debt.final
     row["ended_us"] = debt.since_us if debt else None
     return row
 
@@ -186,11 +188,12 @@ def _attempt(members: dict[str, Any]) -> Attempt:
     paying, context = members.pop("instrument_json"), members.pop("context_json")
     decision = members.pop("decision_json")
     capture_minor, since_us = members.pop("capture_minor"), members.pop("ended_us")
+    final = members.pop("capture_is_final")
     return Attempt(
         **members,
         instrument=_instrument(paying),
         context=msgspec.json.decode(context, type=RiskContext),
-        debt=_debt(members["phase"], capture_minor, since_us),
+        debt=_debt(members["phase"], capture_minor, since_us, final=final),
         decision=msgspec.json.decode(decision, type=EffectiveDecision) if decision else None,
     )
 
@@ -206,11 +209,13 @@ def _instrument(text: str) -> Instrument:
     return msgspec.json.decode(text, type=AccountFacts)
 
 
-def _debt(phase: Phase, capture_minor: int | None, since_us: int | None) -> Debt | None:
+def _debt(phase: Phase, capture_minor: int | None, since_us: int | None, *, final: bool) -> Debt | None:
     """None also where the columns contradict the phase: nobody may guess how much, or in which direction."""
     void = phase in ("voiding", "voided")
     if since_us is None or void is (capture_minor is not None):
         return None
     if capture_minor is None:
         return VoidOwed(since_us=since_us)
-    return CaptureOwed(amount_minor=capture_minor, since_us=since_us)
+    if phase == "incrementing":
+        return IncrementOwed(amount_minor=capture_minor, since_us=since_us)
+    return CaptureOwed(amount_minor=capture_minor, since_us=since_us, final=final)

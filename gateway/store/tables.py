@@ -17,6 +17,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    true,
 )
 
 metadata = MetaData()
@@ -150,6 +151,9 @@ attempts = Table(
     Column("approval_code", String(16)),
     Column("network_reference", String(64)),
     Column("capture_minor", BigInteger),
+    Column("capture_is_final", Boolean, nullable=False, default=True, server_default=true()),
+    Column("operations", Integer, nullable=False, default=0, server_default="0"),
+    Column("increment_decline", String(32)),
     # When the capture or void that is owed, or was, began: its name is older than that.
     Column("ended_us", BigInteger),
     Column("counted_day", Integer),

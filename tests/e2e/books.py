@@ -66,7 +66,8 @@ def rows(path: Path, query: str) -> list[Row]:
 def is_quiet(home: Path) -> bool:
     """Whether nothing is owed: all sent, all attempts ended and decided, all advices answered."""
     gateway, processor = home / "gateway.sqlite", home / "processor.sqlite"
-    unfinished = "phase IN ('assessing', 'awaiting_payer', 'capturing', 'voiding') OR decision_id IS NULL"
+    phases = "'assessing', 'awaiting_payer', 'incrementing', 'capturing', 'voiding'"
+    unfinished = f"phase IN ({phases}) OR decision_id IS NULL"
     return not (
         rows(gateway, "SELECT 1 FROM outbox LIMIT 1")
         or rows(gateway, f"SELECT 1 FROM attempts WHERE {unfinished} LIMIT 1")

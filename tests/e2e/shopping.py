@@ -105,6 +105,8 @@ class Shopping:
         if kind == "manual_canceled":
             await self._merchant.step(payment, "cancel", {"cancellation_reason": "requested_by_customer"})
         elif kind == "manual_part":
+            more = {"amount": intent["amount"] + 100}
+            await self._merchant.step(payment, "increment_authorization", more)
             await self._merchant.step(payment, "capture", {"amount_to_capture": intent["amount"] // 2})
         else:
             await self._merchant.step(payment, "capture", {})

@@ -73,6 +73,9 @@ IN_STATE: dict[str, Callable[[LivingApi], str]] = {
     # One operation of the path retrieves, the other changes.
     "/v1/payment_intents/{id}/confirm": lambda api: api.intent()["id"],
     "/v1/payment_intents/{id}/capture": lambda api: api.intent("confirm", capture_method="manual")["id"],
+    "/v1/payment_intents/{id}/increment_authorization": lambda api: api.intent(
+        "confirm", capture_method="manual"
+    )["id"],
     "/v1/payment_intents/{id}/cancel": lambda api: api.intent()["id"],
     "/v1/payment_methods/{id}": lambda api: api.method()["id"],
     "/v1/payment_methods/{id}/attach": lambda api: api.method()["id"],

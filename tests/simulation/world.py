@@ -238,7 +238,8 @@ _PASSING = ("flight ", "debt ", "refund ", "payer of ", "decision ", "turn of ",
 
 _OWED = (
     ("attempts unfinished", "gateway_disk",
-     "SELECT count(*) FROM attempts WHERE phase IN ('assessing', 'capturing', 'voiding', 'awaiting_payer')"),
+     "SELECT count(*) FROM attempts WHERE phase IN "
+     "('assessing', 'incrementing', 'capturing', 'voiding', 'awaiting_payer')"),
     ("refunds owed", "gateway_disk", "SELECT count(*) FROM refunds WHERE status = 'pending'"),
     ("rows in the outbox", "gateway_disk", "SELECT count(*) FROM outbox"),
     ("attempts in doubt", "processor_disk", "SELECT count(*) FROM attempts WHERE status = 'sending'"),

@@ -8,7 +8,7 @@ import pytest
 
 from events.instruments import CardFacts
 from events.types import RiskContext
-from gateway.errors import InvalidRequestError, UnexpectedStateError
+from gateway.errors import ConflictError, InvalidRequestError, UnexpectedStateError
 from gateway.payments.intents import (
     LEGAL,
     NEXT_PHASES,
@@ -101,6 +101,10 @@ def test_only_an_authorized_attempt_can_owe_anything_and_one_that_waits_for_its_
 ) -> None:
     if phase == "awaiting_payer" and isinstance(debt, VoidOwed):
         assert owing(attempt(phase), debt).phase == "voiding"
+        return
+    if phase in ("incrementing", "capturing"):
+        with pytest.raises(ConflictError):
+            owing(attempt(phase), debt)
         return
     with pytest.raises(ValueError, match="nothing leads"):
         owing(attempt(phase), debt)

@@ -17,6 +17,14 @@ def _of_intents() -> list[sa.Column[Any]]:
     ]
 
 
+def _of_attempts() -> list[sa.Column[Any]]:
+    return [
+        sa.Column("capture_is_final", sa.Boolean, nullable=False, server_default=sa.true()),
+        sa.Column("operations", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("increment_decline", sa.String(32)),
+    ]
+
+
 def upgrade() -> None:
     op.create_table(
         "idempotency_keys",
@@ -36,6 +44,8 @@ def upgrade() -> None:
     op.add_column("api_keys", sa.Column("publishable", sa.Boolean, nullable=False, server_default=sa.false()))
     for column in _of_intents():
         op.add_column("intents", column)
+    for column in _of_attempts():
+        op.add_column("attempts", column)
     _charges()
 
 
@@ -63,6 +73,9 @@ def _charges() -> None:
 
 def downgrade() -> None:
     op.drop_table("charges")
+    with op.batch_alter_table("attempts") as batch:
+        for column in _of_attempts():
+            batch.drop_column(column.name)
     with op.batch_alter_table("intents") as batch:
         for column in _of_intents():
             batch.drop_column(column.name)

@@ -1,0 +1,209 @@
+"""Several captures of one authorization, increments of it, and what becomes of the rest."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from gateway.api.application import make_application
+from gateway.store.intent_rows import unfinished_attempts
+from tests.contract.api_serving import served
+from tests.gateway_world import World
+
+INTENTS = "/v1/payment_intents"
+ORDER = {"amount": 1000, "currency": "eur", "capture_method": "manual", "confirm": True}
+
+
+class Till:
+    """One authorized intent at the merchant's till."""
+
+    def __init__(self, http: httpx2.AsyncClient, world: World, payment_id: str) -> None:
+        self.http, self.world, self.id = http, world, payment_id
+
+    @classmethod
+    async def opened(cls, http: httpx2.AsyncClient, world: World) -> "Till":
+        order = {**ORDER, "payment_method": await world.token()}
+        return cls(http, world, (await http.post(INTENTS, json=order)).json()["id"])
+
+    async def step(self, verb: str, headers: Any = None, **body: Any) -> httpx2.Response:
+        return await self.http.post(f"{INTENTS}/{self.id}/{verb}", json=body, headers=headers)
+
+    async def part(self, amount: int, *, final: bool = False) -> dict[str, Any]:
+        answer = await self.step("capture", amount_to_capture=amount, final_capture=final)
+        assert answer.status_code == 200, answer.text
+        await self.settled()
+        return answer.json()
+
+    async def seen(self) -> dict[str, Any]:
+        return (await self.http.get(f"{INTENTS}/{self.id}?expand[]=latest_charge")).json()
+
+    async def settled(self) -> None:
+        async def nothing_owed() -> bool:
+            return not await self.world.store.read(
+                lambda c: unfinished_attempts(c, owner=self.world.gateway.recovery.instance)
+            )
+
+        await self.world.until(nothing_owed)
+
+    @property
+    def captures(self) -> list[tuple[str, int, str]]:
+        operations = self.world.processor.operations.items()
+        return [(key[2], amount, end) for key, (amount, end) in operations if key[1] == "capture"]
+
+
+def amounts(intent: dict[str, Any]) -> tuple[str, int, int]:
+    return intent["status"], intent["amount_received"], intent["amount_capturable"]
+
+
+def test_an_authorization_is_captured_in_parts_until_the_final_one(tmp_path: Path) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        till = await Till.opened(http, world)
+
+        assert amounts(await till.part(300)) == ("requires_capture", 300, 700)
+        assert amounts(await till.part(200)) == ("requires_capture", 500, 500)
+        assert (await till.step("capture", amount_to_capture=501)).json()["error"][
+            "code"
+        ] == "amount_too_large"
+        assert amounts(await till.part(100, final=True)) == ("succeeded", 600, 0)
+        assert till.captures == [("1", 300, "accepted"), ("2", 200, "accepted"), ("3", 100, "accepted")]
+        await world.until(lambda: world.payment_events(till.id).count("payment.captured") == 3)
+        charge = (await till.seen())["latest_charge"]
+        assert (charge["state"], charge["amount_captured"]) == ("captured", 600)
+
+    served(tmp_path, story)
+
+
+def test_parts_that_leave_nothing_end_the_intent(tmp_path: Path) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        till = await Till.opened(http, world)
+        await till.part(400)
+
+        assert amounts(await till.part(600)) == ("succeeded", 1000, 0)
+        assert (await till.step("capture")).json()["error"]["code"] == "payment_intent_unexpected_state"
+
+    served(tmp_path, story)
+
+
+def test_one_capture_at_a_time_the_next_is_told_to_come_again(tmp_path: Path) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        till = await Till.opened(http, world)
+        world.processor.delay_seconds = 0.3
+        first, second = await asyncio.gather(
+            *(till.step("capture", amount_to_capture=100, final_capture=False) for _ in range(2))
+        )
+        canceled = await till.step("cancel")
+
+        assert (first.status_code, second.status_code, canceled.status_code) == (200, 409, 409)
+        assert second.json()["error"]["code"] == "lock_timeout"
+        await till.settled()
+        assert till.captures == [("1", 100, "accepted")]
+
+    served(tmp_path, story)
+
+
+@pytest.mark.parametrize("lost", ["answer", "process"])
+def test_a_part_is_captured_once_whatever_is_lost(tmp_path: Path, lost: str) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        till = await Till.opened(http, world)
+        await till.part(300)
+        if lost == "answer":
+            world.processor.lost_answers = 2
+            await till.part(200)
+        else:
+            world.processor.away = 100
+            await till.step("capture", amount_to_capture=200, final_capture=False)
+            await world.restart()
+            world.processor.away = 0
+            transport = httpx2.ASGITransport(app=make_application(world.gateway))
+            till.http = httpx2.AsyncClient(transport=transport, base_url="http://weir", headers=http.headers)
+            await till.settled()
+
+        assert amounts(await till.seen()) == ("requires_capture", 500, 500)
+        assert till.captures == [("1", 300, "accepted"), ("2", 200, "accepted")]
+
+    served(tmp_path, story)
+
+
+def test_what_a_refused_part_leaves_is_what_was_captured_before(tmp_path: Path) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        till = await Till.opened(http, world)
+        await till.part(300)
+        world.processor.refuses_captures = True
+        await till.part(200)
+        first_refused = await Till.opened(http, world)
+        await first_refused.part(200)
+
+        assert amounts(await till.seen()) == ("succeeded", 300, 0)
+        assert amounts(await first_refused.seen()) == ("requires_payment_method", 0, 0)
+        await world.until(lambda: "payment.capture_failed" in world.payment_events(first_refused.id))
+        assert "payment.capture_failed" not in world.payment_events(till.id)
+
+    served(tmp_path, story)
+
+
+def test_canceling_after_a_part_releases_the_rest_and_keeps_the_part(tmp_path: Path) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        till = await Till.opened(http, world)
+        await till.part(300)
+        canceled = (await till.step("cancel")).json()
+        await till.settled()
+        answer = await world.processor.find(f"{till.id}_1")
+
+        assert amounts(canceled) == ("succeeded", 300, 0)
+        assert (answer.status, answer.captured_minor) == ("captured", 300)
+        assert "payment.canceled" not in world.payment_events(till.id)
+        charge = (await till.seen())["latest_charge"]
+        assert (charge["state"], charge["amount_refunded"]) == ("captured", 700)
+
+    served(tmp_path, story)
+
+
+def test_an_increment_authorizes_more_which_can_be_captured(tmp_path: Path) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        till = await Till.opened(http, world)
+        await till.part(300)
+        grown = (await till.step("increment_authorization", amount=1500)).json()
+
+        assert (grown["amount"], grown["amount_capturable"]) == (1500, 1200)
+        assert (await till.seen())["latest_charge"]["amount"] == 1500
+        assert amounts(await till.part(1200)) == ("succeeded", 1500, 0)
+        assert [key[1:] for key in world.processor.operations] == [
+            ("capture", "1"),
+            ("increment", "2"),
+            ("capture", "3"),
+        ]
+
+    served(tmp_path, story)
+
+
+def test_a_refused_increment_is_a_decline_and_leaves_the_authorization(tmp_path: Path) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        till = await Till.opened(http, world)
+        world.processor.refuses_increments = True
+        key = {"idempotency-key": "k"}
+        declined = await till.step("increment_authorization", headers=key, amount=1500)
+        again = await till.step("increment_authorization", headers=key, amount=1500)
+        world.processor.refuses_increments = False
+        grown = await till.step("increment_authorization", amount=1200)
+
+        assert (declined.status_code, declined.json()["error"]["decline_code"]) == (402, "insufficient_funds")
+        assert again.content == declined.content
+        assert amounts(declined.json()["error"]["payment_intent"]) == ("requires_capture", 0, 1000)
+        assert (grown.status_code, grown.json()["amount"]) == (200, 1200)
+
+    served(tmp_path, story)
+
+
+@pytest.mark.parametrize(("amount", "code"), [(1000, "parameter_invalid"), (10**12, "limit_exceeded")])
+def test_an_increment_is_more_and_within_limits(tmp_path: Path, amount: int, code: str) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        till = await Till.opened(http, world)
+
+        assert (await till.step("increment_authorization", amount=amount)).json()["error"]["code"] == code
+        await till.part(1000)
+        ended = await till.step("increment_authorization", amount=2000)
+        assert ended.json()["error"]["code"] == "payment_intent_unexpected_state"
+
+    served(tmp_path, story)
