@@ -10,6 +10,8 @@ from events.moments import microseconds
 from events.vocabulary import Mode
 from gateway.auth import Caller, Keys
 from gateway.errors import NotFoundError
+from gateway.http.presented_keys import is_shaped_like_a_token
+from gateway.people.sign_ins import SignIns
 from gateway.personal import PersonalData
 from gateway.processor_port import TestRisk, TokenRegistered, TokenRegistration
 from gateway.rate_limits import RateLimits
@@ -35,16 +37,23 @@ class RegisteredTokens:
     keys: Keys
     personal: PersonalData
     rate_limits: RateLimits
+    sign_ins: SignIns
 
     async def register(self, registration: TokenRegistration) -> TokenRegistered:
         """Bind the token to the merchant of its key, durably.
 
         Raises `AuthenticationError`, `RateLimitedError`.
         """
-        caller = await self.keys.authenticate(registration.api_key, from_browser=True)
+        caller = await self._caller(registration.api_key)
         await self.rate_limits.admit(caller)
         await self.store.write(lambda connection: self._register_in(connection, registration, caller))
         return TokenRegistered(merchant_id=caller.merchant_id, mode=caller.mode)
+
+    async def _caller(self, given: str) -> Caller:
+        """Who offers a card: with a key, or signed in (`/pay`)."""
+        if is_shaped_like_a_token(given):
+            return await self.sign_ins.caller(given)
+        return await self.keys.authenticate(given, from_browser=True)
 
     def _register_in(self, connection: Connection, card: TokenRegistration, caller: Caller) -> None:
         # The processor asks again where it heard no answer.

@@ -19,6 +19,7 @@ from gateway.instances import Instances
 from gateway.keys.keyring import Keyring
 from gateway.labels import Labels
 from gateway.outbox import Relay
+from gateway.pay import SignedInPayments
 from gateway.payment_methods import PaymentMethods
 from gateway.payments.attempt_ends import AttemptEnds
 from gateway.payments.choosing import Choosing
@@ -92,14 +93,18 @@ class Gateway:
         )
         self._expiry = _expiry(around, recorder, relay, debts, time)
         self._tail = _tail(around, recorder, relay, self.recovery.deal, own)
-        self.tokens = RegisteredTokens(
-            store=store, keys=self.keys, personal=personal, rate_limits=self.rate_limits
-        )
         self.labels = Labels(store=store, entropy=around.entropy, recorder=recorder, relay=relay)
         self.account_events = AccountEvents(
             store=store, recorder=recorder, relay=relay, personal=personal, geography=geography
         )
         self.sign_ins = _sign_ins(around, recorder, self.account_events, time)
+        self.tokens = RegisteredTokens(
+            store=store,
+            keys=self.keys,
+            personal=personal,
+            rate_limits=self.rate_limits,
+            sign_ins=self.sign_ins,
+        )
         self.payment_methods = PaymentMethods(store=store, entropy=around.entropy, personal=personal)
         self.payments = Payments(
             store=store,
@@ -113,8 +118,18 @@ class Gateway:
             debts=debts,
             instance=own,
         )
+        self.pay_desk = self._pay_desk()
         self.updates = Updates(store=store, personal=personal)
         self.reviews = Reviews(store=store, recorder=recorder, relay=relay, debts=debts)
+
+    def _pay_desk(self) -> SignedInPayments:
+        return SignedInPayments(
+            store=self._around.store,
+            sign_ins=self.sign_ins,
+            rate_limits=self.rate_limits,
+            idempotency=self.idempotency,
+            payments=self.payments,
+        )
 
     async def start(self, failed: Callable[[], None]) -> None:
         """Drive on what was left, then relay and listen for decisions.

@@ -12,7 +12,10 @@ from typing import Any, Literal
 import msgspec
 
 from events.clock import VirtualClock
+from gateway.business_time import BusinessTime
 from gateway.errors import AuthenticationError
+from gateway.pay_port import PayAnswer, PayDesk, PayOrder, PaySession, PaySessionOpened
+from gateway.people.errors import InvalidTokenError
 from gateway.processor import advice_rows, authentication_rows
 from gateway.processor.acquirer_link import ANSWER_SECONDS_MAX
 from gateway.processor.advice_rows import Advice, AdviceKey, AdviceKind
@@ -21,6 +24,8 @@ from gateway.processor.composition import ProcessorParts, assemble
 from gateway.processor.directory import Lookup, Question
 from gateway.processor.errors import AcquirerSilentError, AcquirerUnreachableError, DirectoryUnavailableError
 from gateway.processor.message_format import decode, encode
+from gateway.processor.pay import Pay
+from gateway.processor.public_app import PublicListener
 from gateway.processor.store import ProcessorStore
 from gateway.processor.vault import VaultKeys
 from gateway.processor_port import (
@@ -128,6 +133,16 @@ class Listener:
             await self.passes_on.answer_changed(change)
 
 
+class NobodysDesk:
+    """An API that knows nobody."""
+
+    async def open(self, session: PaySession) -> PaySessionOpened:
+        raise InvalidTokenError()
+
+    async def pay(self, order: PayOrder) -> PayAnswer:
+        raise InvalidTokenError()
+
+
 class Bench:
     """A processor and its world; everything random comes from one seed."""
 
@@ -167,6 +182,19 @@ class Bench:
         self.cards = self.processor.cards
         self.urls: dict[str, str] = {}
         """Where the cardholder of an attempt was sent."""
+
+    def public(self, *, desk: PayDesk | None = None, live_alone: bool = False) -> PublicListener:
+        """The listener that cards come to; without a desk nobody can pay at it."""
+        pay = Pay(
+            tokens=self.processor.tokens, desk=desk or NobodysDesk(), entropy=random.Random(9).randbytes
+        )
+        return PublicListener(
+            tokens=self.processor.tokens,
+            cards=self.cards,
+            pay=pay,
+            time=BusinessTime(self.clock),
+            live_alone=live_alone,
+        )
 
     async def token(self, number: str = "4242424242424242", **card: Any) -> str:
         given = CardInput(number=number, **{"exp_month": 12, "exp_year": 2031, "cvc": "737", **card})

@@ -34,12 +34,14 @@ from gateway.cards import TEST_CARD_RISKS
 from gateway.errors import GatewayError, InvalidRequestError, UnavailableError, problem
 from gateway.http.expected import REFERENCE
 from gateway.labels import FRAUD_BY_KIND, Label
+from gateway.pay_port import PayAnswer
 from gateway.payment_methods import ShownMethod
 from gateway.payments.charges import Charge, ChargeState, ChargeStatus, KeptCharge
 from gateway.payments.intents import LEGAL, Attempt, Intent, PaymentError, PaymentOutcome, Status
 from gateway.payments.outcomes import TEST_OUTCOMES, payment_error
 from gateway.processor.card_input import CardInput, TokenInput
 from gateway.processor.declines import DECLINES, decline
+from gateway.processor.pay_input import PayBank, PayCard, PayInput, PayUpi, PayWallet
 from gateway.processor_port import PayerAction
 from gateway.store.method_rows import PaymentMethod
 from gateway.store.review_rows import Review
@@ -82,6 +84,11 @@ BODIES: dict[str, type[msgspec.Struct]] = {
     "POST /v1/account_events": requests.AccountEvent,
     "POST /v1/labels": requests.ReportLabel,
     "POST /signin": requests.SignInWith,
+    "POST /pay": PayInput,
+    "PayCard": PayCard,
+    "PayUpi": PayUpi,
+    "PayWallet": PayWallet,
+    "PayBank": PayBank,
 }
 ERRORS = (gateway.errors, gateway.people.errors, gateway.processor.errors)
 TROUBLES = {
@@ -200,7 +207,10 @@ def test_every_path_of_the_api_has_its_section_and_no_other() -> None:
 
     written = set(re.findall(r"^#+ `((?:GET|POST) [^`]+)`$", DOCUMENT, re.MULTILINE))
 
-    assert written == {line for line in served if not line.startswith("HEAD")} | {"POST /v1/tokens"}
+    assert written == {line for line in served if not line.startswith("HEAD")} | {
+        "POST /v1/tokens",
+        "POST /pay",
+    }
 
 
 INTENT = Intent(
@@ -262,6 +272,7 @@ ANSWERS: dict[str, Any] = {
     "Label": label_json(LABEL),
     "AccountEvent": sign_in_json(SignIn(id="1", type="sign_in", occurred_at=START)),
     "List": list_json([], "/v1/reviews", has_more=False),
+    "PayAnswer": msgspec.structs.asdict(PayAnswer(status="approved")),
     "Problem": problem(InvalidRequestError("", code="parameter_invalid", param="amount")),
 }
 

@@ -7,6 +7,7 @@ from gateway.api.application import bare_application
 from gateway.http.answers import LastResort, answered
 from gateway.http.bodies import read_body
 from gateway.http.decoding import decode_json
+from gateway.pay_port import PayOrder, PaySession
 from gateway.processor_port import AnswerChanged, TokenRegistration
 from gateway.wiring import Gateway
 
@@ -25,5 +26,13 @@ def make_internal_application(gateway: Gateway) -> LastResort:
         change = decode_json(await read_body(request), AnswerChanged)
         await gateway.payer_steps.answer_changed(change)
         return answered({"status": "ok"})
+
+    @application.post("/internal/pay/sessions")
+    async def open_pay(request: Request) -> Response:
+        return answered(await gateway.pay_desk.open(decode_json(await read_body(request), PaySession)))
+
+    @application.post("/internal/pay")
+    async def pay(request: Request) -> Response:
+        return answered(await gateway.pay_desk.pay(decode_json(await read_body(request), PayOrder)))
 
     return LastResort(application)

@@ -10,8 +10,10 @@ from starlette.requests import Request
 
 from events.vocabulary import Mode
 from gateway.errors import AuthenticationError
+from gateway.people.errors import InvalidTokenError
 
 _KEY = re.compile(r"[sp]k_(test|live)_[0-9a-f]{48}")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{2,200}\.[A-Za-z0-9_-]{2,800}\.[A-Za-z0-9_-]{43}")
 
 
 def presented_key(request: Request) -> str:
@@ -28,6 +30,14 @@ def presented_key(request: Request) -> str:
     if not is_shaped_like_a_key(key):
         raise AuthenticationError()
     return key
+
+
+def presented_token(request: Request) -> str:
+    """The access token of the `Authorization` header; raises `InvalidTokenError`."""
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not is_shaped_like_a_token(given.strip()):
+        raise InvalidTokenError()
+    return given.strip()
 
 
 def _user_name(credentials: str) -> str:
@@ -56,3 +66,12 @@ def is_shaped_like_a_key(text: str) -> bool:
     (True, False)
     """
     return _KEY.fullmatch(text) is not None
+
+
+def is_shaped_like_a_token(text: str) -> bool:
+    """Whether a text could be an access token.
+
+    >>> is_shaped_like_a_token("e30.e30." + "A" * 43), is_shaped_like_a_token("4242424242424242")
+    (True, False)
+    """
+    return _TOKEN.fullmatch(text) is not None

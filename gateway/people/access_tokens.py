@@ -4,7 +4,6 @@ A token says who, for which merchant and in which mode, for fifteen minutes; whe
 asked anew with each use.
 """
 
-import re
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -13,6 +12,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
 from events.vocabulary import Mode
+from gateway.http.presented_keys import is_shaped_like_a_token
 from gateway.people.errors import InvalidTokenError
 from gateway.people.users import User
 
@@ -20,7 +20,6 @@ VALID_FOR = timedelta(minutes=15)
 ISSUER = "weir"
 # Explicit, as a token says its own algorithm: `none`, or one that takes a public key for a secret.
 _ALGORITHM = "HS256"
-_SHAPE = re.compile(r"[A-Za-z0-9_-]{2,200}\.[A-Za-z0-9_-]{2,800}\.[A-Za-z0-9_-]{43}")
 
 
 class Claims(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,12 +66,3 @@ class AccessTokens:
         if claims.iss != ISSUER or not claims.iat <= at.astimezone(UTC).timestamp() < claims.exp:
             raise InvalidTokenError()
         return claims
-
-
-def is_shaped_like_a_token(text: str) -> bool:
-    """Whether a text could be one of our tokens.
-
-    >>> is_shaped_like_a_token("e30.e30." + "A" * 43), is_shaped_like_a_token("4242424242424242")
-    (True, False)
-    """
-    return _SHAPE.fullmatch(text) is not None

@@ -5,6 +5,7 @@ RequestError (gateway.errors)
 │   ├── WrongCredentialsError      401: name or password, at sign-in
 │   └── InvalidTokenError          401: the access token of who signed in
 ├── ForbiddenError                 403: the caller is known, and may not
+│   └── WrongMerchantError         403: signed in for another merchant
 └── RateLimitedError               429: too many requests at once; retryable
 """
 
@@ -41,6 +42,15 @@ class ForbiddenError(RequestError):
 
     STATUS = 403
     TITLE = "Forbidden"
+
+
+class WrongMerchantError(ForbiddenError):
+    """Who signed in did so for another merchant."""
+
+    def __init__(self) -> None:
+        RequestError.__init__(
+            self, "The access token is another merchant's.", code="invalid_merchant", param="merchant_id"
+        )
 
 
 class RateLimitedError(RequestError):

@@ -26,10 +26,12 @@ from gateway.live_home import is_live_home
 from gateway.processor import vault_rows
 from gateway.processor.acquirer_link import AcquirerLink
 from gateway.processor.api_listener import ApiListener
+from gateway.processor.api_pay_desk import ApiPayDesk
 from gateway.processor.api_registry import ApiRegistry
 from gateway.processor.composition import ProcessorParts, assemble
 from gateway.processor.directory_link import DirectoryLink, NoDirectory
 from gateway.processor.internal_app import internal_app
+from gateway.processor.pay import Pay
 from gateway.processor.public_app import PublicListener
 from gateway.processor.rotation import rotate
 from gateway.processor.store import ProcessorStore
@@ -77,7 +79,7 @@ async def _run(settings: Settings) -> None:
     )
     if settings.rotate_vault_keys:
         keys = await rotate(store, settings.keys, os.urandom)
-    directory, listener = _directory(settings), _listener(settings)
+    directory, listener, desk = _directory(settings), _listener(settings), _desk(settings)
     public = bind(settings.host, settings.port)
     processor = assemble(
         store=store,
@@ -99,8 +101,8 @@ async def _run(settings: Settings) -> None:
         stop.set()
 
     run_for_good(scheduling, processor.keep_house(scheduling), "housekeeping", give_up)
-    await _serve(settings, processor, clock, stop, public)
-    for peer in (registry, directory, listener):
+    await _serve(settings, processor, clock, stop, public, desk)
+    for peer in (registry, directory, listener, desk):
         await peer.close()
     await link.close()
     await scheduling.stop()
@@ -115,10 +117,12 @@ async def _serve(
     clock: SystemClock,
     stop: asyncio.Event,
     bound: socket.socket,
+    desk: ApiPayDesk,
 ) -> None:
     public = PublicListener(
         tokens=processor.tokens,
         cards=processor.cards,
+        pay=Pay(tokens=processor.tokens, desk=desk, entropy=os.urandom),
         time=BusinessTime(clock),
         live_alone=is_live_home(settings.home),
     )
@@ -151,6 +155,10 @@ def _directory(settings: Settings) -> DirectoryLink | NoDirectory:
     if settings.directory is None:
         return NoDirectory()
     return DirectoryLink(settings.directory, client_context(settings.keys, "processor", "network"))
+
+
+def _desk(settings: Settings) -> ApiPayDesk:
+    return ApiPayDesk(settings.api, client_context(settings.keys, "processor", "internal"))
 
 
 def _listener(settings: Settings) -> ApiListener:

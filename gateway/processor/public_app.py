@@ -17,6 +17,7 @@ from gateway.http.presented_keys import is_publishable, mode_of, presented_key
 from gateway.live_home import require_live_key
 from gateway.processor.authentication import AuthenticatingProcessor
 from gateway.processor.card_input import check, read_card
+from gateway.processor.pay import Pay
 from gateway.processor.payer_pages import payer_route
 from gateway.processor.routing import application
 from gateway.processor.tokens import Tokens
@@ -31,6 +32,7 @@ class PublicListener:
 
     tokens: Tokens
     cards: AuthenticatingProcessor
+    pay: Pay
     time: BusinessTime
     live_alone: bool = False
 
@@ -39,6 +41,7 @@ class PublicListener:
         return application(
             [
                 Route("/v1/tokens", self._create_token, methods=["POST"]),
+                Route("/pay", self.pay.answer, methods=["POST"]),
                 payer_route(self.cards),
                 Route("/health", self._health, methods=["GET"]),
             ],
@@ -70,5 +73,6 @@ def _elsewhere(path: str) -> str | None:
     if not path.startswith("/v1/"):
         return None
     return (
-        "This is the processor's listener, for POST /v1/tokens alone. Everything else has the API's address."
+        "This is the processor's listener, for POST /v1/tokens and POST /pay alone. Everything else has the "
+        "API's address."
     )

@@ -147,6 +147,15 @@ class Merchant:
         self.notebook.payments[payment].statuses.append(intent["status"])
         return intent
 
+    async def pay_as_nobody(self) -> None:
+        """`/pay` with a token that nobody signed: the processor asks the API, which refuses it."""
+        order = {"method": "upi", "merchant_id": "acct_tried", "amount": 1, "currency": "INR"}
+        nobody = {"Authorization": f"Bearer e30.e30.{'A' * 43}"}
+        url = f"{self._processor}/pay"
+        body = {**order, "upi": {"vpa": "success@razorpay"}}
+        status, told = await self._answered("POST", url, body, nobody)
+        assert (status, told["reason"]) == (401, "invalid_token"), (status, told)
+
     async def sign_in(self, body: dict[str, Any]) -> None:
         status, told = await self.post("/v1/account_events", body)
         assert status == 200, (status, told)
@@ -170,7 +179,11 @@ class Merchant:
         return intent
 
     async def _answered(
-        self, method: str, url: str, body: dict[str, Any] | None
+        self,
+        method: str,
+        url: str,
+        body: dict[str, Any] | None,
+        authorization: dict[str, str] | None = None,
     ) -> tuple[int, dict[str, Any]]:
         deadline = time.monotonic() + PATIENCE_SECONDS
         last = "nothing"
@@ -178,6 +191,7 @@ class Merchant:
         # Half of the calls carry a key, so that both ways to send again meet every crash.
         if body is not None and self.notebook.calls % 2:
             headers["Idempotency-Key"] = str(uuid4())
+        headers |= authorization or {}
         while time.monotonic() < deadline:
             self.notebook.calls += 1
             self.notebook.sign_ins_sent += url.endswith("/account_events")

@@ -84,6 +84,7 @@ class Shopping:
         await self._merchant.sign_in(self._sign_in(shopper, number))
         payment = await self._merchant.create(self._body(shopper, kind))
         if kind == "never_confirmed":
+            await self._merchant.pay_as_nobody()
             await self._merchant.change(payment, {"description": "a basket that is left standing"})
             await self._merchant.step(payment, "cancel", {"cancellation_reason": "abandoned"})
             return

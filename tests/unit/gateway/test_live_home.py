@@ -19,7 +19,6 @@ from gateway.keys.home_keys import ensure_keys
 from gateway.live_home import MARK, is_live_home
 from gateway.payments.intents import Intent
 from gateway.people.merchants import Merchant
-from gateway.processor.public_app import PublicListener
 from gateway.store.intent_rows import insert_intent
 from tests.gateway_world import KEYRING, World
 from tests.processor_parts import GOOD_KEY, Bench, in_one_thread
@@ -55,15 +54,14 @@ def test_the_api_of_a_live_home_refuses_test_keys_and_their_time(tmp_path: Path)
 @in_one_thread
 async def test_the_processor_of_a_live_home_refuses_test_keys_before_it_reads_a_card() -> None:
     bench = Bench()
-    time = BusinessTime(bench.clock)
-    listener = PublicListener(tokens=bench.processor.tokens, time=time, live_alone=True)
+    listener = bench.public(live_alone=True)
     transport = httpx2.ASGITransport(app=listener.app())
     async with httpx2.AsyncClient(transport=transport, base_url="https://pay") as client:
         headers = {"authorization": f"Bearer {GOOD_KEY}", "weir-test-time": LATER}
         answer = await client.post("/v1/tokens", content="no card", headers=headers)
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "live_key_required")
-    assert time.now("test").year < 2099
+    assert listener.time.now("test").year < 2099
 
 
 def test_a_live_home_makes_live_keys_alone(office: Backoffice, tmp_path: Path) -> None:

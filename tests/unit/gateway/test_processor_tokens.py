@@ -10,11 +10,10 @@ from urllib.parse import urlencode
 import httpx2
 import pytest
 
-from gateway.business_time import BusinessTime
 from gateway.errors import ApiUnavailableError
 from gateway.processor import vault_rows
 from gateway.processor.internal_app import internal_app
-from gateway.processor.public_app import CARD_BODY_BYTES_MAX, PublicListener
+from gateway.processor.public_app import CARD_BODY_BYTES_MAX
 from tests.processor_parts import GOOD_KEY, NOW, Bench, in_one_thread
 
 NUMBER = "4242424242424242"
@@ -31,8 +30,7 @@ class Answer:
 
 
 def shopper(bench: Bench, app: Any = None) -> httpx2.AsyncClient:
-    listener = PublicListener(tokens=bench.processor.tokens, time=BusinessTime(bench.clock))
-    transport = httpx2.ASGITransport(app=app or listener.app())
+    transport = httpx2.ASGITransport(app=app or bench.public().app())
     return httpx2.AsyncClient(
         transport=transport, base_url="https://pay", headers={"authorization": f"Bearer {GOOD_KEY}"}
     )

@@ -1,0 +1,144 @@
+"""`POST /pay` at the API: one call that creates and confirms a payment intent, for who signed in."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from gateway.auth import Caller
+from gateway.errors import IdempotencyReuseError, InvalidRequestError, NotFoundError
+from gateway.idempotency import IdempotencyKeys
+from gateway.method_requests import NetbankingInput, PaymentMethodData, UpiInput, WalletInput
+from gateway.pay_port import PayAnswer, PayOrder, PaySession, PaySessionOpened
+from gateway.payments.intents import Intent, PaymentError
+from gateway.payments.service import Payments
+from gateway.people.errors import ForbiddenError, WrongMerchantError
+from gateway.people.sign_ins import SignIns
+from gateway.rate_limits import RateLimits
+from gateway.requests import ConfirmIntent, CreateIntent
+from gateway.store.idempotency_rows import Claim
+from gateway.store.writer import Store
+from gateway.tokens import surrogate_of_card
+
+PATH = "/pay"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedInPayments:
+    """The API's side of `gateway.pay_port`: a `PayDesk`."""
+
+    store: Store
+    sign_ins: SignIns
+    rate_limits: RateLimits
+    idempotency: IdempotencyKeys
+    payments: Payments
+
+    async def open(self, session: PaySession) -> PaySessionOpened:
+        """Before a card is kept: whether the token is good, for this merchant, and not used too often."""
+        caller = await self._caller(session.access_token, session.merchant_id)
+        await self.rate_limits.admit_pay(caller.merchant_id)
+        return PaySessionOpened(mode=caller.mode, at=caller.at)
+
+    async def pay(self, order: PayOrder) -> PayAnswer:
+        """Pay, or say why not."""
+        caller = await self._caller(order.access_token, order.merchant_id)
+        try:
+            return answer_to(await self._paid(caller, order))
+        except (InvalidRequestError, NotFoundError, ForbiddenError, IdempotencyReuseError) as error:
+            return PayAnswer(status="declined", reason=error.code, message=error.message)
+
+    async def _caller(self, access_token: str, merchant_id: str) -> Caller:
+        caller = await self.sign_ins.caller(access_token)
+        if merchant_id != caller.merchant_id:
+            raise WrongMerchantError()
+        return caller
+
+    async def _paid(self, caller: Caller, order: PayOrder) -> Intent:
+        """The order's intent: made, unless it was made before, and confirmed, unless it has been."""
+        key = self.idempotency.request_key(
+            caller, order.pay_id, path=PATH, body=await self._said(caller, order)
+        )
+        with self.idempotency.alone(key):
+            known = await self.idempotency.find(key)
+            # No answer is kept under such a key: it is made anew from the payment.
+            if not isinstance(known, Claim):
+                keyed = msgspec.structs.replace(caller, request_key=key)
+                intent = await self.payments.create(keyed, _creation(order))
+            else:
+                intent = await self.payments.retrieve(caller, known.resource)
+            if intent.status != "requires_confirmation":
+                return intent
+            return await self.payments.confirm(caller, intent.id, ConfirmIntent(return_url=order.return_url))
+
+    async def _said(self, caller: Caller, order: PayOrder) -> PayOrder:
+        """The order as a repetition says it: with another token for the same card."""
+        card = order.token and await self.store.read(
+            lambda c: surrogate_of_card(c, str(order.token), caller.mode)
+        )
+        return msgspec.structs.replace(order, access_token="", token=card)
+
+
+def answer_to(intent: Intent) -> PayAnswer:
+    """What an attempt came to.
+
+    >>> from gateway.payments.intents import Intent
+    >>> answer_to(Intent(id="pi_1", merchant_id="m", mode="test", status="succeeded", amount_minor=100,
+    ...                  currency="EUR", capture_method="automatic", created_us=0, subject="pi_1",
+    ...                  attempts=1)).auth_id
+    'pi_1_1'
+    """
+    attempt = f"{intent.id}_{intent.attempts}"
+    if intent.status == "succeeded":
+        return PayAnswer(status="approved", auth_id=attempt, payment_intent=intent.id)
+    if intent.last_error is not None:
+        return _declined(intent, intent.last_error)
+    if intent.status == "requires_capture":
+        message = "Authorized; the capture waits for a person to review it."
+        return PayAnswer(
+            status="pending",
+            reason="under_review",
+            message=message,
+            auth_id=attempt,
+            payment_intent=intent.id,
+        )
+    if intent.next_action is not None:
+        redirect = {"url": intent.next_action.url, "return_url": intent.return_url}
+        return PayAnswer(
+            status="pending",
+            reason="action_required",
+            message="Send the payer to the address of next_action.",
+            payment_intent=intent.id,
+            next_action={"type": "redirect_to_url", "redirect_to_url": redirect},
+        )
+    return PayAnswer(
+        status="pending", reason="processing", message="No answer yet.", payment_intent=intent.id
+    )
+
+
+def _declined(intent: Intent, error: PaymentError) -> PayAnswer:
+    blocked = intent.outcome is not None and intent.outcome.type == "blocked"
+    return PayAnswer(
+        status="declined",
+        reason="fraud_suspected" if blocked else error.decline_code or error.code,
+        message=error.message,
+        payment_intent=intent.id,
+    )
+
+
+def _creation(order: PayOrder) -> CreateIntent:
+    return CreateIntent(
+        amount=order.amount_minor,
+        currency=order.currency,
+        payment_method=order.token,
+        payment_method_data=_account(order),
+    )
+
+
+def _account(order: PayOrder) -> PaymentMethodData | None:
+    if order.method == "card":
+        return None
+    if order.method == "upi":
+        return PaymentMethodData(type="upi", upi=UpiInput(vpa=order.vpa))
+    if order.method == "wallet":
+        return PaymentMethodData(type="wallet", wallet=WalletInput(wallet_id=order.wallet_id))
+    bank = NetbankingInput(bank=order.bank_code or "", account=order.account)
+    return PaymentMethodData(type="netbanking", netbanking=bank)

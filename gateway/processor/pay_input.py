@@ -1,0 +1,175 @@
+"""Bodies of `POST /pay`: JSON, with amounts in major units as they are written.
+
+Nothing here quotes a value: it might be a card number.
+"""
+
+import re
+from decimal import Decimal
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from events.errors import MoneyError
+from events.money import AMOUNT_MINOR_MAX, exponent, minor
+from events.vocabulary import PaymentMethodType
+from gateway import cards
+from gateway.errors import CardDataError, InvalidRequestError, UnsupportedMediaError
+from gateway.http.decoding import JSON, decode_json
+from gateway.method_requests import AccountNumber, BankCode
+from gateway.processor.card_input import CardInput
+from gateway.request_members import Body
+
+Method = Literal["credit_card", "upi", "wallet", "net_banking"]
+
+METHODS: dict[Method, PaymentMethodType] = {
+    "credit_card": "card",
+    "upi": "upi",
+    "wallet": "wallet",
+    "net_banking": "netbanking",
+}
+
+# A number as JSON has it, without exponent, or the same as text.
+_AMOUNT = re.compile(r'"(?P<text>[0-9]{1,13}(?:\.[0-9]{1,4})?)"|(?P<number>[0-9]{1,13}(?:\.[0-9]{1,4})?)')
+_EXPIRY = re.compile(r"(0[1-9]|1[0-2])/([0-9]{2}|[0-9]{4})")
+
+Amount = Annotated[
+    msgspec.Raw,
+    Meta(description="an amount in major units, such as 12.50, as a number without exponent or as text"),
+]
+MerchantId = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}\Z",
+        description="a merchant's id: a letter, then at most 63 letters, digits, _ and -",
+    ),
+]
+Currency = Annotated[
+    str, Meta(pattern=r"^[A-Za-z]{3}\Z", description="a currency in three letters (ISO 4217)")
+]
+ReturnUrl = Annotated[
+    str,
+    Meta(
+        max_length=2048,
+        pattern=r"^https?://[A-Za-z0-9.:\[\]-]+([/?#][!-~]*)?\Z",
+        description="an address (https:// or http://) of at most 2048 characters",
+    ),
+]
+Plain = Annotated[
+    str, Meta(pattern=r"^[!-~]{1,255}\Z", description="1 to 255 letters, digits and signs, no spaces")
+]
+
+
+class PayCard(Body, frozen=True, kw_only=True):
+    """A card as it is typed."""
+
+    number: str
+    expiry: str
+    cvv: str | None = None
+
+    def __repr__(self) -> str:
+        return "PayCard(…)"
+
+
+class PayUpi(Body, frozen=True, kw_only=True):
+    """A UPI address."""
+
+    vpa: Plain
+
+
+class PayWallet(Body, frozen=True, kw_only=True):
+    """An account at a wallet's provider."""
+
+    wallet_id: Plain
+
+
+class PayBank(Body, frozen=True, kw_only=True):
+    """An account at a bank."""
+
+    bank_code: BankCode
+    account: AccountNumber
+
+
+class PayInput(Body, frozen=True, kw_only=True):
+    """The body of `POST /pay`: the member that `method` names, and no other one of the four."""
+
+    method: Method
+    merchant_id: MerchantId
+    amount: Amount
+    currency: Currency
+    card: PayCard | None = None
+    upi: PayUpi | None = None
+    wallet: PayWallet | None = None
+    net_banking: PayBank | None = None
+    return_url: ReturnUrl | None = None
+
+    def __repr__(self) -> str:
+        return "PayInput(…)"
+
+
+def read_pay(body: bytes, content_type: str | None) -> PayInput:
+    """The body; raises `InvalidRequestError`, `UnsupportedMediaError`."""
+    if (content_type or JSON).partition(";")[0].strip().lower() != JSON:
+        raise UnsupportedMediaError()
+    given = decode_json(body, PayInput)
+    wanted = "card" if given.method == "credit_card" else given.method
+    for name in ("card", "upi", "wallet", "net_banking"):
+        there = getattr(given, name) is not None
+        if name == wanted and not there:
+            raise InvalidRequestError(
+                f"The required member {name} is missing.", code="parameter_missing", param=name
+            )
+        if name != wanted and there:
+            raise InvalidRequestError(
+                f"{name}: this is not of the method that is given.", code="parameter_invalid", param=name
+            )
+    _refuse_card_numbers(given)
+    return given
+
+
+def amount_minor(given: PayInput) -> int:
+    """The amount in minor units, exactly; raises `InvalidRequestError`.
+
+    >>> amount_minor(read_pay(b'{"method": "upi", "merchant_id": "m", "amount": 12.50, "currency": "inr", '
+    ...                       b'"upi": {"vpa": "success@razorpay"}}', None))
+    1250
+    """
+    currency = given.currency.upper()
+    try:
+        digits = exponent(currency)
+    except MoneyError:
+        raise InvalidRequestError(
+            "currency: this is not an ISO 4217 currency.", code="currency_invalid", param="currency"
+        ) from None
+    found = _AMOUNT.fullmatch(bytes(given.amount).decode())
+    try:
+        amount = minor(Decimal(found["text"] or found["number"]), currency) if found else 0
+    except MoneyError:
+        amount = 0
+    if not 0 < amount <= AMOUNT_MINOR_MAX:
+        raise InvalidRequestError(
+            f"amount: expected an amount above 0 with at most {digits} decimals, such as 12.50, as a number "
+            "without exponent or as text.",
+            code="parameter_invalid",
+            param="amount",
+        )
+    return amount
+
+
+def _refuse_card_numbers(given: PayInput) -> None:
+    """Raises `CardDataError` for a card number where none may be: the rest goes to the API."""
+    accounts = (given.upi and given.upi.vpa, given.wallet and given.wallet.wallet_id)
+    for text in (*accounts, given.net_banking and given.net_banking.account, given.return_url):
+        digits = re.sub(r"[^0-9]", "", text or "")
+        if cards.has_card_shape(digits) and cards.passes_luhn(digits):
+            raise CardDataError()
+
+
+def card_input(card: PayCard) -> CardInput:
+    """The card as tokens take it; raises `InvalidRequestError` for what is no expiry."""
+    expiry = _EXPIRY.fullmatch(card.expiry)
+    if expiry is None:
+        raise InvalidRequestError(
+            "card[expiry]: expected MM/YY or MM/YYYY.", code="parameter_invalid", param="card[expiry]"
+        )
+    return CardInput(number=card.number, exp_month=expiry[1], exp_year=expiry[2], cvc=card.cvv)

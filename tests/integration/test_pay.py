@@ -1,0 +1,312 @@
+"""`POST /pay`, from name and password to the issuer's answer: processor and API, one thread, virtual time."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import msgspec
+
+from events.clock import VirtualClock
+from gateway.api.application import make_application
+from gateway.errors import ApiUnavailableError
+from gateway.event_recorder import EventRecorder
+from gateway.pay_port import PayAnswer, PayDesk, PayOrder, PaySession, PaySessionOpened
+from gateway.people.merchants import MerchantSettings, update_merchant
+from gateway.people.users import disable_user
+from tests.gateway_world import MERCHANT, PASSWORD, START, make_user
+from tests.integration.test_processor_with_gateway import Together
+from tests.virtual_time import run_virtually
+
+CARD = {"number": "4242424242424242", "expiry": "12/31", "cvv": "737"}
+ORDER: dict[str, Any] = {
+    "method": "credit_card",
+    "merchant_id": MERCHANT.id,
+    "amount": 12.5,
+    "currency": "EUR",
+    "card": CARD,
+}
+
+
+class Desk:
+    """The API's desk, whose next answers may be lost."""
+
+    def __init__(self, desk: PayDesk) -> None:
+        self._desk = desk
+        self.lost_answers = 0
+
+    async def open(self, session: PaySession) -> PaySessionOpened:
+        return await self._desk.open(session)
+
+    async def pay(self, order: PayOrder) -> PayAnswer:
+        answer = await self._desk.pay(order)
+        if self.lost_answers:
+            self.lost_answers -= 1
+            raise ApiUnavailableError("the answer was lost")
+        return answer
+
+
+class Shop:
+    """A merchant's program with a name and a password."""
+
+    def __init__(self, together: Together) -> None:
+        self.world, self.bench = together.world, together.bench
+        self.desk = Desk(self.world.gateway.pay_desk)
+        self.token = ""
+        listener = self.bench.public(desk=self.desk)
+        self._api = httpx2.ASGITransport(app=make_application(self.world.gateway))
+        self._processor = httpx2.ASGITransport(app=listener.app())
+
+    async def sign_in(self) -> None:
+        async with httpx2.AsyncClient(transport=self._api, base_url="http://weir") as http:
+            answer = await http.post("/signin", json={"username": "ada", "password": PASSWORD})
+            self.token = answer.json()["token"]
+
+    async def pay(
+        self,
+        *,
+        content: bytes | None = None,
+        token: str | None = None,
+        key: str | None = None,
+        **changes: Any,
+    ) -> tuple[int, dict[str, Any]]:
+        headers = {"authorization": f"Bearer {self.token if token is None else token}"}
+        headers |= {"idempotency-key": key} if key else {}
+        async with httpx2.AsyncClient(transport=self._processor, base_url="https://pay") as http:
+            body: Any = {"json": {**ORDER, **changes}} if content is None else {"content": content}
+            answer = await http.post("/pay", headers=headers, **body)
+            return answer.status_code, answer.json()
+
+    async def become(self, **settings: Any) -> None:
+        changed = msgspec.structs.replace(MERCHANT, settings=MerchantSettings(**settings))
+        recorder = EventRecorder(self.world.entropy)
+        await self.world.store.write(lambda c: update_merchant(c, recorder, changed, at=START, actor="test"))
+
+
+def shopping(folder: Path, story: Callable[[Shop], Awaitable[None]]) -> None:
+    """A story of one shop that has signed in."""
+    clock = VirtualClock(START)
+
+    async def live() -> None:
+        together = Together(folder, clock)
+        together.world.own_per_second = 10_000
+        async with together.world:
+            await together.start()
+            await make_user(together.world, "ada")
+            shop = Shop(together)
+            await shop.sign_in()
+            await story(shop)
+
+    run_virtually(clock, live)
+
+
+def test_an_approved_payment_is_captured_and_found_by_its_intent(tmp_path: Path) -> None:
+    async def story(shop: Shop) -> None:
+        status, paid = await shop.pay()
+
+        assert (status, paid["status"], paid["reason"]) == (200, "approved", None)
+        assert paid["auth_id"] == f"{paid['payment_intent']}_1"
+        intent = await shop.world.intent(paid["payment_intent"])
+        assert (intent.amount_received_minor, intent.currency) == (1250, "EUR")
+        assert CARD["number"] not in str(shop.world.log.events("payments"))
+
+    shopping(tmp_path, story)
+
+
+REFUSED: list[tuple[str, str, str]] = [
+    ("4000000000009995", "declined", "insufficient_funds"),
+    ("4000000000009987", "declined", "generic_decline"),
+    ("4000000000000069", "declined", "expired_card"),
+    ("4100000000000019", "declined", "fraud_suspected"),
+    ("4000000000009235", "pending", "under_review"),
+    ("4242424242424241", "declined", "incorrect_number"),
+]
+
+
+def test_a_refusal_says_its_reason(tmp_path: Path) -> None:
+    async def story(shop: Shop) -> None:
+        for number, status, reason in REFUSED:
+            code, answer = await shop.pay(card={**CARD, "number": number})
+
+            assert (code, answer["status"], answer["reason"]) == (200, status, reason)
+            assert number not in str(answer)
+
+    shopping(tmp_path, story)
+
+
+def test_a_challenge_is_pending_and_says_where_to_send_the_payer(tmp_path: Path) -> None:
+    async def story(shop: Shop) -> None:
+        _, answer = await shop.pay(
+            card={**CARD, "number": "4000000000003220"}, return_url="https://shop.example/back"
+        )
+
+        assert (answer["status"], answer["reason"]) == ("pending", "action_required")
+        redirect = answer["next_action"]["redirect_to_url"]
+        assert redirect["url"].startswith("https://")
+        assert redirect["return_url"] == "https://shop.example/back"
+
+    shopping(tmp_path, story)
+
+
+MAY_NOT: list[tuple[dict[str, Any], int, str]] = [
+    ({"merchant_id": "m_2"}, 403, "invalid_merchant"),
+    ({"token": "e30.e30." + "A" * 43}, 401, "invalid_token"),
+    ({"token": "sk_test_" + "0" * 48}, 401, "invalid_token"),
+    ({"amount": 10_000.01}, 200, "limit_exceeded"),
+]
+
+
+def test_who_may_not_pay_is_told_why(tmp_path: Path) -> None:
+    async def story(shop: Shop) -> None:
+        for changes, code, reason in MAY_NOT:
+            status, answer = await shop.pay(**changes)
+
+            assert (status, answer["status"], answer["reason"]) == (code, "declined", reason)
+        assert await shop.bench.states() == {}
+
+    shopping(tmp_path, story)
+
+
+def test_a_token_ends_with_its_quarter_of_an_hour_and_with_its_user(tmp_path: Path) -> None:
+    async def story(shop: Shop) -> None:
+        first = shop.token
+        shop.world.clock.advance(899)  # type: ignore[attr-defined]  # a virtual one
+        assert (await shop.pay())[0] == 200
+        shop.world.clock.advance(1)  # type: ignore[attr-defined]  # a virtual one
+        assert (await shop.pay())[1]["reason"] == "invalid_token"
+        await shop.sign_in()
+        assert shop.token != first
+        recorder = EventRecorder(shop.world.entropy)
+        await shop.world.store.write(lambda c: disable_user(c, recorder, "ada", at=START, actor="test"))
+        assert (await shop.pay())[1]["reason"] == "invalid_token"
+
+    shopping(tmp_path, story)
+
+
+def test_with_a_wrong_token_no_card_is_kept(tmp_path: Path) -> None:
+    async def story(shop: Shop) -> None:
+        await shop.pay(token="e30.e30." + "A" * 43)
+        await shop.pay(merchant_id="m_2")
+
+        kept = await shop.bench.store.transact(lambda db: db.execute("SELECT count(*) FROM cards").fetchone())
+        assert kept[0] == 0
+
+    shopping(tmp_path, story)
+
+
+def test_an_answer_that_was_lost_between_the_programs_pays_once(tmp_path: Path) -> None:
+    async def story(shop: Shop) -> None:
+        shop.desk.lost_answers = 1
+        _, paid = await shop.pay()
+
+        assert paid["status"] == "approved"
+        assert sum((await shop.bench.states()).values()) == 1
+
+    shopping(tmp_path, story)
+
+
+def test_an_order_with_an_idempotency_key_pays_once_and_another_order_is_refused(tmp_path: Path) -> None:
+    async def story(shop: Shop) -> None:
+        _, first = await shop.pay(key="order-7")
+        _, again = await shop.pay(key="order-7")
+        _, other = await shop.pay(key="order-7", amount="13.00")
+
+        assert again == first
+        assert other["reason"] == "idempotency_key_reuse"
+        assert sum((await shop.bench.states()).values()) == 1
+
+    shopping(tmp_path, story)
+
+
+def test_five_a_second_are_taken_of_a_merchant(tmp_path: Path) -> None:
+    async def story(shop: Shop) -> None:
+        vars(shop.world.gateway.rate_limits)["_own_per_second"] = 5
+        reasons = [(await shop.pay(merchant_id=MERCHANT.id, amount="x"))[0] for _ in range(2)]
+        assert reasons == [400, 400]
+        statuses = [(await shop.pay(card={**CARD, "number": "4242424242424241"}))[0] for _ in range(7)]
+
+        assert statuses == [200] * 5 + [429] * 2
+
+    shopping(tmp_path, story)
+
+
+AMOUNTS: list[tuple[Any, str, int]] = [
+    ("12.50", "EUR", 1250),
+    (12, "EUR", 1200),
+    ("0.01", "EUR", 1),
+    (0.1, "EUR", 10),
+    ("500", "JPY", 500),
+    ("5.0", "JPY", 5),
+]
+
+
+def test_amounts_are_read_exactly_by_their_currency(tmp_path: Path) -> None:
+    async def story(shop: Shop) -> None:
+        for amount, currency, minor in AMOUNTS:
+            _, paid = await shop.pay(amount=amount, currency=currency)
+
+            assert (await shop.world.intent(paid["payment_intent"])).amount_minor == minor
+
+    shopping(tmp_path, story)
+
+
+NO_ORDER: list[tuple[bytes, str]] = [
+    (b"", "json_malformed"),
+    (b'{"method": "credit_card", ', "json_malformed"),
+    (b"[]", "parameter_invalid"),
+    (b'{"method": "cash"}', "parameter_invalid"),
+    (b'{"method": "upi", "method": "upi"}', "parameter_missing"),
+]
+
+
+def test_what_is_no_order_is_a_problem(tmp_path: Path) -> None:
+    async def story(shop: Shop) -> None:
+        for content, code in NO_ORDER:
+            status, answer = await shop.pay(content=content)
+
+            assert (status, answer["error"]["code"]) == (400, code)
+
+    shopping(tmp_path, story)
+
+
+WRONG: list[tuple[dict[str, Any], str, str | None]] = [
+    ({"amount": "12.505"}, "parameter_invalid", "amount"),
+    ({"amount": 1e-7}, "parameter_invalid", "amount"),
+    ({"amount": "1e3"}, "parameter_invalid", "amount"),
+    ({"amount": -5}, "parameter_invalid", "amount"),
+    ({"amount": 0}, "parameter_invalid", "amount"),
+    ({"amount": None}, "parameter_invalid", "amount"),
+    ({"amount": "5.5", "currency": "JPY"}, "parameter_invalid", "amount"),
+    ({"currency": "XYZ"}, "currency_invalid", "currency"),
+    ({"card": {**CARD, "expiry": "13/31"}}, "parameter_invalid", "card[expiry]"),
+    ({"card": None}, "parameter_missing", "card"),
+    ({"upi": {"vpa": "success@razorpay"}}, "parameter_invalid", "upi"),
+    ({"colour": "red"}, "parameter_unknown", None),
+    (
+        {"method": "wallet", "card": None, "wallet": {"wallet_id": "4242424242424242"}},
+        "card_data_not_accepted",
+        None,
+    ),
+]
+
+
+def test_a_wrong_member_is_named_and_not_quoted(tmp_path: Path) -> None:
+    async def story(shop: Shop) -> None:
+        for changes, code, param in WRONG:
+            status, answer = await shop.pay(**changes)
+
+            assert (status, answer["error"]["code"], answer["error"].get("param")) == (400, code, param)
+            assert "4242" not in str(answer)
+
+    shopping(tmp_path, story)
+
+
+def test_a_setting_of_the_merchant_holds_for_pay_too(tmp_path: Path) -> None:
+    async def story(shop: Shop) -> None:
+        await shop.become(methods=("upi",))
+        assert (await shop.pay())[1]["reason"] == "payment_method_not_allowed"
+        await shop.become(limit_per_day={"EUR": 1300})
+        assert (await shop.pay())[1]["status"] == "approved"
+        assert (await shop.pay())[1]["reason"] == "limit_exceeded"
+
+    shopping(tmp_path, story)
