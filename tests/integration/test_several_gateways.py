@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from events.topics import topic_named
 from gateway.errors import GatewayError
 from gateway.instances import BEAT_SECONDS, LOOKS_MAX
 from gateway.outbox import POLL_SECONDS
+from gateway.payments.expiry import EXPIRY_SWEEP_SECONDS
 from gateway.payments.flights import RECOVERY_DEADLINE_SECONDS
 from gateway.requests import ConfirmIntent, CreateIntent
 from gateway.store.instance_rows import beats_of_others
@@ -226,6 +228,18 @@ def test_an_event_that_is_committed_after_one_with_a_higher_number_is_not_missed
         await asyncio.sleep(4 * POLL_SECONDS)
 
         assert [record.value for record in one.log.written[before:]] == [b"second", b"first"]
+
+    lived(tmp_path, story)
+
+
+def test_the_clock_of_test_mode_is_followed_by_all(tmp_path: Path) -> None:
+    later = START + timedelta(days=3)
+
+    async def story(one: World, two: World) -> None:
+        await one.caller(at=later)
+        await asyncio.sleep(3 * EXPIRY_SWEEP_SECONDS)
+
+        assert (await two.caller(at=None)).at == later
 
     lived(tmp_path, story)
 
