@@ -37,6 +37,20 @@ class PaymentActionRequired(PaymentEvent, frozen=True, kw_only=True, tag="paymen
     kind: str
 
 
+class PaymentAuthenticated(PaymentEvent, frozen=True, kw_only=True, tag="payment.authenticated"):
+    """A card's issuer was asked whether it is the cardholder who pays (3-D Secure); `result` is what it said.
+
+    `eci` is the indicator that the networks carry; with `liability_shifted` a fraud is the issuer's loss.
+    """
+
+    attempt: Count
+    result: str
+    flow: Literal["frictionless", "challenge"]
+    eci: str | None = None
+    liability_shifted: bool = False
+    card_surrogate: str | None = None
+
+
 class PaymentAuthorized(PaymentEvent, frozen=True, kw_only=True, tag="payment.authorized"):
     """The issuer authorized; `held`: capture waits for a review; `assessed` False: a fallback decided.
 

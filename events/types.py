@@ -18,6 +18,7 @@ from events.event import Count, Event, Whole
 from events.instruments import AccountFacts, CardFacts, Instrument
 from events.payment_events import (
     PaymentActionRequired,
+    PaymentAuthenticated,
     PaymentAuthorized,
     PaymentBlocked,
     PaymentCanceled,
@@ -54,6 +55,7 @@ __all__ = [
     "LabelReported",
     "ModelPublished",
     "PaymentActionRequired",
+    "PaymentAuthenticated",
     "PaymentAuthorized",
     "PaymentBlocked",
     "PaymentCanceled",
@@ -130,6 +132,7 @@ class DecisionMade(Event, frozen=True, kw_only=True, tag="decision.made"):
     `probability` is the calibrated probability of fraud (0–1), `risk_score` its form for people (0–100),
     `features` the vector as scored in the order of the catalogue `versions.features`, `costs_minor` the
     expected cost of each action in the reference currency's minor units, `sequence` the shard's own count.
+    `challenged_by` are those of the rules that want the payer authenticated first.
     """
 
     payment_id: str
@@ -144,6 +147,7 @@ class DecisionMade(Event, frozen=True, kw_only=True, tag="decision.made"):
     risk_score: Count
     reasons: list[Reason]
     rules: list[str]
+    challenged_by: list[str] = msgspec.field(default_factory=list)
     costs_minor: dict[str, float]
     features: list[float | str | None]
     challengers: dict[str, float]

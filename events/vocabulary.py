@@ -8,7 +8,10 @@ Mode = Literal["test", "live"]
 """Test payments move no money; the two worlds never mix in a merchant's lists."""
 
 Outcome = Literal["allow", "review", "block"]
-"""What is done with a payment, and what a rule may ask for."""
+"""What is done with a payment."""
+
+RuleAction = Literal["allow", "block", "review", "challenge"]
+"""What a rule may ask for: an outcome, or, whatever the outcome, that the payer is authenticated first."""
 
 AccountMethod = Literal["upi", "wallet", "netbanking"]
 """How an account pays that is no card: each over its own rails."""

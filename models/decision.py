@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from events.vocabulary import Outcome, Reason
+from events.vocabulary import Outcome, Reason, RuleAction
 from models.controls import Controls
 from models.costs import least, risk_score
 from models.feature import Row
@@ -33,19 +33,24 @@ PRECEDENCE: tuple[Precedence, ...] = (
     Precedence("block"),
     Precedence("review", yields_to=frozenset({"block"})),
 )
-"""From the first that speaks to the last; where no rule has fired, the model speaks."""
+"""From the first that speaks to the last; where no rule has fired, the model speaks. A rule with action
+challenge is no line of it: whatever the outcome is but a block, the payer is authenticated first."""
 
-_BY_ACTION = {line.action: line for line in PRECEDENCE}
+_BY_ACTION: dict[RuleAction, Precedence] = {line.action: line for line in PRECEDENCE}
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """What is done with a payment, and why. `rules` are those that fired, the deciding ones first."""
+    """What is done with a payment, and why. `rules` are those that fired, the deciding ones first.
+
+    `challenged_by` are those of them that want the payer authenticated first.
+    """
 
     outcome: Outcome
     risk_score: int
     rules: list[str]
     costs_minor: dict[str, float]
     reasons: list[Reason]
+    challenged_by: list[str] = []
 
 
 def decide(
@@ -83,14 +88,15 @@ def decide(
         contributions=given,
         reference=controls.rates.reference,
     )
-    return Decision(outcome, score, [rule.name for rule in fired], costs_minor, reasons)
+    challenged_by = [rule.name for rule in fired if rule.action == "challenge"]
+    return Decision(outcome, score, [rule.name for rule in fired], costs_minor, reasons, challenged_by)
 
 
 def combined(fired: Sequence[Rule], by_model: Outcome) -> Outcome:
-    """The outcome by the table of precedence, in whose order `fired` stands."""
-    if not fired:
+    """The outcome by the table of precedence, in whose order `fired` stands; challenges stand behind all."""
+    line = _BY_ACTION.get(fired[0].action) if fired else None
+    if line is None:
         return by_model
-    line = _BY_ACTION[fired[0].action]
     return by_model if by_model in line.yields_to else line.action
 
 

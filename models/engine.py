@@ -174,6 +174,7 @@ class Engine:
             reasons=decision.reasons,
             rules=decision.rules,
             costs_minor=decision.costs_minor,
+            challenged_by=decision.challenged_by,
             features=row,
             challengers=score.challengers,
             anomaly=score.anomaly,

@@ -85,6 +85,7 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     reasons: list[Reason]
     rules: list[str]
     costs_minor: dict[str, float]
+    challenged_by: list[str] = []
     features: list[float | str | None]
     challengers: dict[str, float]
     anomaly: float | None

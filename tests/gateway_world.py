@@ -73,6 +73,7 @@ class ObedientRisk:
     def __init__(self, log: MemoryLog) -> None:
         self.outcome: Outcome = "allow"
         self.risk_score = 12
+        self.challenged_by: list[str] = []
         self.delay_seconds = 0.0
         self.silent = False
         self._log = log
@@ -113,7 +114,8 @@ class ObedientRisk:
             probability=self.risk_score / 100,
             risk_score=self.risk_score,
             reasons=[Reason(feature="card_count_1h", text="This card is used often.")],
-            rules=[],
+            rules=self.challenged_by,
+            challenged_by=self.challenged_by,
             costs_minor={},
             features=[],
             challengers={},

@@ -8,6 +8,7 @@ import msgspec
 from gateway.errors import ProcessorUnavailableError
 from gateway.processor_port import (
     AdviceCode,
+    Authentication,
     AuthorizationRequest,
     CaptureRequest,
     IncrementRequest,
@@ -36,18 +37,22 @@ class ObedientProcessor:
         self.authorizes_minor: int | None = None
         self.action: PayerAction | None = None
         """What a payer has to do before the next attempts can end."""
-        self._asked: dict[str, AuthorizationRequest] = {}
+        self.authentication: Authentication | None = None
+        """What comes of the authentication of the next attempts."""
+        self.asked: dict[str, AuthorizationRequest] = {}
         self.refuses_captures = False
         self.refuses_increments = False
         self.refuses_refunds = False
         self.away = 0
+        self.refusing: str | None = None
+        """A call that finds no answer."""
         self.lost_answers = 0
         self.delay_seconds = 0.0
 
     async def authorize(self, request: AuthorizationRequest) -> ProcessorAnswer:
         await self._reached("authorize", request.attempt_id)
         if request.attempt_id not in self.answers:
-            self._asked[request.attempt_id] = request
+            self.asked[request.attempt_id] = request
             if self.action is None:
                 self._decide(request)
             else:
@@ -60,7 +65,7 @@ class ObedientProcessor:
         """The payer did what was asked, or failed to: `decline_code`. The API is not told."""
         if self.answers[attempt_id].status == "action_required":
             self.decline_code = decline_code
-            self._decide(self._asked[attempt_id])
+            self._decide(self.asked[attempt_id])
 
     async def capture(self, attempt_id: str, request: CaptureRequest) -> ProcessorAnswer:
         await self._reached("capture", attempt_id)
@@ -129,6 +134,7 @@ class ObedientProcessor:
                 decline_code=self.decline_code,
                 advice_code=self.advice_code,
                 network_reference="000000000001",
+                authentication=self.authentication,
             )
         authorized_minor = request.amount_minor
         if self.authorizes_minor is not None and request.partial_authorization:
@@ -138,6 +144,7 @@ class ObedientProcessor:
             status="approved",
             approval_code="A00001",
             network_reference="000000000001",
+            authentication=self.authentication,
             authorized_minor=authorized_minor,
         )
 
@@ -146,6 +153,8 @@ class ObedientProcessor:
 
     async def _reached(self, call: str, attempt_id: str) -> None:
         self.calls.append((call, attempt_id))
+        if call == self.refusing:
+            raise ProcessorUnavailableError("away")
         if self.away:
             self.away -= 1
             raise ProcessorUnavailableError("away")

@@ -42,7 +42,7 @@ from gateway.payments.outcomes import TEST_OUTCOMES, payment_error
 from gateway.processor.card_input import CardInput, TokenInput
 from gateway.processor.declines import DECLINES, decline
 from gateway.processor.pay_input import PayBank, PayCard, PayInput, PayUpi, PayWallet
-from gateway.processor_port import PayerAction
+from gateway.processor_port import Authentication, AuthenticationResult, PayerAction
 from gateway.store.method_rows import PaymentMethod
 from gateway.store.review_rows import Review
 from models.labels import RANKS
@@ -260,6 +260,7 @@ ANSWERS: dict[str, Any] = {
     "Outcome": msgspec.structs.asdict(
         PaymentOutcome(type="authorized", network_status="approved_by_network")
     ),
+    "ThreeDSecure": msgspec.structs.asdict(Authentication(result="failed", flow="challenge")),
     "LastPaymentError": msgspec.structs.asdict(PaymentError(code="card_declined", message="")),
     "NextAction": next_action_json(
         msgspec.structs.replace(
@@ -293,6 +294,9 @@ def test_the_words_that_an_answer_may_hold_are_documented() -> None:
     for name in ("type", "network_status", "risk_level"):
         [field] = [one for one in msgspec.structs.fields(PaymentOutcome) if one.name == name]
         assert words(members_of_outcome[f"`{name}`"]) == set(get_args(field.type))
+
+    members_of_authentication = {line[0]: line[1] for line in table("ThreeDSecure")}
+    assert words(members_of_authentication["`result`"]) == set(get_args(AuthenticationResult))
 
 
 def words(cell: str) -> set[str]:

@@ -26,6 +26,7 @@ from gateway.instances import TakenOverError
 from gateway.outbox import Relay
 from gateway.payments import intents
 from gateway.payments.admission import give_back_in
+from gateway.payments.authentications import authenticated_in, with_authentication
 from gateway.payments.debts import Debts
 from gateway.payments.effective_decision import EffectiveDecision
 from gateway.payments.intents import Attempt, CaptureOwed, Intent, Phase, owing, reached
@@ -107,6 +108,7 @@ class AttemptEnds:
             raise ConflictError()
         after = _replace(stored, assessed=decision.assessed, decision_id=decision.decision_id)
         intent = _replace(intent, not_assessed=not decision.assessed)
+        intent = authenticated_in(connection, self.recorder, intent, after, answer)
         if answer is not None and answer.status == "action_required":
             if stored.phase == "awaiting_payer":
                 return intent, stored
@@ -117,6 +119,7 @@ class AttemptEnds:
             intent, after = self._authorize_in(connection, intent, after, decision, answer)
         else:
             intent, after = self._decline_in(connection, intent, after, decision, answer)
+        intent = with_authentication(intent, answer)
         if after.phase in ("blocked", "declined"):
             give_back_in(connection, intent, after)
         save_attempt(connection, after)

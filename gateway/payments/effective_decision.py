@@ -21,3 +21,5 @@ class EffectiveDecision(NamedTuple):
     assessed: bool
     decision_id: str | None
     by: Literal["engine", "test_card", "fallback"]
+    challenge: bool = False
+    """Whether a rule wants the payer authenticated first."""

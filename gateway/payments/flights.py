@@ -7,6 +7,7 @@ every attempt that the store shows unfinished. Whatever it repeats is idempotent
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import structlog
 
 from events.clock import Clock
@@ -19,6 +20,7 @@ from gateway.payments.effective_decision import EffectiveDecision
 from gateway.payments.fallback import fallback
 from gateway.payments.intents import Attempt, Intent
 from gateway.payments.outcomes import decided_by_engine, decided_by_fallback
+from gateway.payments.second_factor import authentication_wish
 from gateway.people.merchants import Merchant
 from gateway.processor_port import AuthorizationRequest, Processor, ProcessorAnswer, ReversalRequest
 from gateway.retrying import Backoff, persistently
@@ -54,6 +56,14 @@ class Flight:
         self.answer: asyncio.Future[Intent] = loop.create_future()
         self.ended = asyncio.Event()
         self.broke_off = True
+
+    def asking(self, decision: EffectiveDecision) -> AuthorizationRequest:
+        """What the processor is asked after a decision."""
+        request = self.request
+        wish = authentication_wish(
+            decision, self.attempt.instrument, request.merchant_country, request.occurred_at
+        )
+        return msgspec.structs.replace(request, authentication=wish)
 
     def offer(self, decision: DecisionMade) -> None:
         """The first decision counts; the same again changes nothing."""
@@ -118,7 +128,7 @@ class Flights:
             if decision.outcome == "block":
                 answer = await self._make_sure_unauthorized(flight)
             else:
-                answer = await self._authorize(flight)
+                answer = await self._authorize(flight, decision)
             crash_point("gateway.flight.answered")
             intent = await persistently(self._scheduling, lambda: self._ends.end(attempt, decision, answer))
             crash_point("gateway.flight.ended")
@@ -145,13 +155,14 @@ class Flights:
             return None
         return await self._ask_until_final(lambda: self._reverse(flight.attempt))
 
-    async def _authorize(self, flight: Flight) -> ProcessorAnswer:
+    async def _authorize(self, flight: Flight, decision: EffectiveDecision) -> ProcessorAnswer:
+        request = flight.asking(decision)
         give_up_at = self._clock.monotonic() + AUTHORIZATION_SECONDS_MAX
 
         def ask() -> Awaitable[ProcessorAnswer]:
             if self._clock.monotonic() >= give_up_at:
                 return self._reverse(flight.attempt)
-            return self._processor.authorize(flight.request)
+            return self._processor.authorize(request)
 
         return await self._ask_until_final(ask)
 
@@ -173,7 +184,7 @@ class Flights:
 
 
 def authorization_request(intent: Intent, attempt: Attempt, merchant: Merchant) -> AuthorizationRequest:
-    """What the processor is asked for an attempt: the same every time it is asked."""
+    """What the processor is asked for an attempt, whatever is decided."""
     return AuthorizationRequest(
         attempt_id=attempt.id,
         token=attempt.instrument.token,

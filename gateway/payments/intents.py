@@ -16,7 +16,7 @@ from gateway.payments.steps import UNFINISHED as UNFINISHED
 from gateway.payments.steps import Phase as Phase
 from gateway.payments.steps import Status as Status
 from gateway.payments.steps import Step as Step
-from gateway.processor_port import AdviceCode, PayerAction, TestRisk
+from gateway.processor_port import AdviceCode, Authentication, PayerAction, TestRisk
 
 CaptureMethod = Literal["automatic", "manual"]
 ConfirmationMethod = Literal["automatic", "manual"]
@@ -35,6 +35,7 @@ class PaymentOutcome(msgspec.Struct, frozen=True, kw_only=True):
     risk_score: int | None = None
     seller_message: str = ""
     advice_code: AdviceCode | None = None
+    three_d_secure: Authentication | None = None
 
 
 class PaymentError(msgspec.Struct, frozen=True, kw_only=True):

@@ -90,18 +90,23 @@ TEST_OUTCOMES: dict[TestRisk, OutcomeOfTestCard] = {
 
 
 def decided_by_engine(decision: DecisionMade, test_risk: TestRisk | None) -> EffectiveDecision:
-    """The engine's decision; a documented test card has its own outcome, whatever the engine says."""
+    """The engine's decision; a documented test card has its own outcome, whatever the engine says.
+
+    That a rule wants the payer authenticated holds for test cards, too: else none could show it.
+    """
+    challenge = bool(decision.challenged_by)
     if test_risk is not None:
-        return _decided_by_test_card(test_risk)._replace(decision_id=decision.id)
+        return _decided_by_test_card(test_risk)._replace(decision_id=decision.id, challenge=challenge)
     return EffectiveDecision(
         outcome=decision.outcome,
         level=risk_level(decision.risk_score),
         score=decision.risk_score,
-        reason=_reason(decision.outcome, by_rule=bool(decision.rules)),
+        reason=_reason(decision.outcome, by_rule=len(decision.rules) > len(decision.challenged_by)),
         message=decision.reasons[0].text if decision.reasons else NO_REASON,
         assessed=True,
         decision_id=decision.id,
         by="engine",
+        challenge=challenge,
     )
 
 

@@ -64,7 +64,9 @@ def inherit(
     `firsts` are the places to read from where none of them kept one.
     """
     connection.execute(delete(instances).where(instances.c.id.in_(gone)))
-    theirs = update(attempts).where(attempts.c.owner.in_(gone), attempts.c.phase.in_(UNFINISHED))
+    # Also of those who went before: what one of them had authorized may owe something only since then.
+    there = select(instances.c.id)
+    theirs = update(attempts).where(attempts.c.owner.not_in(there), attempts.c.phase.in_(UNFINISHED))
     connection.execute(theirs.values(owner=heir))
     left = select(positions.c.topic, positions.c.partition, func.min(positions.c.next_offset))
     left = left.where(positions.c.instance.in_([*gone, heir])).group_by(

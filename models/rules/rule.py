@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import msgspec
 
-from events.vocabulary import Outcome
+from events.vocabulary import RuleAction
 from models.body_words import in_words
 from models.errors import RuleError
 from models.features import CATALOGUE
@@ -14,8 +14,8 @@ from models.rules.checks import BY_SURROGATE
 from models.rules.sql import duckdb_sql
 from models.rules.syntax import parse_predicate
 
-ACTIONS: tuple[Outcome, ...] = ("allow", "block", "review")
-"""In the order of precedence: allow skips the others, block skips review."""
+ACTIONS: tuple[RuleAction, ...] = ("allow", "block", "review", "challenge")
+"""In the order of precedence: allow skips block and review, block skips review; challenges stand beside."""
 
 ENTITY_FIELDS = (*BY_SURROGATE, "merchant")
 """The payment's entities: those that go by surrogate for lists alone (`card IN @blocked_cards`)."""
@@ -31,7 +31,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One rule: when it fires (SQL), what it asks for, and why, in words for who reads a decision."""
 
     name: str
-    action: Outcome
+    action: RuleAction
     when: str
     words: str
     predicate: nodes.Predicate
@@ -73,10 +73,8 @@ def predicate_of(when: str) -> nodes.Predicate:
     return parse_predicate(when, NAMES)
 
 
-def _action(text: str) -> Outcome:
+def _action(text: str) -> RuleAction:
     for action in ACTIONS:
         if text == action:
             return action
-    if text == "challenge":
-        raise RuleError("the action challenge is not available at this stage: use review")
-    raise RuleError(f"no action is called {text[:40]!r}: use allow, review or block")
+    raise RuleError(f"no action is called {text[:40]!r}: use allow, review, block or challenge")

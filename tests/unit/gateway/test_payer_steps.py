@@ -9,7 +9,7 @@ import pytest
 from gateway.api.presenting import next_action_json
 from gateway.payments.intents import Intent
 from gateway.processor_port import AnswerChanged, PayerAction
-from gateway.requests import CancelIntent, ConfirmIntent, CreateIntent, RiskContextInput
+from gateway.requests import CancelIntent, CaptureIntent, ConfirmIntent, CreateIntent, RiskContextInput
 from tests.gateway_world import START, World, live_virtually
 
 CONTEXT = RiskContextInput(ip="192.0.2.7", device_id="device-1", email="a@example.com")
@@ -181,6 +181,30 @@ def test_a_restart_in_the_middle_loses_neither_the_wait_nor_what_the_payer_did(
             world.processor.payer_is_done(f"{intent.id}_1")
 
         assert (await told(world, intent)).status == "succeeded"
+
+    live_virtually(tmp_path, story)
+
+
+@pytest.mark.parametrize("members", [{}, {"capture_method": "manual"}])
+def test_a_capture_that_comes_after_a_restart_outlives_the_next(
+    tmp_path: Path, members: dict[str, str]
+) -> None:
+    async def story(world: World) -> None:
+        intent = await waiting(world, **members)
+        world.processor.payer_is_done(f"{intent.id}_1")
+        if members:
+            await told(world, intent)
+        await world.restart()
+        world.processor.refusing = "capture"
+        if members:
+            await world.gateway.payments.capture(await world.caller(), intent.id, CaptureIntent())
+        else:
+            await told(world, intent)
+        await asyncio.sleep(1)
+        await world.restart()
+        world.processor.refusing = None
+
+        await world.until(lambda: world.payment_events(intent.id)[-1:] == ["payment.captured"])
 
     live_virtually(tmp_path, story)
 

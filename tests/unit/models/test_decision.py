@@ -60,6 +60,25 @@ def test_the_table_of_precedence_decides(
     assert decided(probability, controls_with(**rules)).outcome == outcome
 
 
+@pytest.mark.parametrize("probability", [0.001, 0.2, 0.9])
+@pytest.mark.parametrize("action", [None, "allow", "block", "review"])
+def test_a_challenge_stands_beside_what_rules_and_model_decide_and_changes_nothing_of_it(
+    action: str | None, probability: float
+) -> None:
+    others = {} if action is None else {"other": (action, FIRES)}
+    without = decided(probability, controls_with(**others))
+
+    decision = decided(probability, controls_with(**others, ask=("challenge", FIRES)))
+
+    assert (decision.outcome, decision.challenged_by) == (without.outcome, ["ask"])
+    assert set(decision.rules) == {*others, "ask"}
+    assert without.challenged_by == []
+
+
+def test_a_challenge_on_something_that_is_not_so_asks_for_nothing() -> None:
+    assert decided(0.001, controls_with(ask=("challenge", RESTS))).challenged_by == []
+
+
 def test_all_rules_that_fired_are_recorded_the_deciding_ones_first() -> None:
     controls = controls_with(z=("review", FIRES), y=("block", FIRES), x=("block", FIRES), w=("block", RESTS))
 

@@ -127,9 +127,8 @@ def test_a_rule_that_is_too_large_or_too_deep_is_refused(when: str) -> None:
         rule_when(when)
 
 
-def test_a_challenge_is_refused_as_not_available_at_this_stage() -> None:
-    with pytest.raises(RuleError, match="challenge is not available at this stage"):
-        rule_when("weekend", "challenge")
+def test_a_rule_may_ask_for_a_challenge() -> None:
+    assert rule_when("weekend", "challenge").action == "challenge"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,52 @@
+"""Whether a payer is to be authenticated before the issuer is asked: by law, or as a rule asks for it. Pure.
+
+A law holds whatever anybody decides: no score, no rule that allows and no test card sets it aside. Where it
+holds and the payer cannot be authenticated, the payment is declined.
+"""
+
+from datetime import UTC, date, datetime
+from typing import NamedTuple
+
+from events.instruments import CardFacts, Instrument
+from gateway.payments.effective_decision import EffectiveDecision
+from gateway.processor_port import AuthenticationWish
+
+
+class SecondFactorLaw(NamedTuple):
+    """Cards of a country at merchants of a country need a second factor from a day (UTC) on."""
+
+    card_country: str
+    merchant_country: str
+    since: date
+    source: str
+
+
+LAWS = (
+    SecondFactorLaw(
+        card_country="IN",
+        merchant_country="IN",
+        since=date(2026, 4, 1),
+        source="Reserve Bank of India, directions on authentication of digital payments, of 2025",
+    ),
+)
+"""The laws that are known here. Exemptions are not: none is made."""
+
+
+def law_for(instrument: Instrument, merchant_country: str | None, at: datetime) -> SecondFactorLaw | None:
+    """The law that asks for a second factor, None where there is none."""
+    if not isinstance(instrument, CardFacts):
+        return None
+    place = (instrument.issuer_country, merchant_country)
+    day = at.astimezone(UTC).date()
+    return next(
+        (law for law in LAWS if (law.card_country, law.merchant_country) == place and day >= law.since), None
+    )
+
+
+def authentication_wish(
+    decision: EffectiveDecision, instrument: Instrument, merchant_country: str | None, at: datetime
+) -> AuthenticationWish:
+    """What the processor is asked for; `at` is the confirm's business time."""
+    if law_for(instrument, merchant_country, at) is not None:
+        return "required"
+    return "preferred" if decision.challenge else "none"
