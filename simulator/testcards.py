@@ -2,7 +2,7 @@
 
 The numbers are those of Stripe's public testing page; from 4000000000081002 on they are Weir's own. A card
 that asks for a second factor is declined with `1A` as long as the authorization brings no proof of one.
-`dispute`, `warning` and `refund` are for whoever plays the card's owner and bank after the payment.
+`dispute` and `early_warning` are for whoever plays the card's owner and bank after the payment.
 """
 
 from dataclasses import dataclass, field, replace
@@ -28,8 +28,8 @@ class TestCard:
     """One documented card. `response` is DE39; `authenticated_response` where a second factor was proven.
     `participation` None: as the issuer of any other card.
 
-    `trouble` is what goes wrong on the way, in test mode alone. `well_formed` False: the number fails its
-    check digit and never reaches the network.
+    `refund` is what becomes of one: accepted when it is told again, or never. `trouble` is what goes wrong on
+    the way, in test mode alone. `well_formed` False: the number fails its check digit and never leaves.
     """
 
     __test__ = False  # the name begins like a test; it is none
@@ -42,7 +42,7 @@ class TestCard:
     risk: Literal["blocked", "highest", "elevated"] | None = None
     dispute: Literal["fraudulent", "not_received", "inquiry", "multiple"] | None = None
     early_warning: bool = False
-    refund: Literal["pending_then_succeeded", "succeeded_then_failed"] | None = None
+    refund: Literal["pends", "fails"] | None = None
     trouble: Literal["silence", "late_answer", "issuer_down", "half"] | None = None
     well_formed: bool = True
 
@@ -102,8 +102,8 @@ TEST_CARDS: tuple[TestCard, ...] = (
     TestCard("4000000000001976", "inquired about", dispute="inquiry"),
     TestCard("4000000000005423", "early fraud warning", early_warning=True),
     TestCard("4000000404000079", "disputed several times", dispute="multiple"),
-    TestCard("4000000000007726", "its refund succeeds later", refund="pending_then_succeeded"),
-    TestCard("4000000000005126", "its refund fails later", refund="succeeded_then_failed"),
+    TestCard("4000000000007726", "its refund succeeds later", refund="pends"),
+    TestCard("4000000000005126", "its refund fails later", refund="fails"),
     TestCard("4000000000081002", "to be kept by whoever sees it", PICK_UP),
     TestCard("4000000000081010", "declined without a reason to be told", DO_NOT_HONOR),
     TestCard("4000000000081028", "does not allow such payments", NOT_PERMITTED),

@@ -27,7 +27,7 @@ FORMAT_ERROR, NO_SUCH_ISSUER = "30", "15"
 LATE_SECONDS = 12.0
 """How late a late answer comes: after every member has given it up."""
 
-_REFUND = "200000"
+_REFUND, _FIRST_TOLD = "200000", "0220"
 _MORE_CAPTURES_TAG, _PARTIAL_APPROVAL_TAG, _TEST_TAG, _YES = "71", "72", "73", "1"
 
 _PROOF_TAGS = ("42", "43", "44")
@@ -63,6 +63,7 @@ class Network:
         self._clock = clock
         self._secret = secret
         self._late_seconds = late_seconds
+        self._documented = {self.fingerprint(card.number): card for card in testcards.TEST_CARDS}
 
     def handle(self, message: bytes) -> bytes:
         """The answer to one message, durable before it is given; raises `MessageError` if there is none."""
@@ -104,7 +105,8 @@ class Network:
             at = self._moment(fields)
             return _reply(fields, self._clearing.reverse(key, original, amount_minor, at))
         if fields["3"] == _REFUND:
-            return _reply(fields, self._clearing.refund(key, original, amount_minor))
+            refused = self._refund_of_test_card(original, fields["t"])
+            return _reply(fields, refused or self._clearing.refund(key, original, amount_minor))
         final = elements.get(_MORE_CAPTURES_TAG) != _YES
         return _reply(fields, self._clearing.capture(key, original, amount_minor, final=final))
 
@@ -156,6 +158,16 @@ class Network:
             _key(fields), _original(fields), int(fields["4"]), self._moment(fields)
         )
         return _reply(fields, NOT_FOUND) if known is None else _authorized(fields, known)
+
+    def _refund_of_test_card(self, original: Key, message_type: str) -> str | None:
+        """Why a documented card's refund is not taken: one for good, another when it is told first."""
+        known = self._books.find(original)
+        card = None if known is None else self._documented.get(known.fingerprint or "")
+        if card is None:
+            return None
+        if card.refund == "fails":
+            return testcards.NOT_PERMITTED
+        return testcards.ISSUER_DOWN if card.refund == "pends" and message_type == _FIRST_TOLD else None
 
     def fingerprint(self, number: str) -> str:
         """What the issuers know a card by."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from events.clock import SystemClock
+from gateway.errors import ProcessorUnavailableError
 from gateway.keys.tls import client_context, ensure_certificates
 from gateway.processor.acquirer_link import AcquirerLink
 from gateway.processor.errors import AcquirerSilentError, MisfitAnswerError
@@ -86,6 +87,22 @@ async def test_nothing_goes_wrong_by_itself_with_a_live_payment(number: str) -> 
     answer = await bench.authorize("a", await bench.token(number), 10_000, mode="live")
 
     assert (answer.status, answer.authorized_minor) == ("approved", 10_000)
+
+
+@in_one_thread
+async def test_the_refund_of_one_documented_card_is_accepted_when_it_is_told_again_of_another_never() -> None:
+    bench = Bench()
+    for name, number in (("pends", "4000000000007726"), ("fails", "4000000000005126")):
+        await bench.authorize(name, await bench.token(number))
+        await bench.capture(name)
+
+    with pytest.raises(ProcessorUnavailableError):
+        await bench.refund("pends", 400)
+    pended, failed = await bench.refund("pends", 400), await bench.refund("fails", 400)
+
+    assert (pended.operation, pended.refunded_minor) == ("accepted", 400)
+    assert (failed.operation, failed.refunded_minor) == ("refused", 0)
+    assert await bench.refund("fails", 400) == failed
 
 
 @asynccontextmanager

@@ -146,6 +146,33 @@ def test_a_kill_around_an_authorization_ends_in_one_state_on_both_sides(tmp_path
         until(lambda: at_the_acquirer(world) == [state for _, _, state in CRASHES])
 
 
+def test_an_increment_whose_answer_a_kill_swallowed_is_given_back_and_the_rest_captured(
+    tmp_path: Path,
+) -> None:
+    path, more = "/internal/authorizations/pay", {"increment_id": "1", "amount_minor": 500, **AT}
+    with running(tmp_path) as world:
+        assert ask(world, "pay", world.token("4000002500000003")) == "approved"
+        assert world.processor is not None
+        world.processor.stop()
+        world.start_processor(crash_at="processor.authorization.answered")
+        with world.api() as api, pytest.raises(httpx2.HTTPError):
+            api.post(f"{path}/increment", json=more)
+        world.processor.died()
+
+        world.start_processor()
+
+        captured = {"capture_id": "1", "amount_minor": 1000, **AT}
+        with world.api() as api:
+            answer = api.post(f"{path}/increment", json=more).json()
+            until(lambda: api.post(f"{path}/capture", json=captured).json()["status"] == "captured")
+        assert (answer["operation"], answer["authorized_minor"]) == ("refused", 1000)
+        database = sqlite3.connect(world.home / "acquirer.sqlite")
+        sums = database.execute("SELECT sum(held_minor), sum(captured_minor) FROM authorizations").fetchone()
+        database.close()
+        assert sums == (0, 1000)
+        assert sorted(at_the_acquirer(world)) == ["captured", "reversed"]
+
+
 def test_a_kill_over_a_tombstone_hits_the_reverse_of_an_unknown_attempt_alone_and_the_tombstone_stays(
     tmp_path: Path,
 ) -> None:
