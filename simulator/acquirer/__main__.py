@@ -43,7 +43,7 @@ async def _serve(settings: argparse.Namespace, folder: Path) -> None:
     home.mkdir(parents=True, exist_ok=True)
     books = Books(home / "acquirer.sqlite")
     clock, secret = SystemClock(), issuers_secret(folder)
-    server = Server(Network(books, clock, secret))
+    server = Server(Network(books, clock, secret, down=settings.down))
     working = asyncio.create_task(server.work())
     issuers = await _issuers_server(settings, folder, Directory(clock, os.urandom, secret))
     listening = await asyncio.start_server(server.member, host, settings.port, ssl=server_context(folder))
@@ -81,6 +81,13 @@ def _settings(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True, help="0 takes a free port")
+    parser.add_argument(
+        "--down",
+        action="append",
+        default=[],
+        metavar="ISSUER",
+        help="gives no answer, as visa-DE; again for more",
+    )
     parser.add_argument("--directory-port", type=int, help="of the issuers' server, for members")
     parser.add_argument("--pages-host", default="127.0.0.1", help="of the issuers' pages, for cardholders")
     parser.add_argument("--pages-port", type=int)

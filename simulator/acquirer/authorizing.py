@@ -1,6 +1,7 @@
 """Authorizations and increments: the card's issuer is asked, or the network answers in its place."""
 
 import hashlib
+from collections.abc import Container
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
@@ -40,11 +41,12 @@ class _Word(NamedTuple):
 
 
 class Authorizing:
-    """Works within the transaction that the caller has opened on the books."""
+    """Works within the transaction that the caller has opened on the books; `down` names issuers."""
 
-    def __init__(self, books: Books, clearing: Clearing) -> None:
+    def __init__(self, books: Books, clearing: Clearing, down: Container[str]) -> None:
         self._books = books
         self._clearing = clearing
+        self._down = down
 
     def authorize(self, asked: Asked) -> Authorization:
         """The authorization as it is kept, approved or not."""
@@ -113,7 +115,7 @@ class Authorizing:
             return _documented(asked.documented, asked.amount_minor, billed_minor)
         history = self._books.history(asked.fingerprint, asked.at)
         purchase = Purchase(billed_minor, asked.expiry, asked.merchant_country, asked.at)
-        if self._books.is_down(account.issuer):
+        if account.issuer in self._down:
             return _Word(issuers.stand_in(account, history, purchase), asked.amount_minor, True)
         response = issuers.answer(account, history, purchase)
         part_minor = asked.amount_minor * issuers.spendable_minor(account, history) // max(billed_minor, 1)
@@ -129,7 +131,7 @@ class Authorizing:
         if account is None:
             return NOT_FOUND, False
         billed_minor = billed(amount_minor, known.currency)
-        if self._books.is_down(account.issuer):
+        if account.issuer in self._down:
             small = billed_minor <= issuers.STAND_IN_MINOR_MAX
             return (APPROVED if small else ISSUER_DOWN), True
         history = self._books.history(fingerprint, at)

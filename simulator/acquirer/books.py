@@ -82,19 +82,6 @@ class Books:
             [value.isoformat() if isinstance(value, datetime) else value for value in values],
         )
 
-    def take_down(self, issuer: str) -> None:
-        """From now on the issuer gives no answer, and the network stands in for it."""
-        self._database.execute("REPLACE INTO issuers_down VALUES (?)", (issuer,))
-
-    def bring_up(self, issuer: str) -> None:
-        """The issuer answers again."""
-        self._database.execute("DELETE FROM issuers_down WHERE issuer = ?", (issuer,))
-
-    def is_down(self, issuer: str) -> bool:
-        """Whether the network stands in for the issuer."""
-        found = self._database.execute("SELECT 1 FROM issuers_down WHERE issuer = ?", (issuer,))
-        return found.fetchone() is not None
-
     def history(self, fingerprint: str, at: datetime) -> History:
         """What the card did before `at`."""
         hour, day = (self._count(fingerprint, _APPROVED, at, span) for span in _SPANS)

@@ -6,6 +6,7 @@ reversal may come before its authorization, which is then refused.
 """
 
 import hmac
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -52,14 +53,24 @@ class Reply(NamedTuple):
 
 
 class Network:
-    """Plays network and issuers over `books`; `secret` is the key of the issuers' fingerprints."""
+    """Plays network and issuers over `books`; `secret` is the key of the issuers' fingerprints.
+
+    `down` names the issuers that give no answer (as `visa-DE`) and may change at any time.
+    """
 
     def __init__(
-        self, books: Books, clock: Clock, secret: bytes, *, late_seconds: float = LATE_SECONDS
+        self,
+        books: Books,
+        clock: Clock,
+        secret: bytes,
+        *,
+        down: Iterable[str] = (),
+        late_seconds: float = LATE_SECONDS,
     ) -> None:
+        self.down = set(down)
         self._books = books
         self._clearing = Clearing(books)
-        self._authorizing = Authorizing(books, self._clearing)
+        self._authorizing = Authorizing(books, self._clearing, self.down)
         self._clock = clock
         self._secret = secret
         self._late_seconds = late_seconds

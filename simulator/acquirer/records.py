@@ -45,7 +45,6 @@ SCHEMA = (
     ALTER TABLE accounts ADD COLUMN country TEXT;
     ALTER TABLE accounts ADD COLUMN abroad INTEGER NOT NULL DEFAULT 1;
     ALTER TABLE authorizations ADD COLUMN stood_in INTEGER NOT NULL DEFAULT 0;
-    CREATE TABLE issuers_down (issuer TEXT PRIMARY KEY) STRICT;
     """,
 )
 """One entry per version of the schema; `PRAGMA user_version` counts those applied."""

@@ -102,8 +102,7 @@ def test_a_prepaid_card_pays_a_part_where_the_member_takes_one() -> None:
 
 def test_while_an_issuer_is_down_the_network_stands_in_within_its_limits() -> None:
     member = Member()
-    with member.books.together():
-        member.books.take_down(card(NUMBER).issuer)
+    member.network.down.add(card(NUMBER).issuer)
 
     assert member.authorize(issuers.STAND_IN_MINOR_MAX + 1) == "91"
     for _ in range(issuers.STAND_IN_DAY_MAX):
@@ -111,8 +110,7 @@ def test_while_an_issuer_is_down_the_network_stands_in_within_its_limits() -> No
     assert member.authorize(1) == "91"
     assert member.authorize(expiry="2512") == "54"
     assert member.authorize(100_000, number=AMERICAN) == "00"
-    with member.books.together():
-        member.books.bring_up(card(NUMBER).issuer)
+    member.network.down.clear()
     assert member.authorize(issuers.STAND_IN_MINOR_MAX + 1) == "00"
 
 
@@ -123,8 +121,7 @@ def test_an_increment_too_is_answered_by_the_network_while_the_issuer_is_down(
     member = Member()
     held = member.authorization(1000)
     member.ask(**held)
-    with member.books.together():
-        member.books.take_down(card(NUMBER).issuer)
+    member.network.down.add(card(NUMBER).issuer)
 
     assert member.ask(**member.about("0100", held, amount_minor))["39"] == response
 
