@@ -10,7 +10,7 @@ PIP := .venv/bin/python -m pip --quiet --disable-pip-version-check
 SECONDS ?= 60
 TESTS ?= tests
 
-.PHONY: help demo test lint bench fuzz soak chaos lock system simulate
+.PHONY: help demo test lint bench fuzz soak chaos lock system simulate postgres
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-6s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ soak: .venv/.dev-installed system ## the slow checks: longer random kills and lo
 
 chaos: .venv/.dev-installed system ## kill every program at every crash point, in both log modes
 	WEIR_CHAOS=all .venv/bin/python -m pytest -n 2 --dist loadgroup tests/e2e -k kill
+
+postgres: .venv/.dev-installed system ## the gateway's whole suite on PostgreSQL (the suite itself runs a part on both)
+	WEIR_TEST_STORE=postgresql .venv/bin/python -m pytest -n 2 --dist loadgroup tests/unit/gateway tests/contract
 
 simulate: .venv/.dev-installed ## the payment life cycle under faults, seed by seed (SEEDS=10000, FIRST=0; PLANTED=1: find planted bugs)
 	.venv/bin/python -m tests.simulation $(if $(PLANTED),--planted --seeds 1000,--seeds $(or $(SEEDS),10000) --first $(or $(FIRST),0))

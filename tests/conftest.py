@@ -125,6 +125,8 @@ def store_kind(request: pytest.FixtureRequest) -> Iterator[str]:
     `WEIR_TEST_STORE=postgresql` has every test's on PostgreSQL.
     """
     kind = str(getattr(request, "param", os.environ.get("WEIR_TEST_STORE", "sqlite")))
+    if kind == "postgresql" and request.node.get_closest_marker("sqlite_store"):
+        pytest.skip("looks into SQLite's files")
     with stores.on(request.getfixturevalue("postgres") if kind == "postgresql" else None):
         yield kind
 

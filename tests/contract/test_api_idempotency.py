@@ -120,7 +120,6 @@ def test_while_the_first_is_under_way_the_second_is_told_to_wait(tmp_path: Path)
 
 def test_of_two_processes_with_one_key_one_does_it(tmp_path: Path) -> None:
     async def story(http: httpx2.AsyncClient, world: World) -> None:
-        await world.gateway.start(world.failed.set)
         # The second process knows nothing of the first but the store that they share.
         first_process, first = world.gateway, http
         await world.open()

@@ -93,6 +93,7 @@ async def cards(vault: ProcessorStore) -> list[str]:
     return [token for (token,) in rows]
 
 
+@pytest.mark.sqlite_store
 def test_no_file_of_a_running_home_holds_what_was_forgotten(home: Home) -> None:
     async def story(world: World, vault: ProcessorStore) -> None:
         intent = await paid(world, vault)
@@ -107,6 +108,7 @@ def test_no_file_of_a_running_home_holds_what_was_forgotten(home: Home) -> None:
     home.lived(story)
 
 
+@pytest.mark.sqlite_store
 def test_who_signed_in_without_a_customer_is_forgotten_by_the_id_that_the_api_answered(home: Home) -> None:
     async def story(world: World, _vault: ProcessorStore) -> None:
         caller = await world.caller()
@@ -174,6 +176,7 @@ def test_the_cards_of_other_customers_stay_in_the_vault(home: Home) -> None:
     home.lived(story)
 
 
+@pytest.mark.sqlite_store
 def test_a_forgetting_that_ended_before_the_log_was_emptied_is_ended_by_another(home: Home) -> None:
     async def story(world: World, vault: ProcessorStore) -> None:
         await paid(world, vault)

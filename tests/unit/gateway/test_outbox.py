@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
 
 from events.errors import LogUnavailableError
@@ -13,6 +14,8 @@ from gateway.requests import CreateIntent
 from gateway.store.tables import outbox
 from tests.gateway_world import World
 from tests.memory_log import MemoryLog
+
+pytestmark = pytest.mark.both_stores
 
 
 class UnsteadyLog(MemoryLog):
