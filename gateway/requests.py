@@ -225,6 +225,14 @@ class ListIntents(Paging, frozen=True, kw_only=True):
     status: Status | None = None
 
 
+class SearchIntents(Body, frozen=True, kw_only=True):
+    """`GET /v1/payment_intents/search`."""
+
+    query: Annotated[str, Meta(min_length=1, max_length=1000)]
+    limit: Annotated[int, Meta(ge=1, le=100)] = 10
+    page: Identifier | None = None
+
+
 class ListCharges(Paging, frozen=True, kw_only=True):
     """`GET /v1/charges`."""
 

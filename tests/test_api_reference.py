@@ -27,6 +27,7 @@ from gateway.api.presenting import (
     method_json,
     next_action_json,
     review_json,
+    search_json,
     sign_in_json,
 )
 from gateway.business_time import TEST_TIME_HEADER
@@ -62,6 +63,7 @@ BODIES: dict[str, type[msgspec.Struct]] = {
     "Address": requests.Address,
     "Item": requests.Item,
     "GET /v1/payment_intents": requests.ListIntents,
+    "GET /v1/payment_intents/search": requests.SearchIntents,
     "CreatedRange": requests.CreatedRange,
     "GET /v1/payment_intents/{id}": requests.RetrieveIntent,
     "POST /v1/payment_intents/{id}": requests.UpdateIntent,
@@ -275,6 +277,7 @@ ANSWERS: dict[str, Any] = {
     "Label": label_json(LABEL),
     "AccountEvent": sign_in_json(SignIn(id="1", type="sign_in", occurred_at=START)),
     "List": list_json([], "/v1/reviews", has_more=False),
+    "SearchResult": search_json([], "/v1/payment_intents/search", has_more=False),
     "PayAnswer": msgspec.structs.asdict(PayAnswer(status="approved")),
     "Problem": problem(InvalidRequestError("", code="parameter_invalid", param="amount")),
 }

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from gateway.api.callers import Content, answered_once, asked, reader_of
 from gateway.api.expanding import expanded
-from gateway.api.presenting import browser_intent_json, intent_json, list_json
+from gateway.api.presenting import browser_intent_json, intent_json, list_json, search_json
 from gateway.api.reading import read_query
 from gateway.auth import Caller
 from gateway.errors import CardDeclinedError, SecretKeyRequiredError
@@ -27,6 +27,7 @@ from gateway.requests import (
     IncrementIntent,
     ListIntents,
     RetrieveIntent,
+    SearchIntents,
     UpdateIntent,
 )
 from gateway.store.idempotency_rows import Claim
@@ -52,6 +53,13 @@ def _add_looking(application: FastAPI, gateway: Gateway) -> None:
         caller = await reader_of(gateway, request)
         page, has_more = await payments.list(caller, read_query(request, ListIntents))
         return answered(list_json([intent_json(intent) for intent in page], INTENTS, has_more=has_more))
+
+    @application.get(INTENTS + "/search")
+    async def search(request: Request) -> Response:
+        caller = await reader_of(gateway, request)
+        page, has_more = await payments.search(caller, read_query(request, SearchIntents))
+        found = [intent_json(intent) for intent in page]
+        return answered(search_json(found, f"{INTENTS}/search", has_more=has_more))
 
     @application.get(INTENTS + "/{payment_id}")
     async def retrieve(request: Request, payment_id: str) -> Response:

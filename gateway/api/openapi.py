@@ -53,6 +53,13 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "GET",
+        f"{_INTENTS}/search",
+        "Search them",
+        resources.Found[resources.PaymentIntent],
+        query=requests.SearchIntents,
+    ),
+    Operation(
+        "GET",
         f"{_INTENTS}/{{id}}",
         "Retrieve one",
         resources.PaymentIntent,

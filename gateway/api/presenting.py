@@ -149,3 +149,15 @@ def sign_in_json(sign_in: SignIn) -> dict[str, Any]:
 def list_json(items: list[dict[str, Any]], url: str, *, has_more: bool) -> dict[str, Any]:
     """A page of resources, and whether more follow."""
     return {"object": "list", "data": items, "has_more": has_more, "url": url}
+
+
+def search_json(items: list[dict[str, Any]], url: str, *, has_more: bool) -> dict[str, Any]:
+    """A page of what was found; `next_page` is what to give as `page` for the next one."""
+    next_page = items[-1]["id"] if has_more else None
+    return {
+        "object": "search_result",
+        "data": items,
+        "has_more": has_more,
+        "next_page": next_page,
+        "url": url,
+    }

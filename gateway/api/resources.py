@@ -223,6 +223,16 @@ class Page(Resource, Generic[T], frozen=True, kw_only=True):
     url: str
 
 
+class Found(Resource, Generic[T], frozen=True, kw_only=True):
+    """A page of what a search found, newest first; `next_page` is the `page` of the next one."""
+
+    object: Literal["search_result"]
+    data: list[T]
+    has_more: bool
+    next_page: str | None
+    url: str
+
+
 class Error(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Stripe's `error` member; of a declined card with the intent as it now stands."""
 

@@ -9,13 +9,17 @@ from gateway.errors import RequestInProgressError
 from gateway.payment_methods import ShownMethod
 from gateway.payments.charges import Charge
 from gateway.payments.intents import Intent
-from gateway.requests import ListCharges, ListIntents
+from gateway.requests import ListCharges, ListIntents, SearchIntents
+from gateway.search_query import parse_query
 from gateway.store.charge_rows import list_charges, load_charge
 from gateway.store.idempotency_rows import Claim
 from gateway.store.intent_rows import list_intents, load_intent
 from gateway.store.method_rows import PaymentMethod
+from gateway.store.search_rows import search_intents
 from gateway.store.writer import Store
 from gateway.tokens import load_card, made_us
+
+Found = tuple[list[Intent], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +38,20 @@ class KnownPayments:
         if claim.attempt == intent.attempts and intent.status == "processing":
             raise RequestInProgressError()
         return intent
+
+    async def search(self, caller: Caller, asked: SearchIntents) -> Found:
+        """A page of what matches, newest first, and whether there is more."""
+        query = parse_query(asked.query)
+        return await self.store.read(
+            lambda c: search_intents(
+                c,
+                query,
+                merchant_id=caller.merchant_id,
+                mode=caller.mode,
+                limit=asked.limit,
+                after=asked.page,
+            )
+        )
 
     async def charge(self, caller: Caller, the_id: str) -> Charge:
         """The caller's charge; raises `NotFoundError`."""

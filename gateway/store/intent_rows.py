@@ -78,7 +78,7 @@ def load_intent(
     row = connection.execute(_INTENT, {"the_id": payment_id}).one_or_none()
     if row is None or merchant_id not in (None, row.merchant_id) or mode not in (None, row.mode):
         raise NotFoundError("There is no such payment intent.")
-    return _intent(row)
+    return intent_of(row)
 
 
 def list_intents(
@@ -97,7 +97,7 @@ def list_intents(
         own = own.where(intents.c.status == query.status)
     place = (intents.c.created_us, intents.c.id)
     rows, has_more = read_page(connection, own, place, query, cursor_of)
-    return [_intent(row) for row in rows], has_more
+    return [intent_of(row) for row in rows], has_more
 
 
 def insert_attempt(connection: Connection, attempt: Attempt) -> None:
@@ -151,7 +151,8 @@ def _intent_row(intent: Intent) -> dict[str, Any]:
     return row
 
 
-def _intent(row: Row[Any]) -> Intent:
+def intent_of(row: Row[Any]) -> Intent:
+    """The intent of a row."""
     members = dict(row._mapping)
     metadata, outcome = members.pop("metadata_json"), members.pop("outcome_json")
     error, action = members.pop("last_error_json"), members.pop("next_action_json")

@@ -41,6 +41,7 @@ BEYOND_THE_DOCUMENT = frozenset(
         "card_data_not_accepted",
         "parameter_invalid",
         "parameter_missing",
+        "query_invalid",
         "payment_intent_unexpected_state",
         "payment_intent_under_review",
         "amount_too_large",
@@ -91,6 +92,8 @@ KNOWN: dict[str, Callable[[LivingApi], str]] = {
     "payment_method": lambda api: api.token(),
     "payment_intent": lambda api: api.intent("confirm")["id"],
     "ending_before": lambda api: api.intent()["id"],
+    "page": lambda api: api.intent()["id"],
+    "query": lambda _: "amount>0 AND -metadata['order']:'7'",
     "starting_after": lambda api: api.intent()["id"],
 }
 """Members that name a resource, and what makes one."""

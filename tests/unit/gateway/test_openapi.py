@@ -21,6 +21,7 @@ DECLARED: dict[str, Any] = {
     "Label": resources.Label,
     "AccountEvent": resources.SignIn,
     "List": resources.Page[resources.Review],
+    "SearchResult": resources.Found[resources.PaymentIntent],
     "Problem": resources.Problem,
 }
 

@@ -1,0 +1,148 @@
+"""Searching intents by any field: what is found on both stores, page by page, and what is refused."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.errors import InvalidRequestError
+from gateway.search_query import CLAUSES_MAX, NUMBERS, TEXTS, parse_query
+from gateway.store.search_rows import COLUMNS
+from tests.contract.api_serving import served
+from tests.gateway_world import World
+
+INTENTS, SEARCH = "/v1/payment_intents", "/v1/payment_intents/search"
+CREATED = 1767607200
+
+BASKETS: list[dict[str, Any]] = [
+    {"amount": 500, "currency": "eur", "customer": "ada", "metadata": {"order": "7", "a.b": "x"}},
+    {"amount": 1500, "currency": "eur", "customer": "bob", "description": "Green TEA, 50% off"},
+    {"amount": 2500, "currency": "usd", "customer": "o'hara", "metadata": {"order": "70", "$.x": "y"}},
+    {"amount": 3500, "currency": "jpy", "description": "a \\ and a _", "metadata": {"10": "ten"}},
+]
+
+FOUND: dict[str, list[int]] = {
+    "amount>1000": [3, 2, 1],
+    "amount>=1500 AND amount<=2500": [2, 1],
+    "amount:500": [0],
+    "amount:'500'": [0],
+    "-amount:500": [3, 2, 1],
+    "customer:'ada' OR customer:\"bob\"": [1, 0],
+    "customer:null": [3],
+    "-customer:null AND -customer:'ada'": [2, 1],
+    r"customer:'o\'hara'": [2],
+    'customer:"o\'hara"': [2],
+    "-customer:'ada'": [3, 2, 1],
+    "currency:'EUR'": [1, 0],
+    "description~'tea'": [1],
+    "description~'50%'": [1],
+    "description~'%'": [1],
+    "description~'_'": [3],
+    r"description~'\\'": [3],
+    "description:'tea'": [],
+    "metadata['order']:'7'": [0],
+    "metadata['order']~'7'": [2, 0],
+    'metadata["order"]:"70"': [2],
+    "-metadata['order']:'7'": [3, 2, 1],
+    "metadata['order']:null": [3, 1],
+    "metadata['a.b']:'x'": [0],
+    "metadata['$.x']:'y'": [2],
+    "metadata['10']:'ten'": [3],
+    "metadata['orde']:'7'": [],
+    "status:'requires_payment_method' AND capture_method:'automatic'": [3, 2, 1, 0],
+    "status:'succeeded'": [],
+    f"created:{CREATED}": [0],
+    f"created>{CREATED} AND created<{CREATED + 3}": [2, 1],
+    f"created>={CREATED + 2}": [3, 2],
+    "canceled_at:null AND amount<1000": [0],
+    'customer:"\' OR 1=1 --"': [],
+}
+
+REFUSED = [
+    "amount",
+    "amount>",
+    "amount>x",
+    "amount~5",
+    "amount>99999999999999999",
+    "customer:ada",
+    "customer>'a'",
+    "customer~null",
+    "colour:'red'",
+    "metadata:'7'",
+    "amount['x']:7",
+    "metadata['a\"b']:'7'",
+    "customer:'ada",
+    "customer:'ada' customer:'bob'",
+    "customer:'ada' AND",
+    "customer:'ada' XOR customer:'bob'",
+    "customer:'a' AND customer:'b' OR customer:'c'",
+    "customer:'ada'; DROP TABLE intents",
+    " AND ".join(["amount>1"] * (CLAUSES_MAX + 1)),
+    "(amount>1)",
+    " ",
+]
+
+
+@pytest.mark.both_stores
+def test_what_matches_is_found_newest_first(tmp_path: Path) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        ids = []
+        for second, basket in enumerate(BASKETS):
+            headers = {"weir-test-time": f"2026-01-05T10:00:0{second}.250000Z"}
+            ids.append((await http.post(INTENTS, json=basket, headers=headers)).json()["id"])
+        other = {"authorization": f"Bearer {world.keys['live']}"}
+
+        for query, expected in FOUND.items():
+            answer = await http.get(SEARCH, params={"query": query, "limit": 100})
+            assert answer.status_code == 200, (query, answer.text)
+            assert [ids.index(one["id"]) for one in answer.json()["data"]] == expected, query
+        by_id = (await http.get(SEARCH, params={"query": f"id:'{ids[2]}'"})).json()["data"]
+        assert [one["amount"] for one in by_id] == [2500]
+        assert (await http.get(SEARCH, params={"query": "amount>0"}, headers=other)).json()["data"] == []
+
+    served(tmp_path, story)
+
+
+def test_a_search_goes_on_page_by_page(tmp_path: Path) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        for basket in [*BASKETS, *BASKETS]:
+            await http.post(INTENTS, json=basket)
+        query: dict[str, Any] = {"query": "amount>1000", "limit": 4}
+        first = (await http.get(SEARCH, params=query)).json()
+        second = (await http.get(SEARCH, params={**query, "page": first["next_page"]})).json()
+
+        assert (first["object"], first["has_more"], len(first["data"])) == ("search_result", True, 4)
+        assert (second["has_more"], second["next_page"], len(second["data"])) == (False, None, 2)
+        assert len({one["id"] for one in first["data"] + second["data"]}) == 6
+        assert all(one["client_secret"] is None for one in first["data"])
+        unknown = await http.get(SEARCH, params={**query, "page": "pi_none"})
+        assert unknown.status_code == 404
+
+    served(tmp_path, story)
+
+
+def test_what_is_no_query_is_refused_and_not_quoted(tmp_path: Path) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        for query in REFUSED:
+            answer = await http.get(SEARCH, params={"query": query})
+            assert answer.status_code == 400, query
+            assert answer.json()["error"]["param"] == "query"
+            assert "DROP" not in answer.text
+            assert "colour" not in answer.text
+        assert (await http.get(SEARCH)).json()["error"]["code"] == "parameter_missing"
+
+    served(tmp_path, story)
+
+
+def test_every_field_of_the_language_has_its_column() -> None:
+    assert set(COLUMNS) == {*NUMBERS, *TEXTS}
+
+
+@given(st.text(alphabet="amountcreatedcustomer :~<>='\"\\-[]ANDOR0123456789null()%_é\0", max_size=60))
+def test_whatever_is_asked_is_a_query_or_refused(text: str) -> None:
+    with suppress(InvalidRequestError):
+        assert 1 <= len(parse_query(text).clauses) <= CLAUSES_MAX
