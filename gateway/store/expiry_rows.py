@@ -1,29 +1,35 @@
 """What has expired, and each mode's clock as it was last kept."""
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import BindParameter, Connection, Integer, bindparam, or_, select, update
 
 from events.vocabulary import Mode
 from gateway.store.tables import attempts, clocks, intents, reviews
 
+# Looked for every few seconds: building the statements would cost more than running them.
+_NOW: BindParameter[int] = bindparam("now_us")
+_MODE: BindParameter[str] = bindparam("the_mode")
+_LIMIT = bindparam("the_limit", type_=Integer)
+_HELD = (
+    select(reviews.c.payment_id, reviews.c.expires_us)
+    .where(reviews.c.mode == _MODE, reviews.c.closed_us.is_(None), reviews.c.expires_us <= _NOW)
+    .order_by(reviews.c.expires_us)
+    .limit(_LIMIT)
+)
+_UNCAPTURED = (
+    select(attempts.c.payment_id, attempts.c.expires_us)
+    .join(intents, intents.c.id == attempts.c.payment_id)
+    .where(attempts.c.phase == "authorized", attempts.c.expires_us <= _NOW, intents.c.mode == _MODE)
+    .order_by(attempts.c.expires_us)
+    .limit(_LIMIT)
+)
+
 
 def due_payments(connection: Connection, mode: Mode, now_us: int, limit: int) -> list[tuple[str, int]]:
     """Payments of which a review, or else an authorization, has expired by `now_us`, and when it did."""
-    held = (
-        select(reviews.c.payment_id, reviews.c.expires_us)
-        .where(reviews.c.mode == mode, reviews.c.closed_us.is_(None), reviews.c.expires_us <= now_us)
-        .order_by(reviews.c.expires_us)
-        .limit(limit)
-    )
-    uncaptured = (
-        select(attempts.c.payment_id, attempts.c.expires_us)
-        .join(intents, intents.c.id == attempts.c.payment_id)
-        .where(attempts.c.phase == "authorized", attempts.c.expires_us <= now_us, intents.c.mode == mode)
-        .order_by(attempts.c.expires_us)
-        .limit(limit)
-    )
+    asked = {"now_us": now_us, "the_mode": mode, "the_limit": limit}
     # One that stands in both is due when its review is, which is earlier.
-    due = {row.payment_id: row.expires_us for row in connection.execute(uncaptured)}
-    due |= {row.payment_id: row.expires_us for row in connection.execute(held)}
+    due = {row.payment_id: row.expires_us for row in connection.execute(_UNCAPTURED, asked)}
+    due |= {row.payment_id: row.expires_us for row in connection.execute(_HELD, asked)}
     return sorted(due.items(), key=lambda each: each[1])
 
 

@@ -108,7 +108,7 @@ class Shopper:
 
     def _card_number(self) -> str:
         """A card of its own, whose issuer decides by its account, or now and then a documented one."""
-        if self._random.random() < 0.4:
+        if self._random.random() < 0.25:
             return self._random.choice(self._random.choice((DOCUMENTED, CHALLENGED, TROUBLED)))
         begun = f"40000276{self._random.randrange(10**7):07}"
         doubled = [int(digit) * (2 - place % 2) for place, digit in enumerate(begun)]

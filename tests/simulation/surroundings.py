@@ -1,9 +1,11 @@
 """The log and the risk engine of a story: real records, own faults, decisions early, late or never."""
 
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from random import Random
 from typing import Any
 
+from events.clock import Clock
 from events.codec import decode, encode
 from events.errors import LogUnavailableError
 from events.log.port import Outgoing, Position
@@ -35,6 +37,26 @@ class SimulatedLog(MemoryLog):
             self._world.tell("the log takes records and does not say so")
             raise LogUnavailableError("the log has not answered")
         return places
+
+
+class VirtualLimiter:
+    """Counts requests in seconds of the story."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._passed: dict[str, deque[float]] = defaultdict(deque)
+
+    async def let(self, key: str, per_second: int) -> bool:
+        passed, now = self._passed[key], self._clock.monotonic()
+        while passed and passed[0] <= now - 1:
+            passed.popleft()
+        if len(passed) >= per_second:
+            return False
+        passed.append(now)
+        return True
+
+    async def close(self) -> None:
+        return
 
 
 class SimulatedRisk:

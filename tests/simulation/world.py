@@ -27,7 +27,7 @@ from tests.simulation.links import (
 )
 from tests.simulation.payers import DirectoryOverLink, Payers
 from tests.simulation.processes import Fates, Process, SimulatedScheduling, ViolationError, Wakes
-from tests.simulation.surroundings import SimulatedLog, SimulatedRisk
+from tests.simulation.surroundings import SimulatedLog, SimulatedRisk, VirtualLimiter
 from tests.virtual_time import run_virtually
 
 GEOGRAPHY = Geography()
@@ -105,6 +105,7 @@ class World:
                 keyring=KEYRING,
                 geography=GEOGRAPHY,
                 deadline_seconds=0.25,
+                limiter=VirtualLimiter(self.clock),
             )
         )
         await gateway.start(lambda: None if scheduling.dead else self.blame("a loop of the gateway died"))
