@@ -28,7 +28,10 @@ CODE_IN_CONTEXT = tuple(
 LONE_CODE = SecurityCode(CODE, (PROPER.digits, ASTRAY.digits))
 """Three digits alone are everywhere by chance: what is around them tells, or that a value is nothing else."""
 
-EVERYTHING = (PROPER, ASTRAY, BAD_CODE, *CODE_IN_CONTEXT)
+PASSWORD = Planted("a password", "k7w2m9q4x8v3")
+WRONG_PASSWORD = Planted("a password that was refused", "w5t8n3c6j2r9")
+
+EVERYTHING = (PROPER, ASTRAY, BAD_CODE, PASSWORD, WRONG_PASSWORD, *CODE_IN_CONTEXT)
 
 
 def number(planted: Planted, which: int) -> str:
@@ -88,6 +91,14 @@ def bad_at_processor() -> Iterator[Bad]:
         card,
     ):
         yield Bad("POST", tokens, form.encode(), FORM)
+    for order in (
+        {"card": {"number": card, "expiry": "12/34", "cvv": CODE}},
+        {"card": {"number": card, "expiry": card, "cvv": BAD_CODE.digits}},
+        {"card": None, "upi": {"vpa": card}, "method": "upi"},
+        {card: "name"},
+    ):
+        yield Bad("POST", "/pay", json.dumps({**PAY, **order}).encode(), {**JSON, **NOBODYS_TOKEN})
+        yield Bad("POST", "/pay", json.dumps({**PAY, **order}).encode(), JSON)
     yield Bad("POST", tokens, _card(), {"content-type": f"text/{card}"})
     yield Bad("POST", f"/v1/tokens/{card}", _card(), JSON)
     yield Bad("GET", f"/v1/tokens?card={card}")
@@ -95,6 +106,9 @@ def bad_at_processor() -> Iterator[Bad]:
     yield Bad("POST", tokens, _card(), {**JSON, "authorization": f"Bearer sk_test_{card}"})
     yield Bad("POST", tokens, _card(), {**JSON, "weir-test-time": card})
 
+
+PAY = {"method": "credit_card", "merchant_id": "acct_tried", "amount": 1, "currency": "EUR"}
+NOBODYS_TOKEN = {"authorization": f"Bearer e30.e30.{'A' * 43}"}
 
 API_PATHS = (
     ("POST", "/v1/payment_intents"),
@@ -131,5 +145,8 @@ def bad_at_api() -> Iterator[Bad]:
     for path in ("/v1/payment_intents", "/v1/reviews", "/v1", "/health", ""):
         yield Bad("GET", f"{path}/{card}")
         yield Bad("DELETE", f"{path}/{card}/{card}")
+    for password in (WRONG_PASSWORD.digits, f"{WRONG_PASSWORD.digits} {card}"):
+        yield Bad("POST", "/signin", json.dumps({"username": "ada", "password": password}).encode(), JSON)
+        yield Bad("POST", "/signin", f'{{"username": "ada", "password": "{password}'.encode(), JSON)
     yield Bad("GET", f"/v1/payment_intents?starting_after={card}")
     yield Bad("POST", "/v1/tokens", _card(number=card), JSON)

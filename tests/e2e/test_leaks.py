@@ -18,6 +18,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from gateway.backoffice import Backoffice
 from tests.e2e.closing import come_to_rest
 from tests.e2e.leak_batches import READABLE, batches_by_codec
 from tests.e2e.leak_codes import is_code
@@ -41,7 +42,10 @@ from tests.e2e.planting import (
     CODE,
     EVERYTHING,
     LONE_CODE,
+    PASSWORD,
+    PAY,
     PROPER,
+    WRONG_PASSWORD,
     Bad,
     bad_at_api,
     bad_at_processor,
@@ -119,6 +123,7 @@ async def _traffic(platform: WholePlatform) -> None:
     """Good and bad requests, before, while and after programs die with card data in hand."""
     async with merchant_of(platform) as merchant, _strangers_client(platform) as client:
         await _send_bad(platform, client)
+        await _sign_in_and_pay(platform, client)
         platform.condemn(DEATHS)
         for which in range(CARDS):
             await _pay(merchant, which)
@@ -128,6 +133,19 @@ async def _traffic(platform: WholePlatform) -> None:
         await platform.until_ready(API, PROCESSOR, ACQUIRER)
         await _send_bad(platform, client)
         assert merchant.notebook.faults == []
+
+
+async def _sign_in_and_pay(platform: WholePlatform, client: httpx2.AsyncClient) -> None:
+    office = Backoffice(platform.home, platform.keys)
+    office.add_user("ada", "acct_tried", "test", PASSWORD.digits)
+    await asyncio.sleep(1.1)  # the wrong ones before are of the last second
+    signed_in = await client.post(
+        f"{platform.api}/signin", json={"username": "ada", "password": PASSWORD.digits}
+    )
+    bearer = {"authorization": f"Bearer {signed_in.json()['token']}"}
+    card = {"number": number(PROPER, 95), "expiry": "12/34", "cvv": CODE}
+    paid = await client.post(f"{platform.processor}/pay", json={**PAY, "card": card}, headers=bearer)
+    assert paid.json()["status"] == "approved", paid.text
 
 
 async def _pay(merchant: Merchant, which: int) -> None:
@@ -176,7 +194,7 @@ def _in_memory(platform: WholePlatform) -> Iterator[str]:
     """In the processor's memory it must be found: that shows that memory is really searched."""
     assert _remembered(platform, PROCESSOR, PROPER), "the search does not even see the processor's memory"
     for name in WITHOUT_CARDS:
-        astray = () if name == API else (ASTRAY, BAD_CODE)
+        astray = () if name == API else (ASTRAY, BAD_CODE, PASSWORD, WRONG_PASSWORD)
         yield from _told(f"memory of {name}", _remembered(platform, name, PROPER, *astray))
 
 
