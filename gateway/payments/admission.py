@@ -10,6 +10,9 @@ from gateway.payments.intents import Attempt, Intent
 from gateway.people.merchants import Merchant
 from gateway.store.daily_rows import add_to_day, take_from_day
 
+UNLIMITED_MINOR = 2**62
+"""What a day that is counted already is held to once its limit is gone."""
+
 
 def admit(merchant: Merchant, intent: Intent) -> None:
     """Raises `ForbiddenError`, and `InvalidRequestError` for currency and amount."""
@@ -37,11 +40,30 @@ def admit_in(
     return day
 
 
-def give_back_in(connection: Connection, intent: Intent, attempt: Attempt) -> None:
-    """A refused attempt no longer counts to its day's limit; a canceled or refunded payment still does."""
+def admit_more_in(
+    connection: Connection, merchant: Merchant, after: Intent, attempt: Attempt, more_minor: int
+) -> None:
+    """An increment, after which the intent is so: it counts to the day of the confirm."""
+    admit(merchant, after)
+    if attempt.counted_day is None:
+        return
+    place = (after.merchant_id, after.mode, after.currency, attempt.counted_day)
+    limit_minor = merchant.settings.limit_per_day.get(after.currency, UNLIMITED_MINOR)
+    if not add_to_day(connection, *place, amount_minor=more_minor, limit_minor=limit_minor):
+        raise limits.limit_exceeded("day")
+
+
+def give_back_in(
+    connection: Connection, intent: Intent, attempt: Attempt, amount_minor: int | None = None
+) -> None:
+    """A refused attempt, or increment (`amount_minor`), no longer counts to its day's limit.
+
+    A canceled or refunded payment still does.
+    """
     if attempt.counted_day is not None:
         place = (intent.merchant_id, intent.mode, intent.currency, attempt.counted_day)
-        take_from_day(connection, *place, amount_minor=intent.amount_minor)
+        refused_minor = intent.amount_minor if amount_minor is None else amount_minor
+        take_from_day(connection, *place, amount_minor=refused_minor)
 
 
 _FIRST_DAY = datetime(1970, 1, 1, tzinfo=UTC).toordinal()

@@ -19,6 +19,7 @@ from gateway.errors import ConflictError, InvalidRequestError, UnavailableError
 from gateway.event_recorder import EventRecorder
 from gateway.outbox import Relay
 from gateway.payments import intents
+from gateway.payments.admission import give_back_in
 from gateway.payments.debt_ends import end_of, was_refused
 from gateway.payments.intents import (
     Attempt,
@@ -186,6 +187,7 @@ class Debts:
     ) -> tuple[Intent, Attempt]:
         attempt = _replace(attempt, debt=None)
         if answer.operation != "accepted":
+            give_back_in(connection, intent, attempt, debt.amount_minor)
             return intent, _replace(attempt, increment_decline=answer.decline_code or "processing_error")
         intent = intents.incremented(intent, debt.amount_minor)
         grow_charge(connection, intent)

@@ -13,7 +13,7 @@ from gateway.errors import InvalidRequestError
 from gateway.event_recorder import EventRecorder
 from gateway.outbox import Relay
 from gateway.payments import intents
-from gateway.payments.admission import admit
+from gateway.payments.admission import admit_more_in
 from gateway.payments.debts import Debts, owe_in
 from gateway.payments.intents import Attempt, CaptureOwed, IncrementOwed, Intent, VoidOwed, owing
 from gateway.payments.known_payments import KnownPayments
@@ -117,7 +117,8 @@ class Taking(KnownPayments):
         intent, attempt = self._latest_in(connection, caller, payment_id)
         at = not_before_last_step(connection, intent, caller.at)
         more_minor = body.amount - intent.amount_minor
-        admit(load_merchant(connection, caller.merchant_id), intents.incremented(intent, more_minor))
+        after = intents.incremented(intent, more_minor)
+        merchant = load_merchant(connection, caller.merchant_id)
         if more_minor <= 0:
             raise InvalidRequestError(
                 "amount: an increment asks for more than is authorized.",
@@ -126,6 +127,7 @@ class Taking(KnownPayments):
             )
         if attempt is None or has_expired(attempt.expires_us, microseconds(at)):
             raise InvalidRequestError("The authorization has expired.", code="charge_expired_for_capture")
+        admit_more_in(connection, merchant, after, attempt, more_minor)
         claim_in(connection, caller.request_key, payment_id)
         debt = IncrementOwed(amount_minor=more_minor, since_us=microseconds(at))
         attempt = msgspec.structs.replace(owing(attempt, debt), increment_decline=None)

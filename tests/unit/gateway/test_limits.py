@@ -15,9 +15,10 @@ from gateway.errors import GatewayError, InvalidRequestError
 from gateway.event_recorder import EventRecorder
 from gateway.limits import RATES_PER_DOLLAR, limit_per_payment_minor, require_method
 from gateway.payments.intents import Intent
+from gateway.payments.taking import IncrementDeclinedError
 from gateway.people.errors import ForbiddenError
 from gateway.people.merchants import Merchant, MerchantSettings, update_merchant
-from gateway.requests import ConfirmIntent, CreateIntent
+from gateway.requests import ConfirmIntent, CreateIntent, IncrementIntent
 from gateway.store.tables import daily_totals
 from tests.gateway_world import MERCHANT, START, World, live_through
 
@@ -169,6 +170,26 @@ def test_what_is_declined_or_blocked_counts_to_no_days_limit(tmp_path: Path) -> 
         world.risk.outcome = "allow"
         assert (await paid(world)).status == "succeeded"
         assert await code_of(paid(world)) == "limit_exceeded"
+
+    live_through(tmp_path, story)
+
+
+def test_an_increment_is_held_to_both_limits_and_given_back_where_the_issuer_refuses(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await become(world, limit_per_day={"EUR": 6000})
+        caller, payments = await world.caller(), world.gateway.payments
+        intent = await paid(world, capture_method="manual")
+
+        for amount in (6001, 1_000_001):
+            refused = payments.increment(caller, intent.id, IncrementIntent(amount=amount))
+            assert await code_of(refused) == "limit_exceeded"
+        world.processor.refuses_increments = True
+        with pytest.raises(IncrementDeclinedError):
+            await payments.increment(caller, intent.id, IncrementIntent(amount=6000))
+        assert await counted(world) == [4000]
+        world.processor.refuses_increments = False
+        await payments.increment(caller, intent.id, IncrementIntent(amount=6000))
+        assert await counted(world) == [6000]
 
     live_through(tmp_path, story)
 
