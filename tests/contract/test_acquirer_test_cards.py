@@ -1,11 +1,14 @@
 """Each documented test card, from token to answer, through processor, network and the issuers' pages."""
 
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import pytest
 
 from gateway.errors import RequestError
-from gateway.processor_port import AuthenticationWish
+from gateway.processor.declines import DECLINES
+from gateway.processor_port import AdviceCode, AuthenticationWish
+from simulator import testcards
+from simulator.acquirer import clearing, network
 from simulator.testcards import TEST_CARDS
 from tests.processor_parts import Bench, in_one_thread
 
@@ -121,3 +124,11 @@ async def test_a_test_card_is_answered_the_same_however_much_it_spends() -> None
     answers = [await bench.authorize(f"a{n}", token, 50_000_000) for n in range(30)]
 
     assert {answer.status for answer in answers} == {"approved"}
+
+
+def test_whatever_the_network_may_answer_has_a_word_for_the_merchant() -> None:
+    said = {value for name, value in vars(testcards).items() if name.isupper() and isinstance(value, str)}
+    said |= {network.FORMAT_ERROR, network.NO_SUCH_ISSUER, clearing.DUPLICATE, clearing.TOO_MUCH}
+
+    assert said - DECLINES.keys() == {testcards.APPROVED}
+    assert {code for _, code in DECLINES.values()} == set(get_args(AdviceCode))

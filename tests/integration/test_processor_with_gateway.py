@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from events.clock import VirtualClock
 from gateway.payments.intents import Intent
 from gateway.processor.card_input import CardInput, check
@@ -108,6 +110,41 @@ def test_an_issuer_that_stays_silent_costs_virtual_seconds_and_ends_reversed(tmp
     together = lived(tmp_path, story)
 
     assert together.world.clock.monotonic() > 2 * SILENCE_SECONDS
+
+
+TROUBLES = [
+    ("4000000000081044", "insufficient_funds", "declined_by_network", {"reversed": 1}),
+    ("4000000000081051", None, "approved_by_network", {"captured": 1}),
+    ("4000000000081069", "processing_error", "reversed_after_approval", {"reversed": 1}),
+    ("4000000000081077", "processing_error", "reversed_after_approval", {"reversed": 1}),
+]
+
+
+@pytest.mark.parametrize(("number", "said", "network_status", "states"), TROUBLES)
+def test_a_merchant_can_try_what_goes_wrong_on_the_way(
+    tmp_path: Path, number: str, said: str | None, network_status: str, states: dict[str, int]
+) -> None:
+    async def story(together: Together) -> None:
+        together.bench.line.silence_seconds = SILENCE_SECONDS
+
+        intent = await together.pay(number)
+
+        error = intent.last_error
+        assert (error and (error.decline_code or error.code)) == said
+        assert intent.outcome is not None
+        assert intent.outcome.network_status == network_status
+        assert intent.outcome.advice_code == ("try_again_later" if said == "insufficient_funds" else None)
+
+        async def at_rest() -> bool:
+            return await together.bench.states() == states and not together.bench.processor.advices.waiting
+
+        for _ in range(200):
+            if await at_rest():
+                break
+            await together.world.scheduling.sleep(0.5)
+        assert await at_rest()
+
+    lived(tmp_path, story)
 
 
 def test_the_same_story_from_the_same_seed_leaves_the_same_bytes(tmp_path: Path) -> None:
