@@ -157,6 +157,7 @@ class Bench:
         books: Books | None = None,
         registry: Any = None,
         seed: int = 1,
+        return_base: str = "https://processor.example",
     ) -> None:
         self.clock = clock or VirtualClock(NOW)
         self.scheduling = scheduling or InlineScheduling()
@@ -177,7 +178,7 @@ class Bench:
             entropy=random.Random(seed).randbytes,
             directory=self.directory,
             listener=self.listener,
-            return_base="https://processor.example",
+            return_base=return_base,
         )
         self.cards = self.processor.cards
         self.urls: dict[str, str] = {}
