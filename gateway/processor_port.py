@@ -23,7 +23,7 @@ from typing import Annotated, Literal, Protocol
 
 import msgspec
 
-from events.vocabulary import Funding, Mode
+from events.vocabulary import AccountMethod, Funding, Mode
 
 AnswerStatus = Literal["approved", "declined", "captured", "reversed", "action_required", "unknown"]
 """`unknown`: never heard of this attempt, or its end is still being found out: ask, or authorize, again.
@@ -37,8 +37,9 @@ AuthenticationResult = Literal["authenticated", "attempted", "failed", "abandone
 """`attempted`: the issuer could not, and stands in for it; `abandoned`: canceled, or never done in time;
 `error`: nobody could be asked."""
 
-ActionKind = Literal["three_d_secure"]
-"""What a payer may have to do: be authenticated by the card's issuer."""
+ActionKind = Literal["three_d_secure", "upi_collect", "upi_intent", "redirect"]
+"""What a payer may have to do: be authenticated by the card's issuer, approve a request that is in the app
+already, open the app by a link or a QR code, or pay on a wallet's or bank's own page."""
 
 PAYER_SECONDS_MAX = 600
 """How long a payer may take, unless an action says otherwise."""
@@ -56,6 +57,18 @@ FIRST_CAPTURE = "1"
 
 TestRisk = Literal["blocked", "highest", "elevated", "normal"]
 """What a documented test card asks of the risk decision, whatever the engine says (test mode only)."""
+
+
+class AccountToCharge(msgspec.Struct, frozen=True, kw_only=True):
+    """An account that is no card. `handle` is the UPI address, the wallet's id or the account's number, empty
+    where only the payer's own app or page knows it."""
+
+    method: AccountMethod
+    provider: str
+    handle: str = ""
+
+    def __repr__(self) -> str:
+        return f"AccountToCharge({self.method!r}, {self.provider!r})"
 
 
 class AuthorizationRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +93,7 @@ class AuthorizationRequest(msgspec.Struct, frozen=True, kw_only=True):
     partial_authorization: bool = False
     return_url: str | None = None
     authentication: AuthenticationWish = "none"
+    account: AccountToCharge | None = None
 
 
 class CaptureRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,11 +131,15 @@ class ReversalRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PayerAction(msgspec.Struct, frozen=True, kw_only=True):
-    """What the payer has to do, at `url`, before `expires_at` (business time, as the request's)."""
+    """What the payer has to do, at `url`, before `expires_at` (business time, as the request's).
+
+    `link` opens a UPI app, and is what a QR code holds.
+    """
 
     kind: ActionKind
     url: str
     expires_at: datetime
+    link: str | None = None
 
 
 class Authentication(msgspec.Struct, frozen=True, kw_only=True):

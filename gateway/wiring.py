@@ -21,6 +21,7 @@ from gateway.labels import Labels
 from gateway.outbox import Relay
 from gateway.pay import SignedInPayments
 from gateway.payment_methods import PaymentMethods
+from gateway.payments.account_charging import AccountCharging
 from gateway.payments.attempt_ends import AttemptEnds
 from gateway.payments.choosing import Choosing
 from gateway.payments.debts import Debts
@@ -86,7 +87,7 @@ class Gateway:
             store=store, recorder=recorder, relay=relay, processor=around.processor, scheduling=scheduling
         )
         ends = _ends(around, recorder, relay, debts)
-        flights = _flights(around, ends)
+        flights = _flights(around, ends, personal)
         self.payer_steps = _payer_steps(around, ends, time)
         self.recovery = Recovery(
             store=store, flights=flights, ends=ends, debts=debts, scheduling=scheduling, instance=own
@@ -190,10 +191,10 @@ def _ends(around: Surroundings, recorder: EventRecorder, relay: Relay, debts: De
     )
 
 
-def _flights(around: Surroundings, ends: AttemptEnds) -> Flights:
+def _flights(around: Surroundings, ends: AttemptEnds, personal: PersonalData) -> Flights:
     return Flights(
         ends=ends,
-        processor=around.processor,
+        processor=AccountCharging(around.processor, around.store, personal),
         scheduling=around.scheduling,
         clock=around.clock,
         deadline_seconds=around.deadline_seconds,

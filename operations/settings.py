@@ -85,6 +85,7 @@ def world(settings: Settings, ports: Ports, log: str) -> list[Program]:
                 *("--certificates", str(settings.keys / "acquirer"), "--port", str(ports.acquirer)),
                 *("--directory-port", str(ports.directory)),
                 *("--pages-host", settings.host, "--pages-port", str(ports.issuer_pages)),
+                *("--notify", f"https://{settings.host}:{ports.processor}/rails/notices"),
             ),
         ),
         Program("pipelines.risk", (*home, "--log", log)),

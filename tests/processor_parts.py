@@ -45,6 +45,7 @@ from simulator.acquirer.books import Books
 from simulator.acquirer.network import Network
 from simulator.acs import directory as issuers_directory
 from simulator.acs.directory import Directory
+from tests.rails_parts import RailsLine
 
 NOW = datetime(2026, 1, 5, 10, tzinfo=UTC)
 KEYS = VaultKeys(1, {1: b"w" * 32}, b"f" * 32)
@@ -168,6 +169,7 @@ class Bench:
         self.issuers = Directory(self.clock, random.Random(seed + 2).randbytes, b"issuers")
         self.directory = DirectoryInReach(self.issuers)
         self.listener = Listener()
+        self.rails = RailsLine(self.clock, random.Random(seed + 3).randbytes)
         self.processor: ProcessorParts = assemble(
             store=self.store,
             network=self.line,
@@ -179,6 +181,7 @@ class Bench:
             directory=self.directory,
             listener=self.listener,
             return_base=return_base,
+            rails=self.rails,
         )
         self.cards = self.processor.cards
         self.urls: dict[str, str] = {}
@@ -192,6 +195,7 @@ class Bench:
         return PublicListener(
             tokens=self.processor.tokens,
             cards=self.cards,
+            rails=self.processor.rails,
             pay=pay,
             time=BusinessTime(self.clock),
             live_alone=live_alone,

@@ -24,6 +24,10 @@ MERCHANTS_OWN: dict[str, Any] = {
 """Members that a shopper's browser is not shown, with what stands in their place."""
 
 
+AWAIT_APP, OPEN_APP = "upi_await_notification", "upi_handle_redirect_or_display_qr_code"
+"""What a UPI payer does: approve a request that is in the app, or open the app by a link or a QR code."""
+
+
 def browser_intent_json(intent: Intent, client_secret: str) -> dict[str, Any]:
     """A payment intent as a shopper's browser may see it: nothing of risk, nothing that is the merchant's."""
     return {**intent_json(intent, client_secret), **MERCHANTS_OWN}
@@ -66,12 +70,19 @@ def intent_json(intent: Intent, client_secret: str | None = None) -> dict[str, A
 
 def next_action_json(intent: Intent) -> dict[str, Any] | None:
     """What the payer has to do, None where nothing is."""
-    if intent.next_action is None:
+    action = intent.next_action
+    if action is None:
         return None
-    return {
-        "type": "redirect_to_url",
-        "redirect_to_url": {"url": intent.next_action.url, "return_url": intent.return_url},
-    }
+    shown: dict[str, Any] = dict.fromkeys(("type", "redirect_to_url", AWAIT_APP, OPEN_APP))
+    if action.kind == "upi_collect":
+        details = {"app_url": action.url, "expires_at": action.expires_at}
+        return shown | {"type": AWAIT_APP, AWAIT_APP: details}
+    if action.kind == "upi_intent":
+        code = {"data": action.link, "expires_at": action.expires_at}
+        details = {"hosted_instructions_url": action.url, "mobile_auth_url": action.link, "qr_code": code}
+        return shown | {"type": OPEN_APP, OPEN_APP: details}
+    where = {"url": action.url, "return_url": intent.return_url}
+    return shown | {"type": "redirect_to_url", "redirect_to_url": where}
 
 
 def method_json(shown: ShownMethod) -> dict[str, Any]:

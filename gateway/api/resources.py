@@ -29,11 +29,35 @@ class Redirection(Resource, frozen=True, kw_only=True):
     return_url: str | None
 
 
+class AppRequest(Resource, frozen=True, kw_only=True):
+    """A request that waits in the payer's UPI app."""
+
+    app_url: str
+    expires_at: datetime
+
+
+class QrCode(Resource, frozen=True, kw_only=True):
+    """What the code holds."""
+
+    data: str | None
+    expires_at: datetime
+
+
+class AppLink(Resource, frozen=True, kw_only=True):
+    """How the payer's UPI app is opened."""
+
+    hosted_instructions_url: str
+    mobile_auth_url: str | None
+    qr_code: QrCode
+
+
 class NextAction(Resource, frozen=True, kw_only=True):
     """What the payer has to do."""
 
-    type: Literal["redirect_to_url"]
-    redirect_to_url: Redirection
+    type: Literal["redirect_to_url", "upi_await_notification", "upi_handle_redirect_or_display_qr_code"]
+    redirect_to_url: Redirection | None
+    upi_await_notification: AppRequest | None
+    upi_handle_redirect_or_display_qr_code: AppLink | None
 
 
 class PaymentIntent(Resource, frozen=True, kw_only=True):

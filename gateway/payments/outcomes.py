@@ -11,6 +11,7 @@ import msgspec
 from events.types import DecisionMade
 from events.vocabulary import Outcome as RiskOutcome
 from events.vocabulary import Ruling
+from gateway.payments.account_words import PAYER_WORDS, SELLER_WORDS
 from gateway.payments.effective_decision import EffectiveDecision, RiskLevel
 from gateway.payments.fallback import FallbackDecision
 from gateway.payments.intents import PaymentError, PaymentOutcome
@@ -28,11 +29,13 @@ STAND_ALONE_CODES = frozenset(
         "processing_error",
         "incorrect_number",
         "payment_intent_authentication_failure",
+        *PAYER_WORDS,
     }
 )
 """Decline codes that are error codes of their own; every other is a `card_declined`."""
 
 _MESSAGES = {
+    **PAYER_WORDS,
     "insufficient_funds": "The card has insufficient funds.",
     "expired_card": "The card has expired.",
     "incorrect_cvc": "The card's security code is incorrect.",
@@ -216,7 +219,8 @@ def declined_outcome(
         reason=None,
         risk_level=decision.level,
         risk_score=decision.score,
-        seller_message=f"The issuer declined: {_ISSUER_WORDS.get(decline_code, decline_code)}.",
+        seller_message=SELLER_WORDS.get(decline_code)
+        or f"The issuer declined: {_ISSUER_WORDS.get(decline_code, decline_code)}.",
         advice_code=advice_code,
     )
 

@@ -33,6 +33,7 @@ from gateway.processor.directory_link import DirectoryLink, NoDirectory
 from gateway.processor.internal_app import internal_app
 from gateway.processor.pay import Pay
 from gateway.processor.public_app import PublicListener
+from gateway.processor.rails_link import HttpRails, NoRails
 from gateway.processor.rotation import rotate
 from gateway.processor.store import ProcessorStore
 from gateway.processor.vault_keys import open_vault_keys
@@ -79,7 +80,8 @@ async def _run(settings: Settings) -> None:
     )
     if settings.rotate_vault_keys:
         keys = await rotate(store, settings.keys, os.urandom)
-    directory, listener, desk = _directory(settings), _listener(settings), _desk(settings)
+    directory, rails, listener = _directory(settings), _rails(settings), _listener(settings)
+    desk = _desk(settings)
     public = bind(settings.host, settings.port)
     processor = assemble(
         store=store,
@@ -92,6 +94,7 @@ async def _run(settings: Settings) -> None:
         directory=directory,
         listener=listener,
         return_base=f"https://{settings.host}:{public.getsockname()[1]}",
+        rails=rails,
     )
     await processor.cards.recover()
     failed = asyncio.Event()
@@ -102,7 +105,7 @@ async def _run(settings: Settings) -> None:
 
     run_for_good(scheduling, processor.keep_house(scheduling), "housekeeping", give_up)
     await _serve(settings, processor, clock, stop, public, desk)
-    for peer in (registry, directory, listener, desk):
+    for peer in (registry, directory, rails, listener, desk):
         await peer.close()
     await link.close()
     await scheduling.stop()
@@ -122,6 +125,7 @@ async def _serve(
     public = PublicListener(
         tokens=processor.tokens,
         cards=processor.cards,
+        rails=processor.rails,
         pay=Pay(tokens=processor.tokens, desk=desk, entropy=os.urandom),
         time=BusinessTime(clock),
         live_alone=is_live_home(settings.home),
@@ -133,7 +137,7 @@ async def _serve(
             server_context(settings.keys, "processor", "public"),
         ),
         Listener(
-            internal_app(processor.cards),
+            internal_app(processor.port),
             bind(settings.host, settings.internal_port),
             server_context(settings.keys, "processor", "internal"),
         ),
@@ -161,6 +165,12 @@ def _desk(settings: Settings) -> ApiPayDesk:
     return ApiPayDesk(settings.api, client_context(settings.keys, "processor", "internal"))
 
 
+def _rails(settings: Settings) -> HttpRails | NoRails:
+    if settings.directory is None:
+        return NoRails()
+    return HttpRails(settings.directory, client_context(settings.keys, "processor", "network"))
+
+
 def _listener(settings: Settings) -> ApiListener:
     return ApiListener(settings.api, client_context(settings.keys, "processor", "internal"))
 
@@ -174,7 +184,7 @@ def _settings(arguments: list[str] | None) -> Settings:
     parser.add_argument("--internal-port", type=int, required=True, help="mutual TLS listener for the API")
     parser.add_argument("--api", required=True, help="the API's internal listener, https://HOST:PORT")
     parser.add_argument("--acquirer", required=True, help="HOST:PORT of the acquirer network")
-    parser.add_argument("--directory", help="of cardholders' issuers, https://HOST:PORT; none: not asked")
+    parser.add_argument("--directory", help="of cardholders' issuers and accounts' rails, https://HOST:PORT")
     parser.add_argument("--rotate-vault-keys", action="store_true", help="wrap every card anew, then start")
     return Settings(**vars(parser.parse_args(arguments)))
 

@@ -8,7 +8,6 @@ other. Whoever does not come back is asked for at the directory; after ten minut
 import sqlite3
 from functools import partial
 from typing import Protocol
-from urllib.parse import quote
 
 import msgspec
 import structlog
@@ -242,13 +241,3 @@ def _find_both(
     attempt_id: str, database: sqlite3.Connection
 ) -> tuple[AuthenticationRow | None, attempts.Attempt | None]:
     return authentication_rows.find(database, attempt_id), attempts.find(database, attempt_id)
-
-
-def shop_address(row: AuthenticationRow) -> str | None:
-    """The merchant's page for a cardholder who has come back, with the payment in its query."""
-    request = row.asked()
-    if request.return_url is None:
-        return None
-    address, mark, fragment = request.return_url.partition("#")
-    payment_id = quote(request.attempt_id.rpartition("_")[0])
-    return f"{address}{'&' if '?' in address else '?'}payment_intent={payment_id}{mark}{fragment}"

@@ -10,11 +10,15 @@ from events.clock import Clock
 from events.ids import Entropy
 from gateway.errors import UnavailableError
 from gateway.processor.advices import Advices
+from gateway.processor.any_method import AnyMethodProcessor
 from gateway.processor.authentication import AuthenticatingProcessor
 from gateway.processor.authorizations import CardProcessor
 from gateway.processor.directory import Directory
 from gateway.processor.network import AcquirerNetwork
 from gateway.processor.operations import Operations
+from gateway.processor.rails import RailsProcessor
+from gateway.processor.rails_link import NoRails
+from gateway.processor.rails_port import Rails
 from gateway.processor.security_codes import SecurityCodes
 from gateway.processor.store import ProcessorStore
 from gateway.processor.tokens import Tokens
@@ -28,9 +32,14 @@ HOUSEKEEPING_EVERY_SECONDS = 0.25
 
 @dataclass(frozen=True)
 class ProcessorParts:
-    """One processor: `cards` is the port that the API calls, `tokens` what the public listener calls."""
+    """One processor: `port` is what the API calls, `tokens` what the public listener calls.
 
+    `cards` and `rails` are the ways to pay behind the port.
+    """
+
+    port: AnyMethodProcessor
     cards: AuthenticatingProcessor
+    rails: RailsProcessor
     tokens: Tokens
     advices: Advices
     security_codes: SecurityCodes
@@ -44,6 +53,7 @@ class ProcessorParts:
         await asyncio.gather(
             self._repeat(scheduling, self.advices.repeat_due),
             self._repeat(scheduling, self.cards.repeat_due),
+            self._repeat(scheduling, self.rails.repeat_due),
             self._drop_security_codes(scheduling),
         )
 
@@ -74,6 +84,7 @@ def assemble(
     directory: Directory,
     listener: AnswerListener,
     return_base: str,
+    rails: Rails | None = None,
 ) -> ProcessorParts:
     """Wire the parts; nothing opens and nothing runs yet. Call `cards.recover()` before the first request.
 
@@ -103,4 +114,8 @@ def assemble(
         return_base=return_base,
     )
     tokens = Tokens(store=store, registry=registry, keys=keys, security_codes=security_codes, entropy=entropy)
-    return ProcessorParts(authenticating, tokens, advices, security_codes, store)
+    accounts = RailsProcessor(
+        store=store, rails=rails or NoRails(), listener=listener, turns=Turns(scheduling), clock=clock
+    )
+    port = AnyMethodProcessor(authenticating, accounts)
+    return ProcessorParts(port, authenticating, accounts, tokens, advices, security_codes, store)

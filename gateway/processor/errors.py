@@ -9,6 +9,7 @@ ProcessorError
 ├── UnwritableMessageError     a message cannot say this: an amount too long, a currency without a number
 ├── UnreadableMessageError     bytes from the network are no message of ours
 ├── MisfitAnswerError          an answer does not fit its question: it is refused and the question reversed
+├── RailsSilentError           the rails of accounts gave no answer: anything may have happened there
 └── AcquirerError              the acquirer network gave no answer
     ├── AcquirerUnreachableError   nothing has left: nothing can have happened there
     └── AcquirerSilentError        the message may have arrived: anything may have happened there
@@ -71,6 +72,10 @@ class MisfitAnswerError(ProcessorError):
     def __init__(self, field: str) -> None:
         super().__init__(f"the answer does not fit its question in field {field}")
         self.field = field
+
+
+class RailsSilentError(ProcessorError):
+    """The rails gave no answer in time, or none that could be read; the same question may be asked again."""
 
 
 class AcquirerError(ProcessorError):

@@ -7,7 +7,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from gateway.errors import NotFoundError
-from gateway.processor.authentication import AuthenticatingProcessor, shop_address
+from gateway.processor.authentication import AuthenticatingProcessor
+from gateway.processor.shop_address import shop_address
 
 HEADERS = {
     "content-security-policy": "default-src 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -32,7 +33,7 @@ def payer_route(cards: AuthenticatingProcessor) -> Route:
                 "Your payment is not confirmed yet",
                 f'<p><a href="{escape(row.url or "")}">Go back to your bank\'s page</a></p>',
             )
-        shop = shop_address(row)
+        shop = shop_address(row.asked())
         if shop is None:
             return _page("Done", "<p>You may close this page and go back to the shop.</p>")
         return RedirectResponse(shop, 303, HEADERS)

@@ -19,6 +19,8 @@ from gateway.processor.authentication import AuthenticatingProcessor
 from gateway.processor.card_input import check, read_card
 from gateway.processor.pay import Pay
 from gateway.processor.payer_pages import payer_route
+from gateway.processor.rail_notices import rail_route
+from gateway.processor.rails import RailsProcessor
 from gateway.processor.routing import application
 from gateway.processor.tokens import Tokens
 
@@ -32,6 +34,7 @@ class PublicListener:
 
     tokens: Tokens
     cards: AuthenticatingProcessor
+    rails: RailsProcessor
     pay: Pay
     time: BusinessTime
     live_alone: bool = False
@@ -43,6 +46,7 @@ class PublicListener:
                 Route("/v1/tokens", self._create_token, methods=["POST"]),
                 Route("/pay", self.pay.answer, methods=["POST"]),
                 payer_route(self.cards),
+                rail_route(self.rails),
                 Route("/health", self._health, methods=["GET"]),
             ],
             _elsewhere,

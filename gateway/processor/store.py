@@ -127,6 +127,35 @@ SCHEMA = (
     ) STRICT;
     CREATE INDEX authentications_open ON authentications (attempt_id) WHERE state IN ('waiting', 'cleared');
     """,
+    """
+    CREATE TABLE rail_orders (
+        attempt_id TEXT PRIMARY KEY,
+        method TEXT NOT NULL,
+        merchant TEXT NOT NULL,
+        amount_minor INTEGER NOT NULL,
+        currency TEXT NOT NULL,
+        is_collect INTEGER NOT NULL CHECK (is_collect IN (0, 1)),
+        state TEXT NOT NULL
+            CHECK (state IN ('opening', 'waiting', 'approved', 'declined', 'captured', 'reversed')),
+        occurred_us INTEGER NOT NULL,
+        decline_code TEXT,
+        url TEXT,
+        link TEXT,
+        expires_us INTEGER,
+        reference TEXT,
+        captured_minor INTEGER NOT NULL DEFAULT 0,
+        refunded_minor INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE TABLE rail_operations (
+        attempt_id TEXT NOT NULL REFERENCES rail_orders,
+        kind TEXT NOT NULL CHECK (kind IN ('capture', 'refund', 'return')),
+        operation_id TEXT NOT NULL,
+        amount_minor INTEGER NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('waiting', 'accepted', 'refused')),
+        PRIMARY KEY (attempt_id, kind, operation_id)
+    ) STRICT;
+    CREATE INDEX rail_operations_waiting ON rail_operations (attempt_id) WHERE state = 'waiting';
+    """,
 )
 """One entry per version of the schema; `PRAGMA user_version` counts those applied."""
 

@@ -9,6 +9,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from starlette.applications import Starlette
+
 from events.clock import SystemClock
 from events.programs import announce, log_as_json
 from simulator.acquirer.books import Books
@@ -18,6 +20,10 @@ from simulator.acquirer.network import Network
 from simulator.acquirer.server import Server
 from simulator.acs.app import IssuersServer, Listener, directory_app, pages_app, serving
 from simulator.acs.directory import Directory
+from simulator.rails.app import members_app, payers_app, tell_due, work
+from simulator.rails.books import RailsBooks
+from simulator.rails.notices import Notices, nobody
+from simulator.rails.switch import Switch
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,30 +51,48 @@ async def _serve(settings: argparse.Namespace, folder: Path) -> None:
     clock, secret = SystemClock(), issuers_secret(folder)
     server = Server(Network(books, clock, secret, down=settings.down))
     working = asyncio.create_task(server.work())
-    issuers = await _issuers_server(settings, folder, Directory(clock, os.urandom, secret))
+    rails = RailsBooks(home / "rails.sqlite")
+    switch = Switch(rails, clock, os.urandom)
+    notices = Notices(settings.notify, folder) if settings.notify else None
+    telling = asyncio.create_task(work(switch, notices.tell if notices else nobody))
+    issuers = await _pages(settings, folder, Directory(clock, os.urandom, secret), switch, notices)
     listening = await asyncio.start_server(server.member, host, settings.port, ssl=server_context(folder))
     announce("simulator.acquirer", port=listening.sockets[0].getsockname()[1])
     stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait([working, telling, stopping], return_when=asyncio.FIRST_COMPLETED)
     listening.close()
     await issuers.stop()
-    if not working.done():
-        working.cancel()
     # A worker that ended by itself has failed: the program ends with its error.
-    with suppress(asyncio.CancelledError):
-        await working
+    for worker in (working, telling):
+        if not worker.done():
+            worker.cancel()
+        with suppress(asyncio.CancelledError):
+            await worker
+    if notices is not None:
+        await notices.close()
     books.close()
+    rails.close()
 
 
-async def _issuers_server(settings: argparse.Namespace, folder: Path, directory: Directory) -> IssuersServer:
-    """The issuers' access control server, where ports are given for it."""
+async def _pages(
+    settings: argparse.Namespace,
+    folder: Path,
+    directory: Directory,
+    switch: Switch,
+    notices: Notices | None,
+) -> IssuersServer:
+    """The issuers' access control server and the accounts' rails, where ports are given for them."""
     listeners = []
     if settings.directory_port is not None:
         pages = f"https://{settings.pages_host}:{settings.pages_port}"
-        members = directory_app(directory, pages)
+        routes = [*directory_app(directory, pages).routes, *members_app(switch, pages).routes]
+        members = Starlette(routes=routes)
+        tell = notices.tell if notices else nobody
+        payers = payers_app(switch, lambda: tell_due(switch, tell))
+        people = Starlette(routes=[*pages_app(directory).routes, *payers.routes])
         listeners += [
             Listener(members, settings.host, settings.directory_port, server_context(folder)),
-            Listener(pages_app(directory), settings.pages_host, settings.pages_port, public_context(folder)),
+            Listener(people, settings.pages_host, settings.pages_port, public_context(folder)),
         ]
     return await serving(listeners)
 
@@ -88,9 +112,12 @@ def _settings(arguments: list[str] | None) -> argparse.Namespace:
         metavar="ISSUER",
         help="gives no answer, as visa-DE; again for more",
     )
-    parser.add_argument("--directory-port", type=int, help="of the issuers' server, for members")
+    parser.add_argument(
+        "--directory-port", type=int, help="of the issuers' server and the rails, for members"
+    )
     parser.add_argument("--pages-host", default="127.0.0.1", help="of the issuers' pages, for cardholders")
     parser.add_argument("--pages-port", type=int)
+    parser.add_argument("--notify", help="where the rails tell of an order, https://HOST:PORT/PATH")
     return parser.parse_args(arguments)
 
 

@@ -75,6 +75,9 @@ def _attempts(books: Books, notebook: Notebook) -> Iterator[str]:
     at_acquirer = _by_attempt(books)
     for attempt in books.attempts:
         name, phase = attempt["id"], attempt["phase"]
+        if name in books.rail_orders:
+            yield from _account(name, phase, books.rail_orders[name], books.rails.get(name))
+            continue
         processor = books.processor.get(name)
         authorizations = at_acquirer.pop(name, [])
         if len(authorizations) > 1:
@@ -88,6 +91,16 @@ def _attempts(books: Books, notebook: Notebook) -> Iterator[str]:
         yield f"the processor knows {stray}, the gateway does not"
     for name, left in at_acquirer.items():
         yield f"the acquirer holds {len(left)} authorizations of {name}, which nobody knows"
+
+
+def _account(name: str, phase: str, order: Row, rail: Row | None) -> Iterator[str]:
+    """An attempt that an account pays: what the rails have moved is what was captured."""
+    if order["state"] not in STANDING.get(phase, (set(),))[0]:
+        yield f"{name} is {phase} at the gateway, {order['state']} at the processor"
+    paid = rail is not None and rail["state"] == "paid"
+    moved_minor = rail["amount_minor"] - rail["returned_minor"] if rail is not None and paid else 0
+    if moved_minor != order["captured_minor"] - order["refunded_minor"]:
+        yield f"{name}: the rails have moved {moved_minor}, {order['captured_minor']} was captured"
 
 
 def _by_attempt(books: Books) -> dict[str, list[Row]]:
@@ -117,6 +130,8 @@ def _money(books: Books, notebook: Notebook) -> Iterator[str]:
             continue
         name, captured = attempt["id"], attempt["capture_minor"]
         received[attempt["payment_id"]] += captured
+        if name in books.rail_orders:
+            continue
         processor, authorizations = books.processor[name], at_acquirer.get(name, [])
         amounts = {processor["captured_minor"], *(row["captured_minor"] for row in authorizations)}
         if amounts != {captured} or -moved.pop(processor["reference"], 0) != captured:

@@ -14,6 +14,7 @@ from events.log import open_log
 from events.log.port import Log, TopicPartition
 from events.types import Event
 
+_REAL_ORDERS = "SELECT * FROM rail_orders WHERE currency <> ''"
 LEARNER = "learning/learning.sqlite"
 READ = ("assessments", "decisions", "payments", "labels", "accounts", "dead-letters")
 Row = Mapping[str, Any]
@@ -29,6 +30,9 @@ class Books:
     labels: list[Row]
     processor: dict[str, Row]
     waiting_advices: int
+    rail_orders: dict[str, Row]
+    """Attempts that accounts pay, as the processor has them; `rails` as the rails have them."""
+    rails: dict[str, Row]
     authorizations: list[Row]
     postings: list[Row]
     learned: dict[str, int | None]
@@ -46,6 +50,8 @@ def read_books(home: Path, log_url: str) -> Books:
         labels=rows(gateway, "SELECT * FROM labels"),
         processor={row["attempt_id"]: row for row in rows(processor, "SELECT * FROM attempts")},
         waiting_advices=len(rows(processor, "SELECT * FROM advices WHERE state = 'waiting'")),
+        rail_orders={row["attempt_id"]: row for row in rows(processor, _REAL_ORDERS)},
+        rails={row["order_id"]: row for row in rows(home / "rails.sqlite", "SELECT * FROM orders")},
         authorizations=rows(acquirer, "SELECT * FROM authorizations"),
         postings=rows(acquirer, "SELECT * FROM postings"),
         learned={row["payment"]: row["fraud"] for row in scored},
@@ -73,6 +79,7 @@ def is_quiet(home: Path) -> bool:
         or rows(gateway, f"SELECT 1 FROM attempts WHERE {unfinished} LIMIT 1")
         or rows(processor, "SELECT 1 FROM attempts WHERE status = 'sending' LIMIT 1")
         or rows(processor, "SELECT 1 FROM advices WHERE state = 'waiting' LIMIT 1")
+        or rows(processor, "SELECT 1 FROM rail_operations WHERE state = 'waiting' LIMIT 1")
     )
 
 

@@ -17,6 +17,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "gateway.": (API,),
     "processor.": (PROCESSOR,),
     "acquirer.": (ACQUIRER,),
+    "rails.": (ACQUIRER,),
     "risk.": (RISK,),
     "learning.": (LEARNING,),
     "state.file.": (RISK, LEARNING),
@@ -72,6 +73,7 @@ LATER = {
     "gateway.store.": 9,
     "processor.store.": 9,
     "acquirer.books.": 5,
+    "rails.books.": 3,
     "log.": 3,
 }
 """Points that a start itself passes, and in which passing to die instead: under traffic.

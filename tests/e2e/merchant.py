@@ -87,9 +87,9 @@ class Merchant:
         assert status == 200, (status, body)
         return str(body["id"])
 
-    async def kept_method(self, token: str) -> str:
-        """A payment method of the card; a repetition makes another one, which nobody uses."""
-        status, body = await self.post("/v1/payment_methods", {"type": "card", "card": {"token": token}})
+    async def kept_method(self, data: dict[str, Any]) -> str:
+        """A new payment method; a repetition makes another one, which nobody uses."""
+        status, body = await self.post("/v1/payment_methods", data)
         assert status == 200, (status, body)
         return str(body["id"])
 

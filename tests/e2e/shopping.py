@@ -32,8 +32,12 @@ KINDS = (
     "declined",
     "blocked",
     "challenged",
+    "upi",
+    "manual_upi",
     "never_confirmed",
 )
+UPI = {"type": "upi", "upi": {"vpa": "twice@weir"}}
+"""Of a payer who approves at once, which is told twice."""
 LAST = 999_999
 LABELS = ("confirmed_genuine", "fraud_dispute", "early_fraud_warning", "other_dispute")
 
@@ -88,14 +92,20 @@ class Shopping:
             await self._merchant.change(payment, {"description": "a basket that is left standing"})
             await self._merchant.step(payment, "cancel", {"cancellation_reason": "abandoned"})
             return
-        token = await self._merchant.token(self._card(kind))
-        paying = await self._merchant.kept_method(token) if kind == "automatic" else token
-        intent = await self._merchant.confirm(payment, paying)
+        intent = await self._merchant.confirm(payment, await self._paying(kind))
         if intent["status"] == "requires_action":
             intent = await self._merchant.send_to_bank(payment, intent)
         if intent["status"] == "requires_capture":
             await self._follow(payment, intent, kind)
         await self._merchant.label(payment, label or LABELS[number % len(LABELS)])
+
+    async def _paying(self, kind: str) -> str:
+        """The id of what pays."""
+        if kind.endswith("upi"):
+            return await self._merchant.kept_method(UPI)
+        token = await self._merchant.token(self._card(kind))
+        card = {"type": "card", "card": {"token": token}}
+        return await self._merchant.kept_method(card) if kind == "automatic" else token
 
     async def _follow(self, payment: str, intent: dict[str, Any], kind: str) -> None:
         if intent["review"] is not None:
@@ -105,7 +115,7 @@ class Shopping:
                 return
         if kind == "manual_canceled":
             await self._merchant.step(payment, "cancel", {"cancellation_reason": "requested_by_customer"})
-        elif kind == "manual_part":
+        elif kind in ("manual_part", "manual_upi"):
             more = {"amount": intent["amount"] + 100}
             await self._merchant.step(payment, "increment_authorization", more)
             await self._merchant.step(payment, "capture", {"amount_to_capture": intent["amount"] // 2})
@@ -136,7 +146,7 @@ class Shopping:
     def _body(self, shopper: dict[str, str], kind: str) -> dict[str, Any]:
         return {
             "amount": self._dice.randrange(500, 9_000),
-            "currency": "eur",
+            "currency": "inr" if kind.endswith("upi") else "eur",
             "capture_method": "manual" if kind.startswith("manual") else "automatic",
             "risk_context": {
                 **shopper,

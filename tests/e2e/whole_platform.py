@@ -164,7 +164,7 @@ def _merchants_key(wanted: Settings) -> str:
     office = Backoffice(wanted.home, wanted.keys)
     settings = MerchantSettings(plan="scale")  # tests ask as fast as they can
     merchant = Merchant(
-        id="acct_tried", name="Tried and Tested", category="5942", country="DE", settings=settings
+        id="acct_tried", name="Tried and Tested", category="5942", country="IN", settings=settings
     )
     office.add_merchant(merchant)
     return office.add_key("acct_tried", "test")["secret"]

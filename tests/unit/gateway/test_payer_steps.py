@@ -49,6 +49,8 @@ def test_a_payment_that_needs_its_payer_says_where_to_send_them(tmp_path: Path) 
         assert next_action_json(intent) == {
             "type": "redirect_to_url",
             "redirect_to_url": {"url": STEP.url, "return_url": SHOP},
+            "upi_await_notification": None,
+            "upi_handle_redirect_or_display_qr_code": None,
         }
         await world.until(lambda: world.payment_events(intent.id) == BEGUN)
         assert world.processor.authorized == []

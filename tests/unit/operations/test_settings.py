@@ -37,6 +37,7 @@ def test_every_program_finds_the_others_where_they_listen(tmp_path: Path) -> Non
     words = {program.name: " ".join(program.arguments) for program in programs}
 
     assert "--acquirer 127.0.0.1:6" in words["gateway.processor"]
+    assert words["simulator.acquirer"].endswith("--notify https://127.0.0.1:2/rails/notices")
     assert "--port 6 --directory-port 7 --pages-host 127.0.0.1 --pages-port 8" in words["simulator.acquirer"]
     assert "--directory https://127.0.0.1:7" in words["gateway.processor"]
     assert "--processor https://127.0.0.1:5" in words["gateway.api"]

@@ -1,0 +1,1 @@
+"""Where accounts pay: a UPI switch with its payers' app, a wallet's pages and banks' pages."""
