@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import httpx2
+import msgspec
 import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
@@ -13,7 +14,7 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import select, update
 
 from events.clock import VirtualClock
-from events.types import AuditRecorded, SignInAttempted
+from events.types import AssessmentRequested, AuditRecorded, SignInAttempted
 from gateway.api.application import make_application
 from gateway.errors import InvalidRequestError
 from gateway.event_recorder import EventRecorder
@@ -21,7 +22,11 @@ from gateway.people.access_tokens import VALID_FOR, AccessTokens
 from gateway.people.errors import InvalidTokenError, WrongCredentialsError
 from gateway.people.passwords import WAITING_MAX, Passwords, generated, hashed, require_good
 from gateway.people.users import LOCKED_FOR, User, disable_user, reset_password
+from gateway.requests import CreateIntent, RiskContextInput
 from gateway.store.tables import users
+from models.engine import Engine
+from models.features import POSITIONS
+from pipelines import observe
 from tests.gateway_world import KEYRING, MERCHANT, PASSWORD, START, Counter, World, make_user
 from tests.virtual_time import run_virtually
 
@@ -178,6 +183,26 @@ def test_every_try_is_an_event_of_the_address_and_holds_no_password(tmp_path: Pa
 
 def audited(world: World) -> list[AuditRecorded]:
     return [event for event in world.log.events("audit") if isinstance(event, AuditRecorded)]
+
+
+def test_failures_at_the_door_count_in_the_features_of_a_payment_from_the_same_address(
+    tmp_path: Path,
+) -> None:
+    async def story(world: World, clock: VirtualClock) -> None:
+        for name in ("ada", "nobody", "ada"):
+            await tried(world, "wrong horse 42", name=name)
+        context = RiskContextInput(ip=IP)
+        body = CreateIntent(amount=1250, currency="eur", confirm=True, risk_context=context)
+        order = msgspec.structs.replace(body, payment_method=await world.token())
+        await world.gateway.payments.create(await world.caller(at=None), order)
+        await world.until(lambda: len(world.log.events("accounts")) == 3)
+
+        failed = [observe.sign_in(e) for e in world.log.events("accounts") if isinstance(e, SignInAttempted)]
+        [asked] = [e for e in world.log.events("assessments") if isinstance(e, AssessmentRequested)]
+        [assessed] = Engine().assess([*failed, observe.observation(asked)])
+        assert assessed.features[POSITIONS["ip_failed_sign_ins_1h"]] == 3
+
+    signed_in(tmp_path, story)
 
 
 def test_a_password_that_was_kept_more_weakly_is_kept_anew_when_it_fits(tmp_path: Path) -> None:
