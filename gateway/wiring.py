@@ -19,7 +19,6 @@ from gateway.instances import Instances
 from gateway.keys.keyring import Keyring
 from gateway.labels import Labels
 from gateway.outbox import Relay
-from gateway.pay import SignedInPayments
 from gateway.payment_methods import PaymentMethods
 from gateway.payments.account_charging import AccountCharging
 from gateway.payments.attempt_ends import AttemptEnds
@@ -119,18 +118,8 @@ class Gateway:
             debts=debts,
             instance=own,
         )
-        self.pay_desk = self._pay_desk()
         self.updates = Updates(store=store, personal=personal)
         self.reviews = Reviews(store=store, recorder=recorder, relay=relay, debts=debts)
-
-    def _pay_desk(self) -> SignedInPayments:
-        return SignedInPayments(
-            store=self._around.store,
-            sign_ins=self.sign_ins,
-            rate_limits=self.rate_limits,
-            idempotency=self.idempotency,
-            payments=self.payments,
-        )
 
     async def start(self, failed: Callable[[], None]) -> None:
         """Drive on what was left, then relay and listen for decisions.

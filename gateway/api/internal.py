@@ -4,6 +4,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from gateway.api.application import bare_application
+from gateway.api.pay_desk import pay_desk
 from gateway.http.answers import LastResort, answered
 from gateway.http.bodies import read_body
 from gateway.http.decoding import decode_json
@@ -27,12 +28,14 @@ def make_internal_application(gateway: Gateway) -> LastResort:
         await gateway.payer_steps.answer_changed(change)
         return answered({"status": "ok"})
 
+    desk = pay_desk(gateway)
+
     @application.post("/internal/pay/sessions")
     async def open_pay(request: Request) -> Response:
-        return answered(await gateway.pay_desk.open(decode_json(await read_body(request), PaySession)))
+        return answered(await desk.open(decode_json(await read_body(request), PaySession)))
 
     @application.post("/internal/pay")
     async def pay(request: Request) -> Response:
-        return answered(await gateway.pay_desk.pay(decode_json(await read_body(request), PayOrder)))
+        return answered(await desk.pay(decode_json(await read_body(request), PayOrder)))
 
     return LastResort(application)

@@ -9,6 +9,7 @@ import msgspec
 
 from events.clock import VirtualClock
 from gateway.api.application import make_application
+from gateway.api.pay_desk import pay_desk
 from gateway.errors import ApiUnavailableError
 from gateway.event_recorder import EventRecorder
 from gateway.pay_port import PayAnswer, PayDesk, PayOrder, PaySession, PaySessionOpened
@@ -51,7 +52,7 @@ class Shop:
 
     def __init__(self, together: Together) -> None:
         self.world, self.bench = together.world, together.bench
-        self.desk = Desk(self.world.gateway.pay_desk)
+        self.desk = Desk(pay_desk(self.world.gateway))
         self.token = ""
         listener = self.bench.public(desk=self.desk)
         self._api = httpx2.ASGITransport(app=make_application(self.world.gateway))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from gateway.api.presenting import next_action_json
 from gateway.auth import Caller
 from gateway.errors import IdempotencyReuseError, InvalidRequestError, NotFoundError
 from gateway.idempotency import IdempotencyKeys
@@ -16,8 +17,8 @@ from gateway.people.sign_ins import SignIns
 from gateway.rate_limits import RateLimits
 from gateway.requests import ConfirmIntent, CreateIntent
 from gateway.store.idempotency_rows import Claim
-from gateway.store.writer import Store
 from gateway.tokens import surrogate_of_card
+from gateway.wiring import Gateway
 
 PATH = "/pay"
 
@@ -26,7 +27,6 @@ PATH = "/pay"
 class SignedInPayments:
     """The API's side of `gateway.pay_port`: a `PayDesk`."""
 
-    store: Store
     sign_ins: SignIns
     rate_limits: RateLimits
     idempotency: IdempotencyKeys
@@ -71,10 +71,20 @@ class SignedInPayments:
 
     async def _said(self, caller: Caller, order: PayOrder) -> PayOrder:
         """The order as a repetition says it: with another token for the same card."""
-        card = order.token and await self.store.read(
+        card = order.token and await self.payments.store.read(
             lambda c: surrogate_of_card(c, str(order.token), caller.mode)
         )
         return msgspec.structs.replace(order, access_token="", token=card)
+
+
+def pay_desk(gateway: Gateway) -> SignedInPayments:
+    """The desk of a gateway."""
+    return SignedInPayments(
+        sign_ins=gateway.sign_ins,
+        rate_limits=gateway.rate_limits,
+        idempotency=gateway.idempotency,
+        payments=gateway.payments,
+    )
 
 
 def answer_to(intent: Intent) -> PayAnswer:
@@ -101,13 +111,12 @@ def answer_to(intent: Intent) -> PayAnswer:
             payment_intent=intent.id,
         )
     if intent.next_action is not None:
-        redirect = {"url": intent.next_action.url, "return_url": intent.return_url}
         return PayAnswer(
             status="pending",
             reason="action_required",
-            message="Send the payer to the address of next_action.",
+            message="The payer has to do something first: see next_action.",
             payment_intent=intent.id,
-            next_action={"type": "redirect_to_url", "redirect_to_url": redirect},
+            next_action=next_action_json(intent),
         )
     return PayAnswer(
         status="pending", reason="processing", message="No answer yet.", payment_intent=intent.id
