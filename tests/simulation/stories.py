@@ -33,10 +33,14 @@ TRY_AGAIN = (409, 503)
 
 
 async def a_random_story(world: World) -> None:
-    """One to three payments, side by side."""
+    """One to three payments, side by side; now and then it takes so long that what is left of them expires."""
     random = Random(f"{world.seed}/story")
     shoppers = [Shopper(world, Random(random.random()), n) for n in range(random.choice((1, 1, 2, 3)))]
     await asyncio.gather(*(shopper.pay() for shopper in shoppers))
+    if random.random() < 0.3:
+        world.tell("days pass")
+        world.clock.advance(random.choice((6.5, 8)) * 24 * 3600)
+        await asyncio.sleep(10 * random.random())
 
 
 class Shopper:
