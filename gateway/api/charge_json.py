@@ -10,13 +10,14 @@ from gateway.payments.charges import Charge, receipt_number
 
 def charge_json(charge: Charge) -> dict[str, Any]:
     """A charge. Amounts are minor units, `created` Unix seconds."""
-    kept, intent, error = charge.kept, charge.intent, charge.error
+    kept, intent, error, before_us = charge.kept, charge.intent, charge.error, charge.capture_before_us
     return {
         "id": kept.id,
         "object": "charge",
         "amount": kept.amount_minor,
         "amount_captured": charge.captured_minor,
         "amount_refunded": charge.refunded_minor,
+        "capture_before": None if before_us is None else before_us // 1_000_000,
         "captured": charge.captured_minor > 0,
         "created": kept.created_us // 1_000_000,
         "currency": intent.currency.lower(),
@@ -33,7 +34,7 @@ def charge_json(charge: Charge) -> dict[str, Any]:
         "payment_method": charge.attempt.instrument.token,
         "payment_method_details": _details(charge.attempt.instrument, charge.attempt.approval_code),
         "receipt_number": receipt_number(kept),
-        "refunded": charge.refunded_minor >= kept.amount_minor,
+        "refunded": charge.is_refunded,
         "review": intent.review_id if charge.is_latest else None,
         "state": charge.state,
         "statement_descriptor": intent.statement_descriptor,

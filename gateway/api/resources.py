@@ -188,6 +188,7 @@ class Charge(Resource, frozen=True, kw_only=True):
     amount: int
     amount_captured: int
     amount_refunded: int
+    capture_before: int | None
     captured: bool
     created: int
     currency: str

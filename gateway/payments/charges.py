@@ -63,10 +63,31 @@ class Charge(NamedTuple):
     @property
     def refunded_minor(self) -> int:
         """What was given back: of a canceled authorization all that was not captured, as at Stripe."""
-        given_back = self.intent.amount_refunded_minor if self.is_latest else 0
-        if self.attempt.phase in ("voiding", "voided") and self.was_authorized:
+        given_back = self._given_back_minor
+        if self.is_voided:
             given_back += self.kept.amount_minor - self.captured_minor
         return given_back
+
+    @property
+    def is_refunded(self) -> bool:
+        """Whether the payer has paid nothing: all that was captured was given back, or all was voided."""
+        if self.captured_minor:
+            return self._given_back_minor >= self.captured_minor
+        return self.is_voided
+
+    @property
+    def is_voided(self) -> bool:
+        """Whether what was authorized and not captured was given up."""
+        return self.attempt.phase in ("voiding", "voided") and self.was_authorized
+
+    @property
+    def capture_before_us(self) -> int | None:
+        """Until when it can be captured; None where it can't be, or was."""
+        return self.attempt.expires_us if self.attempt.phase in ("authorized", "incrementing") else None
+
+    @property
+    def _given_back_minor(self) -> int:
+        return self.intent.amount_refunded_minor if self.is_latest else 0
 
     @property
     def was_authorized(self) -> bool:
@@ -82,7 +103,7 @@ class Charge(NamedTuple):
             return "failed"
         if self.disputed:
             return "chargeback"
-        if self.refunded_minor >= self.kept.amount_minor:
+        if self.is_refunded:
             return "refunded"
         return "authorized" if self.attempt.phase == "authorized" else "captured"
 

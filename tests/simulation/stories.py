@@ -33,7 +33,7 @@ TRY_AGAIN = (409, 503)
 
 
 async def a_random_story(world: World) -> None:
-    """One to three payments, side by side; now and then it takes so long that what is left of them expires."""
+    """One to three payments, side by side; now and then it takes so long that what is left expires."""
     random = Random(f"{world.seed}/story")
     shoppers = [Shopper(world, Random(random.random()), n) for n in range(random.choice((1, 1, 2, 3)))]
     await asyncio.gather(*(shopper.pay() for shopper in shoppers))

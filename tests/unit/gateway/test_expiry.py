@@ -82,6 +82,28 @@ def test_what_is_not_captured_in_seven_days_is_canceled_and_voided(tmp_path: Pat
     live_virtually(tmp_path, story)
 
 
+def test_what_was_captured_in_part_stays_and_the_rest_is_released(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        intent = await confirmed(world)
+        part = CaptureIntent(amount_to_capture=500, final_capture=False)
+        await world.gateway.payments.capture(await world.caller(), intent.id, part)
+        await world.until(lambda: world.payment_events(intent.id)[-1:] == ["payment.captured"])
+
+        await world.caller(at=LATER)
+
+        answers = world.processor.answers
+        await world.until(lambda: answers[f"{intent.id}_1"].status == "captured")
+        after = await world.intent(intent.id)
+        assert (after.status, after.amount_received_minor, after.amount_capturable_minor) == (
+            "succeeded",
+            500,
+            0,
+        )
+        assert answers[f"{intent.id}_1"].captured_minor == 500
+
+    live_virtually(tmp_path, story)
+
+
 def test_a_moment_earlier_it_is_there_and_can_be_captured(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         intent = await confirmed(world)

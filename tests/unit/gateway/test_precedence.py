@@ -21,6 +21,7 @@ from tests.gateway_world import START, World, live_virtually
 
 KNOWN = RiskContextInput(ip="192.0.2.7", device_id="device-1", email="a@example.com")
 """A shopper whom the fallback lets pass; it holds one of whom nothing is known."""
+PART_MINOR = 500
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 METHODS: tuple[CaptureMethod, ...] = get_args(CaptureMethod)
 WORDS: Mapping[Effect | LateEffect | None, str] = {
@@ -94,6 +95,11 @@ async def _captured(world: World, intent: Intent) -> None:
     await world.gateway.payments.capture(await world.caller(at=None), intent.id, CaptureIntent())
 
 
+async def _captured_in_part(world: World, intent: Intent) -> None:
+    body = CaptureIntent(amount_to_capture=PART_MINOR, final_capture=False)
+    await world.gateway.payments.capture(await world.caller(at=None), intent.id, body)
+
+
 async def _canceled(world: World, intent: Intent) -> None:
     await world.gateway.payments.cancel(await world.caller(at=None), intent.id, CancelIntent())
 
@@ -129,6 +135,7 @@ WAYS: Mapping[tuple[CaptureMethod, bool], Mapping[Way, Standing]] = {
     ("manual", False): {
         _left_alone: "uncaptured",
         _captured: "captured",
+        _captured_in_part: "uncaptured",
         _canceled: "elsewhere",
         _expired: "elsewhere",
     },
@@ -182,6 +189,9 @@ async def decides_late(world: World, intent: Intent, outcome: Outcome, expected:
     status = world.processor.answers[f"{intent.id}_1"].status
     if expected is None:
         assert msgspec.structs.replace(after, version=before.version) == before
+    elif expected == "voided" and before.amount_received_minor:
+        assert (after.status, status) == ("succeeded", "captured")
+        assert (after.amount_refunded_minor, after.late_block_after_capture) == (PART_MINOR, False)
     elif expected == "voided":
         assert (after.status, after.cancellation_reason, status) == ("canceled", "automatic", "reversed")
         assert after.review_id is None or (await review_of(world, after)).closed_reason is not None

@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from events.vocabulary import Outcome
+from events.vocabulary import Outcome, RuleAction
 from models.controls import Controls
 from models.costs import risk_score
 from models.decision import PRECEDENCE, Decision, decide
@@ -20,7 +20,7 @@ BY_LIST, BY_FEATURE = "device IN @listed", "hour = 1"
 SETS = list(chain.from_iterable(combinations(ACTIONS, size) for size in range(len(ACTIONS) + 1)))
 
 
-def decided(fired: tuple[Outcome, ...], when: str, by_model: Outcome) -> Decision:
+def decided(fired: tuple[RuleAction, ...], when: str, by_model: Outcome) -> Decision:
     thresholds = {"method": "thresholds", "review_at": 65, "block_at": 75}
     controls = Controls.builtin().only([]).changed("decision", "policy", 1, thresholds)
     controls = controls.changed("listed", "list", 1, {"entries": [{"value": "d"}]})
@@ -39,7 +39,7 @@ def decided(fired: tuple[Outcome, ...], when: str, by_model: Outcome) -> Decisio
     )
 
 
-def by_the_table(fired: tuple[Outcome, ...], by_model: Outcome) -> Outcome:
+def by_the_table(fired: tuple[RuleAction, ...], by_model: Outcome) -> Outcome:
     for line in PRECEDENCE:
         if line.action in fired:
             return by_model if by_model in line.yields_to else line.action
@@ -49,27 +49,29 @@ def by_the_table(fired: tuple[Outcome, ...], by_model: Outcome) -> Outcome:
 @pytest.mark.parametrize("when", [BY_LIST, BY_FEATURE])
 @pytest.mark.parametrize("fired", SETS, ids="+".join)
 def test_whatever_rules_fire_and_whatever_the_model_says_the_table_decides(
-    fired: tuple[Outcome, ...], when: str
+    fired: tuple[RuleAction, ...], when: str
 ) -> None:
     for by_model in PROBABILITIES:
         decision = decided(fired, when, by_model)
 
         assert decision.outcome == by_the_table(fired, by_model)
         assert sorted(decision.rules) == sorted(f"rule_{action}" for action in fired)
+        assert decision.challenged_by == ["rule_challenge"] * ("challenge" in fired)
 
 
 def test_what_the_table_says_of_each_action_alone() -> None:
-    def outcomes(action: Outcome) -> list[Outcome]:
+    def outcomes(action: RuleAction) -> list[Outcome]:
         return [decided((action,), BY_FEATURE, by_model).outcome for by_model in PROBABILITIES]
 
     assert outcomes("allow") == ["allow", "allow", "allow"]
     assert outcomes("block") == ["block", "block", "block"]
     assert outcomes("review") == ["review", "review", "block"]
+    assert outcomes("challenge") == ["allow", "review", "block"]
 
 
-def test_the_table_has_a_line_for_every_action_in_the_order_in_which_rules_stand() -> None:
-    assert tuple(line.action for line in PRECEDENCE) == ACTIONS
-    assert set(ACTIONS) == set(get_args(Outcome)) == set(PROBABILITIES)
+def test_the_table_has_a_line_for_every_outcome_in_the_order_in_which_rules_stand() -> None:
+    assert (*(line.action for line in PRECEDENCE), "challenge") == ACTIONS
+    assert set(ACTIONS) - {"challenge"} == set(get_args(Outcome)) == set(PROBABILITIES)
 
 
 def test_the_architecture_shows_the_table() -> None:
@@ -92,4 +94,9 @@ def rendered() -> list[str]:
     *others, last = get_args(Outcome)
     model = f"{', '.join(others)} or {last}"
     by = "the model, by least expected cost (or fixed thresholds)"
-    return [*rows, f"| {len(PRECEDENCE) + 1} | {by} | {model} | |"]
+    beside = "none: unless it is blocked, the payer is authenticated first"
+    return [
+        *rows,
+        f"| {len(PRECEDENCE) + 1} | {by} | {model} | |",
+        f"| – | a rule with action challenge | {beside} | all |",
+    ]
