@@ -87,6 +87,7 @@ class CreateIntent(Body, frozen=True, kw_only=True):
     amount: AmountMinor
     currency: Currency
     capture_method: Literal["automatic", "manual"] = "automatic"
+    capture_delay_hours: Annotated[int, Meta(ge=1, le=144)] | None = None
     confirm: bool = False
     confirmation_method: Literal["automatic", "manual"] = "automatic"
     payment_method: Identifier | None = None

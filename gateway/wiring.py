@@ -25,6 +25,7 @@ from gateway.payments.attempt_ends import AttemptEnds
 from gateway.payments.choosing import Choosing
 from gateway.payments.debts import Debts
 from gateway.payments.decisions import Deal, DecisionTail
+from gateway.payments.delayed_captures import DelayedCaptures
 from gateway.payments.expiry import Expiry
 from gateway.payments.flights import Flights
 from gateway.payments.lifetimes import Lifetimes
@@ -209,6 +210,7 @@ def _expiry(
         recorder=recorder,
         relay=relay,
         debts=debts,
+        delayed=DelayedCaptures(store=around.store, debts=debts),
         time=time,
         scheduling=around.scheduling,
     )

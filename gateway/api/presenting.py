@@ -44,6 +44,8 @@ def intent_json(intent: Intent, client_secret: str | None = None) -> dict[str, A
         "amount_refunded": intent.amount_refunded_minor,
         "cancellation_reason": intent.cancellation_reason,
         "canceled_at": None if intent.canceled_us is None else intent.canceled_us // 1_000_000,
+        "capture_at": None if intent.capture_due_us is None else intent.capture_due_us // 1_000_000,
+        "capture_delay_hours": intent.capture_delay_hours,
         "capture_method": intent.capture_method,
         "client_secret": client_secret,
         "confirmation_method": intent.confirmation_method,

@@ -71,6 +71,8 @@ class PaymentIntent(Resource, frozen=True, kw_only=True):
     amount_refunded: int
     cancellation_reason: str | None
     canceled_at: int | None
+    capture_at: int | None
+    capture_delay_hours: int | None
     capture_method: CaptureMethod
     client_secret: str | None
     confirmation_method: ConfirmationMethod

@@ -28,6 +28,7 @@ from gateway.payments import intents
 from gateway.payments.admission import give_back_in
 from gateway.payments.authentications import authenticated_in, with_authentication
 from gateway.payments.debts import Debts
+from gateway.payments.delayed_captures import capture_due_us
 from gateway.payments.effective_decision import EffectiveDecision
 from gateway.payments.intents import Attempt, CaptureOwed, Intent, Phase, owing, reached
 from gateway.payments.late_decisions import act_late_in
@@ -216,7 +217,9 @@ class AttemptEnds:
             network_reference=answer.network_reference,
             expires_us=self.lifetimes.expires_us(_brand(attempt), attempt.moment_us),
         )
-        effect = IN_TIME[decision.outcome][intent.capture_method]
+        delay_hours = intent.capture_delay_hours
+        # Until its hour a capture that was put off is as one that the merchant makes.
+        effect = IN_TIME[decision.outcome]["manual" if delay_hours else intent.capture_method]
         if effect == "captured":
             # The capture is owed from this commit on: no crash leaves an authorization that nobody captures.
             intent = intents.succeeded(intent, outcome)
@@ -226,6 +229,9 @@ class AttemptEnds:
             held, why = effect == "held", outcome.reason
             review_id = open_review_in(connection, self.entropy, intent, attempt, why) if held else None
             intent = intents.authorized(intent, outcome, review_id)
+            if delay_hours is not None:
+                due_us = capture_due_us(attempt.moment_us, delay_hours, attempt.expires_us)
+                intent = _replace(intent, capture_due_us=due_us)
         event = PaymentAuthorized(
             **self.recorder.header(intent, moment(attempt.moment_us)),
             attempt=attempt.number,

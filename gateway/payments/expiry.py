@@ -26,6 +26,7 @@ from gateway.event_recorder import EventRecorder
 from gateway.outbox import Relay
 from gateway.payments import intents
 from gateway.payments.debts import Debts, owe_in
+from gateway.payments.delayed_captures import DelayedCaptures
 from gateway.payments.intents import Attempt, Intent, VoidOwed
 from gateway.scheduling import Scheduling
 from gateway.store.expiry_rows import due_payments, keep_clock, load_clock
@@ -50,6 +51,7 @@ class Expiry:
     recorder: EventRecorder
     relay: Relay
     debts: Debts
+    delayed: DelayedCaptures
     time: BusinessTime
     scheduling: Scheduling
     jumped: asyncio.Event = field(default_factory=asyncio.Event)
@@ -82,7 +84,11 @@ class Expiry:
             # A test request may have carried another process further.
             await self._follow_kept()
         for mode in get_args(Mode):
-            await self._sweep(mode, microseconds(self.time.now(mode)))
+            now_us = microseconds(self.time.now(mode))
+            # First what is to be captured, which then expires no more.
+            if await self.delayed.sweep(mode, now_us):
+                self.jumped.set()
+            await self._sweep(mode, now_us)
 
     async def _follow_kept(self) -> None:
         kept_us = await self.store.read(lambda c: load_clock(c, "test"))

@@ -67,6 +67,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     confirmation_method: ConfirmationMethod = "automatic"
     description: str | None = None
     statement_descriptor: str | None = None
+    capture_delay_hours: int | None = None
+    capture_due_us: int | None = None
     metadata: dict[str, str] = {}
     payment_method_types: list[PaymentMethodType] | None = None
     setup_future_usage: FutureUsage | None = None
@@ -235,6 +237,7 @@ def captured(intent: Intent, amount_minor: int | None, *, final: bool = True) ->
         stepped(intent, "capture_part" if left else "capture"),
         amount_received_minor=intent.amount_received_minor + taken,
         amount_capturable_minor=left,
+        capture_due_us=intent.capture_due_us if left else None,
     )
 
 
@@ -254,6 +257,7 @@ def later_capture_failed(intent: Intent, amount_minor: int) -> Intent:
         after,
         amount_received_minor=intent.amount_received_minor - amount_minor,
         amount_capturable_minor=0,
+        capture_due_us=None,
     )
 
 
@@ -272,6 +276,7 @@ def capture_failed(intent: Intent, error: PaymentError) -> Intent:
         last_error=error,
         amount_received_minor=0,
         amount_capturable_minor=0,
+        capture_due_us=None,
         # Nothing is captured any more, so there is nothing left for a person to refund.
         late_block_after_capture=False,
     )
@@ -283,8 +288,13 @@ def canceled(intent: Intent, reason: str | None, at_us: int) -> Intent:
     Where a part was captured, that stands: the payment has succeeded with it.
     """
     if intent.amount_received_minor:
-        return msgspec.structs.replace(stepped(intent, "release"), amount_capturable_minor=0)
+        after = stepped(intent, "release")
+        return msgspec.structs.replace(after, amount_capturable_minor=0, capture_due_us=None)
     after = stepped(intent, "cancel")
     return msgspec.structs.replace(
-        after, cancellation_reason=reason, canceled_us=at_us, amount_capturable_minor=0
+        after,
+        cancellation_reason=reason,
+        canceled_us=at_us,
+        amount_capturable_minor=0,
+        capture_due_us=None,
     )

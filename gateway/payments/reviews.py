@@ -101,7 +101,8 @@ class Reviews:
         if not approved:
             intent = intents.canceled(intent, "fraudulent", microseconds(at))
             return owe_in(connection, intent, VoidOwed(since_us=microseconds(at)))[1]
-        if intent.capture_method == "automatic":
+        waits = intent.capture_due_us is not None and intent.capture_due_us > microseconds(at)
+        if intent.capture_method == "automatic" and not waits:
             intent = intents.captured(intent, None)
             debt = CaptureOwed(amount_minor=intent.amount_received_minor, since_us=microseconds(at))
             return owe_in(connection, intent, debt)[1]

@@ -17,7 +17,7 @@ from events.instruments import CardFacts, Instrument
 from events.moments import microseconds
 from events.types import PaymentCreated
 from gateway.auth import Caller
-from gateway.errors import SecretKeyRequiredError
+from gateway.errors import InvalidRequestError, SecretKeyRequiredError
 from gateway.geo import Geography
 from gateway.payments import intents
 from gateway.payments.admission import admit, admit_in
@@ -70,6 +70,12 @@ class Payments(Taking):
     async def create(self, caller: Caller, body: CreateIntent) -> Intent:
         """A new intent; raises `InvalidRequestError`, and `NotFoundError` for an unknown payment method."""
         currency = known_currency(body.currency)
+        if body.capture_delay_hours is not None and body.capture_method == "manual":
+            raise InvalidRequestError(
+                "capture_delay_hours: it puts an automatic capture off.",
+                code="parameter_invalid",
+                param="capture_delay_hours",
+            )
         if body.risk_context:
             # What it says is read at the confirm; here an absurd context is refused, to the one who gave it.
             known_shopper(
@@ -128,6 +134,7 @@ class Payments(Taking):
             confirmation_method=body.confirmation_method,
             description=body.description or None,
             statement_descriptor=body.statement_descriptor,
+            capture_delay_hours=body.capture_delay_hours,
             metadata=body.metadata,
             sealed_context=self.personal.seal(connection, subject, fields, microseconds(caller.at)),
         )

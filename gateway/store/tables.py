@@ -113,6 +113,9 @@ intents = Table(
     Column("confirmation_method", String(9), nullable=False, default="automatic", server_default="automatic"),
     Column("description", String(1000)),
     Column("statement_descriptor", String(22)),
+    Column("capture_delay_hours", Integer),
+    # Until it is captured, or will not be any more.
+    Column("capture_due_us", BigInteger, index=True),
     Column("metadata_json", Text, nullable=False),
     Column("payment_method_types_json", Text),
     Column("setup_future_usage", String(11)),

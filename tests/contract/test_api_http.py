@@ -81,6 +81,8 @@ def test_money_is_shown_in_minor_units_and_stripes_shapes(tmp_path: Path) -> Non
             "amount_refunded": 0,
             "cancellation_reason": None,
             "canceled_at": None,
+            "capture_at": None,
+            "capture_delay_hours": None,
             "capture_method": "automatic",
             "client_secret": created.json()["client_secret"],
             "confirmation_method": "automatic",

@@ -14,6 +14,8 @@ def _of_intents() -> list[sa.Column[Any]]:
         sa.Column("confirmation_method", sa.String(9), nullable=False, server_default="automatic"),
         sa.Column("description", sa.String(1000)),
         sa.Column("statement_descriptor", sa.String(22)),
+        sa.Column("capture_delay_hours", sa.Integer),
+        sa.Column("capture_due_us", sa.BigInteger),
     ]
 
 
@@ -44,6 +46,7 @@ def upgrade() -> None:
     op.add_column("api_keys", sa.Column("publishable", sa.Boolean, nullable=False, server_default=sa.false()))
     for column in _of_intents():
         op.add_column("intents", column)
+    op.create_index("ix_intents_capture_due_us", "intents", ["capture_due_us"])
     for column in _of_attempts():
         op.add_column("attempts", column)
     _charges()
@@ -76,6 +79,7 @@ def downgrade() -> None:
     with op.batch_alter_table("attempts") as batch:
         for column in _of_attempts():
             batch.drop_column(column.name)
+    op.drop_index("ix_intents_capture_due_us", "intents")
     with op.batch_alter_table("intents") as batch:
         for column in _of_intents():
             batch.drop_column(column.name)
