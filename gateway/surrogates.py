@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from events.vocabulary import Mode
@@ -15,6 +16,7 @@ from gateway.requests import RiskContextInput
 from gateway.shopper import known_shopper
 from gateway.store.database import open_read_only
 from gateway.store.finding import store_url
+from gateway.store.method_rows import surrogate_of_method
 from gateway.tokens import surrogate_of_card
 
 Kind = Literal["device", "ip", "email", "customer", "card"]
@@ -23,7 +25,7 @@ Kind = Literal["device", "ip", "email", "customer", "card"]
 def find_surrogate(
     home: Path, keys: Path | None, kind: Kind, value: str, *, mode: Mode, merchant: str | None
 ) -> str | None:
-    """The surrogate of a value (of a card: of its token), None where it has none.
+    """The surrogate of a value, None where it has none; of what pays by its token or payment method.
 
     Raises `HomeError`, `InvalidRequestError` for what the API would not take, and `StoreUnavailableError`.
     """
@@ -35,7 +37,7 @@ def find_surrogate(
     try:
         with engine.connect().execution_options(weir_reads=True) as connection:
             if kind == "card":
-                return surrogate_of_card(connection, value, mode)
+                return surrogate_of_what_pays(connection, value, mode)
             return personal.find(connection, mode, kind, entities[kind])
     except DBAPIError as error:
         raise StoreUnavailableError(f"the store of {home} cannot be read: {error.orig}") from None
@@ -43,12 +45,20 @@ def find_surrogate(
         engine.dispose()
 
 
+def surrogate_of_what_pays(connection: Connection, name: str, mode: Mode) -> str | None:
+    """The surrogate behind a token or payment method, whoever has it; None where unknown in this mode."""
+    token, surrogate = surrogate_of_method(connection, name, mode)
+    return surrogate or surrogate_of_card(connection, token or name, mode)
+
+
 def _entities(kind: Kind, value: str, merchant: str | None) -> dict[str, str]:
     """The value as the API would count it; raises `InvalidRequestError`."""
     if kind == "card":
-        if not value.startswith("tok_"):
+        if not value.startswith(("tok_", "pm_")):
             raise InvalidRequestError(
-                "A card is found by its token (tok_…), and this is none.", code="parameter_invalid"
+                "A card is found by its token (tok_…), an account by its payment method (pm_…), and this is "
+                "neither.",
+                code="parameter_invalid",
             )
         return {}
     if kind == "customer" and merchant is None:

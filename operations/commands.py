@@ -188,7 +188,11 @@ def doctor(
 def surrogate(
     kind: Annotated[EntityKind, typer.Argument(metavar="KIND", help="device, ip, email, customer or card.")],
     value: Annotated[
-        str, typer.Argument(metavar="VALUE", help="As the shop sends it; of a card its token, tok_….")
+        str,
+        typer.Argument(
+            metavar="VALUE",
+            help="As the shop sends it; of a card its token (tok_…), of an account pm_….",
+        ),
     ],
     home: Home = HOME,
     keys: Keys = None,

@@ -14,7 +14,7 @@ from operations.errors import SurrogateError
 def surrogate_of(
     home: Path, keys: Path | None, kind: Kind, value: str, *, mode: Mode, merchant: str | None
 ) -> str:
-    """The surrogate of a value (of a card: of its token); raises `SurrogateError` where there is none."""
+    """The surrogate of a value, of a card that of its token or payment method; raises `SurrogateError`."""
     try:
         found = find_surrogate(home, keys, kind, value, mode=mode, merchant=merchant)
     except GatewayError as error:
@@ -27,7 +27,7 @@ def surrogate_of(
 def _unknown(kind: Kind, mode: Mode) -> str:
     other = "add --live for live mode" if mode == "test" else "leave --live away for test mode"
     if kind == "card":
-        return f"no such token (tok_…) is known in {mode} mode ({other})"
+        return f"no such token (tok_…) or payment method (pm_…) is known in {mode} mode ({other})"
     word = "IP address" if kind == "ip" else kind
     return (
         f"this {word} is not known in {mode} mode ({other}): it gets its surrogate with its first payment "

@@ -75,6 +75,12 @@ def load_method(connection: Connection, method_id: str, *, merchant_id: str, mod
     return _method(row)
 
 
+def surrogate_of_method(connection: Connection, name: str, mode: Mode) -> tuple[str | None, str | None]:
+    """The token of a card's payment method, the surrogate of an account's, nothing of an unknown one."""
+    row = connection.execute(_METHOD, {"the_id": name}).one_or_none()
+    return (None, None) if row is None or row.mode != mode else (row.token, row.surrogate)
+
+
 def list_methods(
     connection: Connection,
     *,

@@ -11,7 +11,7 @@ from models.rules.checks import BY_SURROGATE
 from pipelines.controls.files import Draft
 from pipelines.errors import ControlFileError
 
-SURROGATE = re.compile(r"(?:card|dev|ip|email|cust)_[0-9a-f]{24}")
+SURROGATE = re.compile(r"(?:card|upi|wlt|bank|dev|ip|email|cust)_[0-9a-f]{24}")
 """The form of `gateway.personal`'s surrogates."""
 
 

@@ -3,10 +3,13 @@
 from typing import Any
 
 import httpx2
+import msgspec
 import pytest
 
 from gateway.api.application import make_application
+from gateway.method_requests import PaymentMethodData, UpiInput
 from gateway.paying_accounts import TEST_ADDRESSES
+from gateway.surrogates import surrogate_of_what_pays
 from tests.gateway_world import World, live_through
 
 METHODS, INTENTS = "/v1/payment_methods", "/v1/payment_intents"
@@ -256,5 +259,27 @@ def test_erasing_a_customer_forgets_the_handles_that_were_kept_for_them(tmp_path
 
         assert (await shop.http.get(f"{METHODS}/{made['id']}")).status_code == 404
         assert await store.read(lambda c: personal.find(c, "test", "upi", "ada@okbank")) is None
+
+    in_shop(tmp_path, story)
+
+
+def test_another_merchants_payer_is_counted_anew_once_the_person_is_erased(tmp_path: Any) -> None:
+    async def story(shop: Shop) -> None:
+        methods = shop.world.gateway.payment_methods
+        other = msgspec.structs.replace(await shop.world.caller(), merchant_id="m_2")
+        theirs = await methods.create(other, PaymentMethodData(type="upi", upi=UpiInput(vpa="ada@okbank")))
+        own = await shop.post(METHODS, **UPI)
+        await shop.post(f"{METHODS}/{own['id']}/attach", customer="c-1")
+        store, personal = methods.store, methods.personal
+        subject = await store.read(lambda c: personal.customer_subject(c, "test", "m_1", "c-1"))
+        assert subject is not None
+
+        await store.write(lambda c: personal.erase(c, subject))
+
+        after = await methods.retrieve(other, theirs.method.id)
+        assert after.handle == {"vpa": "ada@okbank"}
+        assert after.method.surrogate != theirs.method.surrogate
+        found = await store.read(lambda c: surrogate_of_what_pays(c, theirs.method.id, "test"))
+        assert found == after.method.surrogate
 
     in_shop(tmp_path, story)
