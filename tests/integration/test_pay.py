@@ -91,7 +91,9 @@ def shopping(folder: Path, story: Callable[[Shop], Awaitable[None]]) -> None:
     async def live() -> None:
         together = Together(folder, clock)
         together.world.own_per_second = 10_000
+        together.world.processor = together.bench.processor.port  # type: ignore[assignment]  # cards and rails
         async with together.world:
+            together.bench.listener.passes_on = together.world.gateway.payer_steps
             await together.start()
             await make_user(together.world, "ada")
             shop = Shop(together)
@@ -298,6 +300,42 @@ def test_a_wrong_member_is_named_and_not_quoted(tmp_path: Path) -> None:
 
             assert (status, answer["error"]["code"], answer["error"].get("param")) == (400, code, param)
             assert "4242" not in str(answer)
+
+    shopping(tmp_path, story)
+
+
+ACCOUNTS: dict[str, dict[str, Any]] = {
+    "upi_await_notification": {"method": "upi", "upi": {"vpa": "ada@okbank"}},
+    "redirect_to_url": {"method": "wallet", "wallet": {"wallet_id": "w-17"}},
+    "redirect_to_url at the bank": {
+        "method": "net_banking",
+        "net_banking": {"bank_code": "HDFC", "account": "12345678901"},
+    },
+}
+
+
+def test_an_account_is_asked_for_and_approved_by_its_payer(tmp_path: Path) -> None:
+    async def story(shop: Shop) -> None:
+        for way, account in ACCOUNTS.items():
+            _, asked = await shop.pay(card=None, currency="INR", **account)
+
+            assert (asked["status"], asked["reason"]) == ("pending", "action_required")
+            assert asked["next_action"]["type"] == way.partition(" ")[0]
+            shop.bench.rails.payer(f"{asked['payment_intent']}_1", "pay")
+            await shop.bench.rails.tell(shop.bench.processor.rails.changed)
+            assert (await shop.world.intent(asked["payment_intent"])).status == "succeeded"
+
+    shopping(tmp_path, story)
+
+
+def test_an_account_that_cannot_pay_is_refused_with_the_reason(tmp_path: Path) -> None:
+    async def story(shop: Shop) -> None:
+        for account, currency, reason in (
+            ({"vpa": "nobody"}, "INR", "invalid_vpa"),
+            ({"vpa": "ada@okbank"}, "EUR", "payment_method_not_available"),
+        ):
+            _, answer = await shop.pay(card=None, method="upi", upi=account, currency=currency)
+            assert (answer["status"], answer["reason"]) == ("declined", reason)
 
     shopping(tmp_path, story)
 
