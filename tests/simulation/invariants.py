@@ -25,7 +25,6 @@ ONCE = {
     "payment.declined": ("attempt",),
     "payment.blocked": ("attempt",),
     "payment.decided_late": ("attempt",),
-    "payment.captured": ("authorization_id",),
     "payment.capture_failed": ("attempt",),
     "payment.canceled": (),
     "payment.refunded": ("refund_id",),
@@ -156,13 +155,16 @@ def at_rest(world: Any) -> None:
         captured = sum(e["amount_minor"] for e in told if e["type"] == "payment.captured")
         _require(captured == received, f"{payment} received {received}, its events say {captured}")
         _refunds_agree(world, payment, refunded)
+        taken = _of_processor(world, "captured_minor", payment)
+        _require(taken == received, f"{payment} received {received}, the processor captured {taken}")
         _latest_fits(world, payment, status, attempts)
     _done_once(world)
     accounted: set[tuple[str, str, str]] = set()
-    for attempt, phase, capture, assessed, decision in gateway.rows(
-        "SELECT id, phase, capture_minor, assessed, decision_id FROM attempts"
+    for attempt, phase, assessed, decision, amount in gateway.rows(
+        "SELECT a.id, phase, assessed, decision_id, amount_minor FROM attempts a"
+        " JOIN intents i ON i.id = payment_id"
     ):
-        _books_agree(world, attempt, phase, capture, accounted)
+        _books_agree(world, attempt, phase, amount, accounted)
         if decision is None:
             payment, _, number = attempt.rpartition("_")
             late = world.risk.decided.get((payment, int(number)))
@@ -180,10 +182,13 @@ def _refunds_agree(world: Any, payment: str, refunded: int) -> None:
     events = world.watch.events[payment]
     told = sum(event["amount_minor"] for event in events if event["type"] == "payment.refunded")
     _require(told == refunded, f"{payment} refunded {refunded}, its events say {told}")
-    paid = world.processor_disk.rows(
-        f"SELECT coalesce(sum(refunded_minor), 0) FROM attempts WHERE attempt_id GLOB '{payment}_*'"
-    )[0][0]
+    paid = _of_processor(world, "refunded_minor", payment)
     _require(paid == refunded, f"{payment} refunded {refunded}, the processor {paid}")
+
+
+def _of_processor(world: Any, sum_of: str, payment: str) -> int:
+    query = f"SELECT coalesce(sum({sum_of}), 0) FROM attempts WHERE attempt_id GLOB '{payment}_*'"
+    return int(world.processor_disk.rows(query)[0][0])
 
 
 def _done_once(world: Any) -> None:
@@ -194,6 +199,13 @@ def _done_once(world: Any) -> None:
         asked = world.watch.asked
         _require(count <= asked[name, "create"], f"{name}: {count} intents were created")
         _require(attempts <= asked[name, "confirm"], f"{name}: {attempts} attempts, fewer confirms")
+        operations = world.gateway_disk.rows(
+            "SELECT coalesce(sum(operations), 0) FROM attempts WHERE payment_id IN (SELECT id FROM intents"
+            f" WHERE json_extract(metadata_json, '$.shopper') = '{name}')"
+        )[0][0]
+        # Each attempt may be captured once by itself, or by the approval of its review.
+        wanted = asked[name, "capture"] + asked[name, "increment_authorization"] + attempts
+        _require(operations <= wanted, f"{name}: {operations} captures and increments, {wanted} wanted")
 
 
 HELD = {
@@ -207,15 +219,15 @@ HELD = {
 
 
 def _books_agree(
-    world: Any, attempt: str, phase: str, capture: int | None, accounted: set[tuple[str, str, str]]
+    world: Any, attempt: str, phase: str, amount: int, accounted: set[tuple[str, str, str]]
 ) -> None:
     found = world.processor_disk.rows(
-        "SELECT status, reference, stan, transmitted_at, captured_minor, refunded_minor"
+        "SELECT status, reference, stan, transmitted_at, captured_minor, refunded_minor, authorized_minor"
         f" FROM attempts WHERE attempt_id = '{attempt}'"
     )
-    there, network, taken = "free", "free", 0
+    there, network, taken, authorized = "free", "free", 0, 0
     if found:
-        status, reference, stan, transmitted, taken, given_back = found[0]
+        status, reference, stan, transmitted, taken, given_back, authorized = found[0]
         there = "free" if status in ("declined", "reversed") else status
         key = (reference, f"{stan:06}", transmitted)
         accounted.add(key)
@@ -226,14 +238,18 @@ def _books_agree(
                 (taken, given_back) == (entry.captured_minor, entry.refunded_minor),
                 f"{attempt}: the processor captured {taken} and refunded {given_back}, the network {entry}",
             )
-    wanted = HELD.get(phase)
+            _require(
+                entry.state != "approved" or authorized == entry.authorized_minor,
+                f"{attempt}: the processor holds {authorized}, the network {entry}",
+            )
+    wanted = "captured" if phase == "voided" and taken else HELD.get(phase)
     _require(
         wanted == there == network,
         f"{attempt} is {phase} at the gateway, {found[0][0] if found else 'unknown'} at the processor,"
         f" {network} at the network",
     )
-    if phase == "captured":
-        _require(taken == capture, f"{attempt}: the gateway captured {capture}, the processor {taken}")
+    if phase == "authorized":
+        _require(authorized == amount, f"{attempt}: the gateway holds {amount}, the processor {authorized}")
 
 
 def _nothing_unaccounted(world: Any, accounted: set[tuple[str, str, str]]) -> None:
@@ -264,7 +280,7 @@ def _latest_fits(world: Any, payment: str, status: str, attempts: int) -> None:
     }
     last = phases.get(attempts)
     fits = {
-        "succeeded": ("captured",),
+        "succeeded": ("captured", "voided"),
         "requires_capture": ("authorized",),
         "canceled": (None, "blocked", "declined", "voided", "capture_failed"),
         "requires_payment_method": (None, "blocked", "declined", "capture_failed"),

@@ -76,7 +76,7 @@ class Shopper:
             return
         self._id = created.intent["id"]
         await self._confirm(token)
-        for _ in range(random.choice((1, 2, 3, 5))):
+        for _ in range(random.choice((2, 3, 5, 7))):
             await asyncio.sleep(random.choice((0, 0, 0.3, 3)) * random.random())
             await self._step(token)
             self._world.require()
@@ -84,7 +84,7 @@ class Shopper:
     async def _step(self, token: str) -> None:
         again = partial(self._confirm, token)
         likely: dict[str, tuple[Callable[[], Awaitable[Any]], ...]] = {
-            "requires_capture": (self._capture, self._capture, self._close_review, self._close_review),
+            "requires_capture": (self._capture, self._capture, self._close_review, self._increment),
             "succeeded": (self._label, self._cancel, self._capture),
             "requires_action": (self._cancel, again),
             "canceled": (self._label, self._capture),
@@ -125,8 +125,15 @@ class Shopper:
         await asyncio.gather(*(self._on_intent("confirm", body) for _ in range(at_once)))
 
     async def _capture(self) -> None:
-        part = self._random.choice((None, None, self._amount_minor // 2, self._amount_minor + 1))
-        await self._on_intent("capture", {} if part is None else {"amount_to_capture": part})
+        part = self._random.choice((None, None, self._amount_minor // 2, self._amount_minor // 5, 10**9))
+        body: dict[str, Any] = {} if part is None else {"amount_to_capture": part}
+        if part is not None and self._random.random() < 0.6:
+            body["final_capture"] = False
+        await self._on_intent("capture", body)
+
+    async def _increment(self) -> None:
+        more = self._random.choice((100, 5000, 10**6))
+        await self._on_intent("increment_authorization", {"amount": self._amount_minor + more})
 
     async def _cancel(self) -> None:
         if self._random.random() < 0.6:
@@ -146,7 +153,7 @@ class Shopper:
     async def _on_intent(self, verb: str, body: dict[str, Any]) -> None:
         answer = await self._post(verb, f"{INTENTS}/{self._id}/{verb}", body)
         if answer is not None and answer.intent is not None:
-            self._status = answer.intent["status"]
+            self._status, self._amount_minor = answer.intent["status"], answer.intent["amount"]
             if not answer.replayed:
                 self._world.watch.heard(self._id, self._status)
 

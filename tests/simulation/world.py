@@ -41,6 +41,7 @@ class Entry(NamedTuple):
     state: str
     captured_minor: int
     refunded_minor: int
+    authorized_minor: int
 
 
 class World:
@@ -139,10 +140,7 @@ class World:
     @property
     def books(self) -> dict[tuple[str, str, str], Entry]:
         """The network's authorizations, increments apart."""
-        rows = self.acquirer_disk.rows(
-            "SELECT reference, stan, transmitted_at, state, captured_minor, refunded_minor"
-            " FROM authorizations WHERE original_stan IS NULL"
-        )
+        rows = self.acquirer_disk.rows(_ENTRIES)
         return {row[:3]: Entry(*row[3:]) for row in rows}
 
     def tell(self, what: str) -> None:
@@ -237,10 +235,18 @@ class World:
 _PASSING = ("flight ", "debt ", "refund ", "payer of ", "decision ", "turn of ", "request")
 """How tasks begin that end by themselves; others are loops."""
 
+_ENTRIES = """
+    SELECT reference, stan, transmitted_at, state, captured_minor, refunded_minor, amount_minor + (
+        SELECT coalesce(sum(more.amount_minor), 0) FROM authorizations more
+        WHERE more.state = 'approved' AND more.reference = one.reference
+        AND more.original_stan = one.stan AND more.original_transmitted_at = one.transmitted_at
+    ) FROM authorizations one WHERE original_stan IS NULL
+"""
+
 _OWED = (
     ("attempts unfinished", "gateway_disk",
      "SELECT count(*) FROM attempts WHERE phase IN "
-     "('assessing', 'incrementing', 'capturing', 'voiding', 'awaiting_payer')"),
+     "('assessing', 'incrementing', 'incrementing', 'capturing', 'voiding', 'awaiting_payer')"),
     ("refunds owed", "gateway_disk", "SELECT count(*) FROM refunds WHERE status = 'pending'"),
     ("rows in the outbox", "gateway_disk", "SELECT count(*) FROM outbox"),
     ("attempts in doubt", "processor_disk", "SELECT count(*) FROM attempts WHERE status = 'sending'"),
