@@ -6,6 +6,8 @@ from events.log.port import Log
 from events.log.reading import events_until_end
 from events.money import Money
 from events.types import (
+    PaymentActionRequired,
+    PaymentAuthenticated,
     PaymentAuthorized,
     PaymentBlocked,
     PaymentCanceled,
@@ -78,10 +80,19 @@ def _told(event: PaymentEvent, attempt: int, *, authorized: bool) -> list[str]:
     """What an event says of an attempt; what has no attempt of its own belongs to the authorized one."""
     if isinstance(event, End):
         return _ended(event) if event.attempt == attempt else []
+    if isinstance(event, PaymentActionRequired):
+        return ["the payer was asked to do something first"] if event.attempt == attempt else []
+    if isinstance(event, PaymentAuthenticated):
+        return _authenticated(event) if event.attempt == attempt else []
     if isinstance(event, PaymentDecidedLate):
         late = f"later the engine decided {event.ruling.outcome}, which {_LATE[event.effect]}"
         return [late] if event.attempt == attempt else []
     return _after(event) if authorized else []
+
+
+def _authenticated(event: PaymentAuthenticated) -> list[str]:
+    shifted = "shifted to the issuer" if event.liability_shifted else "not shifted"
+    return [f"cardholder {event.result.replace('_', ' ')} ({event.flow}), liability {shifted}"]
 
 
 def _ended(event: End) -> list[str]:

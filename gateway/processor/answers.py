@@ -1,7 +1,7 @@
 """What the API is told of an attempt."""
 
 from gateway.processor.attempts import Attempt
-from gateway.processor_port import OperationEnd, ProcessorAnswer
+from gateway.processor_port import Authentication, OperationEnd, ProcessorAnswer
 
 
 def answer(
@@ -21,4 +21,12 @@ def answer(
         authorized_minor=attempt.authorized_minor,
         captured_minor=attempt.captured_minor,
         refunded_minor=attempt.refunded_minor,
+        authentication=_authentication(attempt.eci),
     )
+
+
+def _authentication(eci: str | None) -> Authentication | None:
+    """What an attempt itself knows of its cardholder: the proof that its issuer had asked for."""
+    if eci is None:
+        return None
+    return Authentication(result="authenticated", flow="challenge", eci=eci, liability_shifted=True)

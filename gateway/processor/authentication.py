@@ -17,7 +17,7 @@ from events.crash import crash_point, declare
 from events.ids import Entropy
 from events.moments import microseconds
 from gateway.errors import UnavailableError
-from gateway.processor import attempts, authentication_rows, authentication_steps, vault_rows
+from gateway.processor import attempts, authentication_rows, authentication_steps, transitions, vault_rows
 from gateway.processor.authentication_rows import AuthenticationRow
 from gateway.processor.directory import Directory, Lookup, Proof, Question
 from gateway.processor.errors import DirectoryUnavailableError, VaultError
@@ -89,11 +89,15 @@ class AuthenticatingProcessor:
         self._clock = clock
         self._entropy = entropy
         self._return_base = return_base
+        self._open: dict[str, AuthenticationRow] = {}
+        """Those that wait for a cardholder or an authorization, as they stand in the store."""
         self._ask_at: dict[str, float] = {}
         self._log = structlog.get_logger("processor.authentication")
 
     async def recover(self) -> int:
         """Reverse what a crash left in doubt; gives how many. Runs before the first request is taken."""
+        rows = await self._store.transact(authentication_rows.open_ones)
+        self._open = {row.attempt_id: row for row in rows}
         return await self._cards.recover()
 
     async def authorize(self, request: AuthorizationRequest) -> ProcessorAnswer:
@@ -122,8 +126,11 @@ class AuthenticatingProcessor:
 
     async def repeat_due(self) -> None:
         """Ask for cardholders who have not come back, and go on with what a crash left behind."""
-        rows = await self._store.transact(authentication_rows.open_ones)
-        now, wall_us = self._clock.monotonic(), microseconds(self._clock.now())
+        rows, now, wall_us = (
+            list(self._open.values()),
+            self._clock.monotonic(),
+            microseconds(self._clock.now()),
+        )
         # What was cleared waits for nobody; who was sent off now is asked for after a while.
         first_at = {row.attempt_id: now + ASK_AGAIN_SECONDS * (row.state == "waiting") for row in rows}
         self._ask_at = {name: self._ask_at.get(name, at) for name, at in first_at.items()}
@@ -134,14 +141,17 @@ class AuthenticatingProcessor:
                 self._scheduling.spawn(self._resolve(row.attempt_id), f"payer of {row.attempt_id}")
 
     async def _authorize(self, request: AuthorizationRequest) -> ProcessorAnswer:
-        row, attempt = await self._store.transact(partial(_find_both, request.attempt_id))
-        if row is None and attempt is None and request.authentication != "none":
-            row = await self._look_up(request)
-        if row is None:
+        attempt_id, row = request.attempt_id, None
+        if request.authentication == "none" and attempt_id not in self._open:
+            # As nearly every payment: no look into the store lies on its path.
             answer = await self._cards.authorize(request)
             if not authentication_steps.lacks_proof(answer):
                 return answer
-            row = await self._look_up(request, asked_by_issuer=True)
+        row, attempt = await self._store.transact(partial(_find_both, attempt_id))
+        if row is None and (attempt is None or transitions.lacks_proof(attempt)):
+            row = await self._look_up(request, asked_by_issuer=attempt is not None)
+        if row is None:
+            return await self._cards.authorize(request)
         if row.state == "cleared":
             row, answer = await self._go_on(row)
         else:
@@ -172,6 +182,7 @@ class AuthenticatingProcessor:
             expires_us=microseconds(self._clock.now()) + PAYER_SECONDS_MAX * 1_000_000,
         )
         await self._store.transact(lambda db: authentication_rows.put(db, row))
+        self._note(row)
         crash_point("processor.authentication.begun")
         return row
 
@@ -233,8 +244,15 @@ class AuthenticatingProcessor:
 
     async def _end(self, row: AuthenticationRow) -> AuthenticationRow:
         await self._store.transact(lambda db: authentication_rows.put(db, row))
+        self._note(row)
         crash_point("processor.authentication.ended")
         return row
+
+    def _note(self, row: AuthenticationRow) -> None:
+        if row.state in ("waiting", "cleared"):
+            self._open[row.attempt_id] = row
+        else:
+            self._open.pop(row.attempt_id, None)
 
 
 def _find_both(

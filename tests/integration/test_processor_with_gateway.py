@@ -3,6 +3,7 @@
 Everything that runs is what production runs; clock, randomness, network, log and scheduling are given.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from events.clock import VirtualClock
 from gateway.payments.intents import Intent
 from gateway.processor.card_input import CardInput, check
-from gateway.processor_port import TokenRegistered, TokenRegistration
+from gateway.processor_port import AnswerChanged, TokenRegistered, TokenRegistration
 from gateway.requests import ConfirmIntent, CreateIntent, RiskContextInput
 from tests.gateway_world import START, World
 from tests.processor_parts import Bench
@@ -33,6 +34,11 @@ class Together:
             folder / "processor.sqlite", registry=self, scheduling=self.world.scheduling, clock=clock
         )
         self.world.processor = self.bench.cards  # type: ignore[assignment]  # the real one takes its place
+
+        self.bench.listener.passes_on = self
+
+    async def answer_changed(self, change: AnswerChanged) -> None:
+        await self.world.gateway.payer_steps.answer_changed(change)
 
     async def register(self, registration: TokenRegistration) -> TokenRegistered:
         return await self.world.gateway.tokens.register(registration)
@@ -68,6 +74,58 @@ def lived(folder: Path, story: Callable[[Together], Awaitable[None]]) -> Togethe
     run_virtually(clock, live)
     together.bench.store.close()
     return together
+
+
+CHALLENGED = "4000000000003220"
+SENT_OFF = ["payment.created", "payment.confirmed", "payment.action_required", "payment.authenticated"]
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "events"),
+    [
+        ("4815", "succeeded", [*SENT_OFF, "payment.authorized", "payment.captured"]),
+        ("12", "requires_payment_method", [*SENT_OFF, "payment.declined"]),
+    ],
+)
+def test_a_cardholder_who_is_back_finds_the_payment_at_its_end(
+    tmp_path: Path, code: str, status: str, events: list[str]
+) -> None:
+    async def story(together: Together) -> None:
+        intent = await together.pay(CHALLENGED)
+        assert intent.next_action is not None
+        attempt_id = f"{intent.id}_1"
+        together.bench.urls[attempt_id] = intent.next_action.url
+        together.bench.type_code(attempt_id, code)
+
+        await together.bench.come_back(attempt_id)
+
+        after = await together.world.intent(intent.id)
+        assert after.status == status
+        assert after.outcome is not None
+        assert after.outcome.three_d_secure is not None
+        assert after.outcome.three_d_secure.liability_shifted == (status == "succeeded")
+        await together.world.until(lambda: together.world.payment_events(intent.id) == events)
+
+    lived(tmp_path, story)
+
+
+def test_a_cardholder_who_never_comes_back_has_paid_or_not_all_the_same(tmp_path: Path) -> None:
+    async def story(together: Together) -> None:
+        paid, forgotten = await together.pay(CHALLENGED), await together.pay(CHALLENGED)
+        assert paid.next_action is not None
+        together.bench.urls["paid"] = paid.next_action.url
+        together.bench.type_code("paid", "4815")
+        together.bench.listener.passes_on = None
+
+        await asyncio.sleep(60)
+        assert (await together.world.intent(paid.id)).status == "succeeded"
+        assert (await together.world.intent(forgotten.id)).status == "requires_action"
+
+        await asyncio.sleep(600)
+        assert (await together.world.intent(forgotten.id)).status == "requires_payment_method"
+        assert await together.bench.states() == {"declined": 2, "captured": 1}
+
+    lived(tmp_path, story)
 
 
 def test_a_payment_goes_from_confirm_to_capture(tmp_path: Path) -> None:

@@ -7,14 +7,40 @@ import pytest
 
 from events.codec import decode, encode
 from events.instruments import AccountFacts, CardFacts, label_of
-from events.types import AssessmentRequested, RiskContext
+from events.types import AssessmentRequested, PaymentDeclined, RiskContext
 from models.engine import Engine
 from models.features import POSITIONS
 from pipelines.errors import UnusableEventError
-from pipelines.observe import observation
+from pipelines.observe import decline, observation
 
 AT = datetime(2026, 1, 5, 10, tzinfo=UTC)
 HANDLE = AccountFacts(method="upi", token="pm_1", surrogate="upi_1", provider="okbank")
+
+
+def test_a_challenge_that_failed_counts_as_a_decline_of_all_that_paid() -> None:
+    engine = Engine()
+    context = RiskContext(device="d1")
+    card = CardFacts(token="t", surrogate="c1", bin="400000", last4="3220", brand="visa")
+    first = asked(1, card=card, context=context)
+    failed = PaymentDeclined(
+        id="e9",
+        occurred_at=first.occurred_at,
+        payment_id=first.payment_id,
+        sequence=4,
+        mode="test",
+        merchant_id="m_1",
+        amount_minor=50_000,
+        currency="INR",
+        attempt=1,
+        reason="payment_intent_authentication_failure",
+        card_surrogate="c1",
+    )
+
+    facts = [observation(first), decline(failed), observation(asked(2, card=card, context=context))]
+    _, again = engine.assess(facts)
+
+    for feature in ("card_declines_1h", "device_declines_1h"):
+        assert again.features[POSITIONS[feature]] == 1.0
 
 
 def asked(number: int = 1, **paying: Any) -> AssessmentRequested:
@@ -27,8 +53,7 @@ def asked(number: int = 1, **paying: Any) -> AssessmentRequested:
         merchant_id="m_1",
         amount_minor=50_000,
         currency="INR",
-        context=RiskContext(),
-        **paying,
+        **({"context": RiskContext()} | paying),
     )
     read = decode(encode(event))
     assert isinstance(read, AssessmentRequested)
