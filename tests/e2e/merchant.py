@@ -134,6 +134,8 @@ class Merchant:
         intent = await self.get(f"/v1/payment_intents/{payment}")
         known = self.notebook.payments[payment]
         known.statuses.append(intent["status"])
+        if verb == "increment_authorization":
+            known.amount_minor = max(known.amount_minor, intent["amount"])
         if verb == "capture" and intent["status"] == "succeeded":
             known.captured_minor = intent["amount_received"]
         return intent

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from gateway.processor import attempts, authentication_rows
-from gateway.processor.authentication import shop_address
 from gateway.processor.authentication_rows import AuthenticationRow
+from gateway.processor.shop_address import shop_address
 from gateway.processor_port import ProcessorAnswer
 from simulator.acs.challenge import LIFETIME_SECONDS
 from tests.processor_parts import Bench, in_one_thread
@@ -272,7 +272,7 @@ async def test_a_cardholder_goes_back_to_the_shop_with_the_payment_in_the_addres
     bench = Bench()
     await sent_off(bench, return_url=return_url)
 
-    assert shop_address(await row_of(bench)) == expected
+    assert shop_address((await row_of(bench)).asked()) == expected
 
 
 @in_one_thread
