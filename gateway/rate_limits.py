@@ -40,6 +40,9 @@ CONNECTIONS_MAX = 4
 ANSWER_SECONDS_MAX = 0.25
 """How long Redis may take: a payment is not to wait for what counts it."""
 
+KEYS_MAX = 10_000
+"""So many merchants, names and addresses are counted in memory at once; they come and go by the second."""
+
 AWAY_SECONDS = 1.0
 """After a question without answer, Redis is left alone so long: not every request waits for it."""
 
@@ -60,13 +63,23 @@ class MemoryLimiter:
     """Counts in this process alone."""
 
     def __init__(self) -> None:
-        self._windows: MovingWindowRateLimiter | None = None
+        self._storage: MemoryStorage | None = None
 
     async def let(self, key: str, per_second: int) -> bool:
         """Whether one more may pass."""
-        if self._windows is None:  # it has a thread of its own, which nobody needs who counts nothing
-            self._windows = MovingWindowRateLimiter(MemoryStorage())
-        return self._windows.hit(RateLimitItemPerSecond(per_second), key)
+        if self._storage is None:  # it has a thread of its own, which nobody needs who counts nothing
+            self._storage = MemoryStorage()
+        if len(self._storage.events) >= KEYS_MAX:
+            self._forget(self._storage)
+        return MovingWindowRateLimiter(self._storage).hit(RateLimitItemPerSecond(per_second), key)
+
+    def _forget(self, storage: MemoryStorage) -> None:
+        """Drop the keys of which nothing is counted any more: the library keeps each for good, as if who
+        guesses names should fill the memory. Where all are in use, all begin anew."""
+        for key in [key for key, counted in storage.events.items() if not counted]:
+            storage.events.pop(key, None)
+        if len(storage.events) >= KEYS_MAX:
+            storage.reset()
 
     async def close(self) -> None:
         """Nothing to close."""

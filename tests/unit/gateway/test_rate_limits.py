@@ -24,6 +24,7 @@ from gateway.people.errors import RateLimitedError
 from gateway.people.merchants import MerchantSettings, update_merchant
 from gateway.rate_limits import (
     AWAY_SECONDS,
+    KEYS_MAX,
     Limiter,
     MemoryLimiter,
     RateLimits,
@@ -105,6 +106,18 @@ def test_names_and_addresses_are_counted_under_hashes() -> None:
         assert "192" not in "".join(seen)[:6]
         with pytest.raises(RateLimitedError):
             await limits.admit(Caller(key_id="key_1", merchant_id="m_1", mode="test", at=START))
+
+    asyncio.run(story())
+
+
+def test_ever_new_names_do_not_fill_the_memory() -> None:
+    async def story() -> None:
+        limiter = MemoryLimiter()
+        for number in range(KEYS_MAX + 10):
+            assert await limiter.let(f"name:{number}", 5)
+
+        assert len(vars(limiter)["_storage"].events) <= KEYS_MAX
+        assert [await limiter.let("name:again", 5) for _ in range(6)] == [True] * 5 + [False]
 
     asyncio.run(story())
 
