@@ -221,7 +221,7 @@ class Bench:
             occurred_at=self.clock.now(),
             **{"mode": "test", **more},
         )
-        answer = await self.cards.authorize(request)
+        answer = await self.processor.port.authorize(request)
         if answer.action is not None:
             self.urls[attempt_id] = answer.action.url
         return answer
