@@ -5,6 +5,7 @@ the whole, with its wait, `_create_in` the part that is written or undone as one
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -74,6 +75,10 @@ class Store:
 
     def _commit(self, works: list[Callable[[Connection], Any]]) -> list[Any]:
         try:
+            if self.is_shared and len(works) > 1:
+                # A savepoint is two more round trips for each work, and hardly ever needed.
+                with suppress(_OneFailedError):
+                    return in_one_commit(self.engine, lambda connection: _together(connection, works))
             return in_one_commit(self.engine, lambda connection: _results(connection, works))
         except AWAY as error:
             raise _unavailable("write", error) from None
@@ -106,6 +111,19 @@ def _unavailable(what: str, error: SQLAlchemyError) -> StoreUnavailableError:
     cause = error.orig if isinstance(error, DBAPIError) else error
     name = getattr(cause, "sqlite_errorname", type(cause).__name__)
     return StoreUnavailableError(f"the store cannot {what}: {name}")
+
+
+class _OneFailedError(Exception):
+    """One work of several failed, and the others with it: they run again, each apart."""
+
+
+def _together(connection: Connection, works: list[Callable[[Connection], Any]]) -> list[Any]:
+    try:
+        return [work(connection) for work in works]
+    except AWAY:
+        raise
+    except Exception as error:
+        raise _OneFailedError from error
 
 
 def _results(connection: Connection, works: list[Callable[[Connection], Any]]) -> list[Any]:
