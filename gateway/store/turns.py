@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
+import psycopg
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
@@ -105,10 +106,9 @@ class _SharedTurn:
             if self._listening is None:
                 self._listening = self._opened()
                 self._listening.exec_driver_sql(f"LISTEN {self._channel}")
-            driver: Any = self._listening.connection.driver_connection
+            driver: Any = self._listening.connection.dbapi_connection
             return any(True for _ in driver.notifies(timeout=seconds, stop_after=1))
-        except Exception as error:
-            # The driver's own errors, as no statement of SQLAlchemy's waits here.
+        except (*AWAY, psycopg.Error) as error:
             _give_up(self._listening)
             self._listening = None
             raise StoreUnavailableError(f"the store cannot be listened to: {_name(error)}") from None

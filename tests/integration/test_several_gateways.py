@@ -217,6 +217,19 @@ def test_when_the_one_that_relays_dies_the_other_does(tmp_path: Path) -> None:
     lived(tmp_path, story)
 
 
+def test_the_one_that_relays_is_woken_by_the_others(tmp_path: Path) -> None:
+    async def story(one: World, two: World) -> None:
+        body = CreateIntent(amount=100, currency="eur")
+        for _ in range(5):
+            payment = (await two.gateway.payments.create(await two.caller(), body)).id
+            await asyncio.sleep(POLL_SECONDS / 10)
+
+            assert two.payment_events(payment) == ["payment.created"]
+            await asyncio.sleep(POLL_SECONDS / 3)
+
+    lived(tmp_path, story)
+
+
 def test_an_event_that_is_committed_after_one_with_a_higher_number_is_not_missed(tmp_path: Path) -> None:
     async def story(one: World, two: World) -> None:
         row = {"topic": "audit", "key": b"k"}
