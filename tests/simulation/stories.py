@@ -71,6 +71,8 @@ class Shopper:
         }
         if random.random() < 0.8:
             body["risk_context"] = CONTEXT
+        if method == "automatic" and random.random() < 0.2:
+            body["capture_delay_hours"] = 1
         created = await self._post(f"create {method}", INTENTS, body)
         if created is None or created.intent is None:
             return

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from events.clock import VirtualClock
 from events.crash import watched
+from events.moments import microseconds
 from gateway.geo import Geography
 from gateway.processor.composition import ProcessorParts, assemble
 from gateway.scheduling import run_for_good
@@ -228,7 +229,8 @@ class World:
             passing = name.startswith(_PASSING)
             found[f"task {name}"] += passing
         for what, disk, query in _OWED:
-            found[what] += getattr(self, disk).rows(query)[0][0]
+            now_us = microseconds(self.clock.now())
+            found[what] += getattr(self, disk).rows(query.replace(":now", str(now_us)))[0][0]
         return +found
 
 
@@ -247,6 +249,11 @@ _OWED = (
     ("attempts unfinished", "gateway_disk",
      "SELECT count(*) FROM attempts WHERE phase IN "
      "('assessing', 'incrementing', 'incrementing', 'capturing', 'voiding', 'awaiting_payer')"),
+    ("captures due", "gateway_disk",
+     "SELECT count(*) FROM intents WHERE capture_due_us <= :now AND NOT EXISTS"
+     " (SELECT 1 FROM reviews WHERE reviews.id = review_id AND closed_us IS NULL)"),
+    ("authorizations past their time", "gateway_disk",
+     "SELECT count(*) FROM attempts WHERE phase = 'authorized' AND expires_us <= :now"),
     ("refunds owed", "gateway_disk", "SELECT count(*) FROM refunds WHERE status = 'pending'"),
     ("rows in the outbox", "gateway_disk", "SELECT count(*) FROM outbox"),
     ("attempts in doubt", "processor_disk", "SELECT count(*) FROM attempts WHERE status = 'sending'"),
