@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.e2e.platforms import CALL_SECONDS_MAX, Up, up
+from tests.e2e.platforms import CALL_SECONDS_MAX, Up, up, weir
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -29,8 +29,9 @@ PLACES = {"token": "TOKEN", "payment_intent": "INTENT", "review": "REVIEW"}
 class Reader:
     """Someone who types the examples, and keeps the ids that the answers show."""
 
-    def __init__(self, platform: Up) -> None:
+    def __init__(self, platform: Up, password: str) -> None:
         self._known = {
+            "PASSWORD": password,
             "API": platform.api,
             "PROCESSOR": platform.place("processor"),
             "KEY": platform.key,
@@ -55,6 +56,8 @@ class Reader:
         self._client.close()
 
     def _keep(self, answer: dict[str, Any]) -> None:
+        if set(answer) == {"token"}:
+            self._known["ACCESS"] = answer["token"]
         for shown in [answer, *answer.get("data", [])]:
             if place := PLACES.get(shown.get("object", "")):
                 self._known[place] = shown["id"]
@@ -96,7 +99,7 @@ def test_every_example_of_the_api_reference_is_answered_as_it_is_shown(tmp_path:
     answer: dict[str, Any] = {}
     wrong: list[str] = []
     with up(tmp_path / "home") as platform:
-        reader = Reader(platform)
+        reader = Reader(platform, password_of("ada", tmp_path / "home"))
         for kind, text in BLOCKS:
             if kind == "json":
                 wrong += same_shape(json.loads(text), answer)
@@ -106,8 +109,14 @@ def test_every_example_of_the_api_reference_is_answered_as_it_is_shown(tmp_path:
         reader.close()
         first = first_payment(platform)
 
-    assert wrong == []
+    assert wrong == [], "\n".join(wrong)
     assert first.stdout == "succeeded\n", first.stderr
+
+
+def password_of(name: str, home: Path) -> str:
+    """The password of a user who is made for it."""
+    made = weir("users", "create", name, "--merchant", "acct_first", "--home", str(home), seconds_max=60)
+    return str(json.loads(made.stdout)["password"])
 
 
 def first_payment(platform: Up) -> subprocess.CompletedProcess[str]:
