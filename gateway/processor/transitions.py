@@ -8,7 +8,7 @@ import msgspec
 from gateway.processor import advice_rows, attempts, messages, vault_rows
 from gateway.processor.advice_rows import Advice, AdviceKey
 from gateway.processor.attempts import Attempt
-from gateway.processor.declines import PROOF_WANTED, Decline
+from gateway.processor.declines import PROOF_WANTED, UNPROCESSED, Decline
 from gateway.processor.directory import Proof
 from gateway.processor.vault import SealedCard
 from gateway.processor_port import AuthorizationRequest
@@ -85,7 +85,11 @@ def begin_reversal(
     With a `moment` someone waits, and a 0400 is sent at once; without, a 0420 is sent when its turn comes,
     under the time of the authorization.
     """
-    after = msgspec.structs.replace(attempt, status="captured" if attempt.captured_minor else "reversed")
+    after = msgspec.structs.replace(
+        attempt,
+        status="captured" if attempt.captured_minor else "reversed",
+        advice_code=UNPROCESSED.advice_code if attempt.status == "sending" else attempt.advice_code,
+    )
     advice = Advice(
         attempt_id=attempt.attempt_id,
         kind="reversal",
