@@ -48,6 +48,8 @@ class GroupCommit(Generic[C]):
         try:
             while self._waiting:
                 group, self._waiting = self._waiting[:GROUP_MAX], self._waiting[GROUP_MAX:]
+                # Who has given up waiting was told that nothing was done.
+                group = [waiting for waiting in group if not waiting.done.cancelled()]
                 works = [waiting.work for waiting in group]
                 try:
                     results = await self._scheduling.run_blocking(self._lane, partial(self._commit, works))

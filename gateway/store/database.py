@@ -90,7 +90,13 @@ def forget_overwritten(engine: Engine) -> None:
     in the server's write-ahead log until it is recycled, who reads its files may find what was deleted.
     """
     if engine.dialect.name == "postgresql":
-        postgresql.vacuum(engine, PERSONAL)
+        try:
+            postgresql.vacuum(engine, PERSONAL)
+        except DBAPIError as error:
+            raise StoreUnavailableError(
+                f"The store was not vacuumed, and may hold what was deleted ({type(error.orig).__name__}). "
+                "Do the same again."
+            ) from None
         return
     # As a read, for which no transaction is begun: within one SQLite does not empty its log.
     with engine.connect().execution_options(weir_reads=True) as connection:

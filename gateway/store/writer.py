@@ -4,7 +4,8 @@ What a service does within such a commit is a method that takes its connection a
 the whole, with its wait, `_create_in` the part that is written or undone as one.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -34,6 +35,9 @@ declare(
 
 T = TypeVar("T")
 
+PATIENCE_SECONDS = 10.0
+"""How long a server may say nothing: two statements' longest, and below a caller's patience."""
+
 AWAY = (OperationalError, InterfaceError, InternalError, NoConnectionError)
 """The disk, the lock or the server, not the work: nothing can be read or written now."""
 
@@ -41,30 +45,45 @@ AWAY = (OperationalError, InterfaceError, InternalError, NoConnectionError)
 class Store:
     """The operational store. `write` returns when the work survives a power loss."""
 
-    def __init__(self, engine: Engine, scheduling: Scheduling) -> None:
+    def __init__(
+        self, engine: Engine, scheduling: Scheduling, patience_seconds: float = PATIENCE_SECONDS
+    ) -> None:
         self.engine = engine
         self.is_shared = engine.dialect.name == "postgresql"
         """Whether other API processes may be on it, too."""
         self._reader = engine.execution_options(weir_reads=True)
         self._scheduling = scheduling
+        self._patience_seconds = patience_seconds
         self._writes: GroupCommit[Connection] = GroupCommit(scheduling, "store-writes", self._commit)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run a read; each of its statements sees what was committed by then."""
-        return await self._scheduling.run_blocking("store-reads", lambda: self._read(work))
+        return await self._in_time(
+            self._scheduling.run_blocking("store-reads", lambda: self._read(work)), "read"
+        )
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction shared with others; it alone is undone if it raises.
 
         It must touch nothing but its connection, and may run twice. Raises what `work` raises, or
-        `StoreUnavailableError`; then nothing of it is kept, unless the connection to PostgreSQL broke within
-        the commit itself: who asks again must find out what there is.
+        `StoreUnavailableError`; then nothing of it is kept, unless PostgreSQL fell silent, or the connection
+        broke, within the commit itself: who asks again must find out what there is.
         """
-        return await self._writes.run(work)
+        return await self._in_time(self._writes.run(work), "write")
 
     def close(self) -> None:
         """Close the connections; nothing may be waiting."""
         self.engine.dispose()
+
+    async def _in_time(self, asked: Awaitable[T], what: str) -> T:
+        """What is asked, unless a server that is there and does not answer keeps it for too long."""
+        if not self.is_shared:
+            return await asked
+        try:
+            async with asyncio.timeout(self._patience_seconds):
+                return await asked
+        except TimeoutError:
+            raise StoreUnavailableError(f"the store cannot {what}: no answer in time") from None
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         try:

@@ -11,6 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, insert, inspect, select, update
 from sqlalchemy.exc import IntegrityError
 
+import gateway.wiring  # noqa: F401  # what it imports declares all tables
 from gateway.scheduling import ThreadScheduling
 from gateway.store.database import downgrade, migrate, open_engine
 from gateway.store.tables import merchants, metadata

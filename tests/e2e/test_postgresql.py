@@ -21,6 +21,8 @@ from tests.e2e.platforms import Up, up, weir
 from tests.e2e.test_up import PROGRAMS
 from tests.postgres_server import PostgresServer, folder_in_memory
 
+pytestmark = [pytest.mark.timeout(3600), pytest.mark.xdist_group("platform")]
+
 PAYERS = 4
 PATIENCE_SECONDS = 90.0
 GAP_SECONDS_MAX = 45.0

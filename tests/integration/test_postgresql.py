@@ -3,12 +3,12 @@
 import asyncio
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select
 
 from gateway.errors import StoreUnavailableError, StoreUnsafeError
 from gateway.scheduling import ThreadScheduling
@@ -107,6 +107,40 @@ def test_while_the_server_is_away_the_store_is_unavailable_and_nothing_acknowled
     asyncio.run(story())
 
     assert max(gaps) < DEADLINE_SECONDS
+
+
+def test_a_server_that_is_there_and_does_not_answer_is_unavailable_within_a_deadline(
+    server: PostgresServer,
+) -> None:
+    async def story() -> None:
+        scheduling = ThreadScheduling()
+        store = Store(open_engine(server.url("weir")), scheduling, patience_seconds=0.5)
+        await store.read(names)
+        server.pause()
+        try:
+            for ask in (store.read(names), store.write(put("begun")), store.write(put("waits"))):
+                with pytest.raises(StoreUnavailableError, match="in time"):
+                    await ask
+        finally:
+            server.go_on()
+        await store.write(put("later"))
+
+        # What had begun may be kept, what still waited for its turn was never done.
+        assert set(await store.read(names)) - {"begun"} == {"later"}
+        await scheduling.stop()
+        store.close()
+
+    asyncio.run(story())
+
+
+def put(name: str) -> Callable[[Connection], None]:
+    row = {"id": name, "name": "Tea", "created_us": 0}
+    return lambda connection: connection.execute(insert(merchants), row) and None
+
+
+def names(connection: Connection) -> list[str]:
+    found = connection.execute(select(merchants.c.id)).scalars()
+    return [name for name in found if not name.startswith("m_")]
 
 
 def _stop_and_start(server: PostgresServer) -> None:
