@@ -4,8 +4,10 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 
+import httpx2
 import pytest
 
+from gateway.api.internal import make_internal_application
 from gateway.api.presenting import next_action_json
 from gateway.payments.intents import Intent
 from gateway.processor_port import AnswerChanged, PayerAction
@@ -97,6 +99,26 @@ def test_a_change_that_nobody_told_of_is_asked_for(tmp_path: Path) -> None:
         await asyncio.sleep(20)
 
         assert (await world.intent(intent.id)).status == "succeeded"
+
+    live_virtually(tmp_path, story)
+
+
+def test_the_processors_word_over_http_ends_the_attempt_and_what_is_no_word_is_refused(
+    tmp_path: Path,
+) -> None:
+    async def story(world: World) -> None:
+        transport = httpx2.ASGITransport(app=make_internal_application(world.gateway))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://api") as processor:
+            intent = await waiting(world)
+            world.processor.payer_is_done(f"{intent.id}_1")
+
+            for body in ({}, {"attempt_id": 7}, {"attempt_id": "a", "status": "approved"}):
+                assert (await processor.post("/internal/answers", json=body)).status_code == 400
+            assert (await world.intent(intent.id)).status == "requires_action"
+            answer = await processor.post("/internal/answers", json={"attempt_id": f"{intent.id}_1"})
+
+            assert answer.status_code == 200
+            assert (await world.intent(intent.id)).status == "succeeded"
 
     live_virtually(tmp_path, story)
 
@@ -274,6 +296,25 @@ def test_a_block_that_comes_while_the_payer_is_away_ends_the_payment_whatever_th
         assert (after.outcome.type, after.outcome.network_status) == ("blocked", reversed_)
         assert world.processor.answers[f"{intent.id}_1"].status == "reversed"
         await world.until(lambda: world.payment_events(intent.id) == [*BEGUN, "payment.blocked"])
+
+    live_virtually(tmp_path, story, deadline_seconds=0.25)
+
+
+def test_a_block_that_comes_while_the_processor_is_asked_takes_an_approval_back(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.risk.outcome, world.risk.delay_seconds = "block", 3.0
+        intent = await waiting(world)
+        world.processor.payer_is_done(f"{intent.id}_1")
+        world.processor.delay_seconds = 2.0
+        await asyncio.sleep(1.5)
+
+        await told(world, intent)
+        await asyncio.sleep(15)
+
+        after = await world.intent(intent.id)
+        assert after.outcome is not None
+        assert (after.status, after.outcome.type) == ("requires_payment_method", "blocked")
+        assert world.processor.answers[f"{intent.id}_1"].status == "reversed"
 
     live_virtually(tmp_path, story, deadline_seconds=0.25)
 

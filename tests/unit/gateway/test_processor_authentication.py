@@ -8,8 +8,10 @@ import pytest
 
 from gateway.processor import attempts, authentication_rows
 from gateway.processor.authentication_rows import AuthenticationRow
+from gateway.processor.directory import Proof
 from gateway.processor.shop_address import shop_address
-from gateway.processor_port import ProcessorAnswer
+from gateway.processor_port import AuthorizationRequest, ProcessorAnswer
+from simulator.acs import proofs
 from simulator.acs.challenge import LIFETIME_SECONDS
 from tests.processor_parts import Bench, in_one_thread
 
@@ -208,6 +210,54 @@ async def test_a_proof_that_is_not_the_issuers_is_none() -> None:
 
     assert (after.status, after.decline_code) == ("declined", "authentication_required")
     assert "approved" not in await bench.states()
+
+
+@in_one_thread
+async def test_an_issuer_that_wants_a_proof_once_more_is_not_asked_a_third_time() -> None:
+    bench = Bench()
+    await sent_off(bench)
+    bench.type_code("pi_1_1", RIGHT)
+    row = cleared(bench, await row_of(bench))
+    bench.issuers._issuers_secret = b"somebody else's"
+    await bench.come_back("pi_1_1")
+
+    await bench.store.transact(lambda db: authentication_rows.put(db, row))
+    await bench.cards.recover()
+    await passed(bench, 11)
+
+    assert bench.line.types.count("0100") == 2
+    assert (await bench.cards.find("pi_1_1")).status == "declined"
+
+
+@in_one_thread
+async def test_an_issuer_that_stands_in_for_what_it_could_not_do_is_not_enough_for_the_law() -> None:
+    bench = Bench()
+
+    answer = await sent_off(bench, "4242424242424242", authentication="required")
+
+    assert (answer.status, answer.decline_code) == ("declined", "authentication_required")
+    assert bench.line.types == []
+
+
+@in_one_thread
+async def test_a_proof_of_an_attempt_is_not_enough_for_an_issuer_that_wants_a_full_one() -> None:
+    bench = Bench()
+    token = await bench.token(CHALLENGED)
+    made = proofs.proof(b"issuers", CHALLENGED, 1000, "EUR", "t1", "06")
+    proof = Proof(eci="06", value=made, transaction_id="t1")
+    request = AuthorizationRequest(
+        attempt_id="a",
+        token=token,
+        amount_minor=1000,
+        currency="EUR",
+        merchant_id="m_1",
+        mode="test",
+        occurred_at=bench.clock.now(),
+    )
+
+    answer = await bench.cards._cards.authorize_proven(request, proof)
+
+    assert (answer.status, answer.decline_code) == ("declined", "authentication_required")
 
 
 @pytest.mark.parametrize("fault", ["lost", "silent"])
