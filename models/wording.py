@@ -1,5 +1,6 @@
 """Features in words: what a value says to an analyst, never with a personal field in it."""
 
+import re
 from math import isnan
 
 from events.errors import MoneyError
@@ -10,6 +11,14 @@ from models.features import BY_NAME, POSITIONS
 
 NO_REASON = "No reason to hold it."
 """What is said of an allowed payment for which the engine gave no reason."""
+
+ACCOUNT_NOUNS: dict[Value, str] = {
+    "upi": "UPI address",
+    "wallet": "wallet",
+    "netbanking": "bank account",
+}
+"""What pays, where it is no card."""
+_CARD = re.compile(r"\bcard\b")
 
 WINDOW_DAYS = {"10m": 10 / 1440, "1h": 1 / 24, "1d": 1.0, "7d": 7.0, "30d": 30.0}
 
@@ -58,8 +67,9 @@ def in_words(name: str, row: Row, reference: str) -> str:
     feature = BY_NAME[name]
     value = row[POSITIONS[name]]
     if value is None or not present(value):
-        return f"{feature.meaning}: unknown"
-    text = _phrase(feature, value).format(_shown(feature, value, row, reference))
+        return f"{_of_what_pays(feature, feature.meaning, row)}: unknown"
+    phrase = _of_what_pays(feature, _phrase(feature, value), row)
+    text = phrase.format(_shown(feature, value, row, reference))
     usual = usual_value(name, row)
     if usual is None:
         return text
@@ -68,6 +78,12 @@ def in_words(name: str, row: Row, reference: str) -> str:
     if feature.usual is not None:
         return f"{text}; usually {_shown(BY_NAME[feature.usual], usual, row, reference)}"
     return f"{text}; usually {number(usual)}"
+
+
+def _of_what_pays(feature: Feature, words: str, row: Row) -> str:
+    """The words with what pays in the place of the card: an account has the profile that a card has."""
+    noun = ACCOUNT_NOUNS.get(row[POSITIONS["payment_method"]] or "card")
+    return words if noun is None or feature.entity != "card" else _CARD.sub(noun, words)
 
 
 def _phrase(feature: Feature, value: float | str) -> str:

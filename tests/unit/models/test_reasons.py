@@ -270,3 +270,26 @@ def test_every_usual_value_names_a_number_of_the_catalogue() -> None:
     named = {feature.usual for feature in CATALOGUE if feature.usual}
 
     assert all(BY_NAME[name].type == "number" for name in named)
+
+
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        ("card", "4 payments with this card in the last hour"),
+        (None, "4 payments with this card in the last hour"),
+        ("upi", "4 payments with this UPI address in the last hour"),
+        ("wallet", "4 payments with this wallet in the last hour"),
+        ("netbanking", "4 payments with this bank account in the last hour"),
+    ],
+)
+def test_what_pays_is_called_what_it_is(method: str | None, words: str) -> None:
+    row = row_with(card_count_1h=4.0, payment_method=method)
+
+    assert in_words("card_count_1h", row, "EUR") == words
+
+
+def test_of_an_account_no_profile_speaks_as_of_a_card() -> None:
+    for feature in CATALOGUE:
+        if feature.entity == "card":
+            row = row_with(**{feature.name: 3.0, "payment_method": "upi"})
+            assert "card" not in in_words(feature.name, row, "EUR"), feature.name
