@@ -1,0 +1,47 @@
+"""Amounts of `/pay`: in major units, read exactly or refused."""
+
+import json
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from events.money import AMOUNT_MINOR_MAX, exponent, major
+from gateway.errors import InvalidRequestError
+from gateway.processor.pay_input import amount_minor, read_pay
+
+CURRENCIES = st.sampled_from(["EUR", "JPY", "KWD", "INR"])
+
+
+def read(amount: str, currency: str) -> int:
+    """What an amount comes to, as it stands in the JSON."""
+    order = {"method": "upi", "merchant_id": "m", "currency": currency, "upi": {"vpa": "ada@okbank"}}
+    body = json.dumps(order)[:-1] + f', "amount": {amount}}}'
+    return amount_minor(read_pay(body.encode(), None))
+
+
+@given(st.integers(1, AMOUNT_MINOR_MAX), CURRENCIES, st.booleans())
+def test_every_amount_comes_back_to_the_last_minor_unit(minor: int, currency: str, as_text: bool) -> None:
+    written = f"{major(minor, currency):f}"
+
+    assert read(json.dumps(written) if as_text else written, currency) == minor
+
+
+@given(st.integers(1, 10**9), CURRENCIES)
+def test_an_amount_with_more_decimals_than_its_currency_has_is_refused(minor: int, currency: str) -> None:
+    digits = exponent(currency)
+    finer = f"{Decimal(minor * 10 + 5).scaleb(-digits - 1):f}"
+
+    with pytest.raises(InvalidRequestError):
+        read(finer, currency)
+
+
+@given(st.one_of(st.floats(), st.text(), st.booleans(), st.none(), st.lists(st.integers())))
+def test_whatever_else_stands_for_an_amount_is_refused_or_read_as_it_is_written(amount: object) -> None:
+    written = json.dumps(amount)
+    try:
+        minor = read(written, "EUR")
+    except InvalidRequestError:
+        return
+    assert Decimal(written.strip('"')) == Decimal(minor) / 100
