@@ -93,7 +93,10 @@ class CreateIntent(Body, frozen=True, kw_only=True):
     payment_method: Identifier | None = None
     payment_method_data: PaymentMethodData | None = None
     payment_method_types: Annotated[list[PaymentMethodType], Meta(min_length=1, max_length=4)] | None = None
+    return_url: ReturnUrl | None = None
     setup_future_usage: FutureUsage | None = None
+    off_session: bool = False
+    mandate_data: MandateData | None = None
     customer: Text | None = None
     description: Description | None = None
     statement_descriptor: StatementDescriptor | None = None

@@ -55,6 +55,8 @@ class Choosing:
         """The id of what pays, None where that comes with the confirm; raises `InvalidRequestError`."""
         for type_ in body.payment_method_types or ():
             require_available(type_, currency, None, param="payment_method_types")
+        if not body.confirm:
+            _refuse_what_confirms(body)
         if body.setup_future_usage and body.customer is None:
             raise _missing("customer", "setup_future_usage keeps the method for a customer: name one.")
         chosen = self._chosen(connection, caller, body.payment_method, body.payment_method_data)
@@ -212,6 +214,13 @@ def _require_consent(connection: Connection, chosen: Chosen, usage: FutureUsage 
             code="payment_method_without_consent",
             param="off_session",
         )
+
+
+def _refuse_what_confirms(body: CreateIntent) -> None:
+    for name in ("return_url", "off_session", "mandate_data"):
+        if getattr(body, name):
+            message = f"{name}: this comes with the confirm, or with confirm=true."
+            raise InvalidRequestError(message, code="parameter_invalid", param=name)
 
 
 def _missing(param: str, message: str) -> InvalidRequestError:

@@ -150,7 +150,10 @@ class Payments(Taking):
         self, connection: Connection, caller: Caller, body: CreateIntent, currency: str
     ) -> tuple[Intent, Attempt, Merchant]:
         intent = self._create_in(connection, caller, body, currency)
-        return self._confirm_in(connection, caller, intent.id, ConfirmIntent())
+        given = ConfirmIntent(
+            return_url=body.return_url, off_session=body.off_session, mandate_data=body.mandate_data
+        )
+        return self._confirm_in(connection, caller, intent.id, given)
 
     def _confirm_in(
         self, connection: Connection, caller: Caller, payment_id: str, body: ConfirmIntent

@@ -283,3 +283,18 @@ def test_another_merchants_payer_is_counted_anew_once_the_person_is_erased(tmp_p
         assert found == after.method.surrogate
 
     in_shop(tmp_path, story)
+
+
+def test_what_comes_with_a_confirm_comes_with_a_creation_that_confirms(tmp_path: Any) -> None:
+    async def story(shop: Shop) -> None:
+        card = (await shop.card())["id"]
+        order = {"amount": 500, "currency": "inr", "customer": "c-1", "payment_method": card, "confirm": True}
+
+        await shop.post(INTENTS, **order, setup_future_usage="off_session", mandate_data=CONSENT)
+        alone = await shop.post(INTENTS, **order, off_session=True)
+        early = await shop.post(INTENTS, 400, **order | {"confirm": False}, off_session=True)
+
+        assert alone["status"] == "succeeded"
+        assert (early["code"], early["param"]) == ("parameter_invalid", "off_session")
+
+    in_shop(tmp_path, story)
