@@ -45,7 +45,8 @@ RELAY_RETRY_SECONDS = 0.5
 GATHER_SECONDS = 0.05
 """How long sent rows wait to be deleted together: a crash meanwhile sends them again."""
 
-_INSERT = insert(outbox)
+# Inline: nobody needs the number that the row gets.
+_INSERT = insert(outbox).inline()
 _NEXT = select(outbox).where(outbox.c.id > bindparam("sent_to")).order_by(outbox.c.id).limit(BATCH_MAX)
 _NEXT_OF_ALL = (
     select(outbox)
