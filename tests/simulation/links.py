@@ -189,7 +189,7 @@ class ProcessorOverLink:
 
     async def _ask(self, what: str, call: Callable[[Any], Awaitable[ProcessorAnswer]]) -> ProcessorAnswer:
         async def told(serving: Any) -> ProcessorAnswer:
-            answer = await call(serving.cards)
+            answer = await call(serving.port)
             self._told(answer)
             return answer
 
