@@ -115,6 +115,7 @@ class Watch:
             answer.status in ("unknown", "action_required")
             or answer.authentication
             or durable == answer.status
+            or disk.rows(f"SELECT 1 FROM rail_orders WHERE attempt_id = '{answer.attempt_id}'")
         ):
             return
         # The attempt may have moved on since the answer was made, and a capture waits to be recorded.
@@ -187,8 +188,9 @@ def _refunds_agree(world: Any, payment: str, refunded: int) -> None:
 
 
 def _of_processor(world: Any, sum_of: str, payment: str) -> int:
-    query = f"SELECT coalesce(sum({sum_of}), 0) FROM attempts WHERE attempt_id GLOB '{payment}_*'"
-    return int(world.processor_disk.rows(query)[0][0])
+    tables = ("attempts", "rail_orders")
+    queries = [f"SELECT sum({sum_of}) FROM {t} WHERE attempt_id GLOB '{payment}_*'" for t in tables]
+    return sum(world.processor_disk.rows(query)[0][0] or 0 for query in queries)
 
 
 def _done_once(world: Any) -> None:
@@ -242,6 +244,12 @@ def _books_agree(
                 entry.state != "approved" or authorized == entry.authorized_minor,
                 f"{attempt}: the processor holds {authorized}, the network {entry}",
             )
+    ordered = world.processor_disk.rows(
+        "SELECT state, captured_minor, refunded_minor, amount_minor FROM rail_orders"
+        f" WHERE attempt_id = '{attempt}' AND amount_minor > 0"
+    )
+    if ordered:
+        there, network, taken, authorized = _on_rails(world, attempt, *ordered[0])
     wanted = "captured" if phase == "voided" and taken else HELD.get(phase)
     _require(
         wanted == there == network,
@@ -250,6 +258,17 @@ def _books_agree(
     )
     if phase == "authorized":
         _require(authorized == amount, f"{attempt}: the gateway holds {amount}, the processor {authorized}")
+
+
+def _on_rails(
+    world: Any, attempt: str, state: str, taken: int, given_back: int, amount: int
+) -> tuple[str, str, int, int]:
+    there = "free" if state in ("declined", "reversed") else state
+    paid, asked, returned = world.rails.orders().get(attempt, ("", 0, 0))
+    kept = asked - returned if paid == "paid" else 0
+    due = amount if there == "approved" else taken - given_back
+    _require(kept == due, f"{attempt}: the rails keep {kept}, the processor {due} ({state})")
+    return there, there, taken, amount
 
 
 def _nothing_unaccounted(world: Any, accounted: set[tuple[str, str, str]]) -> None:

@@ -26,6 +26,17 @@ CHALLENGED = (
 """The issuer wants a proof of the cardholder: twice it approves then, twice not, once there is none."""
 TROUBLED = ("4000000000081044", "4000000000081051", "4000000000081069", "4000000000081077")
 """Half is approved; the issuer is down; the answer is lost; it is late."""
+ADDRESSES = (
+    "success@razorpay",
+    "success@razorpay",
+    "failure@razorpay",
+    "late@weir",
+    "never@weir",
+    "twice@weir",
+    "poor@weir",
+    "down@weir",
+)
+"""UPI addresses whose payers do as is documented."""
 CVC = "737"
 CONTEXT = {"ip": "192.0.2.7", "device_id": "device-1", "email": "a@example.com"}
 INTENTS = "/v1/payment_intents"
@@ -58,17 +69,21 @@ class Shopper:
     async def pay(self) -> None:
         random = self._random
         await asyncio.sleep(random.choice((0, 0.1, 2)) * random.random())
-        token = await self._token()
-        if token is None:
+        self._address = random.choice(ADDRESSES) if random.random() < 0.15 else None
+        token = None if self._address else await self._token()
+        if token is None and self._address is None:
             return
         method = random.choice(("automatic", "manual"))
         body = {
             "amount": self._amount_minor,
-            "currency": "eur",
+            "currency": "inr" if self._address else "eur",
             "capture_method": method,
-            "payment_method": token,
             "metadata": {"shopper": self._name},
         }
+        if self._address:
+            body["payment_method_types"] = ["upi"]
+        else:
+            body["payment_method"] = token
         if random.random() < 0.8:
             body["risk_context"] = CONTEXT
         if method == "automatic" and random.random() < 0.2:
@@ -83,7 +98,7 @@ class Shopper:
             await self._step(token)
             self._world.require()
 
-    async def _step(self, token: str) -> None:
+    async def _step(self, token: str | None) -> None:
         again = partial(self._confirm, token)
         likely: dict[str, tuple[Callable[[], Awaitable[Any]], ...]] = {
             "requires_capture": (self._capture, self._capture, self._close_review, self._increment),
@@ -121,8 +136,12 @@ class Shopper:
         total = sum(digit - 9 if digit > 9 else digit for digit in doubled)
         return f"{begun}{-total % 10}"
 
-    async def _confirm(self, token: str) -> None:
-        body = {"payment_method": token, "return_url": "https://shop.example/back"}
+    async def _confirm(self, token: str | None) -> None:
+        body: dict[str, Any] = {"return_url": "https://shop.example/back"}
+        if self._address:
+            body["payment_method_data"] = {"type": "upi", "upi": {"vpa": self._address}}
+        else:
+            body["payment_method"] = token
         at_once = 2 if self._random.random() < 0.15 else 1
         await asyncio.gather(*(self._on_intent("confirm", body) for _ in range(at_once)))
 

@@ -28,6 +28,7 @@ from tests.simulation.links import (
 )
 from tests.simulation.payers import DirectoryOverLink, Payers
 from tests.simulation.processes import Fates, Process, SimulatedScheduling, ViolationError, Wakes
+from tests.simulation.rails import RailsOverLink, SimulatedRails
 from tests.simulation.surroundings import SimulatedLog, SimulatedRisk, VirtualLimiter
 from tests.virtual_time import run_virtually
 
@@ -93,6 +94,8 @@ class World:
         self._to_network = Link(self, "to network", self.acquirer, random, NETWORK_SECONDS_MAX)
         back = Link(self, "back", self.processor, random, MERCHANT_SECONDS_MAX)
         self.payers = Payers(self, Random(f"{self.seed}/payers"), back)
+        self.rails = SimulatedRails(self, Random(f"{self.seed}/rails"), back)
+        self._to_rails = Link(self, "to rails", self.rails, random, PROCESSOR_SECONDS_MAX)
         self._to_directory = Link(self, "to directory", self.payers, random, PROCESSOR_SECONDS_MAX)
 
     async def _start_gateway(self, scheduling: SimulatedScheduling) -> Gateway:
@@ -125,6 +128,7 @@ class World:
             directory=DirectoryOverLink(self._to_directory, self.payers),
             listener=ListenerOverLink(self._to_registry),
             return_base="https://processor.example",
+            rails=RailsOverLink(self._to_rails, self.rails),
         )
         await parts.cards.recover()
         run_for_good(
@@ -259,6 +263,10 @@ _OWED = (
     ("attempts in doubt", "processor_disk", "SELECT count(*) FROM attempts WHERE status = 'sending'"),
     ("payers awaited", "processor_disk",
      "SELECT count(*) FROM authentications WHERE state IN ('waiting', 'cleared')"),
+    ("rails owed", "processor_disk",
+     "SELECT count(*) FROM rail_operations WHERE state = 'waiting'"),
+    ("rails awaited", "processor_disk",
+     "SELECT count(*) FROM rail_orders WHERE state IN ('opening', 'waiting')"),
     ("increments in doubt", "processor_disk", "SELECT count(*) FROM increments WHERE status = 'sending'"),
     ("advices waiting", "processor_disk", "SELECT count(*) FROM advices WHERE state = 'waiting'"),
 )  # fmt: skip
