@@ -41,6 +41,7 @@ CVC = "737"
 CONTEXT = {"ip": "192.0.2.7", "device_id": "device-1", "email": "a@example.com"}
 INTENTS = "/v1/payment_intents"
 TRY_AGAIN = (409, 503)
+STRAGGLERS_SECONDS_MAX = 60.0
 
 
 async def a_random_story(world: World) -> None:
@@ -49,6 +50,8 @@ async def a_random_story(world: World) -> None:
     shoppers = [Shopper(world, Random(random.random()), n) for n in range(random.choice((1, 1, 2, 3)))]
     await asyncio.gather(*(shopper.pay() for shopper in shoppers))
     if random.random() < 0.3:
+        # What was asked twice has come by then: idempotency keys are kept for a day, no longer.
+        await asyncio.sleep(STRAGGLERS_SECONDS_MAX)
         world.tell("days pass")
         world.clock.advance(random.choice((6.5, 8)) * 24 * 3600)
         await asyncio.sleep(10 * random.random())
