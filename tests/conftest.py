@@ -111,7 +111,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> str:
     with (folder / "postgres.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not ready.exists():
-            place = str(folder_in_memory() / "server")
+            place = str(folder_in_memory())
             line = _started("tests.postgres_server", "--folder", place, owner_pid=owner_pid)
             make_template(f"postgresql://weir@127.0.0.1:{json.loads(line)['port']}")
             ready.write_text(line)
