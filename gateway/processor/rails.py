@@ -66,6 +66,8 @@ class RailsProcessor:
         self._turns = turns
         self._clock = clock
         self._due: dict[tuple[str, str, str], tuple[float, float]] = {}
+        # An earlier run may have left something; afterwards the store is not asked for nothing.
+        self._may_owe = True
         self._log = structlog.get_logger("processor.rails")
 
     async def authorize(self, request: AuthorizationRequest, account: AccountToCharge) -> ProcessorAnswer:
@@ -103,7 +105,15 @@ class RailsProcessor:
 
     async def repeat_due(self) -> None:
         """Tell the rails what is owed back and not answered yet, each at its time."""
-        owed = await self._store.transact(rail_rows.waiting)
+        if not self._may_owe:
+            return
+        self._may_owe = False
+        try:
+            owed = await self._store.transact(rail_rows.waiting)
+        except UnavailableError:
+            self._may_owe = True
+            raise
+        self._may_owe = self._may_owe or bool(owed)
         now = self._clock.monotonic()
         names = {(one.attempt_id, one.kind, one.operation_id): one for one in owed}
         self._due = {name: self._due.get(name, (now, FIRST_REPEAT_SECONDS)) for name in names}
@@ -152,6 +162,7 @@ class RailsProcessor:
         order, end = await self._store.transact(lambda db: rail_steps.capture(db, attempt_id, request))
         if order is None:
             return None
+        self._may_owe = True
         crash_point("processor.rail_order.owed")
         return answer(attempt_id, order, end)
 
@@ -159,6 +170,7 @@ class RailsProcessor:
         order = await self._store.transact(lambda db: rail_steps.reverse(db, attempt_id))
         if order is None:
             return None
+        self._may_owe = True
         crash_point("processor.rail_order.owed")
         return answer(attempt_id, order)
 
@@ -171,6 +183,7 @@ class RailsProcessor:
         if refund is None:
             return answer(attempt_id, order, "refused")
         if refund.state == "waiting":
+            self._may_owe = True
             crash_point("processor.rail_order.owed")
             if not await self._tell(refund):
                 raise ProcessorUnavailableError("The rails have not confirmed yet. Ask again.")
