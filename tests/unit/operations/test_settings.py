@@ -58,3 +58,16 @@ def test_the_api_alone_sends_to_kafka_with_kafka_python(tmp_path: Path) -> None:
 
     assert logs.pop("gateway.api") == "kafka+python://a:1,b:2/demo"
     assert set(logs.values()) == {wanted.log}
+
+
+def test_how_long_authorizations_hold_is_told_to_the_api_where_it_is_not_the_networks(tmp_path: Path) -> None:
+    def arguments(days: float | None) -> str:
+        wanted = settings.from_options(
+            tmp_path, tmp_path / "keys", "127.0.0.1", 0, "sqlite", 250, authorization_days=days
+        )
+        ports = addresses.Ports(1, 2, 3, 4, 5, 6, 7, 8)
+        programs = {one.name: one.arguments for one in settings.gateway(wanted, ports, wanted.log)}
+        return " ".join(programs["gateway.api"])
+
+    assert "--authorization-days 2.5" in arguments(2.5)
+    assert "--authorization-days" not in arguments(None)
