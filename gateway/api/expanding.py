@@ -16,7 +16,7 @@ async def expanded(
     gateway: Gateway, caller: Caller, shown: dict[str, Any], names: Sequence[Expandable] | None
 ) -> dict[str, Any]:
     """An intent with these members as resources; what is null stays null."""
-    for name in names or ():
+    for name in dict.fromkeys(names or ()):
         if shown[name] is not None:
             # What an erased person paid with is gone: then the id stays.
             with suppress(NotFoundError):

@@ -130,6 +130,9 @@ def test_an_intent_is_shown_with_the_resources_that_were_asked_for(tmp_path: Pat
         assert held["payment_method"]["card"]["last4"] == "4242"
         assert held["review"]["open"] is True
         assert again == held
+        twice = {"expand": ["review", "review"]}
+        shown = (await http.post(f"{INTENTS}/{held['id']}", json=twice)).json()
+        assert shown["review"]["id"] == held["review"]["id"]
         assert queried == {**held, "payment_method": "tok_1"}
         assert indexed["latest_charge"] == held["latest_charge"]
         for wrong in ("expand[]=customer", "expand=review", "expand[][]=review", "expand[]="):

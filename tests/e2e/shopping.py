@@ -24,6 +24,7 @@ DOCUMENTED = {
 """The test card of a kind of payment; the others have cards of their own."""
 KINDS = (
     "automatic",
+    "put_off",
     "manual_full",
     "manual_part",
     "manual_canceled",
@@ -95,7 +96,7 @@ class Shopping:
         intent = await self._merchant.confirm(payment, await self._paying(kind))
         if intent["status"] == "requires_action":
             intent = await self._merchant.send_to_bank(payment, intent)
-        if intent["status"] == "requires_capture":
+        if intent["status"] == "requires_capture" and intent["capture_at"] is None:
             await self._follow(payment, intent, kind)
         await self._merchant.label(payment, label or LABELS[number % len(LABELS)])
 
@@ -116,8 +117,9 @@ class Shopping:
         if kind == "manual_canceled":
             await self._merchant.step(payment, "cancel", {"cancellation_reason": "requested_by_customer"})
         elif kind in ("manual_part", "manual_upi"):
-            more = {"amount": intent["amount"] + 100}
-            await self._merchant.step(payment, "increment_authorization", more)
+            if kind == "manual_part":
+                more = {"amount": intent["amount"] + 100}
+                await self._merchant.step(payment, "increment_authorization", more)
             await self._merchant.step(payment, "capture", {"amount_to_capture": intent["amount"] // 2})
         else:
             await self._merchant.step(payment, "capture", {})
@@ -146,6 +148,7 @@ class Shopping:
     def _body(self, shopper: dict[str, str], kind: str) -> dict[str, Any]:
         return {
             "amount": self._dice.randrange(500, 9_000),
+            **({"capture_delay_hours": 1} if kind == "put_off" else {}),
             "currency": "inr" if kind.endswith("upi") else "eur",
             "capture_method": "manual" if kind.startswith("manual") else "automatic",
             "risk_context": {

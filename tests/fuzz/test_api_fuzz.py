@@ -28,8 +28,8 @@ EXAMPLES = int(os.environ.get("WEIR_FUZZ_EXAMPLES", "200"))
 SUCCESSES_MIN = 20
 TURNED_AWAY_SHARE_MAX = 0.1
 
-TIMES = frozenset({"reported_at", "occurred_at"})
-"""Members that most moments in time do not fit."""
+SELDOM_RIGHT = frozenset({"reported_at", "occurred_at", "client_secret", "ending_before"})
+"""Members that hardly any value fits: most moments, another intent's secret, a cursor beside its opposite."""
 
 PROBED_EXAMPLES = 10
 PROBING = frozenset({"ignored_auth", "unsupported_method", "object_level_authorization"})
@@ -91,7 +91,6 @@ IN_STATE: dict[str, Callable[[LivingApi], str]] = {
 KNOWN: dict[str, Callable[[LivingApi], str]] = {
     "payment_method": lambda api: api.token(),
     "payment_intent": lambda api: api.intent("confirm")["id"],
-    "ending_before": lambda api: api.intent()["id"],
     "page": lambda api: api.intent()["id"],
     "query": lambda _: "amount>0 AND -metadata['order']:'7'",
     "starting_after": lambda api: api.intent()["id"],
@@ -110,8 +109,11 @@ def bring_to_life(case: Case, api: LivingApi, draw: Callable[[Any], Any]) -> Non
         for name in sorted(members) if isinstance(members, dict) else ():
             if name in KNOWN and draw(mostly) < 8:
                 members[name] = KNOWN[name](api)
-            elif name in TIMES and draw(mostly) < 8:
+            elif name in SELDOM_RIGHT and draw(mostly) < 8:
                 del members[name]
+    if case.operation.path.endswith("/increment_authorization") and isinstance(case.body, dict):
+        more = st.integers(1251, 5000) if draw(mostly) < 8 else st.just(case.body.get("amount"))
+        case.body["amount"] = draw(more)
 
 
 def fuzz(one: Operation, api: LivingApi, mode: GenerationMode, examples: int) -> Counter[int]:
