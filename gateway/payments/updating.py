@@ -25,8 +25,8 @@ from gateway.store.writer import Store
 
 declare({"gateway.intent.updated": "a changed intent is durable, its caller has not heard"})
 
-WORDS = ("description", "metadata")
-"""Members that say something and decide nothing: they may change in every status."""
+WORDS = ("description", "metadata", "expand")
+"""Members that say something and decide nothing: they may come in every status."""
 
 
 @dataclass(frozen=True, kw_only=True)
