@@ -115,7 +115,9 @@ class Watch:
             answer.status in ("unknown", "action_required")
             or answer.authentication
             or durable == answer.status
-            or disk.rows(f"SELECT 1 FROM rail_orders WHERE attempt_id = '{answer.attempt_id}'")
+            or disk.rows(
+                f"SELECT 1 FROM rail_orders WHERE attempt_id = '{answer.attempt_id}' AND amount_minor > 0"
+            )
         ):
             return
         # The attempt may have moved on since the answer was made, and a capture waits to be recorded.
