@@ -24,11 +24,15 @@ START = datetime(2026, 1, 5, 10, tzinfo=UTC)
 
 @dataclass
 class Acknowledged:
-    """What one payment's answers said. `captured_minor` is None until a capture was acknowledged."""
+    """What one payment's answers said; `asked_minor` is the amount that an increment asked for.
+
+    `captured_minor` is None until a capture was acknowledged.
+    """
 
     amount_minor: int
     statuses: list[str] = field(default_factory=list)
     captured_minor: int | None = None
+    asked_minor: int | None = None
 
 
 @dataclass
@@ -130,9 +134,11 @@ class Merchant:
 
     async def step(self, payment: str, verb: str, body: dict[str, Any]) -> dict[str, Any]:
         """Capture or cancel; a repetition that finds it done is as good as done."""
+        known = self.notebook.payments[payment]
+        if verb == "increment_authorization":
+            known.asked_minor = body["amount"]
         await self.post(f"/v1/payment_intents/{payment}/{verb}", body)
         intent = await self.get(f"/v1/payment_intents/{payment}")
-        known = self.notebook.payments[payment]
         known.statuses.append(intent["status"])
         if verb == "increment_authorization":
             known.amount_minor = max(known.amount_minor, intent["amount"])
