@@ -93,9 +93,11 @@ KNOWN: dict[str, Callable[[LivingApi], str]] = {
     "payment_intent": lambda api: api.intent("confirm")["id"],
     "page": lambda api: api.intent()["id"],
     "query": lambda _: "amount>0 AND -metadata['order']:'7'",
-    "starting_after": lambda api: api.intent()["id"],
 }
 """Members that name a resource, and what makes one."""
+
+CURSORS = frozenset({"starting_after", "ending_before"})
+"""Members that name a resource of the list's own kind."""
 
 
 def bring_to_life(case: Case, api: LivingApi, draw: Callable[[Any], Any]) -> None:
@@ -109,6 +111,8 @@ def bring_to_life(case: Case, api: LivingApi, draw: Callable[[Any], Any]) -> Non
         for name in sorted(members) if isinstance(members, dict) else ():
             if name in KNOWN and draw(mostly) < 8:
                 members[name] = KNOWN[name](api)
+            elif name in CURSORS and draw(mostly) < 8:
+                members[name] = IN_STATE[f"{case.operation.path}/{{id}}"](api)
             elif name in SELDOM_RIGHT and draw(mostly) < 8:
                 del members[name]
     if case.operation.path.endswith("/increment_authorization") and isinstance(case.body, dict):
