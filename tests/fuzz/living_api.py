@@ -45,7 +45,7 @@ class LivingApi:
     """`base_url`, `key`, and ways to bring resources into the states that operations need."""
 
     def __init__(self, world: World, bench: Bench, port: int) -> None:
-        self._world, self._bench = world, bench
+        self.world, self._bench = world, bench
         self._cards = 0
         self._loop = asyncio.get_running_loop()
         self.base_url = f"http://127.0.0.1:{port}"
