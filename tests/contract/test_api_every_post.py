@@ -1,4 +1,4 @@
-"""Every POST of the API is done once under its idempotency key, also where its answer was lost with a crash."""
+"""Every POST of the API is done once under its idempotency key, also where its answer was lost."""
 
 from collections.abc import Iterator
 from typing import Any
