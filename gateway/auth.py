@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from events.ids import Entropy, resource_id
 from events.moments import microseconds, moment
@@ -25,10 +25,11 @@ from gateway.http.presented_keys import is_publishable, mode_of
 from gateway.live_home import require_live_key
 from gateway.people.merchants import Plan, load_merchant, settings_of
 from gateway.store.idempotency_rows import RequestKey
+from gateway.store.statements import Statement
 from gateway.store.tables import api_keys, intents, merchants
 from gateway.store.writer import Store
 
-_BY_DIGEST = (
+_BY_DIGEST = Statement(
     select(api_keys, merchants.c.settings_json)
     .join(merchants, merchants.c.id == api_keys.c.merchant_id)
     .where(api_keys.c.digest == bindparam("the_digest"))
@@ -190,8 +191,8 @@ def revoke_key(
     recorder.audit(connection, at, actor=actor, action="api_key.revoke", resource=key_id)
 
 
-def _key_in_force(connection: Connection, digest: bytes) -> Row[Any]:
-    row = connection.execute(_BY_DIGEST, {"the_digest": digest}).one_or_none()
+def _key_in_force(connection: Connection, digest: bytes) -> Any:
+    row = _BY_DIGEST.one_or_none(connection, {"the_digest": digest})
     # The look-up is by digest, whose timing tells nothing of the key; the comparison closes the rest.
     if row is None or row.revoked_us is not None or not hmac.compare_digest(row.digest, digest):
         raise AuthenticationError()

@@ -24,6 +24,7 @@ from events.log.port import Log, Outgoing
 from events.types import Event
 from gateway.errors import UnavailableError
 from gateway.scheduling import Scheduling
+from gateway.store.statements import Statement
 from gateway.store.tables import outbox
 from gateway.store.turns import turn
 from gateway.store.writer import Store
@@ -46,8 +47,10 @@ GATHER_SECONDS = 0.05
 """How long sent rows wait to be deleted together: a crash meanwhile sends them again."""
 
 # Inline: nobody needs the number that the row gets.
-_INSERT = insert(outbox).inline()
-_NEXT = select(outbox).where(outbox.c.id > bindparam("sent_to")).order_by(outbox.c.id).limit(BATCH_MAX)
+_INSERT = Statement(insert(outbox).inline())
+_NEXT = Statement(
+    select(outbox).where(outbox.c.id > bindparam("sent_to")).order_by(outbox.c.id).limit(BATCH_MAX)
+)
 _NEXT_OF_ALL = (
     select(outbox)
     .where(outbox.c.id.not_in(bindparam("sent", expanding=True)))
@@ -59,7 +62,7 @@ _DELETE = delete(outbox).where(outbox.c.id.in_(bindparam("numbers", expanding=Tr
 
 def enqueue(connection: Connection, topic: str, key: str, event: Event) -> None:
     """Add an event to the work's own commit."""
-    connection.execute(_INSERT, {"topic": topic, "key": key.encode(), "value": encode(event)})
+    _INSERT.run(connection, {"topic": topic, "key": key.encode(), "value": encode(event)})
 
 
 class _Row(NamedTuple):
@@ -131,9 +134,9 @@ class Relay:
 
     def _next_rows(self, connection: Connection) -> list[_Row]:
         if self._store.is_shared:
-            found = connection.execute(_NEXT_OF_ALL, {"sent": self._forgetting})
+            found = connection.execute(_NEXT_OF_ALL, {"sent": self._forgetting}).all()
         else:
-            found = connection.execute(_NEXT, {"sent_to": self._sent_to})
+            found = _NEXT.all(connection, {"sent_to": self._sent_to})
         return [_Row(*row) for row in found]
 
     def _forget(self, numbers: Iterable[int]) -> None:

@@ -6,10 +6,21 @@ sealed field forget the person at once, while nothing is rewritten and every sum
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
 
 from events.ids import Entropy, prefixed
 from events.personal import KEY_BYTES, NONCE_BYTES, keyed_hash, seal, unseal
@@ -17,16 +28,15 @@ from events.vocabulary import Mode
 from gateway.errors import NotFoundError
 from gateway.store.idempotency_rows import forget_answers
 from gateway.store.method_tables import consents, payment_methods
+from gateway.store.statements import Statement
 from gateway.store.tables import intents, subject_keys, subject_surrogates, surrogates, tokens
 
-_KNOWN = select(surrogates.c.digest, surrogates.c.surrogate).where(
-    surrogates.c.digest.in_(bindparam("digests", expanding=True))
+_WRAPPED_KEY = Statement(
+    select(subject_keys.c.wrapped_key).where(subject_keys.c.subject == bindparam("the_subject"))
 )
-_LINKED = select(subject_surrogates.c.digest).where(
-    subject_surrogates.c.subject == bindparam("the_subject"),
-    subject_surrogates.c.digest.in_(bindparam("digests", expanding=True)),
-)
-_WRAPPED_KEY = select(subject_keys.c.wrapped_key).where(subject_keys.c.subject == bindparam("the_subject"))
+_INSERT_KEY = Statement(insert(subject_keys))
+_INSERT_SURROGATE = Statement(insert(surrogates))
+_LINK = Statement(insert(subject_surrogates))
 
 PREFIXES = {"card": "card", "device": "dev", "ip": "ip", "email": "email", "customer": "cust"}
 PREFIXES |= {"upi": "upi", "wallet": "wlt", "netbanking": "bank"}
@@ -52,7 +62,7 @@ class PersonalData:
             if digest not in known:
                 known[digest] = prefixed(PREFIXES[kind], self._entropy(12))
                 row = {"digest": digest, "kind": kind, "surrogate": known[digest]}
-                connection.execute(insert(surrogates), row)
+                _INSERT_SURROGATE.run(connection, row)
         return {kind: known[digest] for kind, digest in digests.items()}
 
     def link(
@@ -68,12 +78,12 @@ class PersonalData:
         `more` are mappings that the caller knows by their keyed hash alone.
         """
         digests = {*self._digests(mode, entities).values(), *more}
-        known = set(
-            connection.execute(_LINKED, {"the_subject": subject, "digests": sorted(digests)}).scalars()
-        )
-        rows = [{"subject": subject, "digest": digest} for digest in sorted(digests - known)]
-        if rows:
-            connection.execute(insert(subject_surrogates), rows)
+        if not digests:
+            return
+        given = {"the_subject": subject, **_numbered(digests)}
+        known = {row.digest for row in _linked(len(digests)).all(connection, given)}
+        for digest in sorted(digests - known):
+            _LINK.run(connection, {"subject": subject, "digest": digest})
 
     def seal(self, connection: Connection, subject: str, fields: dict[str, str], at_us: int) -> bytes | None:
         """The fields under the subject's key, which is made where it is missing; None for no fields."""
@@ -84,7 +94,7 @@ class PersonalData:
             key = self._entropy(KEY_BYTES)
             wrapped = self._wrapped(key, subject)
             row = {"subject": subject, "wrapped_key": wrapped, "created_us": at_us}
-            connection.execute(insert(subject_keys), row)
+            _INSERT_KEY.run(connection, row)
         return seal(fields, key=key, subject=subject, nonce=self._entropy(NONCE_BYTES))
 
     def unseal(self, connection: Connection, subject: str, sealed: bytes | None) -> dict[str, str]:
@@ -184,12 +194,14 @@ class PersonalData:
         return {kind: keyed_hash(self._secret, f"{mode}:{kind}", value) for kind, value in entities.items()}
 
     def _known(self, connection: Connection, digests: list[bytes]) -> dict[bytes, str]:
-        return {row.digest: row.surrogate for row in connection.execute(_KNOWN, {"digests": digests})}
+        found = _known(len(digests)).all(connection, _numbered(digests)) if digests else ()
+        return {row.digest: row.surrogate for row in found}
 
     def _key(self, connection: Connection, subject: str) -> bytes | None:
-        wrapped = connection.execute(_WRAPPED_KEY, {"the_subject": subject}).scalar_one_or_none()
-        if wrapped is None:
+        row = _WRAPPED_KEY.one_or_none(connection, {"the_subject": subject})
+        if row is None:
             return None
+        wrapped = row.wrapped_key
         return self._wrap.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], subject.encode())
 
     def _wrapped(self, key: bytes, subject: str) -> bytes:
@@ -200,3 +212,26 @@ class PersonalData:
 def customer_entity(merchant_id: str, customer: str) -> str:
     """What identifies a customer: two merchants' customers with one name are two people."""
     return f"{merchant_id}\0{customer}"
+
+
+@cache
+def _known(count: int) -> Statement:
+    """The mappings of so many digests: of a payment's few, so that there are few statements."""
+    return Statement(select(surrogates.c.digest, surrogates.c.surrogate).where(_one_of(surrogates, count)))
+
+
+@cache
+def _linked(count: int) -> Statement:
+    """Which of so many digests lead to a subject already."""
+    of_subject = subject_surrogates.c.subject == bindparam("the_subject")
+    return Statement(
+        select(subject_surrogates.c.digest).where(of_subject, _one_of(subject_surrogates, count))
+    )
+
+
+def _one_of(table: Table, count: int) -> ColumnElement[bool]:
+    return table.c.digest.in_([bindparam(f"digest_{number}") for number in range(count)])
+
+
+def _numbered(digests: Collection[bytes]) -> dict[str, bytes]:
+    return {f"digest_{number}": digest for number, digest in enumerate(sorted(digests))}

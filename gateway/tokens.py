@@ -15,10 +15,12 @@ from gateway.people.sign_ins import SignIns
 from gateway.personal import PersonalData
 from gateway.processor_port import TestRisk, TokenRegistered, TokenRegistration
 from gateway.rate_limits import RateLimits
+from gateway.store.statements import Statement
 from gateway.store.tables import tokens
 from gateway.store.writer import Store
 
-_TOKEN = select(tokens).where(tokens.c.id == bindparam("the_id"))
+_TOKEN = Statement(select(tokens).where(tokens.c.id == bindparam("the_id")))
+_INSERT = Statement(insert(tokens))
 
 
 class KnownCard(NamedTuple):
@@ -57,7 +59,7 @@ class RegisteredTokens:
 
     def _register_in(self, connection: Connection, card: TokenRegistration, caller: Caller) -> None:
         # The processor asks again where it heard no answer.
-        if connection.execute(select(tokens.c.id).where(tokens.c.id == card.token)).first():
+        if _TOKEN.one_or_none(connection, {"the_id": card.token}) is not None:
             return
         stand_in = self.personal.surrogates(connection, caller.mode, {"card": card.fingerprint})["card"]
         row = {
@@ -77,7 +79,7 @@ class RegisteredTokens:
             "test_risk": card.test_risk if caller.mode == "test" else None,
             "created_us": microseconds(caller.at),
         }
-        connection.execute(insert(tokens), row)
+        _INSERT.run(connection, row)
 
 
 def surrogate_of_card(connection: Connection, token: str, mode: Mode) -> str | None:
@@ -93,7 +95,7 @@ def made_us(connection: Connection, token: str) -> int:
 
 def load_card(connection: Connection, token: str, *, merchant_id: str, mode: Mode) -> KnownCard:
     """The card of a token of this merchant and mode; raises `NotFoundError`."""
-    row = connection.execute(_TOKEN, {"the_id": token}).one_or_none()
+    row = _TOKEN.one_or_none(connection, {"the_id": token})
     # Another's token is answered as none at all, so that nobody learns which there are.
     if row is None or (row.merchant_id, row.mode) != (merchant_id, mode):
         raise NotFoundError("There is no such payment method.", param="payment_method")

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from events.errors import MoneyError
 from events.moments import microseconds
@@ -18,6 +18,7 @@ from events.vocabulary import PaymentMethodType
 from gateway.countries import COUNTRIES
 from gateway.errors import InvalidRequestError, NotFoundError
 from gateway.event_recorder import EventRecorder
+from gateway.store.statements import Statement
 from gateway.store.tables import merchants
 
 MerchantStatus = Literal["pending", "active", "suspended"]
@@ -26,7 +27,7 @@ Plan = Literal["standard", "growth", "scale"]
 NAME_LENGTH_MAX = 200
 _MERCHANT_ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _CATEGORY = re.compile(r"[0-9]{4}")
-_MERCHANT = select(merchants).where(merchants.c.id == bindparam("the_id"))
+_MERCHANT = Statement(select(merchants).where(merchants.c.id == bindparam("the_id")))
 
 
 class MerchantSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -85,7 +86,7 @@ def update_merchant(
 
 def load_merchant(connection: Connection, merchant_id: str) -> Merchant:
     """Raises `NotFoundError`."""
-    row = connection.execute(_MERCHANT, {"the_id": merchant_id}).one_or_none()
+    row = _MERCHANT.one_or_none(connection, {"the_id": merchant_id})
     if row is None:
         raise NotFoundError("There is no such merchant.", param="merchant")
     return _merchant(row)
@@ -148,7 +149,7 @@ def _members(merchant: Merchant) -> dict[str, Any]:
     return row
 
 
-def _merchant(row: Row[Any]) -> Merchant:
+def _merchant(row: Any) -> Merchant:
     return Merchant(
         id=row.id,
         name=row.name,

@@ -13,13 +13,14 @@ from gateway.requests import ListCharges
 from gateway.store.charge_tables import charges
 from gateway.store.intent_rows import load_attempt, load_intent
 from gateway.store.paging import read_page
+from gateway.store.statements import Statement
 from gateway.store.tables import intents, labels
 
 _encode = msgspec.json.encode
 
-_INSERT = insert(charges)
+_INSERT = Statement(insert(charges))
 _CHARGE = select(charges).where(charges.c.id == bindparam("the_id"))
-_END = update(charges).where(charges.c.id == bindparam("the_id"))
+_END = Statement(update(charges).where(charges.c.id == bindparam("the_id")))
 
 
 def begin_charge(connection: Connection, intent: Intent, attempt: Attempt) -> None:
@@ -34,20 +35,20 @@ def begin_charge(connection: Connection, intent: Intent, attempt: Attempt) -> No
         created_us=attempt.moment_us,
     )
     row = msgspec.structs.asdict(kept)
-    connection.execute(_INSERT, {**row, "outcome_json": _text(row.pop("outcome")), "error_json": None})
+    _INSERT.run(connection, {**row, "outcome_json": _text(row.pop("outcome")), "error_json": None})
 
 
 def leave_charge(connection: Connection, intent: Intent) -> None:
     """Keep what the intent says of its latest attempt, before another one takes over."""
     if intent.attempts:
         said = {"outcome_json": _text(intent.outcome), "error_json": _text(intent.last_error)}
-        connection.execute(_END, {**said, "the_id": charge_id(intent.id, intent.attempts)})
+        _END.run(connection, {**said, "the_id": charge_id(intent.id, intent.attempts)})
 
 
 def grow_charge(connection: Connection, intent: Intent) -> None:
     """The latest charge is of the intent's whole amount, which has grown."""
     grown = {"the_id": charge_id(intent.id, intent.attempts), "amount_minor": intent.amount_minor}
-    connection.execute(_END, grown)
+    _END.run(connection, grown)
 
 
 def load_charge(connection: Connection, the_id: str, *, merchant_id: str, mode: Mode) -> Charge:

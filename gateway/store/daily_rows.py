@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from events.vocabulary import Mode
+from gateway.store.statements import Statement
 from gateway.store.tables import daily_totals
 
 _DAY = (
@@ -16,13 +17,13 @@ _DAY = (
     daily_totals.c.currency == bindparam("the_currency"),
     daily_totals.c.day == bindparam("the_day"),
 )
-_KNOWN = select(daily_totals.c.amount_minor).where(*_DAY)
-_ADD = (
+_KNOWN = Statement(select(daily_totals.c.amount_minor).where(*_DAY))
+_ADD = Statement(
     update(daily_totals)
     .where(*_DAY, daily_totals.c.amount_minor + bindparam("more") <= bindparam("most"))
     .values(amount_minor=daily_totals.c.amount_minor + bindparam("more"))
 )
-_TAKE_BACK = (
+_TAKE_BACK = Statement(
     update(daily_totals).where(*_DAY).values(amount_minor=daily_totals.c.amount_minor - bindparam("less"))
 )
 
@@ -39,20 +40,19 @@ def add_to_day(
 ) -> bool:
     """Count an amount to a day, numbered from 1970; False, and nothing counted, where that is too much."""
     place = _place(merchant_id, mode, currency, day)
-    if connection.execute(_KNOWN, place).first() is None:
+    if _KNOWN.one_or_none(connection, place) is None:
         row = {"merchant_id": merchant_id, "mode": mode, "currency": currency, "day": day, "amount_minor": 0}
         # Two processes may both find the day's first payment theirs.
         dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
         connection.execute(dialect.insert(daily_totals).values(row).on_conflict_do_nothing())
-    added = connection.execute(_ADD, {**place, "more": amount_minor, "most": limit_minor})
-    return added.rowcount == 1
+    return _ADD.run(connection, {**place, "more": amount_minor, "most": limit_minor}) == 1
 
 
 def take_from_day(
     connection: Connection, merchant_id: str, mode: Mode, currency: str, day: int, *, amount_minor: int
 ) -> None:
     """Give back what was counted and came to nothing."""
-    connection.execute(_TAKE_BACK, {**_place(merchant_id, mode, currency, day), "less": amount_minor})
+    _TAKE_BACK.run(connection, {**_place(merchant_id, mode, currency, day), "less": amount_minor})
 
 
 def _place(merchant_id: str, mode: Mode, currency: str, day: int) -> dict[str, object]:

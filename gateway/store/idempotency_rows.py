@@ -3,10 +3,11 @@
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from events.vocabulary import Mode
 from gateway.errors import RequestInProgressError
+from gateway.store.statements import Statement
 from gateway.store.tables import idempotency_keys as table
 
 
@@ -39,8 +40,9 @@ _KEY = (
     & (table.c.mode == bindparam("the_mode"))
     & (table.c.digest == bindparam("the_digest"))
 )
-_CLAIM = select(table).where(_KEY)
-_ANSWER = update(table).where(_KEY, table.c.status.is_(None))
+_CLAIM = Statement(select(table).where(_KEY))
+_INSERT = Statement(insert(table))
+_ANSWER = Statement(update(table).where(_KEY, table.c.status.is_(None)))
 _PRUNE = delete(table).where(table.c.claimed_us < bindparam("the_oldest_us"))
 
 
@@ -56,18 +58,18 @@ def claim_in(
     if find_claim(connection, key) is not None:
         raise RequestInProgressError()
     row = {**msgspec.structs.asdict(key), "resource": resource, "attempt": attempt}
-    connection.execute(insert(table), row)
+    _INSERT.run(connection, row)
 
 
 def find_claim(connection: Connection, key: RequestKey) -> Claim | None:
     """What was done under the key, if anything."""
-    row = connection.execute(_CLAIM, _place(key)).one_or_none()
+    row = _CLAIM.one_or_none(connection, _place(key))
     return _claim(row) if row else None
 
 
 def keep_answer(connection: Connection, key: RequestKey, status: int, sealed_body: bytes) -> None:
     """Keep the answer of a request that did something; the first one stands."""
-    connection.execute(_ANSWER, {**_place(key), "status": status, "sealed_body": sealed_body})
+    _ANSWER.run(connection, {**_place(key), "status": status, "sealed_body": sealed_body})
 
 
 def forget_answers(connection: Connection, payment_ids: Any) -> None:
@@ -85,5 +87,5 @@ def _place(key: RequestKey) -> dict[str, Any]:
     return {"the_merchant": key.merchant_id, "the_mode": key.mode, "the_digest": key.digest}
 
 
-def _claim(row: Row[Any]) -> Claim:
+def _claim(row: Any) -> Claim:
     return Claim(**{name: getattr(row, name) for name in Claim.__struct_fields__})

@@ -27,20 +27,23 @@ from gateway.payments.intents import (
 from gateway.processor_port import PayerAction
 from gateway.requests import ListIntents
 from gateway.store.paging import read_page
+from gateway.store.statements import Statement
 from gateway.store.tables import attempts, intents
 
 _encode = msgspec.json.encode
 
 # Statements are built once: building one costs as much as running it.
-_INSERT_INTENT = insert(intents)
-_SAVE_INTENT = update(intents).where(
-    intents.c.id == bindparam("the_id"), intents.c.version == bindparam("the_version")
+_INSERT_INTENT = Statement(insert(intents))
+_SAVE_INTENT = Statement(
+    update(intents).where(intents.c.id == bindparam("the_id"), intents.c.version == bindparam("the_version"))
 )
-_INTENT = select(intents).where(intents.c.id == bindparam("the_id"))
-_INSERT_ATTEMPT = insert(attempts)
-_SAVE_ATTEMPT = update(attempts).where(attempts.c.id == bindparam("the_id"))
-_ATTEMPT = select(attempts).where(
-    attempts.c.payment_id == bindparam("the_payment"), attempts.c.number == bindparam("the_number")
+_INTENT = Statement(select(intents).where(intents.c.id == bindparam("the_id")))
+_INSERT_ATTEMPT = Statement(insert(attempts))
+_SAVE_ATTEMPT = Statement(update(attempts).where(attempts.c.id == bindparam("the_id")))
+_ATTEMPT = Statement(
+    select(attempts).where(
+        attempts.c.payment_id == bindparam("the_payment"), attempts.c.number == bindparam("the_number")
+    )
 )
 _AWAITING_PAYER = (
     select(attempts, intents.c.mode)
@@ -58,15 +61,14 @@ _UNFINISHED = (
 
 def insert_intent(connection: Connection, intent: Intent) -> None:
     """Keep a new intent."""
-    connection.execute(_INSERT_INTENT, _intent_row(intent))
+    _INSERT_INTENT.run(connection, _intent_row(intent))
 
 
 def save_intent(connection: Connection, intent: Intent) -> Intent:
     """Write a changed intent; raises `ConflictError` where someone changed it since it was read."""
     after = msgspec.structs.replace(intent, version=intent.version + 1)
     place = {"the_id": intent.id, "the_version": intent.version}
-    changed = connection.execute(_SAVE_INTENT, {**_intent_row(after), **place})
-    if changed.rowcount != 1:
+    if _SAVE_INTENT.run(connection, {**_intent_row(after), **place}) != 1:
         raise ConflictError()
     return after
 
@@ -75,7 +77,7 @@ def load_intent(
     connection: Connection, payment_id: str, *, merchant_id: str | None = None, mode: Mode | None = None
 ) -> Intent:
     """The intent, of this merchant and mode where given; raises `NotFoundError`."""
-    row = connection.execute(_INTENT, {"the_id": payment_id}).one_or_none()
+    row = _INTENT.one_or_none(connection, {"the_id": payment_id})
     if row is None or merchant_id not in (None, row.merchant_id) or mode not in (None, row.mode):
         raise NotFoundError("There is no such payment intent.")
     return intent_of(row)
@@ -102,18 +104,18 @@ def list_intents(
 
 def insert_attempt(connection: Connection, attempt: Attempt) -> None:
     """Keep a new attempt."""
-    connection.execute(_INSERT_ATTEMPT, _attempt_row(attempt))
+    _INSERT_ATTEMPT.run(connection, _attempt_row(attempt))
 
 
 def save_attempt(connection: Connection, attempt: Attempt) -> None:
     """Write a changed attempt."""
-    connection.execute(_SAVE_ATTEMPT, {**_attempt_row(attempt), "the_id": attempt.id})
+    _SAVE_ATTEMPT.run(connection, {**_attempt_row(attempt), "the_id": attempt.id})
 
 
 def load_attempt(connection: Connection, payment_id: str, number: int) -> Attempt | None:
     """The attempt of that number, None where there is none."""
-    row = connection.execute(_ATTEMPT, {"the_payment": payment_id, "the_number": number}).one_or_none()
-    return _attempt(dict(row._mapping)) if row else None
+    row = _ATTEMPT.one_or_none(connection, {"the_payment": payment_id, "the_number": number})
+    return _attempt(row._asdict()) if row else None
 
 
 def attempts_awaiting_payer(connection: Connection) -> list[tuple[Attempt, Mode]]:
@@ -151,9 +153,9 @@ def _intent_row(intent: Intent) -> dict[str, Any]:
     return row
 
 
-def intent_of(row: Row[Any]) -> Intent:
+def intent_of(row: Any) -> Intent:
     """The intent of a row."""
-    members = dict(row._mapping)
+    members = row._asdict()
     metadata, outcome = members.pop("metadata_json"), members.pop("outcome_json")
     error, action = members.pop("last_error_json"), members.pop("next_action_json")
     types = members.pop("payment_method_types_json")

@@ -3,18 +3,19 @@
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, insert, select, tuple_, update
+from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
 
 from events.vocabulary import Mode, PaymentMethodType
 from gateway.errors import NotFoundError
 from gateway.payments.intents import Intent
 from gateway.processor_port import TestRisk
 from gateway.store.method_tables import consents, payment_methods
+from gateway.store.statements import Statement
 
 Redisplay = Literal["always", "limited", "unspecified"]
 Usage = Literal["on_session", "off_session"]
 
-_METHOD = select(payment_methods).where(payment_methods.c.id == bindparam("the_id"))
+_METHOD = Statement(select(payment_methods).where(payment_methods.c.id == bindparam("the_id")))
 _SAVE = update(payment_methods).where(payment_methods.c.id == bindparam("the_id"))
 
 
@@ -69,7 +70,7 @@ def save_method(connection: Connection, method: PaymentMethod) -> PaymentMethod:
 
 def load_method(connection: Connection, method_id: str, *, merchant_id: str, mode: Mode) -> PaymentMethod:
     """The payment method of this merchant and mode; raises `NotFoundError`."""
-    row = connection.execute(_METHOD, {"the_id": method_id}).one_or_none()
+    row = _METHOD.one_or_none(connection, {"the_id": method_id})
     if row is None or (row.merchant_id, row.mode) != (merchant_id, mode):
         raise NotFoundError("There is no such payment method.", param="payment_method")
     return _method(row)
@@ -77,7 +78,7 @@ def load_method(connection: Connection, method_id: str, *, merchant_id: str, mod
 
 def surrogate_of_method(connection: Connection, name: str, mode: Mode) -> tuple[str | None, str | None]:
     """The token of a card's payment method, the surrogate of an account's, nothing of an unknown one."""
-    row = connection.execute(_METHOD, {"the_id": name}).one_or_none()
+    row = _METHOD.one_or_none(connection, {"the_id": name})
     return (None, None) if row is None or row.mode != mode else (row.token, row.surrogate)
 
 
@@ -150,6 +151,6 @@ def _row(method: PaymentMethod) -> dict[str, Any]:
     return row
 
 
-def _method(row: Row[Any]) -> PaymentMethod:
-    members = dict(row._mapping)
+def _method(row: Any) -> PaymentMethod:
+    members = row._asdict()
     return PaymentMethod(metadata=msgspec.json.decode(members.pop("metadata_json")), **members)

@@ -25,6 +25,7 @@ from gateway.errors import StoreUnavailableError
 from gateway.group_commit import GroupCommit
 from gateway.scheduling import Scheduling
 from gateway.store.postgresql import lost_a_race
+from gateway.store.statements import apart
 
 declare(
     {
@@ -152,7 +153,7 @@ def _results(connection: Connection, works: list[Callable[[Connection], Any]]) -
 
 def _run(connection: Connection, work: Callable[[Connection], Any]) -> Any:
     try:
-        with connection.begin_nested():
+        with apart(connection):
             return work(connection)
     except AWAY:
         # The group is undone as a whole.
