@@ -227,7 +227,7 @@ def _instances(around: Surroundings) -> Instances:
 
 
 def _of_requests(around: Surroundings) -> tuple[ClientSecrets, IdempotencyKeys, RateLimits]:
-    keyring, limiter = around.keyring, around.limiter or MemoryLimiter()
+    keyring, limiter = around.keyring, around.limiter or MemoryLimiter(around.clock)
     idempotency = IdempotencyKeys(
         store=around.store,
         secret=keyring.api_keys,

@@ -98,7 +98,7 @@ def test_names_and_addresses_are_counted_under_hashes() -> None:
                 seen.append(key)
                 return per_second == 5
 
-        limits = RateLimits(Watching(), b"s" * 32)
+        limits = RateLimits(Watching(VirtualClock(START)), b"s" * 32)
         await limits.admit_sign_in("Ada", "192.0.2.7")
         await limits.admit_sign_in("ada", None)
         assert seen[0] == seen[2]
@@ -110,13 +110,32 @@ def test_names_and_addresses_are_counted_under_hashes() -> None:
     asyncio.run(story())
 
 
+def test_no_second_wherever_it_begins_sees_more_than_its_limit() -> None:
+    async def story() -> None:
+        clock = VirtualClock(START)
+        limiter = MemoryLimiter(clock)
+
+        async def at_once(count: int) -> int:
+            return [await limiter.let("name", 5) for _ in range(count)].count(True)
+
+        assert await at_once(2) == 2
+        clock.advance(0.6)
+        assert await at_once(9) == 3
+        clock.advance(0.5)
+        assert await at_once(9) == 2
+        clock.advance(0.5)
+        assert await at_once(9) == 3
+
+    asyncio.run(story())
+
+
 def test_ever_new_names_do_not_fill_the_memory() -> None:
     async def story() -> None:
-        limiter = MemoryLimiter()
+        limiter = MemoryLimiter(VirtualClock(START))
         for number in range(KEYS_MAX + 10):
             assert await limiter.let(f"name:{number}", 5)
 
-        assert len(vars(limiter)["_storage"].events) <= KEYS_MAX
+        assert len(vars(limiter)["_let_through"]) <= KEYS_MAX
         assert [await limiter.let("name:again", 5) for _ in range(6)] == [True] * 5 + [False]
 
     asyncio.run(story())
