@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 import msgspec
 from starlette.requests import Request
 
-from gateway.api.card_numbers import any_holds_card_number, holds_card_number, texts_in
 from gateway.errors import CardDataError, InvalidRequestError
+from gateway.http.card_numbers import any_holds_card_number, holds_card_number, texts_in
 from gateway.http.decoding import bracketed, convert, decode_body
 from gateway.http.expected import at_member, documented_place, is_whole_number
 from gateway.http.forms import parse_form

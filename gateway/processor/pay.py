@@ -14,7 +14,14 @@ from gateway.pay_port import PayAnswer, PayDesk, PayOrder, PaySession
 from gateway.people.errors import ForbiddenError, InvalidTokenError, RateLimitedError
 from gateway.processor.card_input import check
 from gateway.processor.errors import CardInputError
-from gateway.processor.pay_input import METHODS, PayInput, amount_minor, card_input, read_pay
+from gateway.processor.pay_input import (
+    METHODS,
+    PayInput,
+    amount_minor,
+    card_input,
+    read_pay,
+    refuse_card_numbers,
+)
 from gateway.processor.tokens import Tokens
 
 PAY_BODY_BYTES_MAX = 8 * 1024
@@ -37,7 +44,9 @@ class Pay:
             given = read_pay(
                 await read_body(request, PAY_BODY_BYTES_MAX), request.headers.get("content-type")
             )
-            pay_id = request.headers.get(IDEMPOTENCY_HEADER) or prefixed("pay", self.entropy(16))
+            key = request.headers.get(IDEMPOTENCY_HEADER)
+            refuse_card_numbers([key])
+            pay_id = key or prefixed("pay", self.entropy(16))
             return answered(await self._pay(access_token, given, pay_id))
         except CardInputError as error:
             return answered(_declined(error))

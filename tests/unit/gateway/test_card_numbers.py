@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.api.card_numbers import holds_card_number
 from gateway.cards import has_card_shape, passes_luhn
+from gateway.http.card_numbers import holds_card_number
 
 CARD = "4242424242424242"
 NUMBERS = [CARD, "4222222222222", "5555555555554444", "2223003122003222", "378282246310005", "36227206271667"]

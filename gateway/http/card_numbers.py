@@ -1,4 +1,4 @@
-"""Finding card numbers where none may be: in bodies, paths, queries and headers of the API.
+"""Finding card numbers where none may be: in bodies, paths, queries and headers.
 
 A card number is 13 to 19 digits of any script that begin, and are as many, as a brand's numbers are, and
 pass Luhn's check, with at most two signs or spaces (three of the usual ones) between any two of them. One in
