@@ -39,6 +39,11 @@ class RailOrder(msgspec.Struct, frozen=True, kw_only=True):
     captured_minor: int = 0
     refunded_minor: int = 0
 
+    @property
+    def is_tombstone(self) -> bool:
+        """Whether it was reversed before it was ever heard of: it may as well have been a card's."""
+        return self.amount_minor == 0
+
 
 class RailOperation(msgspec.Struct, frozen=True, kw_only=True):
     """A capture, which needs nobody, or a refund or return of the rest, which is owed while `waiting`."""

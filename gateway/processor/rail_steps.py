@@ -94,11 +94,14 @@ def capture(
 
 
 def reverse(database: sqlite3.Connection, attempt_id: str) -> RailOrder | None:
-    """The order reversed for good, with what is owed back; None where the attempt is a card's.
+    """The order reversed for good, with what is owed back; None where the attempt is, or may be, a card's.
 
-    One never heard of leaves a tombstone, by which nobody can be asked to pay any more.
+    One never heard of leaves a tombstone, by which nobody can be asked to pay any more. It speaks for the rails
+    alone: a crash may have come before cards had theirs.
     """
     order = rail_rows.find(database, attempt_id)
+    if order is not None and order.is_tombstone:
+        return None
     if order is None:
         if attempts.find(database, attempt_id) is None:
             rail_rows.put(database, _tombstone(attempt_id))

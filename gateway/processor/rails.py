@@ -143,7 +143,7 @@ class RailsProcessor:
         order = await self._found(attempt_id)
         if order is not None and order.state in ("opening", "waiting"):
             order = await self._heard(order, self._rails.find(attempt_id))
-        return None if order is None else answer(attempt_id, order)
+        return None if order is None or order.is_tombstone else answer(attempt_id, order)
 
     async def _heard(self, order: RailOrder, asked: Awaitable[RailAnswer | None]) -> RailOrder | None:
         """The order after the rails' answer; as it was where there is none."""

@@ -190,8 +190,10 @@ async def test_a_payer_who_pays_at_the_moment_of_the_reversal_gets_the_money_bac
 async def test_an_attempt_that_was_reversed_before_it_was_heard_of_asks_nobody() -> None:
     bank = Bank()
 
-    # A card's, as far as anybody knows: the cards bury it too.
+    # A card's, as far as anybody knows: the cards bury it too, also where a crash came before they had.
     assert await bank.reverse() is None
+    assert await bank.reverse() is None
+    assert await bank.rails.find(ATTEMPT) is None
     answer = await bank.authorize()
 
     assert answer.status == "reversed"
