@@ -96,8 +96,8 @@ def capture(
 def reverse(database: sqlite3.Connection, attempt_id: str) -> RailOrder | None:
     """The order reversed for good, with what is owed back; None where the attempt is, or may be, a card's.
 
-    One never heard of leaves a tombstone, by which nobody can be asked to pay any more. It speaks for the rails
-    alone: a crash may have come before cards had theirs.
+    One never heard of leaves a tombstone, by which nobody can be asked to pay any more. It speaks for the
+    rails alone: a crash may have come before cards had theirs.
     """
     order = rail_rows.find(database, attempt_id)
     if order is not None and order.is_tombstone:
