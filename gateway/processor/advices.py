@@ -27,6 +27,7 @@ declare(
 
 FIRST_REPEAT_SECONDS = 0.5
 REPEAT_SECONDS_MAX = 60.0
+LOOK_AGAIN_SECONDS = 30.0
 SENT_TOGETHER_MAX = 16
 """Else one that gets no answer makes all behind it wait; more would crowd out authorizations."""
 
@@ -49,10 +50,11 @@ class Advices:
         self._clock = clock
         self._scheduling = scheduling
         self._due: dict[AdviceKey, tuple[float, float]] = {}
+        self._look_at = clock.monotonic() + LOOK_AGAIN_SECONDS
         self._log = structlog.get_logger("processor")
 
     async def load(self) -> None:
-        """Take up what an earlier run left waiting."""
+        """Take up what waits in the store: an earlier run left it, or nobody heard that it is there."""
         for key in await self._store.transact(advice_rows.waiting):
             self.watch(key)
 
@@ -66,8 +68,14 @@ class Advices:
         return len(self._due)
 
     async def repeat_due(self) -> None:
-        """Send once each advice whose time has come and whose attempt nobody else works on."""
+        """Send once each advice whose time has come and whose attempt nobody else works on.
+
+        Now and then the store is asked which they are: a commit that failed may be durable all the same.
+        """
         now = self._clock.monotonic()
+        if now >= self._look_at:
+            self._look_at = now + LOOK_AGAIN_SECONDS
+            await self.load()
         due = [key for key, (at, _) in self._due.items() if at <= now]
         for first in range(0, len(due), SENT_TOGETHER_MAX):
             batch = due[first : first + SENT_TOGETHER_MAX]

@@ -34,6 +34,8 @@ from tests.virtual_time import run_virtually
 
 GEOGRAPHY = Geography()
 MERCHANT_SECONDS_MAX = 30.0
+QUIET_ROUNDS = 8
+"""Looks, 0.3 seconds apart, at which nothing is owed: more than any poll or second try is apart."""
 REST_SECONDS_MAX = 1500.0
 
 
@@ -210,7 +212,7 @@ class World:
         self.tell("no more faults")
         give_up_at = self.clock.monotonic() + REST_SECONDS_MAX
         quiet = 0
-        while quiet < 2:
+        while quiet < QUIET_ROUNDS:
             self.require()
             if self.clock.monotonic() > give_up_at:
                 raise ViolationError(f"it never comes to rest: {self.unrest()}")
