@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
+from sqlalchemy import Connection, bindparam, exists, insert, select, tuple_, update
 
 from events.vocabulary import Mode, PaymentMethodType
 from gateway.errors import NotFoundError
@@ -116,16 +116,23 @@ def insert_consent(connection: Connection, consent: Consent) -> None:
 
 
 def make_consent_effective(connection: Connection, intent: Intent, at_us: int) -> None:
-    """The payment that a consent came with, if one did, went through: the method is the customer's now."""
+    """The payment that a consent came with, if one did, went through: the method is the customer's now.
+
+    Two customers' payments may have waited for their payers at once: the first one done keeps the method, and
+    the other's consent says nothing about it.
+    """
     if intent.setup_future_usage is None or intent.customer is None:
         return
-    given = update(consents).where(
-        consents.c.payment_method == intent.token, consents.c.payment_id == intent.id
+    given = (consents.c.payment_method == intent.token) & (consents.c.payment_id == intent.id)
+    table = payment_methods.c
+    kept = update(payment_methods).where(
+        table.id == intent.token,
+        table.detached_us.is_(None),
+        table.customer.is_(None) | (table.customer == intent.customer),
+        exists().where(given),
     )
-    if connection.execute(given, {"effective_us": at_us}).rowcount:
-        free = payment_methods.c.detached_us.is_(None)
-        kept = update(payment_methods).where(payment_methods.c.id == intent.token, free)
-        connection.execute(kept, {"customer": intent.customer})
+    if connection.execute(kept, {"customer": intent.customer}).rowcount:
+        connection.execute(update(consents).where(given), {"effective_us": at_us})
 
 
 def revoke_consents(connection: Connection, method_id: str, at_us: int) -> None:

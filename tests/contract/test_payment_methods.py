@@ -1,5 +1,6 @@
 """Payment methods over HTTP: cards and accounts, kept for a customer by consent, and where each may pay."""
 
+from datetime import timedelta
 from typing import Any
 
 import httpx2
@@ -9,8 +10,9 @@ import pytest
 from gateway.api.application import make_application
 from gateway.method_requests import PaymentMethodData, UpiInput
 from gateway.paying_accounts import TEST_ADDRESSES
+from gateway.processor_port import AnswerChanged, PayerAction
 from gateway.surrogates import surrogate_of_what_pays
-from tests.gateway_world import World, live_through
+from tests.gateway_world import START, World, live_through
 
 METHODS, INTENTS = "/v1/payment_methods", "/v1/payment_intents"
 UPI = {"type": "upi", "upi": {"vpa": "Ada@okbank"}}
@@ -21,6 +23,9 @@ CONSENT = {
         "online": {"ip_address": "192.0.2.7"},
     }
 }
+STEP = PayerAction(
+    kind="three_d_secure", url="https://bank.example/step/1", expires_at=START + timedelta(minutes=10)
+)
 
 
 class Shop:
@@ -204,6 +209,33 @@ def test_a_consent_counts_only_once_its_payment_went_through(tmp_path: Any) -> N
 
         assert refusal["code"] == "payment_method_without_consent"
         assert (await shop.get(f"{METHODS}/{card}"))["customer"] is None
+
+    in_shop(tmp_path, story)
+
+
+def test_a_method_that_two_customers_wait_to_keep_stays_with_the_first_and_the_other_has_no_say(
+    tmp_path: Any,
+) -> None:
+    async def story(shop: Shop) -> None:
+        card = (await shop.card(fingerprint="f"))["id"]
+        shop.world.processor.action = STEP
+        keep = {"c-1": "on_session", "c-2": "off_session"}
+        waiting = [await shop.intent(customer=c, setup_future_usage=usage) for c, usage in keep.items()]
+        for intent in waiting:
+            await shop.post(f"{INTENTS}/{intent}/confirm", payment_method=card, mandate_data=CONSENT)
+        shop.world.processor.action = None
+
+        for intent in waiting:
+            shop.world.processor.payer_is_done(f"{intent}_1")
+            changed = AnswerChanged(attempt_id=f"{intent}_1")
+            await shop.world.gateway.payer_steps.answer_changed(changed)
+
+            assert (await shop.get(f"{INTENTS}/{intent}"))["status"] == "succeeded"
+            assert (await shop.get(f"{METHODS}/{card}"))["customer"] == "c-1"
+        again = await shop.intent(customer="c-1")
+        alone = await shop.post(f"{INTENTS}/{again}/confirm", 400, payment_method=card, off_session=True)
+        await shop.post(f"{INTENTS}/{again}/confirm", payment_method=card)
+        assert alone["code"] == "payment_method_without_consent"
 
     in_shop(tmp_path, story)
 
