@@ -14,7 +14,9 @@ from gateway.payments.intents import Intent
 from gateway.store.review_rows import Review
 
 MERCHANTS_OWN: dict[str, Any] = {
+    "cancellation_reason": None,
     "customer": None,
+    "description": None,
     "late_block_after_capture": False,
     "metadata": {},
     "not_assessed": False,

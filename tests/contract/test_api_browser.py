@@ -12,7 +12,13 @@ from tests.contract.api_serving import served
 from tests.gateway_world import KEYRING, MERCHANT, World
 
 INTENTS = "/v1/payment_intents"
-ORDER = {"amount": 1250, "currency": "eur", "customer": "c-1", "metadata": {"order": "7"}}
+ORDER = {
+    "amount": 1250,
+    "currency": "eur",
+    "customer": "c-1",
+    "description": "seldom buys",
+    "metadata": {"order": "7"},
+}
 PAGE = {"origin": "https://shop.example"}
 
 
@@ -56,6 +62,7 @@ def test_a_page_confirms_with_the_intents_secret_and_sees_nothing_of_the_merchan
         assert (confirmed.status_code, seen.json()) == (200, confirmed.json())
         assert seen.json()["status"] == "succeeded"
         assert (seen.json()["customer"], seen.json()["metadata"], seen.json()["outcome"]) == (None, {}, None)
+        assert seen.json()["description"] is None
         assert (await http.get(path)).json()["outcome"] is not None
 
     browsed(tmp_path, story)
@@ -72,6 +79,20 @@ def test_a_declined_page_learns_no_more_than_the_payer(tmp_path: Path) -> None:
         assert answer.headers["access-control-allow-origin"] == "*"
         assert answer.json()["error"]["payment_intent"]["outcome"] is None
         assert "stolen" not in answer.text
+        assert "seldom" not in answer.text
+
+    browsed(tmp_path, story)
+
+
+def test_a_page_is_not_told_why_the_merchant_canceled(tmp_path: Path) -> None:
+    async def story(http: httpx2.AsyncClient, world: World, page: dict[str, str]) -> None:
+        created = (await http.post(INTENTS, json=ORDER)).json()
+        path = f"{INTENTS}/{created['id']}"
+        await http.post(f"{path}/cancel", json={"cancellation_reason": "fraudulent"})
+        seen = await http.get(path, params={"client_secret": created["client_secret"]}, headers=page)
+
+        assert (seen.json()["status"], seen.json()["cancellation_reason"]) == ("canceled", None)
+        assert (await http.get(path)).json()["cancellation_reason"] == "fraudulent"
 
     browsed(tmp_path, story)
 
