@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from events.clock import SystemClock
 from events.log.opening import open_log
-from events.programs import announce, leave, log_as_json
+from events.programs import announce, leave, log_as_json, spare_what_stays
 from gateway.api.application import make_application
 from gateway.api.internal import make_internal_application
 from gateway.errors import StoreUnavailableError, StoreUnsafeError
@@ -157,6 +157,7 @@ async def listen(gateway: Gateway, settings: Settings, stop: asyncio.Event) -> N
         server_context(settings.keys, "api", "internal"),
     )
 
+    spare_what_stays()
     await serve_until(
         stop,
         (public, internal),

@@ -17,7 +17,7 @@ from pathlib import Path
 import uvloop
 
 from events.clock import SystemClock
-from events.programs import announce, leave, log_as_json
+from events.programs import announce, leave, log_as_json, spare_what_stays
 from gateway.business_time import BusinessTime
 from gateway.hardening import forbid_core_dumps
 from gateway.http.listening import Listener, bind, serve_until
@@ -142,6 +142,7 @@ async def _serve(
             server_context(settings.keys, "processor", "internal"),
         ),
     ]
+    spare_what_stays()
     await serve_until(stop, listeners, lambda: announce("gateway.processor", port=listeners[0].port))
 
 

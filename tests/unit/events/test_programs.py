@@ -1,0 +1,25 @@
+"""What every program does alike."""
+
+import subprocess
+import sys
+
+PROGRAM = """
+import gc, weakref
+from events.programs import GARBAGE_OBJECTS, spare_what_stays
+
+class Node:
+    pass
+
+spare_what_stays()
+assert gc.get_freeze_count() > 1000
+node = Node()
+node.itself = node
+gone = weakref.ref(node)
+del node
+kept = [[] for _ in range(2 * GARBAGE_OBJECTS)]
+assert gone() is None
+"""
+
+
+def test_cycles_that_requests_leave_are_still_collected_where_what_stays_is_spared() -> None:
+    subprocess.run([sys.executable, "-c", PROGRAM], check=True)
