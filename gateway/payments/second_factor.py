@@ -20,6 +20,12 @@ class SecondFactorLaw(NamedTuple):
     since: date
     source: str
 
+    def may_hold(self, card_country: str | None, merchant_country: str | None) -> bool:
+        """Whether both are of its countries, or one is and of the other nobody knows: a law fails closed."""
+        cards, merchants = (None, self.card_country), (None, self.merchant_country)
+        known = card_country is not None or merchant_country is not None
+        return known and card_country in cards and merchant_country in merchants
+
 
 LAWS = (
     SecondFactorLaw(
@@ -36,10 +42,10 @@ def law_for(instrument: Instrument, merchant_country: str | None, at: datetime) 
     """The law that asks for a second factor, None where there is none."""
     if not isinstance(instrument, CardFacts):
         return None
-    place = (instrument.issuer_country, merchant_country)
     day = at.astimezone(UTC).date()
+    card_country = instrument.issuer_country
     return next(
-        (law for law in LAWS if (law.card_country, law.merchant_country) == place and day >= law.since), None
+        (law for law in LAWS if day >= law.since and law.may_hold(card_country, merchant_country)), None
     )
 
 

@@ -95,6 +95,9 @@ def _changes(intent: Intent, body: UpdateIntent, currency: str | None) -> dict[s
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if body.description is not None:
         changes["description"] = body.description or None
+    if body.capture_method == "manual":
+        # Its capture is the merchant's own from now on, at no hour.
+        changes["capture_delay_hours"] = None
     return changes
 
 

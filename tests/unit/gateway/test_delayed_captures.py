@@ -9,7 +9,7 @@ import pytest
 from events.moments import microseconds
 from gateway.errors import InvalidRequestError
 from gateway.payments.intents import Intent
-from gateway.requests import CancelIntent, CaptureIntent, CreateIntent
+from gateway.requests import CancelIntent, CaptureIntent, ConfirmIntent, CreateIntent, UpdateIntent
 from tests.gateway_world import START, World, live_virtually
 
 SWEEPS_SECONDS = 12
@@ -45,6 +45,22 @@ def test_a_capture_is_made_in_its_hour_and_not_before(tmp_path: Path) -> None:
         assert before.capture_due_us == microseconds(START + timedelta(hours=24))
         assert (after.status, after.amount_received_minor, after.capture_due_us) == ("succeeded", 1999, None)
         assert captures(world, intent) == 1
+
+    live_virtually(tmp_path, story)
+
+
+def test_what_is_made_manual_before_its_confirm_is_captured_by_nobody_but_its_merchant(
+    tmp_path: Path,
+) -> None:
+    async def story(world: World) -> None:
+        intent = await put_off(world, confirm=False)
+        payments, caller = world.gateway.payments, await world.caller()
+        await world.gateway.updates.update(caller, intent.id, UpdateIntent(capture_method="manual"))
+        await payments.confirm(caller, intent.id, ConfirmIntent())
+        await clock_at(world, 30)
+
+        assert (await world.intent(intent.id)).status == "requires_capture"
+        assert captures(world, intent) == 0
 
     live_virtually(tmp_path, story)
 

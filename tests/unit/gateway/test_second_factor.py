@@ -36,8 +36,10 @@ def card(country: str | None) -> CardFacts:
         ("IN", "IN", APRIL - timedelta(microseconds=1), False),
         ("IN", "DE", APRIL, False),
         ("US", "IN", APRIL, False),
-        (None, "IN", APRIL, False),
-        ("IN", None, APRIL, False),
+        (None, "IN", APRIL, True),  # RuPay, say: where a country is not known, it may be this one
+        ("IN", None, APRIL, True),
+        (None, None, APRIL, False),
+        (None, "DE", APRIL, False),
     ],
 )
 def test_domestic_indian_cards_need_a_second_factor_from_april_2026(
