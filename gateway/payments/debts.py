@@ -46,6 +46,7 @@ from gateway.retrying import Backoff
 from gateway.scheduling import Scheduling
 from gateway.store.charge_rows import grow_charge
 from gateway.store.intent_rows import load_attempt, load_intent, save_attempt, save_intent
+from gateway.store.refund_rows import lessen_refund
 from gateway.store.writer import Store
 
 declare(
@@ -207,6 +208,7 @@ class Debts:
             captured = PaymentCaptured(**header, authorization_id=attempt.id)
             return self._recorder.record_step(connection, intent, captured)
         if intent.amount_received_minor > debt.amount_minor:
+            lessen_refund(connection, intent.id, debt.amount_minor)
             return intents.later_capture_failed(intent, debt.amount_minor)
         intent = intents.capture_failed(intent, payment_error("processing_error"))
         failed = PaymentCaptureFailed(**header, attempt=attempt.number, authorization_id=attempt.id)

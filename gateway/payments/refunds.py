@@ -23,7 +23,7 @@ from gateway.processor_port import Processor, RefundRequest
 from gateway.retrying import Backoff
 from gateway.scheduling import Scheduling
 from gateway.store.intent_rows import load_attempt, load_intent, save_intent
-from gateway.store.refund_rows import end_refund, insert_refund, refund_owed_for, refunds_owed
+from gateway.store.refund_rows import end_refund, insert_refund, load_refund, refund_owed_for, refunds_owed
 from gateway.store.writer import Store
 
 _replace = msgspec.structs.replace
@@ -83,9 +83,8 @@ class Refunds:
 
     async def _try_to_pay(self, refund: Refund) -> bool:
         try:
-            attempt = await self.store.read(lambda c: load_attempt(c, refund.payment_id, refund.number))
-            if attempt is None:
-                raise ValueError(f"refund {refund.id} has no attempt that was captured")
+            # Read anew each time: a capture that was refused meanwhile has left less to give back.
+            refund, attempt = await self.store.read(lambda c: self._as_it_stands(c, refund))
             crash_point("gateway.debt.owed")
             end = ended_before_told(attempt.phase) or await self._told(refund, attempt)
             crash_point("gateway.debt.told")
@@ -97,6 +96,13 @@ class Refunds:
         crash_point("gateway.debt.paid")
         self.relay.nudge()
         return True
+
+    def _as_it_stands(self, connection: Connection, refund: Refund) -> tuple[Refund, Attempt]:
+        attempt = load_attempt(connection, refund.payment_id, refund.number)
+        now = load_refund(connection, refund.id)
+        if attempt is None or now is None:
+            raise ValueError(f"refund {refund.id} has no attempt that was captured")
+        return now, attempt
 
     async def _told(self, refund: Refund, attempt: Attempt) -> RefundStatus:
         request = RefundRequest(

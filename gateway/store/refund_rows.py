@@ -32,6 +32,12 @@ def refunds_owed(connection: Connection) -> list[Refund]:
     return [_refund(row) for row in connection.execute(query)]
 
 
+def lessen_refund(connection: Connection, payment_id: str, by_minor: int) -> None:
+    """Owe so much less of what the payment's refund, if any, has yet to give back: it was never captured."""
+    owed = update(refunds).where(refunds.c.payment_id == payment_id, refunds.c.status == "pending")
+    connection.execute(owed.values(amount_minor=refunds.c.amount_minor - by_minor))
+
+
 def end_refund(connection: Connection, refund_id: str, status: RefundStatus) -> bool:
     """Whether it was owed until now: a second end changes nothing."""
     owed = update(refunds).where(refunds.c.id == refund_id, refunds.c.status == "pending")

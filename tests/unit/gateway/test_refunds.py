@@ -9,10 +9,10 @@ from sqlalchemy import select
 from events.types import DecisionMade, PaymentRefunded, PaymentRefundFailed
 from events.vocabulary import Mode
 from gateway.payments.intents import Intent
-from gateway.requests import ConfirmIntent, CreateIntent, RiskContextInput
+from gateway.requests import CaptureIntent, ConfirmIntent, CreateIntent, RiskContextInput
 from gateway.store.tables import refunds
 from tests.gateway_world import START, World, live_virtually
-from tests.unit.gateway.test_intents_late_decisions import decide_late
+from tests.unit.gateway.test_intents_late_decisions import confirmed, decide_late
 
 CONTEXT = RiskContextInput(ip="192.0.2.7", device_id="device-1", email="a@example.com")
 
@@ -157,5 +157,32 @@ def test_the_same_late_block_again_gives_nothing_back_again(tmp_path: Path) -> N
         await asyncio.sleep(10)
 
         assert (given_back(world), await statuses(world)) == ([1999], ["succeeded"])
+
+    live_virtually(tmp_path, story, 0.05)
+
+
+def test_of_a_payment_whose_last_part_was_refused_only_what_was_captured_is_given_back(
+    tmp_path: Path,
+) -> None:
+    async def story(world: World) -> None:
+        world.risk.silent = True
+        intent = await confirmed(world, capture_method="manual")
+        payments, caller = world.gateway.payments, await world.caller()
+        await payments.capture(caller, intent.id, CaptureIntent(amount_to_capture=300, final_capture=False))
+        await asyncio.sleep(3)
+        world.processor.refusing = "capture"
+        await payments.capture(caller, intent.id, CaptureIntent())
+
+        await decide_late(world, "block")
+        await until_told(world, intent, "payment.decided_late")
+        world.processor.refuses_captures, world.processor.refusing = True, None
+        await until_told(world, intent, "payment.refunded")
+
+        after = await world.intent(intent.id)
+        assert (given_back(world), after.amount_received_minor, after.amount_refunded_minor) == (
+            [300],
+            300,
+            300,
+        )
 
     live_virtually(tmp_path, story, 0.05)
