@@ -113,6 +113,8 @@ def _by_attempt(books: Books) -> dict[str, list[Row]]:
         key = (row["reference"], row["stan"], row["transmitted_at"])
         if row["original_stan"] is not None:
             continue  # an increment: its original holds the sum
+        if row["fingerprint"] is None and key in books.undone_increments:
+            continue  # an increment that was taken back before it came: nothing was ever promised for it
         if row["response"] == "1A" and key not in keys and row["reference"] in proven:
             continue  # its issuer had asked for a proof, which came with the next message
         found[keys.get(key, f"nobody's {row['reference']}")].append(row)

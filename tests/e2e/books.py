@@ -14,6 +14,10 @@ from events.log import open_log
 from events.log.port import Log, TopicPartition
 from events.types import Event
 
+_UNDONE_INCREMENTS = (
+    "SELECT reference, increments.stan, increments.transmitted_at FROM increments"
+    " JOIN attempts USING (attempt_id) WHERE increments.status = 'reversed'"
+)
 _REAL_ORDERS = "SELECT * FROM rail_orders WHERE currency <> ''"
 LEARNER = "learning/learning.sqlite"
 READ = ("assessments", "decisions", "payments", "labels", "accounts", "dead-letters")
@@ -30,6 +34,8 @@ class Books:
     labels: list[Row]
     processor: dict[str, Row]
     waiting_advices: int
+    undone_increments: set[tuple[str, str, str]]
+    """Reference, trace number and time of increments that the processor took back."""
     rail_orders: dict[str, Row]
     """Attempts that accounts pay, as the processor has them; `rails` as the rails have them."""
     rails: dict[str, Row]
@@ -50,6 +56,10 @@ def read_books(home: Path, log_url: str) -> Books:
         labels=rows(gateway, "SELECT * FROM labels"),
         processor={row["attempt_id"]: row for row in rows(processor, "SELECT * FROM attempts")},
         waiting_advices=len(rows(processor, "SELECT * FROM advices WHERE state = 'waiting'")),
+        undone_increments={
+            (row["reference"], f"{row['stan']:06}", row["transmitted_at"])
+            for row in rows(processor, _UNDONE_INCREMENTS)
+        },
         rail_orders={row["attempt_id"]: row for row in rows(processor, _REAL_ORDERS)},
         rails={row["order_id"]: row for row in rows(home / "rails.sqlite", "SELECT * FROM orders")},
         authorizations=rows(acquirer, "SELECT * FROM authorizations"),
