@@ -133,7 +133,8 @@ def store_kind(request: pytest.FixtureRequest) -> Iterator[str]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.definition.get_closest_marker("both_stores"):
-        metafunc.parametrize("store_kind", ["sqlite", "postgresql"], indirect=True)
+        alone = metafunc.definition.get_closest_marker("sqlite_store") is not None
+        metafunc.parametrize("store_kind", ["sqlite"] if alone else ["sqlite", "postgresql"], indirect=True)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("kafka", marks=pytest.mark.kafka)])
