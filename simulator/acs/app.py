@@ -16,16 +16,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from simulator.acs.directory import Directory, Question, Result
-from simulator.acs.pages import POLICY, challenge_page, unknown_page
-
-BODY_BYTES_MAX = 8 * 1024
-
-HEADERS = {
-    "content-security-policy": POLICY,
-    "cache-control": "no-store",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-}
+from simulator.acs.pages import challenge_page
+from simulator.payer_pages import HEADERS, read_body, unknown_page
 
 
 def directory_app(directory: Directory, pages: str) -> Starlette:
@@ -41,7 +33,7 @@ def directory_app(directory: Directory, pages: str) -> Starlette:
 
     async def look_up(request: Request) -> Response:
         try:
-            question = msgspec.json.decode(await _body(request), type=Question)
+            question = msgspec.json.decode(await read_body(request), type=Question)
         except (ValueError, msgspec.MsgspecError):
             return Response(status_code=400)
         return told(directory.look_up(question))
@@ -69,14 +61,14 @@ def pages_app(directory: Directory) -> Starlette:
     async def show(request: Request) -> Response:
         found = directory.page(request.path_params["secret"])
         if found is None:
-            return HTMLResponse(unknown_page(), 404, HEADERS)
+            return HTMLResponse(unknown_page("Nothing to confirm"), 404, HEADERS)
         return HTMLResponse(challenge_page(found), headers=HEADERS)
 
     async def act(request: Request) -> Response:
         found = directory.page(request.path_params["secret"])
         if found is not None:
             try:
-                sent = parse_qs((await _body(request)).decode("utf-8", "replace"))
+                sent = parse_qs((await read_body(request)).decode("utf-8", "replace"))
             except ValueError:
                 return Response(status_code=413)
             match sent.get("do", [""])[0]:
@@ -139,12 +131,3 @@ async def serving(listeners: list[Listener]) -> IssuersServer:
             raise OSError("a listener of the issuers' server could not be opened")
         await asyncio.sleep(0.01)
     return IssuersServer(listeners, tasks)
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > BODY_BYTES_MAX:
-            raise ValueError("the body is too large")
-    return bytes(body)

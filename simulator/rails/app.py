@@ -9,19 +9,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from simulator.payer_pages import HEADERS, read_body, unknown_page
 from simulator.rails.members import answered
-from simulator.rails.pages import POLICY, order_page, unknown_page
+from simulator.rails.pages import order_page
 from simulator.rails.switch import Switch
 
-BODY_BYTES_MAX = 8 * 1024
 SWEEP_SECONDS = 0.25
-HEADERS = {
-    "content-security-policy": POLICY,
-    "cache-control": "no-store",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-}
-
 Tell = Callable[[str], Awaitable[bool]]
 """Tells the member that an order has changed; gives whether that arrived."""
 
@@ -31,7 +24,7 @@ def members_app(switch: Switch, pages: str) -> Starlette:
 
     async def ask(request: Request) -> Response:
         try:
-            body = await _body(request)
+            body = await read_body(request)
         except ValueError:
             return Response(status_code=413)
         status, content = answered(switch, pages, request.method, request.url.path, body)
@@ -46,14 +39,14 @@ def payers_app(switch: Switch, tell_now: Callable[[], Awaitable[None]]) -> Starl
     async def show(request: Request) -> Response:
         order = switch.page(request.path_params["secret"])
         if order is None:
-            return HTMLResponse(unknown_page(), 404, HEADERS)
+            return HTMLResponse(unknown_page("Nothing to pay"), 404, HEADERS)
         return HTMLResponse(order_page(order), headers=HEADERS)
 
     async def act(request: Request) -> Response:
         order = switch.page(request.path_params["secret"])
         if order is not None:
             try:
-                verdict = parse_qs((await _body(request)).decode("utf-8", "replace")).get("do", [""])[0]
+                verdict = parse_qs((await read_body(request)).decode("utf-8", "replace")).get("do", [""])[0]
             except ValueError:
                 return Response(status_code=413)
             if verdict == "pay":
@@ -79,12 +72,3 @@ async def work(switch: Switch, tell: Tell) -> None:
         switch.sweep()
         await tell_due(switch, tell)
         await asyncio.sleep(SWEEP_SECONDS)
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > BODY_BYTES_MAX:
-            raise ValueError("the body is too large")
-    return bytes(body)

@@ -5,7 +5,8 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from simulator.rails.orders import Method, Order, in_major_units
+from events.money import major
+from simulator.rails.orders import Method, Order
 from simulator.rails.switch import Switch
 
 _PATH = re.compile(r"/orders(?:/(?P<id>[A-Za-z0-9_.:-]{1,100})(?P<verb>/give_back|/refunds)?)?")
@@ -110,7 +111,7 @@ def upi_link(order: Order) -> str:
         "pa": "merchants@weir",
         "pn": order.merchant,
         "tr": re.sub(r"[^A-Za-z0-9]", "", order.order_id)[-35:],
-        "am": in_major_units(order.amount_minor, order.currency),
+        "am": str(major(order.amount_minor, order.currency)),
         "cu": order.currency,
     }
     return "upi://pay?" + urlencode(members)

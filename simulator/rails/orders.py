@@ -11,8 +11,6 @@ pending ─▶ paid        the payer approved, and the money has moved: it can o
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from events.money import exponent
-
 Method = Literal["upi", "wallet", "netbanking"]
 State = Literal["pending", "paid", "declined", "expired", "canceled"]
 Reason = Literal[
@@ -101,14 +99,3 @@ def given_back(order: Order) -> Order:
 def may_refund(order: Order, amount_minor: int) -> bool:
     """Whether so much can be given back."""
     return order.state == "paid" and 0 < amount_minor <= order.amount_minor - order.returned_minor
-
-
-def in_major_units(amount_minor: int, currency: str) -> str:
-    """With as many decimals as the currency has.
-
-    >>> in_major_units(1250, "INR"), in_major_units(1250, "JPY")
-    ('12.50', '1250')
-    """
-    digits = exponent(currency)
-    whole, part = divmod(amount_minor, 10**digits)
-    return f"{whole}.{part:0{digits}}" if digits else str(whole)

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
 
@@ -19,3 +19,16 @@ def browser() -> Iterator[Browser]:
         launched = playwright.chromium.launch(executable_path=executable, args=CHROMIUM)
         yield launched
         launched.close()
+
+
+@pytest.fixture
+def narrow_page(browser: Browser) -> Iterator[Page]:
+    """A page of 320 pixels, in the dark, without scripts."""
+    context = browser.new_context(
+        java_script_enabled=False,
+        ignore_https_errors=True,
+        color_scheme="dark",
+        viewport={"width": 320, "height": 640},
+    )
+    yield context.new_page()
+    context.close()
