@@ -50,6 +50,9 @@ declare(
     }
 )
 
+ATTEMPTS_MAX = 20
+"""Confirms of one intent: more than a shopper with several cards needs, few for a thief with a list."""
+
 ANSWER_SECONDS_MAX = 20.0
 """How long a confirm waits for its end; then it answers `processing`, and the flight goes on by itself."""
 
@@ -165,6 +168,11 @@ class Payments(Taking):
         at = not_before_last_step(connection, intent, caller.at)
         merchant = load_merchant(connection, intent.merchant_id)
         confirmed = intents.confirmed(intent)
+        if confirmed.attempts > ATTEMPTS_MAX:
+            raise InvalidRequestError(
+                f"This payment intent was confirmed {ATTEMPTS_MAX} times. Create another one.",
+                code="confirm_limit_reached",
+            )
         chosen = self.choosing.at_confirm(connection, caller, intent, body, merchant, at)
         usage = body.setup_future_usage or intent.setup_future_usage
         return_url = body.return_url or intent.return_url

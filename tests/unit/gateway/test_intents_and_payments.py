@@ -17,6 +17,7 @@ from events.types import (
 )
 from gateway.errors import InvalidRequestError, NotFoundError, UnexpectedStateError
 from gateway.payments.intents import Intent
+from gateway.payments.service import ATTEMPTS_MAX
 from gateway.processor_port import ProcessorAnswer
 from gateway.requests import (
     CancelIntent,
@@ -430,5 +431,21 @@ def test_pages_of_intents_are_newest_first_and_meet_without_gap(tmp_path: Path) 
         assert more
         assert sorted(i.id for i in first + second) == sorted(ids)
         assert [i.id for i in first + second] == sorted(ids, reverse=True)
+
+    live_through(tmp_path, story)
+
+
+def test_nobody_tries_card_after_card_on_one_intent(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.processor.decline_code = "do_not_honor"
+        intent = await created(world)
+        for _ in range(ATTEMPTS_MAX):
+            await confirm(world, intent.id, payment_method="tok_1")
+
+        with pytest.raises(InvalidRequestError) as refused:
+            await confirm(world, intent.id, payment_method="tok_1")
+
+        assert refused.value.code == "confirm_limit_reached"
+        assert len(world.processor.authorized) == ATTEMPTS_MAX
 
     live_through(tmp_path, story)
