@@ -19,6 +19,12 @@ _UNDONE_INCREMENTS = (
     " JOIN attempts USING (attempt_id) WHERE increments.status = 'reversed'"
 )
 _REAL_ORDERS = "SELECT * FROM rail_orders WHERE currency <> ''"
+_DUE_CAPTURES = (
+    "SELECT 1 FROM intents LEFT JOIN reviews ON reviews.id = review_id"
+    " WHERE capture_due_us <= (SELECT MAX(created_us) FROM intents)"
+    " AND (review_id IS NULL OR reviews.closed_us IS NOT NULL) LIMIT 1"
+)
+"""Captures that were put off to a time which the newest payment's has reached."""
 LEARNER = "learning/learning.sqlite"
 READ = ("assessments", "decisions", "payments", "labels", "accounts", "dead-letters")
 Row = Mapping[str, Any]
@@ -80,13 +86,14 @@ def rows(path: Path, query: str) -> list[Row]:
 
 
 def is_quiet(home: Path) -> bool:
-    """Whether nothing is owed: all sent, all attempts ended and decided, all advices answered."""
+    """Whether nothing is owed: all sent, attempts ended and decided, due captures made, advices answered."""
     gateway, processor = home / "gateway.sqlite", home / "processor.sqlite"
     phases = "'assessing', 'awaiting_payer', 'incrementing', 'capturing', 'voiding'"
     unfinished = f"phase IN ({phases}) OR decision_id IS NULL"
     return not (
         rows(gateway, "SELECT 1 FROM outbox LIMIT 1")
         or rows(gateway, f"SELECT 1 FROM attempts WHERE {unfinished} LIMIT 1")
+        or rows(gateway, _DUE_CAPTURES)
         or rows(processor, "SELECT 1 FROM attempts WHERE status = 'sending' LIMIT 1")
         or rows(processor, "SELECT 1 FROM advices WHERE state = 'waiting' LIMIT 1")
         or rows(processor, "SELECT 1 FROM rail_operations WHERE state = 'waiting' LIMIT 1")
@@ -112,7 +119,8 @@ def restlessness(home: Path) -> str:
     )
     waiting = rows(processor, "SELECT * FROM advices WHERE state = 'waiting'")
     outbox = len(rows(gateway, "SELECT 1 FROM outbox"))
-    return f"attempts {dict(phases)}, outbox {outbox}, waiting advices {waiting}"
+    due = " a capture is due," if rows(gateway, _DUE_CAPTURES) else ""
+    return f"attempts {dict(phases)},{due} outbox {outbox}, waiting advices {waiting}"
 
 
 def records(log: Log, topic: str) -> Iterator[bytes | None]:
