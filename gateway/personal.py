@@ -38,6 +38,15 @@ _INSERT_KEY = Statement(insert(subject_keys))
 _INSERT_SURROGATE = Statement(insert(surrogates))
 _LINK = Statement(insert(subject_surrogates))
 
+_FORGOTTEN = {
+    "customer": None,
+    "metadata_json": "{}",
+    "sealed_context": None,
+    "sealed_receipt_email": None,
+    "receipt_email_digest": None,
+}
+"""What stands in an erased person's intents in the place of what was said."""
+
 PREFIXES = {"card": "card", "device": "dev", "ip": "ip", "email": "email", "customer": "cust"}
 PREFIXES |= {"upi": "upi", "wallet": "wlt", "netbanking": "bank"}
 """Kind of entity → prefix of its surrogates."""
@@ -136,7 +145,7 @@ class PersonalData:
         connection.execute(delete(subject_surrogates).where(subject_surrogates.c.subject == subject))
         blank = update(intents).where(intents.c.subject == subject)
         forget_answers(connection, select(intents.c.id).where(intents.c.subject == subject))
-        touched = connection.execute(blank, {"customer": None, "metadata_json": "{}", "sealed_context": None})
+        touched = connection.execute(blank, _FORGOTTEN)
         if not forgotten.rowcount + mappings.rowcount + touched.rowcount:
             raise NotFoundError("There is no such person.")
         return list(own_tokens)

@@ -77,8 +77,17 @@ StatementDescriptor = Annotated[
 ClientSecret = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
-Expandable = Literal["latest_charge", "payment_method", "review"]
-Expand = Annotated[list[Expandable], Meta(max_length=3)]
+_WAY = r"^[a-z_]{1,40}(\.[a-z_]{1,40}){0,3}\Z"
+IntentWay = Annotated[str, Meta(pattern=_WAY, description="a way from a payment intent")]
+ChargeWay = Annotated[str, Meta(pattern=_WAY, description="a way from a charge")]
+ReviewWay = Annotated[str, Meta(pattern=_WAY, description="a way from a review")]
+ListedIntentWay = Annotated[str, Meta(pattern=_WAY, description="a way from a list of payment intents")]
+ListedChargeWay = Annotated[str, Meta(pattern=_WAY, description="a way from a list of charges")]
+ListedReviewWay = Annotated[str, Meta(pattern=_WAY, description="a way from a list of reviews")]
+_AtMostFive = Meta(max_length=5)
+ExpandIntent = Annotated[list[IntentWay], _AtMostFive]
+ExpandCharge = Annotated[list[ChargeWay], _AtMostFive]
+ExpandReview = Annotated[list[ReviewWay], _AtMostFive]
 
 
 class CreateIntent(Body, frozen=True, kw_only=True):
@@ -99,10 +108,11 @@ class CreateIntent(Body, frozen=True, kw_only=True):
     mandate_data: MandateData | None = None
     customer: Text | None = None
     description: Description | None = None
+    receipt_email: Email | None = None
     statement_descriptor: StatementDescriptor | None = None
     metadata: Metadata = msgspec.field(default_factory=dict)
     risk_context: RiskContextInput | None = None
-    expand: Expand | None = None
+    expand: ExpandIntent | None = None
 
 
 class ConfirmIntent(Body, frozen=True, kw_only=True):
@@ -114,9 +124,10 @@ class ConfirmIntent(Body, frozen=True, kw_only=True):
     setup_future_usage: FutureUsage | None = None
     off_session: bool = False
     mandate_data: MandateData | None = None
+    receipt_email: Email | None = None
     risk_context: RiskContextInput | None = None
     client_secret: ClientSecret | None = None
-    expand: Expand | None = None
+    expand: ExpandIntent | None = None
 
 
 class UpdateIntent(Body, frozen=True, kw_only=True):
@@ -128,16 +139,17 @@ class UpdateIntent(Body, frozen=True, kw_only=True):
     payment_method: Identifier | None = None
     customer: Text | None = None
     description: Description | None = None
+    receipt_email: Email | None = None
     statement_descriptor: StatementDescriptor | None = None
     metadata: Metadata | None = None
-    expand: Expand | None = None
+    expand: ExpandIntent | None = None
 
 
 class RetrieveIntent(Body, frozen=True, kw_only=True):
     """`GET /v1/payment_intents/{id}`."""
 
     client_secret: ClientSecret | None = None
-    expand: Expand | None = None
+    expand: ExpandIntent | None = None
 
 
 class CaptureIntent(Body, frozen=True, kw_only=True):
@@ -145,14 +157,14 @@ class CaptureIntent(Body, frozen=True, kw_only=True):
 
     amount_to_capture: AmountMinor | None = None
     final_capture: bool = True
-    expand: Expand | None = None
+    expand: ExpandIntent | None = None
 
 
 class IncrementIntent(Body, frozen=True, kw_only=True):
     """`POST /v1/payment_intents/{id}/increment_authorization`; `amount` is the new whole."""
 
     amount: AmountMinor
-    expand: Expand | None = None
+    expand: ExpandIntent | None = None
 
 
 CancellationReason = Literal["duplicate", "fraudulent", "requested_by_customer", "abandoned"]
@@ -162,11 +174,13 @@ class CancelIntent(Body, frozen=True, kw_only=True):
     """`POST /v1/payment_intents/{id}/cancel`."""
 
     cancellation_reason: CancellationReason | None = None
-    expand: Expand | None = None
+    expand: ExpandIntent | None = None
 
 
 class CloseReview(Body, frozen=True, kw_only=True):
-    """`POST /v1/reviews/{id}/approve` and `…/reject`: no members."""
+    """`POST /v1/reviews/{id}/approve` and `…/reject`."""
+
+    expand: ExpandReview | None = None
 
 
 class AccountEvent(Body, frozen=True, kw_only=True):
@@ -227,6 +241,7 @@ class ListIntents(Paging, frozen=True, kw_only=True):
 
     customer: Text | None = None
     status: Status | None = None
+    expand: Annotated[list[ListedIntentWay], _AtMostFive] | None = None
 
 
 class SearchIntents(Body, frozen=True, kw_only=True):
@@ -235,6 +250,7 @@ class SearchIntents(Body, frozen=True, kw_only=True):
     query: Annotated[str, Meta(min_length=1, max_length=1000)]
     limit: Annotated[int, Meta(ge=1, le=100)] = 10
     page: Identifier | None = None
+    expand: Annotated[list[ListedIntentWay], _AtMostFive] | None = None
 
 
 class ListCharges(Paging, frozen=True, kw_only=True):
@@ -242,12 +258,26 @@ class ListCharges(Paging, frozen=True, kw_only=True):
 
     customer: Text | None = None
     payment_intent: Identifier | None = None
+    expand: Annotated[list[ListedChargeWay], _AtMostFive] | None = None
+
+
+class RetrieveCharge(Body, frozen=True, kw_only=True):
+    """`GET /v1/charges/{id}`."""
+
+    expand: ExpandCharge | None = None
+
+
+class RetrieveReview(Body, frozen=True, kw_only=True):
+    """`GET /v1/reviews/{id}`."""
+
+    expand: ExpandReview | None = None
 
 
 class ListReviews(Paging, frozen=True, kw_only=True):
     """`GET /v1/reviews`; `open` true: only those that wait for a person; false: only those that do not."""
 
     open: bool | None = None
+    expand: Annotated[list[ListedReviewWay], _AtMostFive] | None = None
 
 
 def known_currency(code: str) -> str:

@@ -6,6 +6,7 @@ there. Nothing of a query is quoted in an error.
 """
 
 import re
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from gateway.errors import InvalidRequestError
@@ -13,46 +14,94 @@ from gateway.errors import InvalidRequestError
 CLAUSES_MAX = 10
 NUMBER_MAX = 10**15
 
-NUMBERS = (
-    "amount",
-    "amount_capturable",
-    "amount_received",
-    "amount_refunded",
-    "canceled_at",
-    "created",
-)
-TEXTS = (
-    "cancellation_reason",
-    "capture_method",
-    "confirmation_method",
-    "currency",
-    "customer",
-    "description",
-    "id",
-    "payment_method",
-    "review",
-    "statement_descriptor",
-    "status",
-)
+Kind = Literal["number", "time", "text", "exact", "flag", "list"]
+"""`time` is Unix seconds, `exact` a text that is found as a whole alone, `list` holds what is asked for."""
+
+FIELDS: Mapping[str, Kind] = {
+    "amount": "number",
+    "amount_capturable": "number",
+    "amount_received": "number",
+    "amount_refunded": "number",
+    "canceled_at": "time",
+    "cancellation_reason": "text",
+    "capture_at": "time",
+    "capture_delay_hours": "number",
+    "capture_method": "text",
+    "confirmation_method": "text",
+    "created": "time",
+    "currency": "text",
+    "customer": "text",
+    "description": "text",
+    "id": "text",
+    "last_payment_error.code": "text",
+    "last_payment_error.decline_code": "text",
+    "last_payment_error.message": "text",
+    "last_payment_error.type": "text",
+    "late_block_after_capture": "flag",
+    "latest_charge": "text",
+    "livemode": "flag",
+    "next_action.type": "text",
+    "not_assessed": "flag",
+    "outcome.advice_code": "text",
+    "outcome.network_status": "text",
+    "outcome.reason": "text",
+    "outcome.risk_level": "text",
+    "outcome.risk_score": "number",
+    "outcome.seller_message": "text",
+    "outcome.three_d_secure.eci": "text",
+    "outcome.three_d_secure.flow": "text",
+    "outcome.three_d_secure.liability_shifted": "flag",
+    "outcome.three_d_secure.result": "text",
+    "outcome.type": "text",
+    "payment_method": "text",
+    "payment_method_types": "list",
+    "receipt_email": "exact",
+    "review": "text",
+    "setup_future_usage": "text",
+    "statement_descriptor": "text",
+    "status": "text",
+}
+"""Every member of a payment intent that a query may name, besides `metadata['name']`."""
 
 Sign = Literal[":", "~", ">", "<", ">=", "<="]
 
+SIGNS: Mapping[Kind, tuple[Sign, ...]] = {
+    "number": (":", ">", "<", ">=", "<="),
+    "time": (":", ">", "<", ">=", "<="),
+    "text": (":", "~"),
+    "exact": (":",),
+    "flag": (":",),
+    "list": (":",),
+}
+VALUES: Mapping[Kind, str] = {
+    "number": "a whole number",
+    "time": "Unix seconds",
+    "text": "a text in quotation marks",
+    "exact": "a text in quotation marks",
+    "flag": "true or false",
+    "list": "a text in quotation marks",
+}
+"""What each kind of field is compared with, and above by which signs."""
+
 _CLAUSE = re.compile(
     r"(?P<minus>-?)"
-    r"(?P<field>[a-z_]{1,40})(?:\[(?P<quote>['\"])(?P<key>[^'\"\\\]]{1,40})(?P=quote)\])?"
+    r"(?P<field>[a-z_.]{1,60})(?:\[(?P<quote>['\"])(?P<key>[^'\"\\\]]{1,40})(?P=quote)\])?"
     r"(?P<sign>:|~|>=|<=|>|<)"
-    r"(?:(?P<null>null)\b|(?P<number>-?[0-9]{1,16})\b|(?P<text>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"))"
+    r"(?:(?P<null>null)\b|(?P<flag>true|false)\b|(?P<number>-?[0-9]{1,16})\b|(?P<text>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"))"
 )
 _JOINT = re.compile(r"\s+(AND|OR)\s+")
 
 
 class Clause(NamedTuple):
-    """One condition. `key` is the name within metadata; `value` None asks for what is not there."""
+    """One condition. `key` is the name within metadata; `value` None asks for what is not there.
+
+    Of a flag it is 0 or 1, of an exact text its keyed hash once that is known.
+    """
 
     field: str
     key: str | None
     sign: Sign
-    value: str | int | None
+    value: str | int | bytes | None
     negated: bool
 
 
@@ -95,26 +144,34 @@ def parse_query(text: str) -> Query:
 
 def _clause(found: re.Match[str], number: int) -> Clause:
     field, key = found["field"], found["key"]
-    if (field == "metadata") is (key is None) or field not in (*NUMBERS, *TEXTS, "metadata"):
-        raise _invalid(number, f"expected metadata['name'] or one of {', '.join((*NUMBERS, *TEXTS))}")
+    if (field == "metadata") is (key is None) or field not in (*FIELDS, "metadata"):
+        raise _invalid(number, f"expected metadata['name'] or one of {', '.join(FIELDS)}")
     sign: Sign = found["sign"]  # type: ignore[assignment]  # the pattern admits these alone
     return Clause(field, key, sign, _value(found, number), negated=found["minus"] == "-")
 
 
 def _value(found: re.Match[str], number: int) -> str | int | None:
-    field, sign = found["field"], found["sign"]
+    kind, sign = FIELDS.get(found["field"], "text"), found["sign"]
     if found["null"]:
         if sign != ":":
             raise _invalid(number, "null goes with the sign : alone")
         return None
-    if field in NUMBERS:
-        digits = found["number"] or (found["text"] or "")[1:-1]
-        if sign == "~" or not re.fullmatch(r"-?[0-9]{1,16}", digits) or abs(int(digits)) > NUMBER_MAX:
-            raise _invalid(number, "this field takes a whole number and one of : > < >= <=")
-        return int(digits)
-    if found["text"] is None or sign not in (":", "~"):
-        raise _invalid(number, "this field takes a text in quotation marks and one of : ~")
-    return re.sub(r"\\(.)", r"\1", found["text"][1:-1])
+    text = None if found["text"] is None else re.sub(r"\\(.)", r"\1", found["text"][1:-1])
+    value: str | int | None = text
+    if kind == "flag":
+        value = {"true": 1, "false": 0}.get(found["flag"] or text or "")
+    elif kind in ("number", "time"):
+        value = _whole_number(found["number"] or text or "")
+    if value is None or sign not in SIGNS[kind]:
+        raise _invalid(number, f"this field takes {VALUES[kind]} and one of {' '.join(SIGNS[kind])}")
+    return value
+
+
+def _whole_number(digits: str) -> int | None:
+    """The number, where it is one within what a query may hold."""
+    if not re.fullmatch(r"-?[0-9]{1,16}", digits) or abs(int(digits)) > NUMBER_MAX:
+        return None
+    return int(digits)
 
 
 def _invalid(number: int, message: str) -> InvalidRequestError:

@@ -41,6 +41,7 @@ from gateway.people.sign_ins import SignIns
 from gateway.personal import PersonalData
 from gateway.processor_port import Processor
 from gateway.rate_limits import OWN_PER_SECOND, Limiter, MemoryLimiter, RateLimits
+from gateway.receipts import Receipts
 from gateway.scheduling import Scheduling, run_for_good
 from gateway.store.writer import Store
 from gateway.tokens import RegisteredTokens
@@ -120,6 +121,7 @@ class Gateway:
             instance=own,
         )
         self.updates = Updates(store=store, personal=personal)
+        self.receipts = Receipts(store=store, personal=personal)
         self.reviews = Reviews(store=store, recorder=recorder, relay=relay, debts=debts)
 
     async def start(self, failed: Callable[[], None]) -> None:

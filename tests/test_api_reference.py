@@ -44,6 +44,7 @@ from gateway.processor.card_input import CardInput, TokenInput
 from gateway.processor.declines import DECLINES, decline
 from gateway.processor.pay_input import PayBank, PayCard, PayInput, PayUpi, PayWallet
 from gateway.processor_port import Authentication, AuthenticationResult, PayerAction
+from gateway.search_query import FIELDS, SIGNS, VALUES
 from gateway.store.method_rows import PaymentMethod
 from gateway.store.review_rows import Review
 from models.labels import RANKS
@@ -82,7 +83,11 @@ BODIES: dict[str, type[msgspec.Struct]] = {
     "CustomerAcceptance": method_requests.CustomerAcceptance,
     "OnlineAcceptance": method_requests.OnlineAcceptance,
     "GET /v1/charges": requests.ListCharges,
+    "GET /v1/charges/{id}": requests.RetrieveCharge,
     "GET /v1/reviews": requests.ListReviews,
+    "GET /v1/reviews/{id}": requests.RetrieveReview,
+    "POST /v1/reviews/{id}/approve": requests.CloseReview,
+    "POST /v1/reviews/{id}/reject": requests.CloseReview,
     "POST /v1/account_events": requests.AccountEvent,
     "POST /v1/labels": requests.ReportLabel,
     "POST /signin": requests.SignInWith,
@@ -277,7 +282,7 @@ ANSWERS: dict[str, Any] = {
     "Label": label_json(LABEL),
     "AccountEvent": sign_in_json(SignIn(id="1", type="sign_in", occurred_at=START)),
     "List": list_json([], "/v1/reviews", has_more=False),
-    "SearchResult": search_json([], "/v1/payment_intents/search", has_more=False),
+    "SearchResult": search_json([], "/v1/payment_intents/search", None),
     "PayAnswer": msgspec.structs.asdict(PayAnswer(status="approved")),
     "Problem": problem(InvalidRequestError("", code="parameter_invalid", param="amount")),
 }
@@ -331,6 +336,21 @@ def test_every_error_code_is_documented_with_its_status() -> None:
 def test_declines_and_test_cards_are_documented_as_they_are_answered() -> None:
     assert table("Declines") == decline_rows()
     assert table("Test cards") == card_rows()
+
+
+def search_rows() -> list[tuple[str, ...]]:
+    """The fields of the search language by what they are compared with."""
+    rows = []
+    for kind, signs in SIGNS.items():
+        named = [name for name, of in FIELDS.items() if of == kind]
+        fields = [*named, *(["metadata['name']"] if kind == "text" else [])]
+        said = " ".join(f"`{sign}`" for sign in signs)
+        rows.append((", ".join(f"`{field}`" for field in fields), VALUES[kind], said))
+    return rows
+
+
+def test_the_fields_of_searches_are_documented_with_their_signs() -> None:
+    assert table("Search queries") == search_rows()
 
 
 def test_every_kind_of_label_is_documented_with_what_it_says() -> None:

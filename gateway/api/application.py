@@ -12,6 +12,7 @@ from events.moments import moment
 from gateway.account_events import SignIn
 from gateway.api.callers import Content, answered_once, asked, reader_of
 from gateway.api.charge_routes import add_charges
+from gateway.api.expanding import Expansion, ways_from, ways_from_list
 from gateway.api.intent_routes import add_intents
 from gateway.api.method_routes import add_payment_methods
 from gateway.api.openapi import document
@@ -21,7 +22,7 @@ from gateway.api.signing_in import add_sign_in
 from gateway.auth import Caller
 from gateway.errors import InvalidRequestError
 from gateway.http.answers import LastResort, answered, error_handlers, refused
-from gateway.requests import AccountEvent, CloseReview, ListReviews, ReportLabel
+from gateway.requests import AccountEvent, CloseReview, ListReviews, ReportLabel, RetrieveReview
 from gateway.store.idempotency_rows import Claim
 from gateway.store.review_rows import Review
 from gateway.wiring import Gateway
@@ -82,19 +83,26 @@ def _add_reviews(application: FastAPI, gateway: Gateway) -> None:
     @application.get(REVIEWS)
     async def list_page(request: Request) -> Response:
         caller = await reader_of(gateway, request)
-        page, has_more = await reviews.list(caller, read_query(request, ListReviews))
-        return answered(list_json([review_json(review) for review in page], REVIEWS, has_more=has_more))
+        query = read_query(request, ListReviews)
+        expansion = Expansion(gateway, caller, query.expand, ways_from_list("review"))
+        page, has_more = await reviews.list(caller, query)
+        listed = list_json([review_json(review) for review in page], REVIEWS, has_more=has_more)
+        return answered(await expansion.of(listed))
 
     @application.get(REVIEWS + "/{review_id}")
     async def retrieve(request: Request, review_id: str) -> Response:
         caller = await reader_of(gateway, request)
-        return answered(review_json(await reviews.retrieve(caller, review_id)))
+        query = read_query(request, RetrieveReview)
+        expansion = Expansion(gateway, caller, query.expand, ways_from("review"))
+        return answered(await expansion.of(review_json(await reviews.retrieve(caller, review_id))))
 
     async def close(request: Request, review_id: str, how: Callable[..., Awaitable[Review]]) -> Response:
         caller, body = await asked(gateway, request, CloseReview)
 
+        expansion = Expansion(gateway, caller, body.expand, ways_from("review"))
+
         async def act(caller: Caller) -> Content:
-            return review_json(await how(caller, review_id))
+            return await expansion.of(review_json(await how(caller, review_id)))
 
         # The same end of a review again changes nothing and gives the same answer.
         return await answered_once(gateway, request, caller, body, act, lambda _: act(caller))

@@ -8,7 +8,7 @@ from events.instruments import CardFacts, Instrument
 from gateway.payments.charges import Charge, receipt_number
 
 
-def charge_json(charge: Charge) -> dict[str, Any]:
+def charge_json(charge: Charge, receipt_email: str | None = None) -> dict[str, Any]:
     """A charge. Amounts are minor units, `created` Unix seconds."""
     kept, intent, error, before_us = charge.kept, charge.intent, charge.error, charge.capture_before_us
     return {
@@ -33,6 +33,7 @@ def charge_json(charge: Charge) -> dict[str, Any]:
         "payment_intent": intent.id,
         "payment_method": charge.attempt.instrument.token,
         "payment_method_details": _details(charge.attempt.instrument, charge.attempt.approval_code),
+        "receipt_email": receipt_email,
         "receipt_number": receipt_number(kept),
         "refunded": charge.is_refunded,
         "review": intent.review_id if charge.is_latest else None,

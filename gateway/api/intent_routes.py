@@ -8,9 +8,10 @@ from fastapi import FastAPI, Request
 from starlette.responses import Response
 
 from gateway.api.callers import Content, answered_once, asked, reader_of
-from gateway.api.expanding import expanded
-from gateway.api.presenting import browser_intent_json, intent_json, list_json, search_json
+from gateway.api.expanding import Expansion, ways_from, ways_from_list
+from gateway.api.presenting import list_json, search_json
 from gateway.api.reading import read_query
+from gateway.api.showing import shown_intents, shown_to
 from gateway.auth import Caller
 from gateway.errors import CardDeclinedError, SecretKeyRequiredError
 from gateway.http.answers import answered
@@ -23,7 +24,6 @@ from gateway.requests import (
     CaptureIntent,
     ConfirmIntent,
     CreateIntent,
-    Expandable,
     IncrementIntent,
     ListIntents,
     RetrieveIntent,
@@ -51,39 +51,46 @@ def _add_looking(application: FastAPI, gateway: Gateway) -> None:
     @application.get(INTENTS)
     async def list_page(request: Request) -> Response:
         caller = await reader_of(gateway, request)
-        page, has_more = await payments.list(caller, read_query(request, ListIntents))
-        return answered(list_json([intent_json(intent) for intent in page], INTENTS, has_more=has_more))
+        query = read_query(request, ListIntents)
+        expansion = Expansion(gateway, caller, query.expand, ways_from_list("payment_intent"))
+        page, has_more = await payments.list(caller, query)
+        listed = list_json(await shown_intents(gateway, page), INTENTS, has_more=has_more)
+        return answered(await expansion.of(listed))
 
     @application.get(INTENTS + "/search")
     async def search(request: Request) -> Response:
         caller = await reader_of(gateway, request)
-        page, has_more = await payments.search(caller, read_query(request, SearchIntents))
-        found = [intent_json(intent) for intent in page]
-        return answered(search_json(found, f"{INTENTS}/search", has_more=has_more))
+        query = read_query(request, SearchIntents)
+        expansion = Expansion(gateway, caller, query.expand, ways_from_list("payment_intent"))
+        page, next_page = await payments.search(caller, query)
+        found = search_json(await shown_intents(gateway, page), f"{INTENTS}/search", next_page)
+        return answered(await expansion.of(found))
 
     @application.get(INTENTS + "/{payment_id}")
     async def retrieve(request: Request, payment_id: str) -> Response:
         caller = await reader_of(gateway, request, from_browser=True)
         query = read_query(request, RetrieveIntent)
         require_secret(gateway, caller, payment_id, query.client_secret)
-        shown = _shown(gateway, caller, await payments.retrieve(caller, payment_id))
-        return answered(await expanded(gateway, caller, shown, _expandable(caller, query.expand)))
+        expansion = Expansion(gateway, caller, query.expand, ways_from("payment_intent"))
+        shown = await shown_to(gateway, caller, await payments.retrieve(caller, payment_id))
+        return answered(await expansion.of(shown))
 
 
 def _add_steps(application: FastAPI, gateway: Gateway) -> None:
     payments = gateway.payments
 
     async def once(request: Request, caller: Caller, body: Any, step: Any, *path: str) -> Response:
+        expansion = Expansion(gateway, caller, body.expand, ways_from("payment_intent"))
+
         async def act(caller: Caller) -> Content:
             attempted = isinstance(body, ConfirmIntent) or (isinstance(body, CreateIntent) and body.confirm)
-            expand = _expandable(caller, body.expand)
-            shown = _shown(gateway, caller, await step(caller, *path, body), attempted=attempted)
-            return await expanded(gateway, caller, shown, expand)
+            intent = await step(caller, *path, body)
+            return await expansion.of(await _shown(gateway, caller, intent, attempted=attempted))
 
         async def recall(claim: Claim) -> Content:
             intent = await payments.answer_of(caller, claim)
-            shown = _shown(gateway, caller, intent, attempted=claim.attempt is not None)
-            return await expanded(gateway, caller, shown, body.expand)
+            attempted = claim.attempt is not None
+            return await expansion.of(await _shown(gateway, caller, intent, attempted=attempted))
 
         return await answered_once(gateway, request, caller, body, act, recall)
 
@@ -122,30 +129,31 @@ def _add_increment(application: FastAPI, gateway: Gateway) -> None:
     async def increment(request: Request, payment_id: str) -> Response:
         caller, body = await asked(gateway, request, IncrementIntent)
 
+        expansion = Expansion(gateway, caller, body.expand, ways_from("payment_intent"))
+
         async def act(caller: Caller) -> Content:
-            return await _incremented(gateway, caller, payments.increment(caller, payment_id, body), body)
+            answer = payments.increment(caller, payment_id, body)
+            return await expansion.of(await _incremented(gateway, caller, answer))
 
         async def recall(_: Claim) -> Content:
-            return await _incremented(gateway, caller, payments.increment_answer(caller, payment_id), body)
+            answer = payments.increment_answer(caller, payment_id)
+            return await expansion.of(await _incremented(gateway, caller, answer))
 
         return await answered_once(gateway, request, caller, body, act, recall)
 
 
-async def _incremented(
-    gateway: Gateway, caller: Caller, answer: Awaitable[Intent], body: IncrementIntent
-) -> dict[str, Any]:
+async def _incremented(gateway: Gateway, caller: Caller, answer: Awaitable[Intent]) -> dict[str, Any]:
     """The intent with more authorized; raises `CardDeclinedError`."""
     try:
-        shown = _shown(gateway, caller, await answer)
+        return await shown_to(gateway, caller, await answer)
     except IncrementDeclinedError as refusal:
         error = payment_error(refusal.decline_code)
         raise CardDeclinedError(
             error.message,
             code=error.code,
             decline_code=error.decline_code,
-            payment_intent=_shown(gateway, caller, refusal.intent),
+            payment_intent=await shown_to(gateway, caller, refusal.intent),
         ) from None
-    return await expanded(gateway, caller, shown, body.expand)
 
 
 def require_secret(gateway: Gateway, caller: Caller, payment_id: str, given: str | None) -> None:
@@ -154,16 +162,11 @@ def require_secret(gateway: Gateway, caller: Caller, payment_id: str, given: str
         gateway.client_secrets.require(payment_id, given)
 
 
-def _expandable(caller: Caller, names: list[Expandable] | None) -> list[Expandable] | None:
-    if caller.publishable and names:
-        raise SecretKeyRequiredError("expand shows what is the merchant's.")
-    return names
-
-
-def _shown(gateway: Gateway, caller: Caller, intent: Intent, *, attempted: bool = False) -> dict[str, Any]:
+async def _shown(
+    gateway: Gateway, caller: Caller, intent: Intent, *, attempted: bool = False
+) -> dict[str, Any]:
     """The intent as its caller may see it; raises `CardDeclinedError` where the request's attempt failed."""
-    present = browser_intent_json if caller.publishable else intent_json
-    shown = present(intent, gateway.client_secrets.of(intent.id))
+    shown = await shown_to(gateway, caller, intent)
     if intent.last_error is None or not attempted:
         return shown
     raise CardDeclinedError(

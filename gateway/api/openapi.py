@@ -13,6 +13,7 @@ import msgspec
 
 from gateway import method_requests, requests
 from gateway.api import resources
+from gateway.api.expanding import ways_from, ways_from_list
 from gateway.countries import COUNTRIES
 
 _REF = "#/components/schemas/{name}"
@@ -118,9 +119,13 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "GET", "/v1/charges", "List charges", resources.Page[resources.Charge], query=requests.ListCharges
     ),
-    Operation("GET", "/v1/charges/{id}", "Retrieve a charge", resources.Charge),
+    Operation(
+        "GET", "/v1/charges/{id}", "Retrieve a charge", resources.Charge, query=requests.RetrieveCharge
+    ),
     Operation("GET", _REVIEWS, "List reviews", resources.Page[resources.Review], query=requests.ListReviews),
-    Operation("GET", f"{_REVIEWS}/{{id}}", "Retrieve a review", resources.Review),
+    Operation(
+        "GET", f"{_REVIEWS}/{{id}}", "Retrieve a review", resources.Review, query=requests.RetrieveReview
+    ),
     Operation("POST", f"{_REVIEWS}/{{id}}/approve", "Lift the hold", resources.Review, requests.CloseReview),
     Operation(
         "POST", f"{_REVIEWS}/{{id}}/reject", "Void the payment", resources.Review, requests.CloseReview
@@ -140,6 +145,12 @@ _NARROWED: dict[str, dict[str, Any]] = {
             for spelled in (one.code, one.code.lower())
         )
     },
+    "a way from a payment intent": {"enum": [*ways_from("payment_intent")]},
+    "a way from a charge": {"enum": [*ways_from("charge")]},
+    "a way from a review": {"enum": [*ways_from("review")]},
+    "a way from a list of payment intents": {"enum": [*ways_from_list("payment_intent")]},
+    "a way from a list of charges": {"enum": [*ways_from_list("charge")]},
+    "a way from a list of reviews": {"enum": [*ways_from_list("review")]},
     "an IPv4 or IPv6 address": {"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]},
     "a country in two letters (ISO 3166)": {
         "enum": sorted(spelled for code in COUNTRIES for spelled in (code, code.lower()))

@@ -21,6 +21,7 @@ MERCHANTS_OWN: dict[str, Any] = {
     "metadata": {},
     "not_assessed": False,
     "outcome": None,
+    "receipt_email": None,
     "review": None,
 }
 """Members that a shopper's browser is not shown, with what stands in their place."""
@@ -35,7 +36,9 @@ def browser_intent_json(intent: Intent, client_secret: str) -> dict[str, Any]:
     return {**intent_json(intent, client_secret), **MERCHANTS_OWN}
 
 
-def intent_json(intent: Intent, client_secret: str | None = None) -> dict[str, Any]:
+def intent_json(
+    intent: Intent, client_secret: str | None = None, *, receipt_email: str | None = None
+) -> dict[str, Any]:
     """A payment intent. `created` and `canceled_at` are Unix seconds, amounts minor units."""
     return {
         "id": intent.id,
@@ -65,6 +68,7 @@ def intent_json(intent: Intent, client_secret: str | None = None) -> dict[str, A
         "outcome": None if intent.outcome is None else msgspec.to_builtins(intent.outcome),
         "payment_method": intent.token,
         "payment_method_types": intent.payment_method_types or methods_for(intent.currency),
+        "receipt_email": receipt_email,
         "review": intent.review_id,
         "setup_future_usage": intent.setup_future_usage,
         "statement_descriptor": intent.statement_descriptor,
@@ -166,13 +170,12 @@ def list_json(items: list[dict[str, Any]], url: str, *, has_more: bool) -> dict[
     return {"object": "list", "data": items, "has_more": has_more, "url": url}
 
 
-def search_json(items: list[dict[str, Any]], url: str, *, has_more: bool) -> dict[str, Any]:
+def search_json(items: list[dict[str, Any]], url: str, next_page: str | None) -> dict[str, Any]:
     """A page of what was found; `next_page` is what to give as `page` for the next one."""
-    next_page = items[-1]["id"] if has_more else None
     return {
         "object": "search_result",
         "data": items,
-        "has_more": has_more,
+        "has_more": next_page is not None,
         "next_page": next_page,
         "url": url,
     }

@@ -90,6 +90,7 @@ class PaymentIntent(Resource, frozen=True, kw_only=True):
     outcome: PaymentOutcome | None
     payment_method: "str | PaymentMethod | None"
     payment_method_types: list[PaymentMethodType]
+    receipt_email: str | None
     review: "str | Review | None"
     setup_future_usage: FutureUsage | None
     statement_descriptor: str | None
@@ -155,7 +156,7 @@ class Review(Resource, frozen=True, kw_only=True):
     expires_at: int | None
     livemode: bool
     open: bool
-    payment_intent: str
+    payment_intent: "str | PaymentIntent"
     reason: str
     opened_reason: str
 
@@ -203,12 +204,13 @@ class Charge(Resource, frozen=True, kw_only=True):
     metadata: dict[str, str]
     outcome: PaymentOutcome | None
     paid: bool
-    payment_intent: str
-    payment_method: str
+    payment_intent: "str | PaymentIntent"
+    payment_method: "str | PaymentMethod"
     payment_method_details: ChargeDetails
+    receipt_email: str | None
     receipt_number: str
     refunded: bool
-    review: str | None
+    review: "str | Review | None"
     state: ChargeState
     statement_descriptor: str | None
     status: ChargeStatus

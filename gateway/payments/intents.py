@@ -73,6 +73,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     payment_method_types: list[PaymentMethodType] | None = None
     setup_future_usage: FutureUsage | None = None
     sealed_context: bytes | None = None
+    sealed_receipt_email: bytes | None = None
+    receipt_email_digest: bytes | None = None
     outcome: PaymentOutcome | None = None
     last_error: PaymentError | None = None
     review_id: str | None = None

@@ -9,8 +9,10 @@ from gateway.errors import RequestInProgressError
 from gateway.payment_methods import ShownMethod
 from gateway.payments.charges import Charge
 from gateway.payments.intents import Intent
+from gateway.personal import PersonalData
+from gateway.receipts import email_digest
 from gateway.requests import ListCharges, ListIntents, SearchIntents
-from gateway.search_query import parse_query
+from gateway.search_query import FIELDS, Query, parse_query
 from gateway.store.charge_rows import list_charges, load_charge
 from gateway.store.idempotency_rows import Claim
 from gateway.store.intent_rows import list_intents, load_intent
@@ -19,14 +21,13 @@ from gateway.store.search_rows import search_intents
 from gateway.store.writer import Store
 from gateway.tokens import load_card, made_us
 
-Found = tuple[list[Intent], bool]
-
 
 @dataclass(frozen=True, kw_only=True)
 class KnownPayments:
     """What a merchant may see of its payment intents."""
 
     store: Store
+    personal: PersonalData
 
     async def retrieve(self, caller: Caller, payment_id: str) -> Intent:
         """The caller's intent; raises `NotFoundError`."""
@@ -39,9 +40,9 @@ class KnownPayments:
             raise RequestInProgressError()
         return intent
 
-    async def search(self, caller: Caller, asked: SearchIntents) -> Found:
-        """A page of what matches, newest first, and whether there is more."""
-        query = parse_query(asked.query)
+    async def search(self, caller: Caller, asked: SearchIntents) -> tuple[list[Intent], str | None]:
+        """A page of what matches, newest first, and what the next page begins behind, None at the end."""
+        query = self._with_digests(caller, parse_query(asked.query))
         return await self.store.read(
             lambda c: search_intents(
                 c,
@@ -52,6 +53,16 @@ class KnownPayments:
                 after=asked.page,
             )
         )
+
+    def _with_digests(self, caller: Caller, query: Query) -> Query:
+        """What is kept sealed is found by its keyed hash."""
+        clauses = [
+            clause._replace(value=email_digest(self.personal, caller, clause.value))
+            if FIELDS.get(clause.field) == "exact" and isinstance(clause.value, str)
+            else clause
+            for clause in query.clauses
+        ]
+        return query._replace(clauses=tuple(clauses))
 
     async def charge(self, caller: Caller, the_id: str) -> Charge:
         """The caller's charge; raises `NotFoundError`."""

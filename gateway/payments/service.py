@@ -7,6 +7,7 @@ answer (`gateway.payments.attempt_ends`).
 
 import asyncio
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
@@ -27,7 +28,7 @@ from gateway.payments.flights import Flights
 from gateway.payments.intents import Attempt, Intent
 from gateway.payments.taking import Taking
 from gateway.people.merchants import Merchant, load_merchant
-from gateway.personal import PersonalData
+from gateway.receipts import sealed_email
 from gateway.requests import (
     ConfirmIntent,
     CreateIntent,
@@ -64,7 +65,6 @@ class Payments(Taking):
     """What a merchant may do with payment intents."""
 
     entropy: Entropy
-    personal: PersonalData
     geography: Geography
     choosing: Choosing
     flights: Flights
@@ -120,6 +120,7 @@ class Payments(Taking):
             payment_id=payment_id,
         )
         fields = sealed_fields(body.risk_context) if body.risk_context else {}
+        receipt = self._receipt_in(connection, caller, subject, body.receipt_email)
         intent = Intent(
             id=payment_id,
             merchant_id=caller.merchant_id,
@@ -140,6 +141,7 @@ class Payments(Taking):
             capture_delay_hours=body.capture_delay_hours,
             metadata=body.metadata,
             sealed_context=self.personal.seal(connection, subject, fields, microseconds(caller.at)),
+            **receipt,
         )
         admit(load_merchant(connection, caller.merchant_id), intent)
         event = PaymentCreated(**self.recorder.header(intent, caller.at))
@@ -176,7 +178,10 @@ class Payments(Taking):
         chosen = self.choosing.at_confirm(connection, caller, intent, body, merchant, at)
         usage = body.setup_future_usage or intent.setup_future_usage
         return_url = body.return_url or intent.return_url
-        intent = _replace(confirmed, token=chosen.id, setup_future_usage=usage, return_url=return_url)
+        receipt = self._receipt_in(connection, caller, intent.subject, body.receipt_email)
+        intent = _replace(
+            confirmed, token=chosen.id, setup_future_usage=usage, return_url=return_url, **receipt
+        )
         context = risk_context(
             connection,
             self.personal,
@@ -205,6 +210,11 @@ class Payments(Taking):
         claim_in(connection, caller.request_key, intent.id, attempt=attempt.number)
         intent = ask_for_decision_in(connection, self.recorder, intent, attempt, merchant, at)
         return save_intent(connection, intent), attempt, merchant
+
+    def _receipt_in(
+        self, connection: Connection, caller: Caller, subject: str, email: str | None
+    ) -> dict[str, Any]:
+        return {} if email is None else sealed_email(connection, self.personal, caller, subject, email)
 
     def _shopper(self, connection: Connection, intent: Intent, body: ConfirmIntent) -> Shopper:
         given = body.risk_context

@@ -16,6 +16,7 @@ from gateway.payments.choosing import require_payable
 from gateway.payments.intents import Intent
 from gateway.people.merchants import load_merchant
 from gateway.personal import PersonalData
+from gateway.receipts import sealed_email
 from gateway.request_members import METADATA_MAX
 from gateway.requests import UpdateIntent, known_currency
 from gateway.shopper import subject_of
@@ -25,7 +26,7 @@ from gateway.store.writer import Store
 
 declare({"gateway.intent.updated": "a changed intent is durable, its caller has not heard"})
 
-WORDS = ("description", "metadata", "expand")
+WORDS = ("description", "metadata", "receipt_email", "expand")
 """Members that say something and decide nothing: they may come in every status."""
 
 
@@ -59,6 +60,9 @@ class Updates:
             intent = intents.stepped(intent, "attach")
         if body.customer is not None and body.customer != intent.customer:
             intent = self._of_customer_in(connection, intent, body.customer, microseconds(caller.at))
+        if body.receipt_email is not None:
+            receipt = sealed_email(connection, self.personal, caller, intent.subject, body.receipt_email)
+            intent = msgspec.structs.replace(intent, **receipt)
         after = msgspec.structs.replace(intent, **_changes(intent, body, currency))
         if (after.amount_minor, after.currency) != (intent.amount_minor, intent.currency):
             admit(load_merchant(connection, caller.merchant_id), after)
@@ -77,9 +81,18 @@ class Updates:
             customer=customer,
             payment_id=intent.id,
         )
-        fields = self.personal.unseal(connection, intent.subject, intent.sealed_context)
-        sealed = self.personal.seal(connection, subject, fields, at_us)
-        return msgspec.structs.replace(intent, customer=customer, subject=subject, sealed_context=sealed)
+
+        def resealed(sealed: bytes | None) -> bytes | None:
+            fields = self.personal.unseal(connection, intent.subject, sealed)
+            return self.personal.seal(connection, subject, fields, at_us)
+
+        return msgspec.structs.replace(
+            intent,
+            customer=customer,
+            subject=subject,
+            sealed_context=resealed(intent.sealed_context),
+            sealed_receipt_email=resealed(intent.sealed_receipt_email),
+        )
 
 
 def _changes(intent: Intent, body: UpdateIntent, currency: str | None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    column,
     false,
     true,
 )
@@ -24,6 +25,13 @@ metadata = MetaData()
 
 # SQLite only numbers rows by itself where the type is its own INTEGER.
 _Serial = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _where_there_is(prefix: str, name: str) -> Index:
+    """An index of what most rows do not have."""
+    there = column(name).is_not(None)
+    return Index(f"{prefix}_{name}", name, sqlite_where=there, postgresql_where=there)
+
 
 merchants = Table(
     "merchants",
@@ -121,6 +129,9 @@ intents = Table(
     Column("setup_future_usage", String(11)),
     Column("subject", String(64), nullable=False, index=True),
     Column("sealed_context", LargeBinary),
+    Column("sealed_receipt_email", LargeBinary),
+    # Its keyed hash, for searches.
+    Column("receipt_email_digest", LargeBinary(32)),
     Column("outcome_json", Text),
     Column("last_error_json", Text),
     Column("review_id", String(64)),
@@ -136,6 +147,7 @@ intents = Table(
     Column("version", Integer, nullable=False, default=0),
     Column("created_us", BigInteger, nullable=False),
     Index("ix_intents_newest", "merchant_id", "mode", "created_us", "id"),
+    *(_where_there_is("ix_intents", name) for name in ("customer", "token", "receipt_email_digest")),
 )
 
 attempts = Table(

@@ -17,6 +17,7 @@ ORDER = {
     "currency": "eur",
     "customer": "c-1",
     "description": "seldom buys",
+    "receipt_email": "ada@example.com",
     "metadata": {"order": "7"},
 }
 PAGE = {"origin": "https://shop.example"}

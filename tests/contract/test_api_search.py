@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.api.resources import PaymentIntent
 from gateway.errors import InvalidRequestError
-from gateway.search_query import CLAUSES_MAX, NUMBERS, TEXTS, parse_query
+from gateway.processor_port import Authentication
+from gateway.search_query import CLAUSES_MAX, FIELDS, parse_query
+from gateway.store import search_rows
 from gateway.store.search_rows import COLUMNS
 from tests.contract.api_serving import served
 from tests.gateway_world import World
@@ -21,8 +24,21 @@ CREATED = 1767607200
 BASKETS: list[dict[str, Any]] = [
     {"amount": 500, "currency": "eur", "customer": "ada", "metadata": {"order": "7", "a.b": "x"}},
     {"amount": 1500, "currency": "eur", "customer": "bob", "description": "Green TEA, 50% off"},
-    {"amount": 2500, "currency": "usd", "customer": "o'hara", "metadata": {"order": "70", "$.x": "y"}},
-    {"amount": 3500, "currency": "jpy", "description": "a \\ and a _", "metadata": {"10": "ten"}},
+    {
+        "amount": 2500,
+        "currency": "usd",
+        "customer": "o'hara",
+        "metadata": {"order": "70", "$.x": "y"},
+        "setup_future_usage": "on_session",
+        "payment_method_types": ["card"],
+    },
+    {
+        "amount": 3500,
+        "currency": "jpy",
+        "description": "a \\ and a _",
+        "metadata": {"10": "ten"},
+        "capture_delay_hours": 5,
+    },
 ]
 
 FOUND: dict[str, list[int]] = {
@@ -60,6 +76,18 @@ FOUND: dict[str, list[int]] = {
     f"created>={CREATED + 2}": [3, 2],
     "canceled_at:null AND amount<1000": [0],
     'customer:"\' OR 1=1 --"': [],
+    "livemode:false": [3, 2, 1, 0],
+    "livemode:'true'": [],
+    "not_assessed:true OR late_block_after_capture:true": [],
+    "payment_method_types:'card'": [3, 2, 1, 0],
+    "payment_method_types:'upi'": [],
+    "payment_method_types:'netbanking' OR payment_method_types:'strange%'": [],
+    "-payment_method_types:'wallet'": [2],
+    "capture_delay_hours:5": [3],
+    "setup_future_usage:'on_session'": [2],
+    "latest_charge:null": [3, 2, 1, 0],
+    "outcome.risk_level:null AND next_action.type:null": [3, 2, 1, 0],
+    "outcome.risk_score>0 OR outcome.three_d_secure.liability_shifted:false": [],
 }
 
 REFUSED = [
@@ -81,6 +109,10 @@ REFUSED = [
     "customer:'ada' XOR customer:'bob'",
     "customer:'a' AND customer:'b' OR customer:'c'",
     "customer:'ada'; DROP TABLE intents",
+    "livemode:'perhaps'",
+    "livemode~'true'",
+    "payment_method_types~'up'",
+    "outcome:'authorized'",
     " AND ".join(["amount>1"] * (CLAUSES_MAX + 1)),
     "(amount>1)",
     " ",
@@ -138,8 +170,73 @@ def test_what_is_no_query_is_refused_and_not_quoted(tmp_path: Path) -> None:
     served(tmp_path, story)
 
 
+PAID = {
+    "outcome.type:'authorized' AND outcome.risk_level:'normal' AND outcome.network_status~'approved'": [0],
+    "outcome.risk_score>=0 AND outcome.risk_score<100": [1, 0],
+    "-outcome.risk_score>=0": [],
+    "outcome.seller_message~'CARD'": [0],
+    "outcome.three_d_secure.result:'failed'": [1],
+    "outcome.three_d_secure.liability_shifted:false": [1],
+    "outcome.three_d_secure.liability_shifted:true": [],
+    "outcome.three_d_secure.eci:null": [1, 0],
+    "last_payment_error.code:'card_declined'": [1],
+    "last_payment_error.decline_code:'insufficient_funds' AND last_payment_error.type:'card_error'": [1],
+    "-last_payment_error.code:null": [1],
+    "payment_method:'tok_1'": [0],
+    "next_action.type:'redirect_to_url' OR status:'succeeded'": [0],
+}
+
+
+@pytest.mark.both_stores
+def test_what_came_of_a_payment_is_found(tmp_path: Path) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        order = {"amount": 500, "currency": "eur", "payment_method": await world.token(), "confirm": True}
+        paid = (await http.post(INTENTS, json=order)).json()
+        world.processor.decline_code = "insufficient_funds"
+        world.processor.authentication = Authentication(result="failed", flow="challenge")
+        refused = (await http.post(INTENTS, json=order)).json()["error"]["payment_intent"]
+        ids = [paid["id"], refused["id"]]
+
+        for query, expected in PAID.items():
+            answer = await http.get(SEARCH, params={"query": query})
+            assert [ids.index(one["id"]) for one in answer.json()["data"]] == expected, query
+        for one, charge in ((paid, paid["latest_charge"]), (refused, refused["latest_charge"])):
+            found = await http.get(SEARCH, params={"query": f"latest_charge:'{charge}'"})
+            assert [one["id"]] == [each["id"] for each in found.json()["data"]]
+
+    served(tmp_path, story)
+
+
+@pytest.mark.both_stores
+def test_a_search_looks_at_so_many_and_says_where_it_goes_on(tmp_path: Path) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        for basket in BASKETS:
+            await http.post(INTENTS, json=basket)
+        query = {"query": "amount:500", "limit": 2}
+        pages = [(await http.get(SEARCH, params=query)).json()]
+        while pages[-1]["has_more"]:
+            pages.append((await http.get(SEARCH, params={**query, "page": pages[-1]["next_page"]})).json())
+        led = (await http.get(SEARCH, params={"query": "customer:'ada' AND amount:500"})).json()
+
+        assert [len(page["data"]) for page in pages] == [0, 1]
+        assert (len(led["data"]), led["has_more"]) == (1, False)
+
+    before = search_rows.SCANNED_MAX
+    search_rows.SCANNED_MAX = 3
+    try:
+        served(tmp_path, story)
+    finally:
+        search_rows.SCANNED_MAX = before
+
+
 def test_every_field_of_the_language_has_its_column() -> None:
-    assert set(COLUMNS) == {*NUMBERS, *TEXTS}
+    assert set(COLUMNS) == set(FIELDS)
+
+
+def test_every_member_of_a_payment_intent_can_be_searched() -> None:
+    members = set(PaymentIntent.__struct_fields__) - {"object", "client_secret", "metadata"}
+
+    assert {field.partition(".")[0] for field in FIELDS} == members
 
 
 @given(st.text(alphabet="amountcreatedcustomer :~<>='\"\\-[]ANDOR0123456789null()%_é\0", max_size=60))
