@@ -10,7 +10,7 @@ from events.money import AMOUNT_MINOR_MAX, exponent
 from events.vocabulary import PaymentMethodType, ReportedKind
 from gateway.errors import InvalidRequestError
 from gateway.method_requests import FutureUsage, MandateData, PaymentMethodData
-from gateway.payments.intents import Status
+from gateway.payments.steps import Status
 from gateway.request_members import Body, Identifier, IpAddress, Metadata, Moment, Text
 
 # `\Z` in all of these, as `$` would let a last newline through.

@@ -38,8 +38,9 @@ from gateway.labels import FRAUD_BY_KIND, Label
 from gateway.pay_port import PayAnswer
 from gateway.payment_methods import ShownMethod
 from gateway.payments.charges import Charge, ChargeState, ChargeStatus, KeptCharge
-from gateway.payments.intents import LEGAL, Attempt, Intent, PaymentError, PaymentOutcome, Status
+from gateway.payments.intents import Attempt, Intent, PaymentError, PaymentOutcome
 from gateway.payments.outcomes import TEST_OUTCOMES, payment_error
+from gateway.payments.steps import LEGAL, Status
 from gateway.processor.card_input import CardInput, TokenInput
 from gateway.processor.declines import DECLINES, decline
 from gateway.processor.pay_input import PayBank, PayCard, PayInput, PayUpi, PayWallet

@@ -12,7 +12,8 @@ import msgspec
 from events.vocabulary import Funding, PaymentMethodType, ReportedKind
 from gateway.method_requests import FutureUsage
 from gateway.payments.charges import ChargeState, ChargeStatus
-from gateway.payments.intents import CaptureMethod, ConfirmationMethod, PaymentError, PaymentOutcome, Status
+from gateway.payments.intents import CaptureMethod, ConfirmationMethod, PaymentError, PaymentOutcome
+from gateway.payments.steps import Status
 from gateway.store.method_rows import Redisplay
 
 T = TypeVar("T")

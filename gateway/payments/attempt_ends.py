@@ -30,7 +30,7 @@ from gateway.payments.authentications import authenticated_in, with_authenticati
 from gateway.payments.debts import Debts
 from gateway.payments.delayed_captures import capture_due_us
 from gateway.payments.effective_decision import EffectiveDecision
-from gateway.payments.intents import Attempt, CaptureOwed, Intent, Phase, owing, reached
+from gateway.payments.intents import Attempt, CaptureOwed, Intent, owing, reached
 from gateway.payments.late_decisions import act_late_in
 from gateway.payments.lifetimes import Lifetimes
 from gateway.payments.outcomes import (
@@ -44,6 +44,7 @@ from gateway.payments.outcomes import (
 from gateway.payments.precedence import IN_TIME
 from gateway.payments.refunds import Refunds
 from gateway.payments.reviews import open_review_in
+from gateway.payments.steps import Phase
 from gateway.processor_port import ProcessorAnswer
 from gateway.store.intent_rows import load_attempt, load_intent, save_attempt, save_intent
 from gateway.store.method_rows import make_consent_effective

@@ -1,6 +1,7 @@
 """How a capture, an increment or a void ends, by what the processor answers: pure."""
 
-from gateway.payments.intents import Attempt, CaptureOwed, Debt, IncrementOwed, Phase
+from gateway.payments.intents import Attempt, CaptureOwed, Debt, IncrementOwed
+from gateway.payments.steps import Phase
 from gateway.processor_port import ProcessorAnswer
 
 

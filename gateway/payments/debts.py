@@ -27,13 +27,13 @@ from gateway.payments.intents import (
     Debt,
     IncrementOwed,
     Intent,
-    Phase,
     VoidOwed,
     owing,
     reached,
 )
 from gateway.payments.lifetimes import has_expired
 from gateway.payments.outcomes import payment_error
+from gateway.payments.steps import Phase
 from gateway.processor_port import (
     FIRST_CAPTURE,
     CaptureRequest,

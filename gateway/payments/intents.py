@@ -10,12 +10,7 @@ from events.vocabulary import Mode, PaymentMethodType
 from gateway.errors import ConflictError, InvalidRequestError, UnexpectedStateError
 from gateway.method_requests import FutureUsage
 from gateway.payments.effective_decision import EffectiveDecision
-from gateway.payments.steps import LEGAL as LEGAL
-from gateway.payments.steps import NEXT_PHASES as NEXT_PHASES
-from gateway.payments.steps import UNFINISHED as UNFINISHED
-from gateway.payments.steps import Phase as Phase
-from gateway.payments.steps import Status as Status
-from gateway.payments.steps import Step as Step
+from gateway.payments.steps import LEGAL, NEXT_PHASES, Phase, Status, Step
 from gateway.processor_port import AdviceCode, Authentication, PayerAction, TestRisk
 
 CaptureMethod = Literal["automatic", "manual"]

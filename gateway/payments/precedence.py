@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Literal
 
 from events.vocabulary import LateEffect, Outcome
-from gateway.payments.intents import CaptureMethod, Intent, Status
+from gateway.payments.intents import CaptureMethod, Intent
+from gateway.payments.steps import Status
 
 Effect = Literal["captured", "left", "held", "not_sent"]
 """`captured`: authorized, and the capture owed; `left`: authorized, for the merchant to capture; `held`:

@@ -3,7 +3,7 @@
 from typing import Literal, NamedTuple
 
 from events.vocabulary import RefundReason
-from gateway.payments.intents import Phase
+from gateway.payments.steps import Phase
 from gateway.processor_port import ProcessorAnswer
 
 RefundStatus = Literal["pending", "succeeded", "failed", "canceled"]

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from events.log.port import TopicPartition
-from gateway.payments.intents import UNFINISHED
+from gateway.payments.steps import UNFINISHED
 from gateway.store.position_rows import save_positions
 from gateway.store.tables import attempts, instances, positions
 

@@ -13,7 +13,6 @@ from events.vocabulary import Mode
 from gateway.errors import ConflictError, NotFoundError
 from gateway.payments.effective_decision import EffectiveDecision
 from gateway.payments.intents import (
-    UNFINISHED,
     Attempt,
     CaptureOwed,
     Debt,
@@ -21,9 +20,9 @@ from gateway.payments.intents import (
     Intent,
     PaymentError,
     PaymentOutcome,
-    Phase,
     VoidOwed,
 )
+from gateway.payments.steps import UNFINISHED, Phase
 from gateway.processor_port import PayerAction
 from gateway.requests import ListIntents
 from gateway.store.paging import read_page

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from functools import cache
 from typing import Any
 
-from gateway.payments.intents import LEGAL
+from gateway.payments.steps import LEGAL
 from gateway.processor_port import ProcessorAnswer
 from tests.simulation.disks import Disk
 from tests.simulation.processes import ViolationError

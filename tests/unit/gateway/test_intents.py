@@ -10,17 +10,11 @@ from events.instruments import CardFacts
 from events.types import RiskContext
 from gateway.errors import ConflictError, InvalidRequestError, UnexpectedStateError
 from gateway.payments.intents import (
-    LEGAL,
-    NEXT_PHASES,
-    UNFINISHED,
     Attempt,
     CaptureOwed,
     Debt,
     Intent,
     PaymentOutcome,
-    Phase,
-    Status,
-    Step,
     VoidOwed,
     authorized,
     canceled,
@@ -31,6 +25,7 @@ from gateway.payments.intents import (
     stepped,
     succeeded,
 )
+from gateway.payments.steps import LEGAL, NEXT_PHASES, UNFINISHED, Phase, Status, Step
 
 APPROVED = PaymentOutcome(type="authorized", network_status="approved_by_network")
 
