@@ -8,8 +8,8 @@ import msgspec
 
 from events.errors import MoneyError
 
-AMOUNT_MINOR_MAX = 10**12
-"""Largest amount of one payment, in minor units: far above any card payment, far below 2**53."""
+AMOUNT_MINOR_MAX = 10**12 - 1
+"""Largest amount of one payment, in minor units: the twelve digits of ISO 8583, far below 2**53."""
 
 
 @cache

@@ -3,9 +3,10 @@
 | Call | Request | Answer |
 |---|---|---|
 | `POST /internal/pay/sessions` (at the API) | `PaySession` | 200 `PaySessionOpened`, or 401, 403, 429 |
-| `POST /internal/pay` (at the API) | `PayOrder` | 200 `PayAnswer`, or 401, 403, 409 |
+| `POST /internal/pay` (at the API) | `PayOrder` | 200 `PayAnswer`, or 400, 401, 403, 409 |
 
-Both are idempotent: an order is carried out once for each `pay_id`, and answered alike.
+Both are idempotent: an order is carried out once for each `pay_id`, and answered alike. 400: under this
+`pay_id` there was another order.
 """
 
 from datetime import datetime
@@ -14,6 +15,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from events.vocabulary import Mode, PaymentMethodType
+from gateway.risk_context import RiskContextInput
 
 
 class PaySession(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,7 +36,10 @@ class PaySessionOpened(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PayOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is to be paid, and with what; `token` stands for a card."""
+    """What is to be paid, by whom, and with what; `token` stands for a card.
+
+    `connection_ip` is where the order came from, for a payer of whom no address is told.
+    """
 
     pay_id: str
     access_token: str
@@ -48,6 +53,9 @@ class PayOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     bank_code: str | None = None
     account: str | None = None
     return_url: str | None = None
+    customer: str | None = None
+    risk_context: RiskContextInput | None = None
+    connection_ip: str | None = None
 
     def __repr__(self) -> str:
         return "PayOrder(…)"
@@ -75,5 +83,8 @@ class PayDesk(Protocol):
         ...
 
     async def pay(self, order: PayOrder) -> PayAnswer:
-        """Pay, once for each `pay_id`; raises `RequestInProgressError` while that is under way."""
+        """Pay, once for each `pay_id`; raises `RequestInProgressError` while that is under way.
+
+        Raises `IdempotencyReuseError` where the id was another order's.
+        """
         ...

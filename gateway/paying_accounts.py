@@ -4,7 +4,8 @@ import re
 from typing import Literal, NamedTuple
 
 from events.vocabulary import AccountMethod, Mode, PaymentMethodType
-from gateway.errors import InvalidRequestError
+from gateway.errors import CardDataError, InvalidRequestError
+from gateway.http.card_numbers import account_holds_card_number
 from gateway.method_requests import NetbankingInput, PaymentMethodData, UpiInput, WalletInput
 from gateway.processor_port import TestRisk
 
@@ -111,6 +112,8 @@ def _wallet(wallet: WalletInput) -> PayingAccount:
 
 def _bank(bank: NetbankingInput) -> PayingAccount:
     known = bank.account
+    if known is not None and account_holds_card_number(known):
+        raise CardDataError()
     handle = {"account": known} if known else {}
     identity = f"{bank.bank}\0{known}" if known else None
     return PayingAccount("netbanking", bank.bank, known[-4:] if known else None, identity, handle)

@@ -15,6 +15,18 @@ Identifier = Annotated[
         description="an identifier as it was given to you: 1 to 64 letters, digits and underscores",
     ),
 ]
+Currency = Annotated[
+    str, Meta(pattern=r"^[A-Za-z]{3}\Z", description="a currency in three letters (ISO 4217)")
+]
+ReturnUrl = Annotated[
+    str,
+    Meta(
+        max_length=2048,
+        pattern=r"^https?://[A-Za-z0-9.:\[\]-]+([/?#][!-~]*)?\Z",
+        description="an address (https:// or http://) of at most 2048 characters",
+    ),
+]
+Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s]+@[^@\s]+\Z", description="an email address")]
 IpAddress = Annotated[str, Meta(max_length=45, description="an IPv4 or IPv6 address")]
 Moment = Annotated[datetime, Meta(tz=True)]
 MetadataKey = Annotated[str, Meta(min_length=1, max_length=40)]

@@ -11,59 +11,26 @@ from events.vocabulary import PaymentMethodType, ReportedKind
 from gateway.errors import InvalidRequestError
 from gateway.method_requests import FutureUsage, MandateData, PaymentMethodData
 from gateway.payments.steps import Status
-from gateway.request_members import Body, Identifier, IpAddress, Metadata, Moment, Text
+from gateway.request_members import (
+    Body,
+    Currency,
+    Email,
+    Identifier,
+    IpAddress,
+    Metadata,
+    Moment,
+    ReturnUrl,
+    Text,
+)
+from gateway.risk_context import Address as Address
+from gateway.risk_context import Item as Item
+from gateway.risk_context import RiskContextInput as RiskContextInput
 
 # `\Z` in all of these, as `$` would let a last newline through.
-Country = Annotated[str, Meta(pattern=r"^[A-Za-z]{2}\Z", description="a country in two letters (ISO 3166)")]
 AmountMinor = Annotated[int, Meta(gt=0, le=AMOUNT_MINOR_MAX)]
-Currency = Annotated[
-    str, Meta(pattern=r"^[A-Za-z]{3}\Z", description="a currency in three letters (ISO 4217)")
-]
-Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s]+@[^@\s]+\Z", description="an email address")]
-ReturnUrl = Annotated[
-    str,
-    Meta(
-        max_length=2048,
-        pattern=r"^https?://[A-Za-z0-9.:\[\]-]+([/?#][!-~]*)?\Z",
-        description="an address (https:// or http://) of at most 2048 characters",
-    ),
-]
 Source = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,64}\Z", description="1 to 64 letters, digits and any of _ . : -")
 ]
-
-
-class Address(Body, frozen=True, kw_only=True):
-    """A postal address; only `country` is read by the risk engine, the rest is sealed."""
-
-    name: Text | None = None
-    phone: Text | None = None
-    line1: Text | None = None
-    line2: Text | None = None
-    city: Text | None = None
-    state: Text | None = None
-    postal_code: Annotated[str, Meta(min_length=1, max_length=16)] | None = None
-    country: Country | None = None
-
-
-class Item(Body, frozen=True, kw_only=True):
-    """One line of the basket."""
-
-    description: Text | None = None
-    quantity: Annotated[int, Meta(gt=0, le=1_000_000)] = 1
-    amount: Annotated[int, Meta(ge=0, le=AMOUNT_MINOR_MAX)] | None = None
-
-
-class RiskContextInput(Body, frozen=True, kw_only=True):
-    """What the merchant knows of the shopper."""
-
-    ip: IpAddress | None = None
-    device_id: Text | None = None
-    email: Email | None = None
-    user_agent: Annotated[str, Meta(max_length=1000)] | None = None
-    billing_address: Address | None = None
-    shipping_address: Address | None = None
-    items: Annotated[list[Item], Meta(max_length=100)] | None = None
 
 
 Description = Annotated[str, Meta(max_length=1000)]

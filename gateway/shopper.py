@@ -1,7 +1,6 @@
 """What is known of a shopper: entities to count, facts to score, and personal fields to seal."""
 
 from collections.abc import Collection
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 
 import msgspec
@@ -9,11 +8,9 @@ from sqlalchemy import Connection
 
 from events.types import RiskContext
 from events.vocabulary import Mode
-from gateway.countries import COUNTRIES
-from gateway.errors import InvalidRequestError
 from gateway.geo import Geography
 from gateway.personal import PersonalData, customer_entity
-from gateway.requests import Address, RiskContextInput
+from gateway.risk_context import RiskContextInput, read_country, read_ip
 
 
 class Shopper(NamedTuple):
@@ -36,7 +33,7 @@ def known_shopper(
     ip_param: str = "risk_context[ip]",
 ) -> Shopper:
     """Read a context; raises `InvalidRequestError` for what is no IP address (`ip_param`) or no country."""
-    address = _address(context.ip, ip_param)
+    address = read_ip(context.ip, ip_param)
     # Each in one spelling, so that a shopper who types it otherwise is counted as the same.
     entities = {
         "ip": str(address) if address else None,
@@ -48,8 +45,8 @@ def known_shopper(
         entities={kind: value for kind, value in entities.items() if value},
         sealed_fields=sealed_fields(context),
         ip_country=geography.ip_country(address) if address else None,
-        billing_country=_country(context.billing_address, "billing_address"),
-        shipping_country=_country(context.shipping_address, "shipping_address"),
+        billing_country=read_country(context, "billing_address"),
+        shipping_country=read_country(context, "shipping_address"),
         item_count=sum(item.quantity for item in context.items) if context.items is not None else None,
     )
 
@@ -121,26 +118,3 @@ def risk_context(
         subject=subject,
         sealed=sealed or personal.seal(connection, subject, shopper.sealed_fields, at_us),
     )
-
-
-def _address(text: str | None, param: str) -> IPv4Address | IPv6Address | None:
-    if text is None:
-        return None
-    try:
-        return ip_address(text.strip())
-    except ValueError:
-        raise InvalidRequestError(
-            f"{param}: this is not an IP address.", code="parameter_invalid", param=param
-        ) from None
-
-
-def _country(address: Address | None, member: str) -> str | None:
-    if address is None or address.country is None:
-        return None
-    country = address.country.upper()
-    if country not in COUNTRIES:
-        param = f"risk_context[{member}][country]"
-        raise InvalidRequestError(
-            f"{param}: this is not a country of ISO 3166.", code="parameter_invalid", param=param
-        )
-    return country

@@ -88,6 +88,13 @@ def surrogate_of_card(connection: Connection, token: str, mode: Mode) -> str | N
     return connection.execute(found).scalar()
 
 
+def card_as_said(connection: Connection, token: str, mode: Mode) -> str | None:
+    """What a card that is typed again has in common with this token's: its surrogate, and its expiry."""
+    found = select(tokens.c.surrogate, tokens.c.exp_year, tokens.c.exp_month)
+    row = connection.execute(found.where(tokens.c.id == token, tokens.c.mode == mode)).one_or_none()
+    return None if row is None else f"{row.surrogate} {row.exp_year}-{row.exp_month:02}"
+
+
 def made_us(connection: Connection, token: str) -> int:
     """When a token was made that is there."""
     return int(connection.execute(select(tokens.c.created_us).where(tokens.c.id == token)).scalar_one())

@@ -6,7 +6,7 @@ import msgspec
 
 from gateway.api.presenting import next_action_json
 from gateway.auth import Caller
-from gateway.errors import IdempotencyReuseError, InvalidRequestError, NotFoundError
+from gateway.errors import InvalidRequestError, NotFoundError
 from gateway.idempotency import IdempotencyKeys
 from gateway.method_requests import NetbankingInput, PaymentMethodData, UpiInput, WalletInput
 from gateway.pay_port import PayAnswer, PayOrder, PaySession, PaySessionOpened
@@ -16,8 +16,9 @@ from gateway.people.errors import ForbiddenError, WrongMerchantError
 from gateway.people.sign_ins import SignIns
 from gateway.rate_limits import RateLimits
 from gateway.requests import ConfirmIntent, CreateIntent
+from gateway.risk_context import RiskContextInput
 from gateway.store.idempotency_rows import Claim
-from gateway.tokens import surrogate_of_card
+from gateway.tokens import card_as_said
 from gateway.wiring import Gateway
 
 PATH = "/pay"
@@ -43,7 +44,7 @@ class SignedInPayments:
         caller = await self._caller(order.access_token, order.merchant_id)
         try:
             return answer_to(await self._paid(caller, order))
-        except (InvalidRequestError, NotFoundError, ForbiddenError, IdempotencyReuseError) as error:
+        except (InvalidRequestError, NotFoundError, ForbiddenError) as error:
             return PayAnswer(status="declined", reason=error.code, message=error.message)
 
     async def _caller(self, access_token: str, merchant_id: str) -> Caller:
@@ -70,11 +71,11 @@ class SignedInPayments:
             return await self.payments.confirm(caller, intent.id, ConfirmIntent(return_url=order.return_url))
 
     async def _said(self, caller: Caller, order: PayOrder) -> PayOrder:
-        """The order as a repetition says it: with another token for the same card."""
+        """The order as a repetition says it: with another token for the same card, from wherever."""
         card = order.token and await self.payments.store.read(
-            lambda c: surrogate_of_card(c, str(order.token), caller.mode)
+            lambda c: card_as_said(c, str(order.token), caller.mode)
         )
-        return msgspec.structs.replace(order, access_token="", token=card)
+        return msgspec.structs.replace(order, access_token="", token=card, connection_ip=None)
 
 
 def pay_desk(gateway: Gateway) -> SignedInPayments:
@@ -139,7 +140,17 @@ def _creation(order: PayOrder) -> CreateIntent:
         currency=order.currency,
         payment_method=order.token,
         payment_method_data=_account(order),
+        customer=order.customer,
+        risk_context=_risk_context(order),
     )
+
+
+def _risk_context(order: PayOrder) -> RiskContextInput | None:
+    """What is known of the payer: an address that is told goes before the connection's."""
+    told = order.risk_context
+    if order.connection_ip is None or (told is not None and told.ip is not None):
+        return told
+    return msgspec.structs.replace(told or RiskContextInput(), ip=order.connection_ip)
 
 
 def _account(order: PayOrder) -> PaymentMethodData | None:

@@ -1,13 +1,12 @@
 """`POST /signin`: a name and a password for an access token."""
 
-from ipaddress import ip_address
-
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
 from gateway.api.reading import read_struct, refuse_card_numbers
 from gateway.http.answers import answered
 from gateway.http.bodies import read_body
+from gateway.http.origins import origin
 from gateway.requests import SignInWith
 from gateway.wiring import Gateway
 
@@ -30,12 +29,3 @@ def add_sign_in(application: FastAPI, gateway: Gateway) -> None:
             given.username, given.password, ip=address, user_agent=agent or None
         )
         return answered({"token": token})
-
-
-def origin(request: Request) -> str | None:
-    """The address that asks, None where it is none."""
-    host = request.client.host if request.client else ""
-    try:
-        return str(ip_address(host))
-    except ValueError:
-        return None

@@ -7,7 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from events.crash import crash_point, declare
-from gateway.errors import ApiUnavailableError, RequestInProgressError
+from gateway.errors import ApiUnavailableError, IdempotencyReuseError, RequestInProgressError
 from gateway.http.asking import Peer
 from gateway.pay_port import PayAnswer, PayOrder, PaySession, PaySessionOpened
 from gateway.people.errors import InvalidTokenError, RateLimitedError, WrongMerchantError
@@ -18,6 +18,7 @@ ANSWER_SECONDS_MAX = 25.0
 """Longer than a confirm may take to answer."""
 
 _REFUSALS = {
+    HTTPStatus.BAD_REQUEST: IdempotencyReuseError,
     HTTPStatus.UNAUTHORIZED: InvalidTokenError,
     HTTPStatus.FORBIDDEN: WrongMerchantError,
     HTTPStatus.CONFLICT: RequestInProgressError,

@@ -8,13 +8,13 @@ import sqlite3
 
 import msgspec
 
+from events.money import AMOUNT_MINOR_MAX
 from gateway.errors import InvalidRequestError
 from gateway.processor import advice_rows, attempts, increments, messages, transitions
 from gateway.processor.advice_rows import Advice, AdviceKey
 from gateway.processor.attempts import Attempt
 from gateway.processor.declines import UNPROCESSED, Decline
 from gateway.processor.increments import Increment
-from gateway.processor.messages import AMOUNT_MINOR_MAX
 from gateway.processor_port import CaptureRequest, IncrementRequest, RefundRequest
 
 

@@ -15,11 +15,12 @@ from events.errors import MoneyError
 from events.money import AMOUNT_MINOR_MAX, exponent, minor
 from events.vocabulary import PaymentMethodType
 from gateway.errors import CardDataError, InvalidRequestError, UnsupportedMediaError
-from gateway.http.card_numbers import any_holds_card_number
+from gateway.http.card_numbers import account_holds_card_number, any_holds_card_number, texts_in
 from gateway.http.decoding import JSON, decode_json
 from gateway.method_requests import AccountNumber, BankCode
 from gateway.processor.card_input import CardInput
-from gateway.request_members import Body
+from gateway.request_members import Body, Currency, ReturnUrl, Text
+from gateway.risk_context import RiskContextInput, require_readable
 
 Method = Literal["credit_card", "upi", "wallet", "net_banking"]
 
@@ -43,17 +44,6 @@ MerchantId = Annotated[
     Meta(
         pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}\Z",
         description="a merchant's id: a letter, then at most 63 letters, digits, _ and -",
-    ),
-]
-Currency = Annotated[
-    str, Meta(pattern=r"^[A-Za-z]{3}\Z", description="a currency in three letters (ISO 4217)")
-]
-ReturnUrl = Annotated[
-    str,
-    Meta(
-        max_length=2048,
-        pattern=r"^https?://[A-Za-z0-9.:\[\]-]+([/?#][!-~]*)?\Z",
-        description="an address (https:// or http://) of at most 2048 characters",
     ),
 ]
 Plain = Annotated[
@@ -103,6 +93,8 @@ class PayInput(Body, frozen=True, kw_only=True):
     wallet: PayWallet | None = None
     net_banking: PayBank | None = None
     return_url: ReturnUrl | None = None
+    customer: Text | None = None
+    risk_context: RiskContextInput | None = None
 
     def __repr__(self) -> str:
         return "PayInput(…)"
@@ -125,6 +117,9 @@ def read_pay(body: bytes, content_type: str | None) -> PayInput:
                 f"{name}: this is not of the method that is given.", code="parameter_invalid", param=name
             )
     refuse_card_numbers(_forwarded(given))
+    if given.net_banking is not None and account_holds_card_number(given.net_banking.account):
+        raise CardDataError()
+    require_readable(given.risk_context)
     return given
 
 
@@ -149,10 +144,7 @@ def amount_minor(given: PayInput) -> int:
             "currency: this is not an ISO 4217 currency.", code="currency_invalid", param="currency"
         ) from None
     found = _AMOUNT.fullmatch(bytes(given.amount).decode())
-    try:
-        amount = minor(Decimal(found["text"] or found["number"]), currency) if found else 0
-    except MoneyError:
-        amount = 0
+    amount = _minor(found["text"] or found["number"], currency, digits) if found else 0
     if not 0 < amount <= AMOUNT_MINOR_MAX:
         raise InvalidRequestError(
             f"amount: expected an amount above 0 with at most {digits} decimals, such as 12.50, as a number "
@@ -161,6 +153,15 @@ def amount_minor(given: PayInput) -> int:
             param="amount",
         )
     return amount
+
+
+def _minor(written: str, currency: str, digits: int) -> int:
+    """In minor units; 0 for more decimals than the currency has, were they all zeros.
+
+    Who writes 1.0000 euro may mean another currency, or ten thousand.
+    """
+    decimals = written.partition(".")[2]
+    return 0 if len(decimals) > digits else minor(Decimal(written), currency)
 
 
 def card_input(card: PayCard) -> CardInput:
@@ -174,13 +175,7 @@ def card_input(card: PayCard) -> CardInput:
 
 
 def _forwarded(given: PayInput) -> Iterator[str | None]:
-    """All that the API is told as it was written."""
-    yield given.merchant_id
-    yield given.return_url
-    if given.upi is not None:
-        yield given.upi.vpa
-    if given.wallet is not None:
-        yield given.wallet.wallet_id
-    if given.net_banking is not None:
-        yield given.net_banking.bank_code
-        yield given.net_banking.account
+    """All that the API is told as it was written, and the names of its members."""
+    members = msgspec.structs.asdict(given)
+    told = {name: member for name, member in members.items() if name not in ("card", "amount")}
+    yield from texts_in(msgspec.to_builtins(told))

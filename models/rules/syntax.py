@@ -26,7 +26,7 @@ DEPTH_MAX = 40
 ARITHMETIC_DEPTH_MAX = 5
 """A ratio of sums and differences needs two or three. Round, not tuned."""
 NUMBER_MAX = 1e15
-"""Constants beyond this are mistakes: amounts end at 10**12 minor units."""
+"""Constants beyond this are mistakes: amounts end below 10**12 minor units."""
 
 Names = Mapping[str, nodes.FieldType]
 

@@ -12,9 +12,12 @@ from gateway.api.application import make_application
 from gateway.api.pay_desk import pay_desk
 from gateway.errors import ApiUnavailableError
 from gateway.event_recorder import EventRecorder
+from gateway.method_requests import PaymentMethodData
 from gateway.pay_port import PayAnswer, PayDesk, PayOrder, PaySession, PaySessionOpened
 from gateway.people.merchants import MerchantSettings, update_merchant
 from gateway.people.users import disable_user
+from gateway.requests import CreateIntent
+from gateway.risk_context import RiskContextInput
 from tests.gateway_world import MERCHANT, PASSWORD, START, make_user
 from tests.integration.test_processor_with_gateway import Together
 from tests.virtual_time import run_virtually
@@ -56,7 +59,8 @@ class Shop:
         self.token = ""
         listener = self.bench.public(desk=self.desk)
         self._api = httpx2.ASGITransport(app=make_application(self.world.gateway))
-        self._processor = httpx2.ASGITransport(app=listener.app())
+        self._application = listener.app()
+        self.client = (PRIVATE, 40_000)
 
     async def sign_in(self) -> None:
         async with httpx2.AsyncClient(transport=self._api, base_url="http://weir") as http:
@@ -73,7 +77,8 @@ class Shop:
     ) -> tuple[int, dict[str, Any]]:
         headers = {"authorization": f"Bearer {self.token if token is None else token}"}
         headers |= {"idempotency-key": key} if key else {}
-        async with httpx2.AsyncClient(transport=self._processor, base_url="https://pay") as http:
+        transport = httpx2.ASGITransport(app=self._application, client=self.client)
+        async with httpx2.AsyncClient(transport=transport, base_url="https://pay") as http:
             body: Any = {"json": {**ORDER, **changes}} if content is None else {"content": content}
             answer = await http.post("/pay", headers=headers, **body)
             return answer.status_code, answer.json()
@@ -208,15 +213,85 @@ def test_an_answer_that_was_lost_between_the_programs_pays_once(tmp_path: Path) 
     shopping(tmp_path, story)
 
 
+REUSED = (400, "idempotency_error", "idempotency_key_reuse")
+OTHER_ORDERS: list[dict[str, Any]] = [
+    {"amount": "13.00"},
+    {"customer": "c-18"},
+    {"risk_context": {"device_id": "device-2"}},
+    {"card": {**CARD, "expiry": "11/31"}},
+    {"card": {**CARD, "number": "4000000000003055"}},
+]
+
+
 def test_an_order_with_an_idempotency_key_pays_once_and_another_order_is_refused(tmp_path: Path) -> None:
     async def story(shop: Shop) -> None:
         _, first = await shop.pay(key="order-7")
         _, again = await shop.pay(key="order-7")
-        _, other = await shop.pay(key="order-7", amount="13.00")
 
         assert again == first
-        assert other["reason"] == "idempotency_key_reuse"
+        for changes in OTHER_ORDERS:
+            status, other = await shop.pay(key="order-7", **changes)
+            error = other["error"]
+            assert (status, error["type"], error["code"]) == REUSED, changes
         assert sum((await shop.bench.states()).values()) == 1
+
+    shopping(tmp_path, story)
+
+
+def test_an_order_is_the_same_from_another_address_and_with_another_security_code(tmp_path: Path) -> None:
+    async def story(shop: Shop) -> None:
+        _, first = await shop.pay(key="order-7")
+        shop.client = (PUBLIC, 40_000)
+        _, again = await shop.pay(key="order-7", card={**CARD, "cvv": "738"})
+
+        assert again == first
+
+    shopping(tmp_path, story)
+
+
+WALLET = PaymentMethodData(type="wallet")
+PUBLIC, PRIVATE = "9.9.9.9", "10.1.2.3"
+
+
+def test_who_pays_is_told_to_risk_as_with_an_intent(tmp_path: Path) -> None:
+    async def story(shop: Shop) -> None:
+        told = {"ip": "192.0.2.7", "device_id": "device-1", "email": "ada@example.com"}
+        await shop.pay(customer="c-17", risk_context={**told, "billing_address": {"country": "us"}})
+        by_pay = shop.world.log.events("assessments")[-1].context
+        context = RiskContextInput(**told)
+        order = CreateIntent(
+            amount=1,
+            currency="EUR",
+            customer="c-17",
+            risk_context=context,
+            confirm=True,
+            payment_method_data=WALLET,
+        )
+        await shop.world.gateway.payments.create(await shop.world.caller(), order)
+        by_intent = shop.world.log.events("assessments")[-1].context
+
+        assert None not in (by_pay.ip, by_pay.device, by_pay.email, by_pay.customer)
+        for name in ("ip", "device", "email", "customer", "subject"):
+            assert getattr(by_pay, name) == getattr(by_intent, name)
+        assert by_pay.billing_country == "US"
+
+    shopping(tmp_path, story)
+
+
+def test_a_payer_without_an_address_of_its_own_has_that_of_a_public_connection(
+    tmp_path: Path,
+) -> None:
+    async def story(shop: Shop) -> None:
+        addresses = []
+        for told, client in ((None, PUBLIC), (PUBLIC, PRIVATE), (None, PRIVATE), (PRIVATE, PUBLIC)):
+            shop.client = (client, 40_000)
+            await shop.pay(risk_context={"ip": told} if told else {"device_id": "device-1"})
+            addresses.append(shop.world.log.events("assessments")[-1].context.ip)
+
+        public, same, none, private = addresses
+        assert public is not None
+        assert (same, none) == (public, None)
+        assert private not in (None, public)
 
     shopping(tmp_path, story)
 
@@ -239,7 +314,7 @@ AMOUNTS: list[tuple[Any, str, int]] = [
     ("0.01", "EUR", 1),
     (0.1, "EUR", 10),
     ("500", "JPY", 500),
-    ("5.0", "JPY", 5),
+    ("1.000", "KWD", 1000),
 ]
 
 
@@ -274,6 +349,16 @@ def test_what_is_no_order_is_a_problem(tmp_path: Path) -> None:
 
 WRONG: list[tuple[dict[str, Any], str, str | None]] = [
     ({"amount": "12.505"}, "parameter_invalid", "amount"),
+    ({"amount": "1.0000"}, "parameter_invalid", "amount"),
+    ({"amount": "5.0", "currency": "JPY"}, "parameter_invalid", "amount"),
+    ({"amount": "10000000000.00"}, "parameter_invalid", "amount"),
+    ({"risk_context": {"ip": "300.0.0.1"}}, "parameter_invalid", "risk_context[ip]"),
+    (
+        {"risk_context": {"billing_address": {"country": "XX"}}},
+        "parameter_invalid",
+        "risk_context[billing_address][country]",
+    ),
+    ({"key": "k" * 256}, "parameter_invalid", "idempotency-key"),
     ({"amount": 1e-7}, "parameter_invalid", "amount"),
     ({"amount": "1e3"}, "parameter_invalid", "amount"),
     ({"amount": -5}, "parameter_invalid", "amount"),
@@ -305,6 +390,10 @@ CARD_NUMBERS_ELSEWHERE: list[dict[str, Any]] = [
     {"method": "wallet", "wallet": {"wallet_id": "1-4242-4242-4242-4242"}},
     {"method": "upi", "upi": {"vpa": "1.4242424242424242@ok"}},
     {"method": "net_banking", "net_banking": {"bank_code": "HDFC", "account": "1A4242424242424242"}},
+    {"method": "net_banking", "net_banking": {"bank_code": "HDFC", "account": "14242424242424242"}},
+    {"card": CARD, "customer": "c 4242 4242 4242 4242"},
+    {"card": CARD, "risk_context": {"device_id": "4242424242424242"}},
+    {"card": CARD, "risk_context": {"items": [{"description": "tea, 4242-4242-4242-4242"}]}},
     {"card": CARD, "merchant_id": "m_1_4242424242424242"},
     {"card": CARD, "return_url": "https://shop.example:8443/7?card=4242424242424242"},
     {"card": CARD, "key": "4242424242424242"},

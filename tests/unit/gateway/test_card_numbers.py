@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.cards import has_card_shape, passes_luhn
-from gateway.http.card_numbers import holds_card_number
+from gateway.http.card_numbers import account_holds_card_number, holds_card_number
 
 CARD = "4242424242424242"
 NUMBERS = [CARD, "4222222222222", "5555555555554444", "2223003122003222", "378282246310005", "36227206271667"]
@@ -130,3 +130,16 @@ def test_a_number_that_fails_its_check_or_is_no_brand_s_passes() -> None:
     wrong = ["4242424242424241", "9999999999999995", "42424242424242424242", "424242424242"]
 
     assert not any(map(holds_card_number, wrong))
+
+
+@pytest.mark.parametrize("digits", [*NUMBERS[:1], *NUMBERS[2:5]])
+@pytest.mark.parametrize("around", ["1{}9", "{}17", "A77{}"])
+def test_a_card_number_among_the_digits_of_an_account_is_found(digits: str, around: str) -> None:
+    assert account_holds_card_number(around.format(digits))
+
+
+@pytest.mark.parametrize(
+    "account", ["123456789012", "00000030123456789", "DE89370400440532013000", "GB33BUKB20201555555555", "A1"]
+)
+def test_an_account_as_banks_give_them_out_is_none(account: str) -> None:
+    assert not account_holds_card_number(account)
