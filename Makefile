@@ -33,11 +33,11 @@ bench: .venv/.dev-installed ## measure, and record the figures in bench/results
 fuzz: .venv/.dev-installed ## fuzz every operation of the API with 2,000 examples
 	WEIR_FUZZ_EXAMPLES=2000 .venv/bin/python -m pytest -n 2 --timeout 3600 tests/fuzz
 
-soak: .venv/.dev-installed system ## the slow checks: longer random kills and longer demo runs
+soak: .venv/.dev-installed system ## the slow checks: longer random kills and demo runs, each crash point by itself
 	WEIR_SOAK=1 .venv/bin/python -m pytest -n 2 --dist loadgroup tests/e2e
 
-chaos: .venv/.dev-installed system ## kill every program at every crash point, in both log modes
-	WEIR_CHAOS=all .venv/bin/python -m pytest -n 2 --dist loadgroup tests/e2e -k kill
+chaos: .venv/.dev-installed system ## kill every program ten times and stop every server, on both stores and logs
+	.venv/bin/python -m bench chaos
 
 postgres: .venv/.dev-installed system ## the gateway's whole suite on PostgreSQL (the suite itself runs a part on both)
 	WEIR_TEST_STORE=postgresql .venv/bin/python -m pytest -n 2 --dist loadgroup tests/unit/gateway tests/contract

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from bench import capacity, confirm, detection, flow, replay, simulation
+from bench import capacity, chaos, confirm, detection, flow, replay, simulation
 
 BENCHES: dict[str, Callable[[], None]] = {
     "flow": flow.main,
@@ -12,6 +12,7 @@ BENCHES: dict[str, Callable[[], None]] = {
     "replay": replay.main,
     "detection": detection.main,
     "simulation": simulation.main,
+    "chaos": chaos.main,
 }
 
 

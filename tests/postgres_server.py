@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -115,7 +116,8 @@ class PostgresServer:
             ["ps", "-o", "pid=", "--ppid", str(self._process.pid)], capture_output=True, text=True
         )
         for pid in [self._process.pid, *map(int, found.stdout.split())]:
-            os.kill(pid, number)
+            with suppress(ProcessLookupError):  # one that had just been forked may have ended
+                os.kill(pid, number)
 
 
 def folder_in_memory() -> Path:

@@ -2,17 +2,22 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
 
 from events.codec import decode
 from events.errors import UnreadableEventError
 from events.log import open_log
 from events.log.port import Log, TopicPartition
 from events.types import Event
+from gateway.store.finding import store_url
 
 _UNDONE_INCREMENTS = (
     "SELECT reference, increments.stan, increments.transmitted_at FROM increments"
@@ -53,13 +58,13 @@ class Books:
 
 def read_books(home: Path, log_url: str) -> Books:
     """Everything, as it stands now."""
-    gateway, processor, acquirer = (home / f"{n}.sqlite" for n in ("gateway", "processor", "acquirer"))
+    gateway, processor, acquirer = gateway_of(home), home / "processor.sqlite", home / "acquirer.sqlite"
     scored = rows(home / LEARNER, "SELECT payment, fraud FROM scored")
     return Books(
-        intents={row["id"]: row for row in rows(gateway, "SELECT * FROM intents")},
-        attempts=rows(gateway, "SELECT * FROM attempts"),
-        outbox=len(rows(gateway, "SELECT id FROM outbox")),
-        labels=rows(gateway, "SELECT * FROM labels"),
+        intents={row["id"]: row for row in gateway("SELECT * FROM intents")},
+        attempts=gateway("SELECT * FROM attempts"),
+        outbox=len(gateway("SELECT id FROM outbox")),
+        labels=gateway("SELECT * FROM labels"),
         processor={row["attempt_id"]: row for row in rows(processor, "SELECT * FROM attempts")},
         waiting_advices=len(rows(processor, "SELECT * FROM advices WHERE state = 'waiting'")),
         undone_increments={
@@ -75,6 +80,19 @@ def read_books(home: Path, log_url: str) -> Books:
     )
 
 
+def gateway_of(home: Path) -> Callable[[str], list[Row]]:
+    """Reads the gateway's own store, wherever the home has it."""
+    url = store_url(home)
+    if url.startswith("sqlite:"):
+        return partial(rows, home / "gateway.sqlite")
+    return partial(_rows_on_postgresql, url)
+
+
+def _rows_on_postgresql(url: str, query: str) -> list[Row]:
+    with psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection:
+        return list(connection.execute(query.encode()))
+
+
 def rows(path: Path, query: str) -> list[Row]:
     """Read a database beside its owner."""
     connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)
@@ -87,13 +105,13 @@ def rows(path: Path, query: str) -> list[Row]:
 
 def is_quiet(home: Path) -> bool:
     """Whether nothing is owed: all sent, attempts ended and decided, due captures made, advices answered."""
-    gateway, processor = home / "gateway.sqlite", home / "processor.sqlite"
+    gateway, processor = gateway_of(home), home / "processor.sqlite"
     phases = "'assessing', 'awaiting_payer', 'incrementing', 'capturing', 'voiding'"
     unfinished = f"phase IN ({phases}) OR decision_id IS NULL"
     return not (
-        rows(gateway, "SELECT 1 FROM outbox LIMIT 1")
-        or rows(gateway, f"SELECT 1 FROM attempts WHERE {unfinished} LIMIT 1")
-        or rows(gateway, _DUE_CAPTURES)
+        gateway("SELECT 1 FROM outbox LIMIT 1")
+        or gateway(f"SELECT 1 FROM attempts WHERE {unfinished} LIMIT 1")
+        or gateway(_DUE_CAPTURES)
         or rows(processor, "SELECT 1 FROM attempts WHERE status = 'sending' LIMIT 1")
         or rows(processor, "SELECT 1 FROM advices WHERE state = 'waiting' LIMIT 1")
         or rows(processor, "SELECT 1 FROM rail_operations WHERE state = 'waiting' LIMIT 1")
@@ -112,14 +130,14 @@ def has_learned(home: Path, log: Log) -> bool:
 
 def restlessness(home: Path) -> str:
     """What is still owed, in words, for the message of a test that waited in vain."""
-    gateway, processor = home / "gateway.sqlite", home / "processor.sqlite"
+    gateway, processor = gateway_of(home), home / "processor.sqlite"
     phases = Counter(
         f"{row['phase']}{'' if row['decision_id'] else ' (no decision)'}"
-        for row in rows(gateway, "SELECT * FROM attempts")
+        for row in gateway("SELECT * FROM attempts")
     )
     waiting = rows(processor, "SELECT * FROM advices WHERE state = 'waiting'")
-    outbox = len(rows(gateway, "SELECT 1 FROM outbox"))
-    due = " a capture is due," if rows(gateway, _DUE_CAPTURES) else ""
+    outbox = len(gateway("SELECT 1 FROM outbox"))
+    due = " a capture is due," if gateway(_DUE_CAPTURES) else ""
     return f"attempts {dict(phases)},{due} outbox {outbox}, waiting advices {waiting}"
 
 

@@ -46,7 +46,15 @@ class Notebook:
     sign_ins_sent: int = 0
     calls: int = 0
     unanswered: int = 0
+    broken: int = 0
+    """Calls whose connection broke off, or could not be made; the other unanswered ones were put off."""
+    slowest: tuple[float, str] = (0.0, "")
+    """The longest that any call waited in seconds, for an answer or for its connection to break; which."""
     faults: list[str] = field(default_factory=list)
+
+    def waited(self, seconds: float, call: str) -> None:
+        """A call waited so long."""
+        self.slowest = max(self.slowest, (seconds, call))
 
 
 class GaveUpError(Exception):
@@ -203,19 +211,38 @@ class Merchant:
         while time.monotonic() < deadline:
             self.notebook.calls += 1
             self.notebook.sign_ins_sent += url.endswith("/account_events")
+            asked = time.monotonic()
             try:
                 answer = await self._client.request(method, url, json=body, headers=headers)
             except httpx2.TransportError as error:
-                last = type(error).__name__
+                last = self._broke_off(error, f"{method} {url}")
             else:
+                if unclear := _unclear(answer):
+                    self.notebook.faults.append(f"{method} {url}: {unclear}")
                 if answer.status_code not in RETRIED:
-                    if answer.status_code >= 500:
-                        self.notebook.faults.append(f"{method} {url}: {answer.status_code} {answer.text}")
+                    self.notebook.waited(time.monotonic() - asked, f"{method} {url}")
                     return answer.status_code, answer.json()
                 last = f"{answer.status_code}"
+            self.notebook.waited(time.monotonic() - asked, f"{method} {url}")
             self.notebook.unanswered += 1
             await asyncio.sleep(0.1)
         raise GaveUpError(f"{method} {url}: no answer, last {last}")
+
+    def _broke_off(self, error: httpx2.TransportError, call: str) -> str:
+        self.notebook.broken += 1
+        if isinstance(error, httpx2.ReadTimeout):
+            self.notebook.faults.append(f"{call}: no answer within {CALL_SECONDS_MAX:.0f} s")
+        return type(error).__name__
+
+
+def _unclear(answer: httpx2.Response) -> str | None:
+    """What is wrong with a failure: it must say that it passes, and when to come again."""
+    if answer.status_code < 500:
+        return None
+    told = answer.json().get("error", {}).get("code") if answer.status_code == 503 else None
+    if told == "unavailable" and "retry-after" in answer.headers:
+        return None
+    return f"{answer.status_code} {answer.text}"
 
 
 def merchant_of(platform: WholePlatform) -> Merchant:

@@ -1,7 +1,7 @@
 """kill -9 of every program at every crash point, on both logs, under traffic: nothing is lost or doubled.
 
-All points die in one platform's run, each in a life of its own; `WEIR_CHAOS=all` gives each a platform of its
-own (`make chaos`), which takes long and tells faults apart.
+All points die in one platform's run, each in a life of its own; `WEIR_SOAK` gives each a platform of its own
+(`make soak`), which takes long and tells faults apart.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from tests.e2e.whole_platform import FIVE, PROCESSOR, WholePlatform, whole_platf
 
 pytestmark = [pytest.mark.timeout(1200), pytest.mark.xdist_group("platform")]
 
-ALONE = os.environ.get("WEIR_CHAOS") == "all"
+ALONE = bool(os.environ.get("WEIR_SOAK"))
 WARM_UP = len(KINDS)
 REACHED_SECONDS_MAX = 420.0
 

@@ -159,9 +159,9 @@ def fatal(program: Program, chronicle: Chronicle) -> Program:
     return replace(program, environment=chronicle.fates)
 
 
-def _merchants_key(wanted: Settings) -> str:
-    """The test key of the platform's one merchant."""
-    office = Backoffice(wanted.home, wanted.keys)
+def merchants_key(home: Path, keys: Path) -> str:
+    """The test key of a new merchant, who takes every method and may ask as often as it likes."""
+    office = Backoffice(home, keys)
     settings = MerchantSettings(plan="scale")  # tests ask as fast as they can
     merchant = Merchant(
         id="acct_tried", name="Tried and Tested", category="5942", country="IN", settings=settings
@@ -203,7 +203,7 @@ async def whole_platform(
     supervisor = Supervisor(wanted.home / "logs", lambda text: reports[0](text), TIRELESS)
     platform = WholePlatform(wanted, ports, supervisor)
     reports.append(platform.told)
-    platform.test_key = _merchants_key(wanted)
+    platform.test_key = merchants_key(wanted.home, wanted.keys)
     world = [
         p
         for p in settings.world(wanted, ports, log_url)

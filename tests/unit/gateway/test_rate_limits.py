@@ -1,9 +1,7 @@
 """How often one may ask: by plan, name and address; in memory and in a real Redis, also when it is away."""
 
 import asyncio
-import shutil
 import socket
-import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +31,7 @@ from gateway.rate_limits import (
     require_usable,
 )
 from tests.gateway_world import MERCHANT, PASSWORD, START, World, make_user
+from tests.redis_server import RedisServer
 
 Story = Callable[[httpx2.AsyncClient, World], Awaitable[None]]
 
@@ -143,18 +142,12 @@ def test_ever_new_names_do_not_fill_the_memory() -> None:
 
 @contextmanager
 def redis_server(folder: Path, port: int) -> Iterator[None]:
-    program = shutil.which("redis-server")
-    assert program, "redis-server is missing: run `make system`"
-    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-    with subprocess.Popen([program, *options], stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        while "Ready to accept connections" not in server.stdout.readline():
-            assert server.poll() is None, "redis-server did not start"
-        try:
-            yield
-        finally:
-            server.terminate()
-            server.communicate(timeout=20)
+    server = RedisServer(folder, port)
+    server.start()
+    try:
+        yield
+    finally:
+        server.stop()
 
 
 def free_port() -> int:
