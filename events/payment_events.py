@@ -22,6 +22,12 @@ class PaymentCreated(PaymentEvent, frozen=True, kw_only=True, tag="payment.creat
     """A merchant created a payment intent."""
 
 
+class PaymentUpdated(PaymentEvent, frozen=True, kw_only=True, tag="payment.updated"):
+    """The merchant changed members of an intent; `changed` are their names, sorted."""
+
+    changed: list[str]
+
+
 class PaymentConfirmed(PaymentEvent, frozen=True, kw_only=True, tag="payment.confirmed"):
     """The shopper confirmed with a `card` or another `account`; `attempt` counts 1, 2, 3 … per payment."""
 
@@ -106,6 +112,23 @@ class PaymentReviewExpired(PaymentEvent, frozen=True, kw_only=True, tag="payment
     """Nobody closed a review in its time: the authorization is voided, and that says nothing about fraud."""
 
     review_id: str
+
+
+class PaymentIncremented(PaymentEvent, frozen=True, kw_only=True, tag="payment.incremented"):
+    """The issuer promised `more_minor` more; `amount_minor` is the whole from now on."""
+
+    attempt: Count
+    authorization_id: str
+    more_minor: Whole
+
+
+class PaymentIncrementDeclined(PaymentEvent, frozen=True, kw_only=True, tag="payment.increment_declined"):
+    """The issuer did not promise `more_minor` more; what was authorized stands. `reason`: a decline code."""
+
+    attempt: Count
+    authorization_id: str
+    more_minor: Whole
+    reason: str
 
 
 class PaymentCaptured(PaymentEvent, frozen=True, kw_only=True, tag="payment.captured"):

@@ -120,7 +120,7 @@ class Gateway:
             debts=debts,
             instance=own,
         )
-        self.updates = Updates(store=store, personal=personal)
+        self.updates = Updates(store=store, personal=personal, recorder=recorder, relay=relay)
         self.receipts = Receipts(store=store, personal=personal)
         self.reviews = Reviews(store=store, recorder=recorder, relay=relay, debts=debts)
 

@@ -17,6 +17,8 @@ from events.types import (
     PaymentDecidedLate,
     PaymentDeclined,
     PaymentEvent,
+    PaymentIncrementDeclined,
+    PaymentIncremented,
     PaymentRefunded,
     PaymentRefundFailed,
     PaymentReviewed,
@@ -120,6 +122,10 @@ def _after(event: PaymentEvent) -> list[str]:
         return ["review expired: nobody closed it in time"]
     if isinstance(event, PaymentCaptured):
         return [f"captured: {Money(event.amount_minor, event.currency)}"]
+    if isinstance(event, PaymentIncremented):
+        return [f"{Money(event.more_minor, event.currency)} more authorized"]
+    if isinstance(event, PaymentIncrementDeclined):
+        return [f"{Money(event.more_minor, event.currency)} more declined: {event.reason}"]
     if isinstance(event, PaymentCaptureFailed):
         return ["the network refused the capture: no money moved, the authorization was given back"]
     if isinstance(event, PaymentRefunded):

@@ -7,6 +7,7 @@ the authorization back, so that asking again could only be refused again.
 """
 
 import asyncio
+from typing import Any
 
 import msgspec
 import structlog
@@ -14,7 +15,13 @@ from sqlalchemy import Connection
 
 from events.crash import crash_point, declare
 from events.moments import moment
-from events.types import PaymentCanceled, PaymentCaptured, PaymentCaptureFailed
+from events.types import (
+    PaymentCanceled,
+    PaymentCaptured,
+    PaymentCaptureFailed,
+    PaymentIncrementDeclined,
+    PaymentIncremented,
+)
 from gateway.errors import ConflictError, InvalidRequestError, UnavailableError
 from gateway.event_recorder import EventRecorder
 from gateway.outbox import Relay
@@ -186,13 +193,19 @@ class Debts:
         debt: IncrementOwed,
         answer: ProcessorAnswer,
     ) -> tuple[Intent, Attempt]:
-        attempt = _replace(attempt, debt=None)
+        attempt, at = _replace(attempt, debt=None), moment(debt.since_us)
+        about: dict[str, Any] = {"attempt": attempt.number, "authorization_id": attempt.id}
+        about["more_minor"] = debt.amount_minor
         if answer.operation != "accepted":
             give_back_in(connection, intent, attempt, debt.amount_minor)
-            return intent, _replace(attempt, increment_decline=answer.decline_code or "processing_error")
+            reason = answer.decline_code or "processing_error"
+            declined = PaymentIncrementDeclined(**self._recorder.header(intent, at), **about, reason=reason)
+            intent = self._recorder.record_step(connection, intent, declined)
+            return intent, _replace(attempt, increment_decline=reason)
         intent = intents.incremented(intent, debt.amount_minor)
         grow_charge(connection, intent)
-        return intent, attempt
+        incremented = PaymentIncremented(**self._recorder.header(intent, at), **about)
+        return self._recorder.record_step(connection, intent, incremented), attempt
 
     def _captured_in(
         self,

@@ -8,8 +8,11 @@ from sqlalchemy import Connection
 
 from events.crash import crash_point, declare
 from events.moments import microseconds
+from events.types import PaymentUpdated
 from gateway.auth import Caller
 from gateway.errors import InvalidRequestError
+from gateway.event_recorder import EventRecorder
+from gateway.outbox import Relay
 from gateway.payments import intents
 from gateway.payments.admission import admit
 from gateway.payments.choosing import require_payable
@@ -21,7 +24,7 @@ from gateway.request_members import METADATA_MAX
 from gateway.requests import UpdateIntent, known_currency
 from gateway.shopper import subject_of
 from gateway.store.idempotency_rows import claim_in
-from gateway.store.intent_rows import load_intent, save_intent
+from gateway.store.intent_rows import load_intent, not_before_last_step, save_intent
 from gateway.store.writer import Store
 
 declare({"gateway.intent.updated": "a changed intent is durable, its caller has not heard"})
@@ -36,12 +39,15 @@ class Updates:
 
     store: Store
     personal: PersonalData
+    recorder: EventRecorder
+    relay: Relay
 
     async def update(self, caller: Caller, payment_id: str, body: UpdateIntent) -> Intent:
         """The intent as changed; raises `UnexpectedStateError`, `InvalidRequestError`, `NotFoundError`."""
         currency = None if body.currency is None else known_currency(body.currency)
         intent = await self.store.write(lambda c: self._update_in(c, caller, payment_id, body, currency))
         crash_point("gateway.intent.updated")
+        self.relay.nudge()
         return intent
 
     def _update_in(
@@ -69,6 +75,11 @@ class Updates:
         if given.keys() - set(WORDS):
             require_payable(connection, caller, after)
         claim_in(connection, caller.request_key, payment_id)
+        changed = sorted(given.keys() - {"expand"})
+        if changed:
+            at = not_before_last_step(connection, after, caller.at)
+            event = PaymentUpdated(**self.recorder.header(after, at), changed=changed)
+            after = self.recorder.record_step(connection, after, event)
         return save_intent(connection, after)
 
     def _of_customer_in(self, connection: Connection, intent: Intent, customer: str, at_us: int) -> Intent:

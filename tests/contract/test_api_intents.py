@@ -6,6 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from events.types import PaymentUpdated
 from tests.contract.api_serving import served
 from tests.gateway_world import World
 
@@ -73,6 +74,11 @@ def test_an_intent_is_changed_until_it_is_confirmed(tmp_path: Path) -> None:
         assert (await http.post(path, json={"description": ""})).json()["description"] is None
         confirmed = (await http.post(f"{path}/confirm")).json()
         assert (confirmed["amount_capturable"], confirmed["currency"]) == (900, "usd")
+        await world.until(lambda: "payment.authorized" in world.payment_events(created["id"]))
+        assert world.payment_events(created["id"])[:3] == ["payment.created", *["payment.updated"] * 2]
+        whole, words = [one for one in world.log.events("payments") if isinstance(one, PaymentUpdated)]
+        assert whole.changed == sorted([*changes, "metadata"])
+        assert (whole.amount_minor, whole.currency, words.changed) == (900, "USD", ["description"])
 
     served(tmp_path, story)
 
@@ -87,6 +93,11 @@ def test_of_a_confirmed_intent_only_words_are_changed(tmp_path: Path) -> None:
         assert refused.json()["error"]["code"] == "payment_intent_unexpected_state"
         assert (words.json()["description"], words.json()["metadata"]) == ("late", {"a": "1"})
         assert words.json()["amount"] == 1250
+        shown = await http.post(path, json={"expand": ["latest_charge"]})
+        assert shown.json()["latest_charge"]["description"] == "late"
+        name = path.rpartition("/")[2]
+        await world.until(lambda: "payment.captured" in world.payment_events(name))
+        assert world.payment_events(name).count("payment.updated") == 1
 
     served(tmp_path, story)
 

@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from events.types import PaymentIncrementDeclined, PaymentIncremented
 from gateway.api.application import make_application
 from gateway.store.intent_rows import unfinished_attempts
 from tests.contract.api_serving import served
@@ -174,6 +175,15 @@ def test_an_increment_authorizes_more_which_can_be_captured(tmp_path: Path) -> N
             ("increment", "2"),
             ("capture", "3"),
         ]
+        await world.until(lambda: world.payment_events(till.id).count("payment.captured") == 2)
+        assert world.payment_events(till.id)[2:] == [
+            "payment.authorized",
+            "payment.captured",
+            "payment.incremented",
+            "payment.captured",
+        ]
+        [grew] = [one for one in world.log.events("payments") if isinstance(one, PaymentIncremented)]
+        assert (grew.amount_minor, grew.more_minor, grew.attempt) == (1500, 500, 1)
 
     served(tmp_path, story)
 
@@ -192,6 +202,9 @@ def test_a_refused_increment_is_a_decline_and_leaves_the_authorization(tmp_path:
         assert again.content == declined.content
         assert amounts(declined.json()["error"]["payment_intent"]) == ("requires_capture", 0, 1000)
         assert (grown.status_code, grown.json()["amount"]) == (200, 1200)
+        await world.until(lambda: "payment.incremented" in world.payment_events(till.id))
+        [refusal] = [one for one in world.log.events("payments") if isinstance(one, PaymentIncrementDeclined)]
+        assert (refusal.reason, refusal.amount_minor, refusal.more_minor) == ("insufficient_funds", 1000, 500)
 
     served(tmp_path, story)
 

@@ -16,6 +16,8 @@ from events.types import (
     PaymentDecidedLate,
     PaymentDeclined,
     PaymentEvent,
+    PaymentIncrementDeclined,
+    PaymentIncremented,
     PaymentRefunded,
     PaymentRefundFailed,
 )
@@ -93,6 +95,18 @@ def test_a_blocked_test_card_is_said_to_be_blocked_before_what_the_engine_though
         "",
     ]
     assert "payment pi_1: allow" in thought
+
+
+def test_what_was_authorized_on_top_is_told_and_what_was_not(life: Life) -> None:
+    life.confirmed()
+    life.told(PaymentAuthorized, attempt=1, authorization_id="pi_1_1")
+    of = {"attempt": 1, "authorization_id": "pi_1_1", "more_minor": 500}
+    life.told(PaymentIncremented, **of)
+    life.told(PaymentIncrementDeclined, **of, reason="insufficient_funds")
+
+    lines = life.explained().splitlines()
+
+    assert lines[2:4] == ["  5.00 EUR more authorized", "  5.00 EUR more declined: insufficient_funds"]
 
 
 @pytest.mark.parametrize(
