@@ -15,6 +15,7 @@ from dashboards.explanations import Explainer
 from dashboards.live_page import Fragments, Streams, application
 from dashboards.live_view import LiveView
 from dashboards.tail import Tail
+from events.program_logs import LogLevel, add_log_level, log_as_json
 from events.programs import announce, leave
 
 
@@ -45,16 +46,18 @@ class Settings:
     log: str
     host: str
     port: int
+    log_level: LogLevel
 
 
 async def main(settings: Settings) -> None:
     """Serve until asked to stop; says `ready` when the port is open."""
+    log_as_json(settings.log_level)
     view, streams = LiveView(), Streams()
     tail = Tail(settings.log, view)
     listener = socket.create_server((settings.host, settings.port))
     config = uvicorn.Config(
         application(Fragments(view, tail), streams, Explainer(settings.log)),
-        log_level="warning",
+        log_config=None,
         access_log=False,
         timeout_graceful_shutdown=2,
     )
@@ -72,6 +75,7 @@ def parse(words: list[str]) -> Settings:
     parser.add_argument("--log", required=True, help="URL of the log")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
+    add_log_level(parser)
     return Settings(**vars(parser.parse_args(words)))
 
 

@@ -1,4 +1,4 @@
-"""What every program does alike: says when it is ready, logs JSON on standard error, and ends at once."""
+"""What every program does alike: says when it is ready, and ends at once."""
 
 import contextlib
 import gc
@@ -26,20 +26,6 @@ def spare_what_stays() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_OBJECTS, 20, 20)
-
-
-def log_as_json() -> None:
-    """Set structlog up: one object a line, with level and UTC time."""
-    import structlog  # 0.1 s, which `weir --help` need not wait for
-
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-    )
 
 
 def leave(status: int = 0) -> NoReturn:

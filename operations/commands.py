@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from events.options import HOME
+from events.program_logs import ENVIRONMENT, LogLevel
 from models.labels import HORIZON_DAYS
 from operations.defaults import (
     DEFAULT_DEADLINE_MS,
@@ -68,6 +69,14 @@ AuthorizationDays = Annotated[
         show_default="as long as the card's network grants: 7",
     ),
 ]
+LogLevelChoice = Annotated[
+    LogLevel,
+    typer.Option(
+        "--log-level",
+        envvar=ENVIRONMENT,
+        help="From which level on the programs log; at debug libraries and requests too. Never secrets.",
+    ),
+]
 DeadlineMs = Annotated[int, typer.Option(min=1, help="How long a confirm waits for its decision.")]
 
 
@@ -108,6 +117,7 @@ def up(
     api_processes: Annotated[
         int, typer.Option(min=1, max=16, help="How many API processes share the port, on PostgreSQL.")
     ] = 1,
+    log_level: LogLevelChoice = LogLevel.INFO,
 ) -> None:
     """Run everything on this machine until Ctrl-C: gateway, risk, learning, acquirer network, page."""
     from operations import settings, up
@@ -127,6 +137,7 @@ def up(
                 rate_limits=rate_limits,
                 store=store,
                 api_processes=api_processes,
+                log_level=log_level,
             )
         )
     )
@@ -151,6 +162,7 @@ def demo(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed at the same --rate brings the same month.")] = 1,
+    log_level: LogLevelChoice = LogLevel.INFO,
 ) -> None:
     """Run everything, and thirty days of shoppers and fraudsters in a minute; ends by itself.
 
@@ -159,7 +171,9 @@ def demo(
     from operations import demo, settings
 
     status = demo.run(
-        lambda place: settings.from_options(place, keys, host, port, log, deadline_ms, horizon_days),
+        lambda place: settings.from_options(
+            place, keys, host, port, log, deadline_ms, horizon_days, log_level=log_level
+        ),
         home,
         demo.Traffic(seconds, rate, seed),
     )

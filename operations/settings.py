@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from events.log.finding import LOCAL_BROKER, log_url
+from events.program_logs import LogLevel
 from gateway.keys.home_keys import keys_of
 from gateway.rate_limits import MEMORY, require_usable
 from models.labels import HORIZON_DAYS
@@ -30,6 +31,7 @@ class Settings:
     rate_limits: str = MEMORY
     store: str | None = None
     api_processes: int = 1
+    log_level: LogLevel = LogLevel.INFO
 
     @property
     def needs_broker(self) -> bool:
@@ -51,6 +53,7 @@ def from_options(
     rate_limits: str = MEMORY,
     store: str | None = None,
     api_processes: int = 1,
+    log_level: LogLevel = LogLevel.INFO,
 ) -> Settings:
     """Absolute paths and a full log URL; raises `LogUnusableError`, `HomeError`."""
     home = home.absolute()
@@ -71,12 +74,14 @@ def from_options(
         rate_limits=limits,
         store=store,
         api_processes=api_processes,
+        log_level=log_level,
     )
 
 
 def world(settings: Settings, ports: Ports, log: str) -> list[Program]:
     """What must run before the gateway: the acquirer network, the two flows, the page."""
-    home = ("--home", str(settings.home))
+    level = ("--log-level", settings.log_level)
+    home = ("--home", str(settings.home), *level)
     return [
         Program(
             "simulator.acquirer",
@@ -90,7 +95,9 @@ def world(settings: Settings, ports: Ports, log: str) -> list[Program]:
         ),
         Program("pipelines.risk", (*home, "--log", log)),
         Program("pipelines.learning", (*home, "--log", log, "--horizon-days", str(settings.horizon_days))),
-        Program("dashboards.live", ("--log", log, "--host", settings.host, "--port", str(ports.page))),
+        Program(
+            "dashboards.live", (*level, "--log", log, "--host", settings.host, "--port", str(ports.page))
+        ),
     ]
 
 
@@ -129,7 +136,8 @@ def _api(settings: Settings, ports: Ports, log: str, number: int) -> Program:
 
 
 def _places(settings: Settings) -> tuple[str, ...]:
-    return ("--home", str(settings.home), "--keys", str(settings.keys), "--host", settings.host)
+    places = ("--home", str(settings.home), "--keys", str(settings.keys), "--host", settings.host)
+    return (*places, "--log-level", settings.log_level)
 
 
 def with_kafka_python(log: str) -> str:

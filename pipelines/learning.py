@@ -11,6 +11,7 @@ from pathlib import Path
 from events.clock import SystemClock
 from events.errors import EventsError
 from events.log import open_log
+from events.program_logs import add_log_level, log_as_json
 from events.programs import announce, leave
 from models.learning import Learner, Schedule
 from pipelines.errors import PipelinesError, StoppedError
@@ -39,7 +40,9 @@ def main(arguments: list[str] | None = None) -> None:
         default=Schedule.horizon_days,
         help="a payment that nobody reported within so many days counts as genuine, until someone does",
     )
+    add_log_level(parser)
     given = parser.parse_args(arguments)
+    log_as_json(given.log_level)
     os.nice(NICENESS)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())

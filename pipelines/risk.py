@@ -10,6 +10,7 @@ from pathlib import Path
 from events.clock import SystemClock
 from events.errors import EventsError
 from events.log import open_log
+from events.program_logs import add_log_level, log_as_json
 from events.programs import announce, leave
 from pipelines.errors import PipelinesError
 from pipelines.risk_flow import Parts, run
@@ -21,7 +22,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="pipelines.risk", description="Score payments as they come in.")
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--log", required=True, help="sqlite:///PATH or kafka://HOST:PORT")
+    add_log_level(parser)
     given = parser.parse_args(arguments)
+    log_as_json(given.log_level)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
     try:

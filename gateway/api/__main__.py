@@ -16,7 +16,8 @@ from sqlalchemy import Engine
 
 from events.clock import SystemClock
 from events.log.opening import open_log
-from events.programs import announce, leave, log_as_json, spare_what_stays
+from events.program_logs import LogLevel, add_log_level, log_as_json
+from events.programs import announce, leave, spare_what_stays
 from gateway.api.application import make_application
 from gateway.api.internal import make_internal_application
 from gateway.errors import StoreUnavailableError, StoreUnsafeError
@@ -57,6 +58,7 @@ class Settings:
     rate_limits: str
     instance: str
     share_ports: bool
+    log_level: LogLevel
 
 
 def parse(arguments: list[str]) -> Settings:
@@ -86,6 +88,7 @@ def parse(arguments: list[str]) -> Settings:
     parser.add_argument("--addresses", type=Path, help="CSV: first,last,country of IP addresses")
     parser.add_argument("--bins", type=Path, help="CSV: first,last,country of card prefixes")
     parser.add_argument("--rate-limits", default=MEMORY, help="memory, or redis://HOST:PORT[/DB]")
+    add_log_level(parser)
     return Settings(**vars(parser.parse_args(arguments)))
 
 
@@ -169,7 +172,7 @@ def main(arguments: list[str]) -> None:
     """Run the API until it is asked to stop."""
     settings = parse(arguments)
     forbid_core_dumps()
-    log_as_json()
+    log_as_json(settings.log_level)
     uvloop.run(serve(settings))
 
 

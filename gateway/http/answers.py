@@ -3,7 +3,7 @@
 No answer quotes the request, and no log line the text of an error: either might hold a card number.
 """
 
-import traceback
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from events.program_logs import places
 from gateway.errors import (
     GatewayError,
     InvalidRequestError,
@@ -50,29 +51,35 @@ def internal_error() -> GatewayError:
 
 
 class LastResort:
-    """Turns an error that nobody foresaw into a bare 500, and logs its class and places, not its text."""
+    """Turns an error that nobody foresaw into a bare 500, and logs its class and places, not its text.
+
+    At `debug` each answer is logged by its route, whose members in braces stand for what the caller sent.
+    """
 
     def __init__(self, application: ASGIApp) -> None:
         self._application = application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        begun = False
+        status, asked = 0, time.perf_counter()
 
         async def watched(message: Any) -> None:
-            nonlocal begun
-            begun = begun or message["type"] == "http.response.start"
+            nonlocal status
+            status = message.get("status", status)
             await send(message)
 
         try:
             await self._application(scope, receive, watched)
         except Exception as error:
-            _log.error("request failed", error=type(error).__name__, at=_places(error))
-            if scope["type"] == "http" and not begun:
-                await refused(internal_error())(scope, receive, send)
-
-
-def _places(error: Exception) -> list[str]:
-    return [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-5:]]
+            _log.error("request failed", error=type(error).__name__, at=places(error))
+            if scope["type"] == "http" and not status:
+                await refused(internal_error())(scope, receive, watched)
+        _log.debug(
+            "request answered",
+            method=scope.get("method"),
+            route=getattr(scope.get("route"), "path", None),
+            status=status,
+            milliseconds=round((time.perf_counter() - asked) * 1000, 1),
+        )
 
 
 async def _gateway_error(_request: Request, error: Exception) -> Response:

@@ -6,18 +6,17 @@
 
 import argparse
 import asyncio
-import logging
 import os
 import signal
 import socket
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import uvloop
 
 from events.clock import SystemClock
-from events.programs import announce, leave, log_as_json, spare_what_stays
+from events.program_logs import LogLevel, add_log_level, log_as_json
+from events.programs import announce, leave, spare_what_stays
 from gateway.business_time import BusinessTime
 from gateway.hardening import forbid_core_dumps
 from gateway.http.listening import Listener, bind, serve_until
@@ -53,6 +52,7 @@ class Settings:
     acquirer: str
     directory: str | None
     rotate_vault_keys: bool
+    log_level: LogLevel
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -60,8 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     settings = _settings(arguments)
     forbid_core_dumps()
     os.umask(0o077)
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
-    log_as_json()
+    log_as_json(settings.log_level)
     uvloop.run(_run(settings))
     return 0
 
@@ -187,6 +186,7 @@ def _settings(arguments: list[str] | None) -> Settings:
     parser.add_argument("--acquirer", required=True, help="HOST:PORT of the acquirer network")
     parser.add_argument("--directory", help="of cardholders' issuers and accounts' rails, https://HOST:PORT")
     parser.add_argument("--rotate-vault-keys", action="store_true", help="wrap every card anew, then start")
+    add_log_level(parser)
     return Settings(**vars(parser.parse_args(arguments)))
 
 

@@ -47,7 +47,9 @@ def open_engine(url: str, *, synchronous: str = "FULL") -> Engine:
             raise StoreUnavailableError(f"the store cannot be opened: {reason}") from None
         return engine
     # Works run on threads, one at a time, and not always on the one that opened the connection.
-    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS})
+    engine = create_engine(
+        url, hide_parameters=True, connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS}
+    )
     make_folder_durably(Path(engine.url.database or "").absolute().parent)
     prepare_sqlite(engine, synchronous=synchronous)
     migrate(engine)
@@ -65,7 +67,7 @@ def open_read_only(url: str) -> Engine:
     place = make_url(url)
     if place.get_backend_name() == "postgresql":
         return postgresql.make_engine(place, only_reads=True)
-    return create_engine(f"sqlite:///file:{place.database}?mode=ro&uri=true")
+    return create_engine(f"sqlite:///file:{place.database}?mode=ro&uri=true", hide_parameters=True)
 
 
 def migrate(engine: Engine) -> None:

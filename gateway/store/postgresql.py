@@ -36,6 +36,7 @@ def make_engine(url: URL, *, only_reads: bool = False) -> Engine:
     """
     engine = create_engine(
         url.set(drivername=DRIVER),
+        hide_parameters=True,
         # The statements are few and always the same; one thread reads, one writes, one relays.
         pool_size=4,
         max_overflow=4,

@@ -12,7 +12,8 @@ from pathlib import Path
 from starlette.applications import Starlette
 
 from events.clock import SystemClock
-from events.programs import announce, log_as_json
+from events.program_logs import add_log_level, log_as_json
+from events.programs import announce
 from simulator.acquirer.books import Books
 from simulator.acquirer.certificates import folder_of, issuers_secret, public_context, server_context
 from simulator.acquirer.errors import CertificatesError
@@ -31,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     settings = _settings(arguments)
     # Card numbers pass through this process's memory.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    log_as_json()
+    log_as_json(settings.log_level)
     try:
         folder = folder_of(settings.certificates)
     except CertificatesError as error:
@@ -118,6 +119,7 @@ def _settings(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--pages-host", default="127.0.0.1", help="of the issuers' pages, for cardholders")
     parser.add_argument("--pages-port", type=int)
     parser.add_argument("--notify", help="where the rails tell of an order, https://HOST:PORT/PATH")
+    add_log_level(parser)
     return parser.parse_args(arguments)
 
 

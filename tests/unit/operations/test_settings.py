@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from events.program_logs import LogLevel
 from operations import addresses, settings
 from operations.errors import AddressInUseError
 
@@ -71,3 +72,13 @@ def test_how_long_authorizations_hold_is_told_to_the_api_where_it_is_not_the_net
 
     assert "--authorization-days 2.5" in arguments(2.5)
     assert "--authorization-days" not in arguments(None)
+
+
+def test_every_program_logs_from_the_level_that_was_asked_for(tmp_path: Path) -> None:
+    wanted = settings.from_options(
+        tmp_path, tmp_path / "keys", "127.0.0.1", 0, "sqlite", 250, log_level=LogLevel.DEBUG
+    )
+    ports = addresses.Ports(1, 2, 3, 4, 5, 6, 7, 8)
+
+    for program in (*settings.world(wanted, ports, wanted.log), *settings.gateway(wanted, ports, wanted.log)):
+        assert "--log-level debug" in " ".join(program.arguments), program.name
