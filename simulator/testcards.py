@@ -28,8 +28,9 @@ class TestCard:
     """One documented card. `response` is DE39; `authenticated_response` where a second factor was proven.
     `participation` None: as the issuer of any other card.
 
-    `refund` is what becomes of one: accepted when it is told again, or never. `trouble` is what goes wrong on
-    the way, in test mode alone. `well_formed` False: the number fails its check digit and never leaves.
+    `refund` is what becomes of one: accepted when it is told again, or never. `increment` is what is answered
+    where more is asked for. `trouble` is what goes wrong on the way, in test mode alone. `well_formed` False:
+    the number fails its check digit and never leaves.
     """
 
     __test__ = False  # the name begins like a test; it is none
@@ -43,6 +44,7 @@ class TestCard:
     dispute: Literal["fraudulent", "not_received", "inquiry", "multiple"] | None = None
     early_warning: bool = False
     refund: Literal["pends", "fails"] | None = None
+    increment: str = APPROVED
     trouble: Literal["silence", "late_answer", "issuer_down", "half"] | None = None
     well_formed: bool = True
 
@@ -116,6 +118,7 @@ TEST_CARDS: tuple[TestCard, ...] = (
     ),
     TestCard("4000000000081069", "approved, but the answer is lost", trouble="silence"),
     TestCard("4000000000081077", "approved, but the answer comes late", trouble="late_answer"),
+    TestCard("4000000000081085", "approved, but no more than that", increment=INSUFFICIENT_FUNDS),
 )
 
 BY_NUMBER = {card.number: card for card in TEST_CARDS}

@@ -107,6 +107,7 @@ TROUBLES = {
 }
 """What becomes of a payment where something goes wrong (tests/contract/test_acquirer_troubles.py)."""
 
+INCREMENTS = {"00": "", "51": "; an increment is declined: `insufficient_funds`"}
 REFUNDS = {"pends": "; a refund is accepted when it is told again", "fails": "; a refund is refused"}
 
 NOT_OVER_HTTP = {
@@ -193,7 +194,7 @@ def card_answer(card: TestCard) -> str:
         return TROUBLES[card.trouble]
     if card.participation == "challenge" and card.authenticated_response is not None:
         return f"`requires_action`, then {issuers_answer(card.authenticated_response)}"
-    return issuers_answer(card.response) + REFUNDS.get(card.refund, "")
+    return issuers_answer(card.response) + REFUNDS.get(card.refund, "") + INCREMENTS[card.increment]
 
 
 def issuers_answer(response: str) -> str:

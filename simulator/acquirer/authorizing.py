@@ -1,7 +1,7 @@
 """Authorizations and increments: the card's issuer is asked, or the network answers in its place."""
 
 import hashlib
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
@@ -18,7 +18,10 @@ from simulator.testcards import APPROVED, APPROVED_IN_PART, INSUFFICIENT_FUNDS, 
 
 
 class Asked(NamedTuple):
-    """What a member asks of an issuer. `in_part`: less than the amount is welcome too."""
+    """What a member asks of an issuer. `in_part`: less than the amount is welcome too.
+
+    `security_code` is the code's keyed hash.
+    """
 
     key: Key
     fingerprint: str
@@ -30,6 +33,7 @@ class Asked(NamedTuple):
     merchant_country: str | None
     in_part: bool
     at: datetime
+    security_code: str | None = None
 
 
 class _Word(NamedTuple):
@@ -70,15 +74,22 @@ class Authorizing:
         self._books.put(authorization)
         return authorization
 
-    def increase(self, key: Key, original: Key, amount_minor: int, at: datetime) -> Authorization | None:
+    def increase(
+        self, key: Key, original: Key, amount_minor: int, at: datetime, documented: Mapping[str, TestCard]
+    ) -> Authorization | None:
         """More on top of an authorization; None where there is none that stands.
 
-        The issuer looks at the account alone: the purchase it knows.
+        The issuer looks at the account alone: the purchase it knows. `documented` are test cards by their
+        fingerprints, which have their own answer.
         """
         known = self._books.find(original)
         if known is None or known.fingerprint is None or known.state != "approved":
             return None
-        response, stood_in = self._ask_for_more(known, known.fingerprint, amount_minor, at)
+        card = documented.get(known.fingerprint)
+        if card is not None and not known.stood_in:
+            response, stood_in = card.increment, False
+        else:
+            response, stood_in = self._ask_for_more(known, known.fingerprint, amount_minor, at)
         increment = replace(
             known,
             key=key,
@@ -102,19 +113,21 @@ class Authorizing:
     def _account(self, asked: Asked) -> Account:
         account = self._books.account(asked.fingerprint, asked.at)
         if account is None:
-            account = issuers.open_account(asked.fingerprint, asked.card, asked.expiry, asked.at)
-            self._books.put_account(account)
-        elif asked.expiry > account.expiry:
-            account = replace(account, expiry=asked.expiry)
-            self._books.put_account(account)
-        return account
+            now = issuers.open_account(
+                asked.fingerprint, asked.card, asked.expiry, asked.at, asked.security_code
+            )
+        else:
+            now = issuers.met_again(account, asked.expiry, asked.security_code, asked.at)
+        if now != account:
+            self._books.put_account(now)
+        return now
 
     def _ask(self, account: Account, asked: Asked) -> _Word:
         billed_minor = billed(asked.amount_minor, asked.currency)
         if asked.documented is not None:
             return _documented(asked.documented, asked.amount_minor, billed_minor)
         history = self._books.history(asked.fingerprint, asked.at)
-        purchase = Purchase(billed_minor, asked.expiry, asked.merchant_country, asked.at)
+        purchase = Purchase(billed_minor, asked.expiry, asked.merchant_country, asked.at, asked.security_code)
         if account.issuer in self._down:
             return _Word(issuers.stand_in(account, history, purchase), asked.amount_minor, True)
         response = issuers.answer(account, history, purchase)
@@ -131,7 +144,7 @@ class Authorizing:
         if account is None:
             return NOT_FOUND, False
         billed_minor = billed(amount_minor, known.currency)
-        if account.issuer in self._down:
+        if account.issuer in self._down or known.stood_in:
             small = billed_minor <= issuers.STAND_IN_MINOR_MAX
             return (APPROVED if small else ISSUER_DOWN), True
         history = self._books.history(fingerprint, at)

@@ -1,7 +1,8 @@
 """What an issuer knows of an account, and how it answers: pure functions, amounts in US cents.
 
 An account that nobody has seen is made from the card's fingerprint, so that the same card always meets the
-same account. The issuer's own fraud check is as simple as it looks: declines in a row, and sudden size.
+same account; expiry and security code are those with which it first came. The issuer's own fraud check is as
+simple as it looks: declines in a row, and sudden size.
 """
 
 from dataclasses import dataclass, replace
@@ -48,7 +49,8 @@ _STAYS_HOME_SHARE = 0.02
 class Account:
     """One card's account. `balance_minor` is what may still be spent before holds; `expiry` is YYMM.
 
-    `abroad`: the issuer lets it pay merchants of other countries.
+    `abroad`: the issuer lets it pay merchants of other countries. `security_code` is a keyed hash, None until
+    the card comes with a code.
     """
 
     fingerprint: str
@@ -61,6 +63,7 @@ class Account:
     brand: str
     country: str | None
     abroad: bool
+    security_code: str | None = None
 
     @property
     def issuer(self) -> str:
@@ -70,12 +73,16 @@ class Account:
 
 @dataclass(frozen=True)
 class Purchase:
-    """What an issuer is asked to pay: in US cents, with the card's expiry and the merchant's country."""
+    """What an issuer is asked to pay: in US cents, with what was typed of the card, and the merchant's land.
+
+    `security_code` None: the payer was not there to type it.
+    """
 
     billed_minor: int
     expiry: str
     merchant_country: str | None
     at: datetime
+    security_code: str | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,9 @@ class History:
     usual_minor: float | None
 
 
-def open_account(fingerprint: str, card: CardRange, expiry: str, at: datetime) -> Account:
+def open_account(
+    fingerprint: str, card: CardRange, expiry: str, at: datetime, security_code: str | None = None
+) -> Account:
     """The account of a card that its issuer meets for the first time, funded as its range says."""
     kind, size, home = (byte / 255 for byte in bytes.fromhex(fingerprint)[:3])
     funding = card.funding or _drawn_funding(kind)
@@ -106,6 +115,7 @@ def open_account(fingerprint: str, card: CardRange, expiry: str, at: datetime) -
         brand=card.brand,
         country=card.country,
         abroad=home >= _STAYS_HOME_SHARE,
+        security_code=security_code,
     )
 
 
@@ -116,10 +126,27 @@ def brought_up_to(account: Account, at: datetime) -> Account:
     return replace(account, balance_minor=account.limit_minor, period_started=at)
 
 
+def met_again(account: Account, expiry: str, security_code: str | None, at: datetime) -> Account:
+    """The account as it is from this purchase on.
+
+    A card whose time is over is followed by one with another expiry and code; a code that is not known yet is
+    taken from who knows the expiry.
+    """
+    if account.expiry < f"{at:%y%m}" <= expiry:
+        return replace(account, expiry=expiry, security_code=security_code)
+    if account.security_code is None and expiry == account.expiry:
+        return replace(account, security_code=security_code)
+    return account
+
+
 def answer(account: Account, history: History, purchase: Purchase) -> str:
     """The response code of one request: the first reason to decline counts."""
     if stopped := _stopped(account, purchase):
         return stopped
+    if None not in (account.security_code, purchase.security_code) and (
+        account.security_code != purchase.security_code
+    ):
+        return testcards.WRONG_SECURITY_CODE
     if _is_abroad(account, purchase) and not account.abroad:
         return testcards.RESTRICTED
     if history.approvals_hour >= VELOCITY_HOUR_MAX or history.approvals_day >= VELOCITY_DAY_MAX:
@@ -160,7 +187,7 @@ def _drawn_funding(draw: float) -> Funding:
 def _stopped(account: Account, purchase: Purchase) -> str | None:
     if account.status != "active":
         return _RESPONSES[account.status]
-    if purchase.expiry < max(account.expiry, f"{purchase.at:%y%m}"):
+    if purchase.expiry != account.expiry or account.expiry < f"{purchase.at:%y%m}":
         return testcards.EXPIRED
     return None
 

@@ -29,7 +29,8 @@ LATE_SECONDS = 12.0
 """How late a late answer comes: after every member has given it up."""
 
 _REFUND, _FIRST_TOLD = "200000", "0220"
-_MORE_CAPTURES_TAG, _PARTIAL_APPROVAL_TAG, _TEST_TAG, _YES = "71", "72", "73", "1"
+_MORE_CAPTURES_TAG, _PARTIAL_APPROVAL_TAG, _TEST_TAG, _SECURITY_CODE_TAG = "71", "72", "73", "92"
+_YES = "1"
 
 _PROOF_TAGS = ("42", "43", "44")
 """Field 48: indicator (ECI), proof and transaction of the cardholder's authentication."""
@@ -154,6 +155,7 @@ class Network:
             merchant_country=fields.get("43", "")[-2:].strip() or None,
             in_part=elements.get(_PARTIAL_APPROVAL_TAG) == _YES,
             at=self._moment(fields),
+            security_code=self._security_code(fields["2"], elements.get(_SECURITY_CODE_TAG)),
         )
 
     def _is_authenticated(self, fields: Fields, elements: dict[str, str]) -> bool:
@@ -166,7 +168,7 @@ class Network:
 
     def _increase(self, fields: Fields) -> bytes:
         known = self._books.find(_key(fields)) or self._authorizing.increase(
-            _key(fields), _original(fields), int(fields["4"]), self._moment(fields)
+            _key(fields), _original(fields), int(fields["4"]), self._moment(fields), self._documented
         )
         return _reply(fields, NOT_FOUND) if known is None else _authorized(fields, known)
 
@@ -179,6 +181,10 @@ class Network:
         if card.refund == "fails":
             return testcards.NOT_PERMITTED
         return testcards.ISSUER_DOWN if card.refund == "pends" and message_type == _FIRST_TOLD else None
+
+    def _security_code(self, number: str, code: str | None) -> str | None:
+        """What the issuers know a card's code by; the code itself is nowhere written."""
+        return None if code is None else self.fingerprint(f"security code {code} of {number}")
 
     def fingerprint(self, number: str) -> str:
         """What the issuers know a card by."""

@@ -46,6 +46,7 @@ SCHEMA = (
     ALTER TABLE accounts ADD COLUMN abroad INTEGER NOT NULL DEFAULT 1;
     ALTER TABLE authorizations ADD COLUMN stood_in INTEGER NOT NULL DEFAULT 0;
     """,
+    "ALTER TABLE accounts ADD COLUMN security_code TEXT;",
 )
 """One entry per version of the schema; `PRAGMA user_version` counts those applied."""
 

@@ -66,6 +66,7 @@ DOCUMENTED = {
     "4000000000081051": Answers("approved"),
     "4000000000081069": Answers("reversed"),
     "4000000000081077": Answers("reversed"),
+    "4000000000081085": Answers("approved"),
 }
 
 WHERE_PREFERRED = {

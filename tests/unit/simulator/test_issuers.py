@@ -100,6 +100,58 @@ def test_a_prepaid_card_pays_a_part_where_the_member_takes_one() -> None:
     assert member.ask(**member.about("0220", in_part, limit_minor))["39"] == "00"
 
 
+@pytest.mark.parametrize("other", ["2712", "3011", "3201", "3301"])
+def test_an_issuer_holds_a_card_to_the_expiry_with_which_it_first_came(other: str) -> None:
+    member = Member()
+
+    assert member.authorize(expiry="3112") == "00"
+    assert member.authorize(expiry=other) == "54"
+    assert member.authorize(expiry="3112") == "00"
+
+
+def test_a_card_whose_time_is_over_is_followed_by_one_with_another_expiry_and_code() -> None:
+    member = Member()
+    later = NOW.replace(year=2027)
+
+    assert member.coded("111", expiry="2612") == "00"
+    assert member.coded("111", expiry="2612", at=later) == "54"
+    assert member.coded("222", expiry="3012", at=later) == "00"
+    assert member.coded("111", expiry="3012", at=later) == "N7"
+
+
+def test_an_issuer_holds_a_card_to_its_first_security_code_where_one_is_typed() -> None:
+    member = Member()
+
+    answers = [member.coded(code) for code in (None, "111", "112", None, "111")]
+
+    assert answers == ["00", "00", "N7", "00", "00"]
+    assert "111" not in str(member.books.account(member.network.fingerprint(NUMBER), NOW))
+
+
+def test_who_does_not_know_the_expiry_teaches_an_issuer_no_security_code() -> None:
+    member = Member()
+    member.coded(None, expiry="3112")
+
+    assert member.coded("666", expiry="3201") == "54"
+    assert member.coded("111", expiry="3112") == "00"
+
+
+@pytest.mark.parametrize(("number", "response"), [("4242424242424242", "00"), ("4000000000081085", "51")])
+def test_a_documented_card_answers_an_increment_as_it_is_documented(number: str, response: str) -> None:
+    member = Member()
+    held = member.authorization(10**10, number=number)
+    member.ask(**held)
+
+    assert member.ask(**member.about("0100", held, 10**10))["39"] == response
+
+
+def test_a_documented_card_may_have_any_expiry_and_code() -> None:
+    member = Member()
+    cards = [("111", "3112"), ("222", "3001"), (None, "4001")]
+
+    assert {member.coded(code, number="4242424242424242", expiry=on) for code, on in cards} == {"00"}
+
+
 def test_while_an_issuer_is_down_the_network_stands_in_within_its_limits() -> None:
     member = Member()
     member.network.down.add(card(NUMBER).issuer)
