@@ -79,12 +79,17 @@ class ScoredStore(Protocol):
 
     def silent(self, until_us: int, limit: int) -> list[Captured]:
         """Captured payments scored up to that time without a label or a report, oldest first, each with the
-        time at which it was scored. A payment whose money never moved says nothing by being silent.
+        time at which it was scored. A payment whose money never moved, or went back since a block came late,
+        says nothing by being silent.
         """
         ...
 
     def note_captured(self, payments: Iterable[Captured]) -> None:
         """Their money moved, be they scored before or after."""
+        ...
+
+    def note_returned(self, payments: Iterable[Captured]) -> None:
+        """Their money went back, or is to, be they scored or captured before or after."""
         ...
 
     def note_reported(self, payment_ids: Iterable[str]) -> None:
@@ -124,6 +129,7 @@ class MemoryStore:
         self._entries: dict[str, _Entry] = {}
         self._history: dict[str, tuple[Standing, bytes]] = {}
         self._captured: dict[str, Captured] = {}
+        self._returned: dict[str, Captured] = {}
         self._keep_us = None if keep_days is None else int(keep_days * DAY_US)
 
     def remember(self, scored: Sequence[Scored]) -> None:
@@ -171,7 +177,8 @@ class MemoryStore:
         waiting = sorted(
             (entry.occurred_at_us, payment_id)
             for payment_id, entry in self._entries.items()
-            if entry.standing is None and not entry.reported and payment_id in self._captured
+            if entry.standing is None and not entry.reported
+            if payment_id in self._captured and payment_id not in self._returned
             if entry.occurred_at_us <= until_us
         )
         return [
@@ -184,6 +191,11 @@ class MemoryStore:
         for payment in payments:
             self._captured.setdefault(payment.payment_id, payment)
 
+    def note_returned(self, payments: Iterable[Captured]) -> None:
+        """Their money went back, or is to."""
+        for payment in payments:
+            self._returned.setdefault(payment.payment_id, payment)
+
     def note_reported(self, payment_ids: Iterable[str]) -> None:
         """Labels of these payments have come or are on their way."""
         for payment_id in payment_ids:
@@ -194,8 +206,9 @@ class MemoryStore:
     def _forget(self, before_us: int) -> None:
         for payment_id in _older(self._entries, before_us, lambda entry: entry.occurred_at_us):
             del self._entries[payment_id]
-        for payment_id in _older(self._captured, before_us, lambda payment: payment.occurred_at_us):
-            del self._captured[payment_id]
+        for moved in (self._captured, self._returned):
+            for payment_id in _older(moved, before_us, lambda payment: payment.occurred_at_us):
+                del moved[payment_id]
 
 
 def _older(kept: dict[str, T], before_us: int, time_of: Callable[[T], int]) -> list[str]:

@@ -12,7 +12,14 @@ from events.codec import encode
 from events.dead_letters import refusal
 from events.log.port import Outgoing
 from events.moments import microseconds, moment
-from events.types import DecisionMade, LabelReported, ModelPublished, PaymentCaptured
+from events.types import (
+    DecisionMade,
+    LabelReported,
+    ModelPublished,
+    PaymentCaptured,
+    PaymentDecidedLate,
+    PaymentEvent,
+)
 from events.vocabulary import ModelKind
 from models.errors import StateRowError
 from models.feature import VALUE_MAX, Value
@@ -60,6 +67,7 @@ class LearningStep:
         """Take a batch in; `at` is the learner's own time, for what it refuses."""
         scored: list[Scored] = []
         captured: list[Captured] = []
+        returned: list[Captured] = []
         for record, event, reason in batch.delivered:
             self._positions[f"{record.topic}/{record.partition}"] = record.offset + 1
             if isinstance(event, DecisionMade):
@@ -69,7 +77,10 @@ class LearningStep:
                     self._publish([refusal(record, error.reason, now=at)])
             elif isinstance(event, PaymentCaptured):
                 self._reach(microseconds(event.occurred_at))
-                captured.append(Captured(event.payment_id, microseconds(event.occurred_at), event.mode))
+                captured.append(_moved(event))
+            elif isinstance(event, PaymentDecidedLate):
+                # Blocked after all: that nobody reports it says no more than of one that was never captured.
+                returned += [_moved(event)] if event.ruling.outcome == "block" else []
             elif isinstance(event, LabelReported):
                 # The label may be of a payment in this very batch.
                 self._take_in(scored)
@@ -79,6 +90,7 @@ class LearningStep:
                 self._publish([refusal(record, reason, now=at)])
         self._take_in(scored)
         self._store.note_captured(captured)
+        self._store.note_returned(returned)
         if batch.labels_until_us is not None:
             self._publish_models(self._learner.cut(batch.labels_until_us))
         self._mature()
@@ -142,6 +154,10 @@ def published(snapshot: ModelSnapshot, positions: dict[str, int]) -> list[Outgoi
     if ended > 0:
         records.append(Outgoing("models", _key(snapshot.name, ended), None))
     return records
+
+
+def _moved(event: PaymentEvent) -> Captured:
+    return Captured(event.payment_id, microseconds(event.occurred_at), event.mode)
 
 
 def _key(name: str, version: int) -> bytes:

@@ -31,8 +31,8 @@ declare(
     }
 )
 
-FORMAT = 2
-"""Raised whenever the meaning of rows changes, the models' own included. 2: weights of version 2."""
+FORMAT = 3
+"""Raised whenever the meaning of rows changes, the models' own included. 3: whose money went back."""
 
 FIND = """
 SELECT payment, at_us, row, fraud, rank, arrived_us FROM json_each(?) AS asked
@@ -52,6 +52,8 @@ CREATE TABLE captured (
     payment TEXT PRIMARY KEY, at_us INTEGER NOT NULL, mode TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX captured_at ON captured (at_us);
+CREATE TABLE returned (payment TEXT PRIMARY KEY, at_us INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX returned_at ON returned (at_us);
 CREATE TABLE history (
     payment TEXT PRIMARY KEY, arrived_us INTEGER NOT NULL, fraud INTEGER NOT NULL, numbers BLOB NOT NULL
 ) WITHOUT ROWID;
@@ -132,12 +134,13 @@ class LearningStore:
         return np.frombuffer(packed).reshape(len(rows), len(NUMERIC)), frauds
 
     def silent(self, until_us: int, limit: int) -> list[Captured]:
-        """Captured payments scored up to that time without a label or report, oldest first."""
+        """Captured payments that stood, scored up to that time without a label or report, oldest first."""
         return [
             Captured(*row)
             for row in self._file.rows(
                 "SELECT scored.payment, scored.at_us, mode FROM scored JOIN captured USING (payment) "
                 "WHERE fraud IS NULL AND told = 0 AND scored.at_us <= ? "
+                "AND scored.payment NOT IN (SELECT payment FROM returned) "
                 "ORDER BY scored.at_us, scored.payment LIMIT ?",
                 (until_us, limit),
             )
@@ -146,6 +149,13 @@ class LearningStore:
     def note_captured(self, payments: Iterable[Captured]) -> None:
         """Their money moved."""
         self._file.change_many("INSERT OR IGNORE INTO captured VALUES (?, ?, ?)", payments)
+
+    def note_returned(self, payments: Iterable[Captured]) -> None:
+        """Their money went back, or is to."""
+        self._file.change_many(
+            "INSERT OR IGNORE INTO returned VALUES (?, ?)",
+            [(payment.payment_id, payment.occurred_at_us) for payment in payments],
+        )
 
     def note_reported(self, payment_ids: Iterable[str]) -> None:
         """Labels of these payments have come or are on their way: they are not silent any more."""
@@ -197,3 +207,4 @@ class LearningStore:
     def _forget(self, before_us: int) -> None:
         self._file.change("DELETE FROM scored WHERE at_us < ?", (before_us,))
         self._file.change("DELETE FROM captured WHERE at_us < ?", (before_us,))
+        self._file.change("DELETE FROM returned WHERE at_us < ?", (before_us,))

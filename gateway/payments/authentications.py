@@ -7,7 +7,7 @@ from events.instruments import CardFacts
 from events.moments import moment
 from events.types import PaymentAuthenticated
 from gateway.event_recorder import EventRecorder
-from gateway.payments.intents import Attempt, Intent
+from gateway.payments.intents import Attempt, Intent, PaymentOutcome
 from gateway.processor_port import ProcessorAnswer
 
 
@@ -32,6 +32,12 @@ def authenticated_in(
         card_surrogate=paying.surrogate if isinstance(paying, CardFacts) else None,
     )
     return recorder.record_step(connection, intent, event)
+
+
+def with_outcome(intent: Intent, outcome: PaymentOutcome) -> Intent:
+    """The intent with another outcome of the same attempt: what came of the authentication stays."""
+    told = intent.outcome and intent.outcome.three_d_secure
+    return msgspec.structs.replace(intent, outcome=msgspec.structs.replace(outcome, three_d_secure=told))
 
 
 def with_authentication(intent: Intent, answer: ProcessorAnswer | None) -> Intent:

@@ -9,6 +9,7 @@ from events.types import DecisionMade, PaymentDecidedLate
 from events.vocabulary import LateEffect
 from gateway.event_recorder import EventRecorder
 from gateway.payments import intents
+from gateway.payments.authentications import with_outcome
 from gateway.payments.effective_decision import EffectiveDecision
 from gateway.payments.intents import Attempt, Intent, VoidOwed, owing
 from gateway.payments.outcomes import (
@@ -82,7 +83,7 @@ def _apply_late_in(
         intent = _replace(intent, late_block_after_capture=True, outcome=outcome)
     elif effect == "held":
         review_id = open_review_in(connection, entropy, intent, attempt, decision.reason)
-        intent = _replace(intent, review_id=review_id, outcome=authorized_outcome(decision))
+        intent = _replace(with_outcome(intent, authorized_outcome(decision)), review_id=review_id)
     return intent, attempt, effect
 
 
@@ -95,5 +96,5 @@ def _void_late_in(
 ) -> tuple[Intent, Attempt]:
     close_review(connection, intent.review_id, "canceled", at_us)
     intent = intents.canceled(intent, "automatic", at_us)
-    intent = _replace(intent, outcome=blocked_outcome(decision, after_approval=True))
+    intent = with_outcome(intent, blocked_outcome(decision, after_approval=True))
     return intent, owing(attempt, VoidOwed(since_us=at_us))

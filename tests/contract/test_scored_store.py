@@ -123,6 +123,15 @@ def test_only_captured_payments_are_silent(store: ScoredStore) -> None:
     assert store.silent(10, 100) == [("pi_0", 0, "live"), ("pi_3", 3, "test")]
 
 
+def test_a_payment_whose_money_went_back_is_not_silent_whatever_came_first(store: ScoredStore) -> None:
+    store.note_returned([Captured("pi_0", 0, "live")])
+    store.remember([scored(number) for number in range(3)])
+    store.note_captured([Captured(f"pi_{number}", number, "live") for number in range(3)])
+    store.note_returned([Captured("pi_1", 1, "live")])
+
+    assert store.silent(10, 100) == [("pi_2", 2, "live")]
+
+
 def test_a_payment_with_a_label_or_a_report_on_its_way_is_not_silent(store: ScoredStore) -> None:
     store.remember([scored(number) for number in range(4)])
     store.note_captured([Captured(f"pi_{number}", number, "test") for number in range(4)])

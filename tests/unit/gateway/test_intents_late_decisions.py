@@ -12,6 +12,7 @@ from events.types import PaymentEvent
 from events.vocabulary import Outcome
 from gateway.errors import InvalidRequestError
 from gateway.payments.intents import Attempt, Intent, PaymentOutcome
+from gateway.processor_port import Authentication
 from gateway.requests import (
     CaptureIntent,
     ConfirmIntent,
@@ -24,6 +25,7 @@ from gateway.store.intent_rows import load_attempt
 from gateway.store.tables import positions
 from tests.gateway_world import START, World, live_through, live_virtually
 
+AUTHENTICATED = Authentication(result="authenticated", flow="challenge", eci="05", liability_shifted=True)
 CONTEXT = RiskContextInput(ip="192.0.2.7", device_id="device-1", email="a@example.com")
 
 
@@ -205,6 +207,7 @@ def test_once_a_late_decision_has_acted_the_outcome_says_what_the_engine_said(
 ) -> None:
     async def story(world: World) -> None:
         world.risk.silent = True
+        world.processor.authentication = AUTHENTICATED
         intent = await confirmed(world, capture_method=capture_method)
 
         await decide_late(world, late)
@@ -219,6 +222,7 @@ def test_once_a_late_decision_has_acted_the_outcome_says_what_the_engine_said(
             risk_level="highest",
             risk_score=80,
             seller_message="This card is used often.",
+            three_d_secure=AUTHENTICATED,
         )
 
     live_virtually(tmp_path, story, 0.05)

@@ -9,7 +9,8 @@ import pytest
 from events.codec import decode
 from events.log.port import Position, Record
 from events.moments import microseconds
-from events.types import LabelReported, PaymentCaptured
+from events.types import LabelReported, PaymentCaptured, PaymentDecidedLate
+from events.vocabulary import Outcome, Ruling
 from models.engine import Engine
 from models.features import CATALOGUE, FEATURES_VERSION
 from models.learning import Learner, Schedule
@@ -46,6 +47,30 @@ def test_more_payments_than_one_query_gives_mature_together(tmp_path: Path) -> N
     assert all(isinstance(one, LabelReported) and one.kind == "matured" for one in told)
     assert {one.mode for one in told if isinstance(one, LabelReported)} == {"live"}
     assert len({one.payment_id for one in told if isinstance(one, LabelReported)}) == MANY
+
+
+@pytest.mark.parametrize(("outcome", "matured"), [("block", []), ("review", ["pi_0"])])
+def test_a_payment_that_was_captured_and_then_blocked_does_not_mature_as_genuine(
+    tmp_path: Path, outcome: Outcome, matured: list[str]
+) -> None:
+    step, _, store = fresh(tmp_path)
+    store.remember([Scored("pi_0", microseconds(START), [None] * len(CATALOGUE))])
+    header = {"payment_id": "pi_0", "mode": "test", "merchant_id": "m1", "amount_minor": 1, "currency": "EUR"}
+    said = Ruling(by="engine", outcome=outcome, risk_score=90, text="often")
+    blocked = PaymentDecidedLate(
+        id="e1", occurred_at=START, sequence=4, attempt=1, ruling=said, effect="refunded", **header
+    )
+    captured = PaymentCaptured(id="e2", occurred_at=START, sequence=5, authorization_id="a", **header)
+    later = msgspec.structs.replace(
+        captured, id="e3", occurred_at=START + timedelta(days=31), payment_id="pi_9"
+    )
+
+    place = Record("payments", 0, 0, b"pi_0", b"")
+    step.handle(Batch([Delivered(place, event) for event in (blocked, captured, later)]), START)
+
+    told = [decode(unsent.outgoing.value or b"") for unsent in store.unsent()]
+    store.close()
+    assert [one.payment_id for one in told if isinstance(one, LabelReported)] == matured
 
 
 def fresh(folder: Path) -> tuple[LearningStep, Learner, LearningStore]:
