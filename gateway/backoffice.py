@@ -36,9 +36,9 @@ from gateway.people.merchants import (
 from gateway.people.users import User, create_user, disable_user, list_users, reset_password
 from gateway.personal import PersonalData
 from gateway.processor.forgetting import forget_cards
-from gateway.store.database import forget_overwritten, open_engine
-from gateway.store.finding import store_url
+from gateway.store.database import forget_overwritten
 from gateway.store.intent_rows import load_intent
+from gateway.store.opening import open_store
 from gateway.store.writer import in_one_commit
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ class Backoffice:
         self.recorder = EventRecorder(secrets.token_bytes)
         self.keyring = open_keyring(keys)
         self._vault = home / "processor.sqlite"
-        self._engine = open_engine(store_url(home))
+        self._engine = open_store(home)
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """One durable transaction."""

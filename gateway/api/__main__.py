@@ -31,8 +31,7 @@ from gateway.payments.lifetimes import Lifetimes
 from gateway.processor_client import HttpProcessor
 from gateway.rate_limits import MEMORY, open_limiter
 from gateway.scheduling import ThreadScheduling
-from gateway.store.database import open_engine
-from gateway.store.finding import store_url
+from gateway.store.opening import open_store
 from gateway.store.writer import Store
 from gateway.wiring import Gateway, Surroundings
 
@@ -107,7 +106,7 @@ async def serve(settings: Settings) -> None:
             clock=clock,
             entropy=secrets.token_bytes,
             scheduling=scheduling,
-            store=Store(await opened(store_url(settings.home)), scheduling),
+            store=Store(await opened(settings.home), scheduling),
             log=log,
             processor=processor,
             keyring=open_keyring(settings.keys),
@@ -136,12 +135,12 @@ async def serve(settings: Settings) -> None:
         raise SystemExit("gateway.api: what moves payments on has failed (see above); start it again")
 
 
-async def opened(url: str) -> Engine:
+async def opened(home: Path) -> Engine:
     """The store; one whose server is away is waited for, for a supervisor gives up who dies too often."""
     give_up_at = time.monotonic() + STORE_SECONDS_MAX
     while True:
         try:
-            return await asyncio.to_thread(open_engine, url)
+            return await asyncio.to_thread(open_store, home)
         except StoreUnavailableError as error:
             if isinstance(error, StoreUnsafeError) or time.monotonic() >= give_up_at:
                 raise

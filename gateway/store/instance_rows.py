@@ -10,7 +10,8 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from events.log.port import TopicPartition
 from gateway.payments.steps import UNFINISHED
 from gateway.store.position_rows import save_positions
-from gateway.store.tables import attempts, instances, positions
+from gateway.store.process_tables import instances, positions
+from gateway.store.tables import attempts
 
 NOBODY = ""
 """Who owned what was made before there were instances."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, insert, select, update
 
 from events.log.port import TopicPartition
-from gateway.store.tables import positions
+from gateway.store.process_tables import positions
 
 
 def load_positions(connection: Connection, instance: str, topic: str) -> dict[int, int]:

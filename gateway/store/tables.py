@@ -266,23 +266,6 @@ outbox = Table(
     sqlite_autoincrement=True,
 )
 
-instances = Table(
-    "instances",
-    metadata,
-    Column("id", String(64), primary_key=True),
-    Column("name", String(64), nullable=False),
-    Column("beats", BigInteger, nullable=False),
-)
-
-positions = Table(
-    "instance_positions",
-    metadata,
-    Column("instance", String(64), primary_key=True),
-    Column("topic", String(64), primary_key=True),
-    Column("partition", Integer, primary_key=True, autoincrement=False),
-    Column("next_offset", BigInteger, nullable=False),
-)
-
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,

@@ -4,15 +4,19 @@ import asyncio
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, insert, select
 
-from gateway.errors import StoreUnavailableError, StoreUnsafeError
+from gateway.errors import HomeError, StoreUnavailableError, StoreUnsafeError
+from gateway.keys.home_keys import HOME_ID
 from gateway.scheduling import ThreadScheduling
 from gateway.store.database import open_engine
+from gateway.store.finding import choose_store
+from gateway.store.opening import open_store
 from gateway.store.postgresql import SILENCE_MS_MAX, STATEMENT_MS_MAX
 from gateway.store.tables import merchants
 from gateway.store.writer import Store
@@ -75,6 +79,42 @@ def test_the_password_comes_from_a_file_and_into_no_error(server: PostgresServer
         (server.folder / "data" / "pg_hba.conf").write_text("host all all 127.0.0.1/32 trust\n")
 
     assert "planted" not in str(refusal.value)
+
+
+def a_home(folder: Path, url: str) -> Path:
+    folder.mkdir()
+    (folder / HOME_ID).write_text(folder.name)
+    choose_store(folder, url, {})
+    return folder
+
+
+def test_a_database_belongs_to_one_home_and_is_refused_to_another(
+    server: PostgresServer, tmp_path: Path
+) -> None:
+    server.run("CREATE DATABASE claimed")
+    first, second = (a_home(tmp_path / name, server.url("claimed")) for name in ("first", "second"))
+    open_store(first).dispose()
+    open_store(first).dispose()
+
+    with pytest.raises(HomeError, match=r"the store of another home, first: delete .*second/store-url"):
+        open_store(second)
+
+    (second / HOME_ID).write_text("first")
+    open_store(second).dispose()
+
+
+def test_of_homes_that_want_a_database_at_once_one_gets_it(server: PostgresServer, tmp_path: Path) -> None:
+    server.run("CREATE DATABASE wanted")
+    homes = [a_home(tmp_path / f"home-{number}", server.url("wanted")) for number in range(3)]
+
+    def is_taken_by(home: Path) -> bool:
+        with suppress(HomeError):
+            open_store(home).dispose()
+            return True
+        return False
+
+    with ThreadPoolExecutor(len(homes)) as pool:
+        assert sum(pool.map(is_taken_by, homes)) == 1
 
 
 def test_while_the_server_is_away_the_store_is_unavailable_and_nothing_acknowledged_is_lost(

@@ -21,7 +21,8 @@ from gateway.payments.decisions import Deal, DecisionTail, Progress
 from gateway.scheduling import InlineScheduling, Scheduling
 from gateway.store.database import open_engine
 from gateway.store.intent_rows import load_attempt
-from gateway.store.tables import outbox, positions
+from gateway.store.process_tables import positions
+from gateway.store.tables import outbox
 from gateway.store.writer import Store
 from tests.gateway_world import Counter
 from tests.memory_log import MemoryLog

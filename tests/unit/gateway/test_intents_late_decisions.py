@@ -22,7 +22,7 @@ from gateway.requests import (
     RiskContextInput,
 )
 from gateway.store.intent_rows import load_attempt
-from gateway.store.tables import positions
+from gateway.store.process_tables import positions
 from tests.gateway_world import START, World, live_through, live_virtually
 
 AUTHENTICATED = Authentication(result="authenticated", flow="challenge", eci="05", liability_shifted=True)

@@ -1,0 +1,49 @@
+"""A home's own store, opened. A database on PostgreSQL belongs to one home, whose id it keeps.
+
+Two homes on one database would make keys and surrogates that the other cannot read, and send each other's
+events to their own logs.
+"""
+
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy.exc import DBAPIError
+
+from gateway.errors import HomeError, StoreUnavailableError
+from gateway.keys.home_keys import HOME_ID, STORE_PLACE
+from gateway.store.database import open_engine
+from gateway.store.finding import store_url
+from gateway.store.process_tables import homes
+from gateway.store.writer import in_one_commit
+
+
+def open_store(home: Path) -> Engine:
+    """The store, migrated, and the home's alone.
+
+    Raises `StoreUnavailableError`, and `HomeError` where it is another home's.
+    """
+    url = store_url(home)
+    engine = open_engine(url)
+    own = home / HOME_ID
+    if engine.dialect.name != "postgresql" or not own.exists():
+        return engine  # a file in the home is the home's
+    try:
+        owner = in_one_commit(engine, lambda connection: owner_of(connection, own.read_text().strip()))
+    except DBAPIError as error:
+        engine.dispose()
+        raise StoreUnavailableError(f"the store cannot be opened: {type(error.orig).__name__}") from None
+    if owner != own.read_text().strip():
+        engine.dispose()
+        raise HomeError(
+            f"{url} is the store of another home, {owner}: delete {home / STORE_PLACE} and give a --store "
+            f"that is empty (if {home} is that home, restored in part, write this id into {own})"
+        )
+    return engine
+
+
+def owner_of(connection: Connection, home_id: str) -> str:
+    """The home that the store belongs to: this one, where it was nobody's."""
+    found = connection.execute(select(homes.c.id)).scalar()
+    if found is None:
+        connection.execute(insert(homes), {"id": home_id})
+    return found or home_id
