@@ -58,7 +58,7 @@ def give_back_in(
 ) -> None:
     """A refused attempt, or increment (`amount_minor`), no longer counts to its day's limit.
 
-    A canceled or refunded payment still does.
+    Nor does one that was canceled before its payer had approved; one canceled or refunded later still does.
     """
     if attempt.counted_day is not None:
         place = (intent.merchant_id, intent.mode, intent.currency, attempt.counted_day)

@@ -68,8 +68,9 @@ _replace = msgspec.structs.replace
 
 
 def owe_in(connection: Connection, intent: Intent, debt: Debt) -> tuple[Intent, Attempt]:
-    """Commit an intent with what its authorized attempt owes from now on.
+    """Commit an intent with what its attempt owes from now on: one whose payer is waited for, a void alone.
 
+    Such a one has promised nobody money, and no longer counts to its day.
     Raises `InvalidRequestError` for a capture after the authorization's end, found by a sweep or not yet.
     """
     attempt = load_attempt(connection, intent.id, intent.attempts)
@@ -77,6 +78,8 @@ def owe_in(connection: Connection, intent: Intent, debt: Debt) -> tuple[Intent, 
         raise ValueError(f"intent {intent.id} has no attempt that could owe anything")
     if isinstance(debt, CaptureOwed) and has_expired(attempt.expires_us, debt.since_us):
         raise InvalidRequestError("The authorization has expired.", code="charge_expired_for_capture")
+    if attempt.phase == "awaiting_payer":
+        give_back_in(connection, intent, attempt)
     attempt = owing(attempt, debt)
     save_attempt(connection, attempt)
     return save_intent(connection, intent), attempt

@@ -20,7 +20,15 @@ from gateway.event_recorder import EventRecorder
 from gateway.people.access_tokens import AccessTokens
 from gateway.people.errors import InvalidTokenError, WrongCredentialsError
 from gateway.people.passwords import Passwords
-from gateway.people.users import Credentials, User, count_failure, find_credentials, let_in, load_user
+from gateway.people.users import (
+    Credentials,
+    User,
+    count_failure,
+    find_credentials,
+    let_in,
+    load_user,
+    state_of,
+)
 from gateway.requests import AccountEvent
 from gateway.store.writer import Store
 
@@ -54,13 +62,15 @@ class SignIns:
         return self.tokens.sign(user, now)
 
     async def caller(self, token: str) -> Caller:
-        """Who asks with a token; raises `InvalidTokenError` also where its user may no longer sign in."""
-        claims = self.tokens.read(token, self.clock.now())
+        """Who asks with a token; raises `InvalidTokenError` also where its user may not sign in now."""
+        now = self.clock.now()
+        claims = self.tokens.read(token, now)
         try:
             user = await self.store.read(lambda c: load_user(c, claims.sub))
         except NotFoundError:
             raise InvalidTokenError() from None
-        if user.disabled_at or user.version != claims.version or not self._is_served(user.mode):
+        is_of_now = state_of(user, now) == "active" and user.version == claims.version
+        if not is_of_now or not self._is_served(user.mode):
             raise InvalidTokenError()
         at = self.time.now(user.mode)
         return Caller(key_id=user.id, merchant_id=user.merchant_id, mode=user.mode, at=at)

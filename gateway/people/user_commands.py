@@ -1,6 +1,7 @@
 """Commands for merchants' people: who may sign in."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -41,14 +42,20 @@ def users_list(
     home: Home = HOME,
     keys: Keys = None,
 ) -> None:
-    """List users by name, never with their passwords."""
-    run("users", home, keys, lambda office: office.users(merchant_id))
+    """List users by name, and who is locked or disabled; never with their passwords."""
+    run("users", home, keys, lambda office: map(_with_state, office.users(merchant_id)))
 
 
 @users_app.command("disable")
 def users_disable(name: UserName, home: Home = HOME, keys: Keys = None) -> None:
     """Let a user in no more: neither the password nor a token given for it opens anything."""
-    run("users", home, keys, lambda office: [office.disable_user(name)])
+    run("users", home, keys, lambda office: [_with_state(office.disable_user(name))])
+
+
+@users_app.command("unlock")
+def users_unlock(name: UserName, home: Home = HOME, keys: Keys = None) -> None:
+    """Let a user in again whom ten failures have locked; the password stays as it is."""
+    run("users", home, keys, lambda office: [_with_state(office.unlock_user(name))])
 
 
 @users_app.command("reset")
@@ -61,6 +68,14 @@ def users_reset(name: UserName, home: Home = HOME, keys: Keys = None, prompt: Pr
         yield {"id": user.id, "name": user.name} | ({} if prompt else {"password": password})
 
     run("users", home, keys, work)
+
+
+def _with_state(user: Any) -> dict[str, Any]:
+    import msgspec
+
+    from gateway.people.users import state_of
+
+    return {"state": state_of(user, datetime.now(UTC)), **msgspec.structs.asdict(user)}
 
 
 def _typed() -> str:

@@ -6,7 +6,7 @@ statement that also compares, so that of guesses at once, in however many proces
 
 import re
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
@@ -39,6 +39,16 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     locked_until: datetime | None = None
     disabled_at: datetime | None = None
+
+
+UserState = Literal["active", "locked", "disabled"]
+
+
+def state_of(user: User, at: datetime) -> UserState:
+    """Whether a user may sign in, and use what a sign-in gave, at a moment of wall time."""
+    if user.disabled_at is not None:
+        return "disabled"
+    return "locked" if user.locked_until is not None and at < user.locked_until else "active"
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +127,16 @@ def disable_user(
     if row.disabled_us is None:
         connection.execute(update(users).where(users.c.id == row.id), {"disabled_us": microseconds(at)})
         recorder.audit(connection, at, actor=actor, action="user.disable", resource=row.id)
+    return load_user(connection, row.id)
+
+
+def unlock_user(
+    connection: Connection, recorder: EventRecorder, name: str, *, at: datetime, actor: str
+) -> User:
+    """Lift a lock, and count failures from zero; the password stays. Raises `NotFoundError`."""
+    row = _row_named(connection, name)
+    connection.execute(update(users).where(users.c.id == row.id), {"failures": 0, "locked_until_us": None})
+    recorder.audit(connection, at, actor=actor, action="user.unlock", resource=row.id)
     return load_user(connection, row.id)
 
 

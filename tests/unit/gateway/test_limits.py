@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import iso4217
 import msgspec
 import pytest
 from sqlalchemy import select
@@ -18,7 +19,8 @@ from gateway.payments.intents import Intent
 from gateway.payments.taking import IncrementDeclinedError
 from gateway.people.errors import ForbiddenError
 from gateway.people.merchants import Merchant, MerchantSettings, update_merchant
-from gateway.requests import ConfirmIntent, CreateIntent, IncrementIntent
+from gateway.processor_port import PayerAction
+from gateway.requests import CancelIntent, ConfirmIntent, CreateIntent, IncrementIntent
 from gateway.store.tables import daily_totals
 from tests.gateway_world import MERCHANT, START, World, live_through
 
@@ -71,21 +73,30 @@ def test_every_rate_gives_a_limit_in_whole_minor_units() -> None:
 
     assert all(limit_per_payment_minor(shop, currency) for currency in RATES_PER_DOLLAR)
     assert limit_per_payment_minor(shop, "KWD") == 3_060_000
+    assert limit_per_payment_minor(shop, "XOF") == 5_600_000
+
+
+def test_every_currency_that_anybody_pays_in_has_a_default_limit() -> None:
+    shop = Merchant(id="m", name="Tea")
+    with_decimals = {each.code for each in iso4217.Currency if each.exponent is not None}
+
+    without = {code for code in with_decimals if limit_per_payment_minor(shop, code) is None}
+    assert without == {"BOV", "CHE", "CHW", "CLF", "COU", "MXV", "USN", "UYI", "UYW", "XAD"}
 
 
 def test_a_merchants_own_limit_stands_in_place_of_the_default(tmp_path: Path) -> None:
     async def story(world: World) -> None:
-        await become(world, limit_per_payment={"EUR": 5000, "XOF": 100})
+        await become(world, limit_per_payment={"EUR": 5000, "CLF": 100})
 
         assert await code_of(created(world, amount=5001)) == "limit_exceeded"
-        assert (await created(world, amount=100, currency="xof")).currency == "XOF"
+        assert (await created(world, amount=100, currency="clf")).currency == "CLF"
 
     live_through(tmp_path, story)
 
 
 def test_a_currency_without_limit_or_not_among_those_allowed_is_refused(tmp_path: Path) -> None:
     async def story(world: World) -> None:
-        assert await code_of(created(world, currency="xof")) == "currency_not_allowed"
+        assert await code_of(created(world, currency="clf")) == "currency_not_allowed"
         await become(world, currencies=("USD",))
         assert await code_of(created(world)) == "currency_not_allowed"
 
@@ -170,6 +181,33 @@ def test_what_is_declined_or_blocked_counts_to_no_days_limit(tmp_path: Path) -> 
         world.risk.outcome = "allow"
         assert (await paid(world)).status == "succeeded"
         assert await code_of(paid(world)) == "limit_exceeded"
+
+    live_through(tmp_path, story)
+
+
+def test_what_ended_before_its_payer_approved_counts_to_no_days_limit(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await become(world, limit_per_day={"EUR": 4000})
+        caller, payments = await world.caller(), world.gateway.payments
+        expires_at = START + timedelta(minutes=10)
+        world.processor.action = PayerAction(
+            kind="three_d_secure", url="https://bank.example/1", expires_at=expires_at
+        )
+        canceled = await paid(world)
+        assert await counted(world) == [4000]
+        await payments.cancel(caller, canceled.id, CancelIntent())
+        assert await counted(world) == [0]
+
+        expired = await paid(world)
+        await world.caller(at=expires_at)
+        await world.gateway.payer_steps.sweep()
+        await world.until(lambda: "payment.declined" in world.payment_events(expired.id))
+        assert await counted(world) == [0]
+
+        world.processor.action = None
+        taken = await paid(world, capture_method="manual")
+        await payments.cancel(caller, taken.id, CancelIntent())
+        assert await counted(world) == [4000]
 
     live_through(tmp_path, story)
 

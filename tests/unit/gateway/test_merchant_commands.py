@@ -69,6 +69,7 @@ def test_a_user_gets_a_password_that_is_shown_once(shell: Shell) -> None:
 
     assert len(made["password"]) == 24
     assert (listed["id"], listed["name"], listed["mode"]) == (made["id"], "ada@example.com", "test")
+    assert listed["state"] == "active"
     assert "password" not in listed
     assert made["password"] not in str(listed)
 
@@ -78,7 +79,10 @@ def test_a_user_is_reset_and_disabled_by_name(shell: Shell) -> None:
     _, [reset], _ = shell.run("users", "reset", "ADA")
     _, [disabled], _ = shell.run("users", "disable", "ada")
 
+    _, [unlocked], _ = shell.run("users", "unlock", "ada")
+
     assert reset["password"] != made["password"]
+    assert (unlocked["state"], disabled["state"]) == ("disabled", "disabled")
     assert disabled["disabled_at"] is not None
 
 
@@ -90,6 +94,7 @@ def test_a_user_is_reset_and_disabled_by_name(shell: Shell) -> None:
         ("create", "taken", "--merchant", "m_1"),
         ("reset", "nobody"),
         ("disable", "nobody"),
+        ("unlock", "nobody"),
     ],
 )
 def test_a_wrong_user_is_refused_in_one_line(shell: Shell, words: tuple[str, ...]) -> None:

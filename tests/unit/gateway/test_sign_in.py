@@ -21,7 +21,7 @@ from gateway.event_recorder import EventRecorder
 from gateway.people.access_tokens import VALID_FOR, AccessTokens
 from gateway.people.errors import InvalidTokenError, WrongCredentialsError
 from gateway.people.passwords import WAITING_MAX, Passwords, generated, hashed, require_good
-from gateway.people.users import LOCKED_FOR, User, disable_user, reset_password
+from gateway.people.users import LOCKED_FOR, User, disable_user, reset_password, state_of, unlock_user
 from gateway.requests import CreateIntent, RiskContextInput
 from gateway.store.tables import users
 from models.engine import Engine
@@ -120,6 +120,23 @@ def test_a_disabled_user_and_one_with_a_new_password_lose_their_tokens(tmp_path:
         await world.store.write(lambda c: disable_user(c, recorder, "ada", at=START, actor="test"))
         await refused(world, token)
         assert await tried(world, "another horse 43") is None
+
+    signed_in(tmp_path, story)
+
+
+def test_a_lock_takes_the_tokens_too_and_unlocking_lets_in_again(tmp_path: Path) -> None:
+    async def story(world: World, clock: VirtualClock) -> None:
+        token = await tried(world)
+        for _ in range(10):
+            await tried(world, "wrong horse 42")
+        await refused(world, token)
+
+        recorder = EventRecorder(world.entropy)
+        ada = await world.store.write(lambda c: unlock_user(c, recorder, "ada", at=START, actor="test"))
+
+        assert state_of(ada, clock.now()) == "active"
+        assert await tried(world) is not None
+        await world.until(lambda: "user.unlock" in {event.action for event in audited(world)})
 
     signed_in(tmp_path, story)
 
