@@ -1,4 +1,4 @@
-"""What both gateway processes do so that their memory ends up in no file.
+"""What both gateway processes ask of the system: that no file shows their memory, and that many may connect.
 
 The processor's holds card numbers; the API's may hold one that a caller sent there by mistake, until the
 interpreter happens to use that memory again.
@@ -9,6 +9,9 @@ Linux only: elsewhere the core limit alone is set.
 import ctypes
 import resource
 import sys
+
+OPEN_FILES_MAX = 65_536
+"""Far above the connections that listeners take, and what handshakes under way hold."""
 
 _PR_SET_DUMPABLE = 4
 
@@ -23,3 +26,11 @@ def forbid_core_dumps() -> None:
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
             raise OSError(ctypes.get_errno(), "the kernel refused PR_SET_DUMPABLE")
+
+
+def allow_open_files() -> None:
+    """As many open files as the system lets this process have: each connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES_MAX)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

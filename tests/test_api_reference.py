@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 import gateway.errors
+import gateway.http.errors
 import gateway.people.errors
 import gateway.processor.errors
 from events.instruments import CardFacts
@@ -98,7 +99,7 @@ BODIES: dict[str, type[msgspec.Struct]] = {
     "PayWallet": PayWallet,
     "PayBank": PayBank,
 }
-ERRORS = (gateway.errors, gateway.people.errors, gateway.processor.errors)
+ERRORS = (gateway.errors, gateway.http.errors, gateway.people.errors, gateway.processor.errors)
 TROUBLES = {
     "half": "`card_declined`, `insufficient_funds`: the half is given back",
     "issuer_down": "succeeds up to 50 US dollars, above `processing_error`",

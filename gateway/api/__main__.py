@@ -22,7 +22,8 @@ from gateway.api.application import make_application
 from gateway.api.internal import make_internal_application
 from gateway.errors import StoreUnavailableError, StoreUnsafeError
 from gateway.geo import Geography
-from gateway.hardening import forbid_core_dumps
+from gateway.hardening import allow_open_files, forbid_core_dumps
+from gateway.http.connections import Connections
 from gateway.http.listening import Listener, bind, serve_until
 from gateway.keys.keyring import open_keyring
 from gateway.keys.tls import client_context, ensure_certificates, server_context
@@ -157,6 +158,7 @@ async def listen(gateway: Gateway, settings: Settings, stop: asyncio.Event) -> N
         make_internal_application(gateway),
         bind(settings.host, settings.internal_port, shared=settings.share_ports),
         server_context(settings.keys, "api", "internal"),
+        connections=Connections(per_address_max=None),
     )
 
     spare_what_stays()
@@ -171,6 +173,7 @@ def main(arguments: list[str]) -> None:
     """Run the API until it is asked to stop."""
     settings = parse(arguments)
     forbid_core_dumps()
+    allow_open_files()
     log_as_json(settings.log_level)
     uvloop.run(serve(settings))
 

@@ -1,4 +1,4 @@
-"""Listeners: uvicorn servers with bounded heads, stopped by the program, silent about what is asked."""
+"""Listeners: uvicorn servers with bounded connections, stopped by the program, silent about what is asked."""
 
 import asyncio
 import socket
@@ -8,74 +8,14 @@ from contextlib import contextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from gateway.errors import GatewayError, HeadTooLargeError, InvalidRequestError
-from gateway.http.answers import refused
+from gateway.http.connections import Connection, Connections
 
 GRACE_SECONDS = 3
 """How long a stop waits for requests under way: a third of what the supervisor allows."""
 
 KEEP_ALIVE_SECONDS = 75
 """How long an idle connection stays open: longer than clients do, lest they ask over a closed one."""
-
-HEAD_BYTES_MAX = 32 * 1024
-"""Of a request line and its headers together."""
-
-
-class Connection(HttpToolsProtocol):
-    """uvicorn's protocol with a bound on heads, and without waiting for the farewell of an idle peer.
-
-    What comes in one read with an unfinished head counts towards its bound: a caller that sends its next
-    request behind a large body without waiting for the answer may be refused.
-    """
-
-    _head_bytes = 0
-    _in_head = True
-    _refusal: GatewayError | None = None
-
-    def data_received(self, data: bytes) -> None:
-        """Parse what came, unless a head that does not end has grown beyond its bound."""
-        super().data_received(data)
-        self._head_bytes += len(data)
-        if self._in_head and self._head_bytes > HEAD_BYTES_MAX and not self.transport.is_closing():
-            self._refuse(HeadTooLargeError(HEAD_BYTES_MAX))
-
-    def on_message_begin(self) -> None:
-        """A new head begins, and is counted from zero."""
-        self._in_head, self._head_bytes = True, 0
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        """Refuse a head that came in one piece and is too large."""
-        self._in_head = False
-        names_and_values = sum(len(name) + len(value) for name, value in self.headers)
-        if len(self.url) + names_and_values > HEAD_BYTES_MAX:
-            self._refusal = HeadTooLargeError(HEAD_BYTES_MAX)
-            raise self._refusal  # the parser stops, and `send_400_response` is called
-        super().on_headers_complete()
-
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's shape
-        """Answer what cannot be parsed as every other refusal: a problem document."""
-        self._refuse(
-            self._refusal or InvalidRequestError("This cannot be read as HTTP.", code="request_malformed")
-        )
-
-    def shutdown(self) -> None:
-        """Drop what is idle at once: over TLS a farewell would wait until the peer reads it."""
-        cycle: RequestResponseCycle | None = self.cycle  # none before the first request
-        under_way = cycle is not None and not cycle.response_complete
-        if under_way or self.transport.get_write_buffer_size() > 0:
-            super().shutdown()
-        else:
-            self.transport.abort()
-
-    def _refuse(self, error: GatewayError) -> None:
-        answer = refused(error)
-        head = [f"HTTP/1.1 {error.STATUS} {error.TITLE}".encode(), b"connection: close"]
-        head += [b": ".join(header) for header in answer.raw_headers]
-        self.transport.write(b"\r\n".join(head) + b"\r\n\r\n" + bytes(answer.body))
-        self.transport.close()
 
 
 class Listener(uvicorn.Server):
@@ -85,8 +25,14 @@ class Listener(uvicorn.Server):
     """
 
     def __init__(
-        self, application: ASGIApp, bound: socket.socket, context: ssl.SSLContext | None = None
+        self,
+        application: ASGIApp,
+        bound: socket.socket,
+        context: ssl.SSLContext | None = None,
+        *,
+        connections: Connections | None = None,
     ) -> None:
+        """`connections` None is a public listener's."""
         super().__init__(
             uvicorn.Config(
                 application,
@@ -103,6 +49,32 @@ class Listener(uvicorn.Server):
             )
         )
         self._bound = bound
+        self._connections = connections or Connections()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's, which knows neither our connections nor a time for handshakes."""
+        loop, context = asyncio.get_running_loop(), self.config.ssl
+        handshake_seconds = self._connections.patience.handshake_seconds if context else None
+        self.servers = [
+            await loop.create_server(
+                self._connection,
+                sock=bound,
+                ssl=context,
+                backlog=self.config.backlog,
+                ssl_handshake_timeout=handshake_seconds,
+            )
+            for bound in sockets or ()
+        ]
+        self.started = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called ten times a second."""
+        if counter % 10 == 0:
+            self._connections.look()
+        return await super().on_tick(counter)
+
+    def _connection(self) -> Connection:
+        return Connection(self._connections, config=self.config, server_state=self.server_state, app_state={})
 
     async def run_bound(self) -> None:
         """Serve until `should_exit` is set."""

@@ -18,7 +18,8 @@ from events.clock import SystemClock
 from events.program_logs import LogLevel, add_log_level, log_as_json
 from events.programs import announce, leave, spare_what_stays
 from gateway.business_time import BusinessTime
-from gateway.hardening import forbid_core_dumps
+from gateway.hardening import allow_open_files, forbid_core_dumps
+from gateway.http.connections import Connections
 from gateway.http.listening import Listener, bind, serve_until
 from gateway.keys.tls import client_context, ensure_certificates, server_context
 from gateway.live_home import is_live_home
@@ -59,6 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run until SIGTERM or SIGINT; exit status 0 after a clean stop."""
     settings = _settings(arguments)
     forbid_core_dumps()
+    allow_open_files()
     os.umask(0o077)
     log_as_json(settings.log_level)
     uvloop.run(_run(settings))
@@ -139,6 +141,7 @@ async def _serve(
             internal_app(processor.port),
             bind(settings.host, settings.internal_port),
             server_context(settings.keys, "processor", "internal"),
+            connections=Connections(per_address_max=None),
         ),
     ]
     spare_what_stays()
