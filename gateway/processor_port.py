@@ -195,9 +195,9 @@ class Processor(Protocol):
     async def capture(self, attempt_id: str, request: CaptureRequest) -> ProcessorAnswer:
         """Status `captured` after the final one or where nothing is left, else still `approved`.
 
-        A capture that was asked for before keeps its first amount. One that the network refuses releases the
-        rest of the authorization: status `reversed`, or `captured` where something was captured before.
-        Raises `InvalidRequestError` for more than is left.
+        A capture that was asked for before keeps its first amount. One that the network refuses, or of more
+        than is left, is `refused` for good and releases the rest of the authorization: status `reversed`, or
+        `captured` where something was captured before.
         """
         ...
 

@@ -9,7 +9,6 @@ import sqlite3
 import msgspec
 
 from events.money import AMOUNT_MINOR_MAX
-from gateway.errors import InvalidRequestError
 from gateway.processor import advice_rows, attempts, increments, messages, transitions
 from gateway.processor.advice_rows import Advice, AdviceKey
 from gateway.processor.attempts import Attempt
@@ -21,12 +20,14 @@ from gateway.processor_port import CaptureRequest, IncrementRequest, RefundReque
 class BegunAdvice(msgspec.Struct, frozen=True):
     """An attempt with the advice of a capture or refund: to be sent, or as the acquirer answered it.
 
-    Without an advice there is nothing to capture or refund; `unanswered` has to be answered before.
+    Without an advice there is nothing to capture or refund; `unanswered` has to be answered before. A capture
+    of more than is left has `released` what is left.
     """
 
     attempt: Attempt | None
     advice: Advice | None = None
     unanswered: tuple[AdviceKey, ...] = ()
+    released: AdviceKey | None = None
 
 
 class BegunIncrement(msgspec.Struct, frozen=True):
@@ -38,7 +39,11 @@ class BegunIncrement(msgspec.Struct, frozen=True):
 
 
 def begin_capture(database: sqlite3.Connection, attempt_id: str, request: CaptureRequest) -> BegunAdvice:
-    """Begin a capture; one that was asked for before is found, with its own amount."""
+    """Begin a capture; one that was asked for before is found, with its own amount.
+
+    One of more than is left can never succeed: it ends as one that the network refuses, and what is left is
+    given back.
+    """
     attempt, key = attempts.find(database, attempt_id), AdviceKey(attempt_id, "capture", request.capture_id)
     if advice_rows.find(database, key) is not None:
         return BegunAdvice(*transitions.count_transmission(database, key))
@@ -48,11 +53,8 @@ def begin_capture(database: sqlite3.Connection, attempt_id: str, request: Captur
         return BegunAdvice(attempt, unanswered=before)
     left_minor = attempt.authorized_minor - attempt.captured_minor
     if not 0 < request.amount_minor <= left_minor:
-        raise InvalidRequestError(
-            "The amount to capture is more than what was authorized.",
-            code="amount_too_large",
-            param="amount_minor",
-        )
+        attempt, reversal = transitions.begin_reversal(database, attempt)
+        return BegunAdvice(attempt, released=reversal.key)
     final = request.final or request.amount_minor == left_minor
     return BegunAdvice(attempt, _advice(database, key, request, final=final))
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import msgspec
+import structlog
 
 from events.crash import crash_point, declare
 from gateway.errors import ProcessorUnavailableError
@@ -40,6 +41,7 @@ class Operations:
         self._store = store
         self._network = network
         self._advices = advices
+        self._log = structlog.get_logger("processor")
 
     async def capture(self, attempt_id: str, request: CaptureRequest) -> ProcessorAnswer:
         return await self._tell(attempt_id, lambda db: operation_steps.begin_capture(db, attempt_id, request))
@@ -70,6 +72,9 @@ class Operations:
         while begun.unanswered:
             await self._settle(begun.unanswered)
             begun = await self._store.transact(begin)
+        if begun.released is not None:
+            self._log.error("more was to be captured than is left", attempt=attempt_id)
+            self._advices.watch(begun.released)
         if begun.attempt is None or begun.advice is None:
             return answer(attempt_id, begun.attempt, "refused")
         crash_point("processor.capture.committed")

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 import msgspec
 
 from events.moments import microseconds, moment
-from gateway.errors import InvalidRequestError
 from gateway.processor import attempts, rail_rows
 from gateway.processor.rail_declines import rail_decline, unanswered
 from gateway.processor.rail_rows import RailOperation, RailOrder
@@ -67,7 +66,10 @@ def heard(database: sqlite3.Connection, attempt_id: str, told: RailAnswer) -> Ra
 def capture(
     database: sqlite3.Connection, attempt_id: str, request: CaptureRequest
 ) -> tuple[RailOrder | None, OperationEnd]:
-    """Keep so much of what has come; with the last capture the rest is owed back."""
+    """Keep so much of what has come; with the last capture the rest is owed back.
+
+    Where more is asked for than is left, nothing is kept, and what is left is owed back.
+    """
     order = rail_rows.find(database, attempt_id)
     if order is not None and rail_rows.find_operation(database, attempt_id, "capture", request.capture_id):
         return order, "accepted"
@@ -75,11 +77,7 @@ def capture(
         return order, "refused"
     captured_minor = order.captured_minor + request.amount_minor
     if not 0 < request.amount_minor <= order.amount_minor - order.captured_minor:
-        raise InvalidRequestError(
-            "The amount to capture is more than what was authorized.",
-            code="amount_too_large",
-            param="amount_minor",
-        )
+        return reverse(database, attempt_id), "refused"
     done = RailOperation(
         attempt_id=attempt_id,
         kind="capture",

@@ -15,7 +15,7 @@ from typing import Literal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.errors import InvalidRequestError, ProcessorUnavailableError
+from gateway.errors import ProcessorUnavailableError
 from gateway.processor import attempts
 from gateway.processor.errors import AcquirerSilentError, AcquirerUnreachableError
 from gateway.processor.message_format import decode
@@ -122,7 +122,7 @@ class Life:
             asking.cancel()
             await asyncio.wait([asking])
             await self._start()
-        with suppress(ProcessorUnavailableError, InvalidRequestError, asyncio.CancelledError):
+        with suppress(ProcessorUnavailableError, asyncio.CancelledError):
             asking.result()
 
     async def come_to_rest(self) -> dict[Step, ProcessorAnswer | None]:
@@ -131,10 +131,7 @@ class Life:
         await self.authorize()
         answers: dict[Step, ProcessorAnswer | None] = {}
         for step in self.asked.values():
-            try:
-                answers[step] = await self.ask(step)
-            except InvalidRequestError:
-                answers[step] = None
+            answers[step] = await self.ask(step)
         while self.bench.processor.advices.waiting:
             await self.bench.repeat()
         for message in self.line.late:

@@ -15,7 +15,7 @@ from events.clock import VirtualClock
 from gateway.payments.intents import Intent
 from gateway.processor.card_input import CardInput, check
 from gateway.processor_port import AnswerChanged, TokenRegistered, TokenRegistration
-from gateway.requests import ConfirmIntent, CreateIntent, RiskContextInput
+from gateway.requests import CaptureIntent, ConfirmIntent, CreateIntent, RiskContextInput
 from tests.gateway_world import START, World
 from tests.processor_parts import Bench
 from tests.virtual_time import run_virtually
@@ -201,6 +201,26 @@ def test_a_merchant_can_try_what_goes_wrong_on_the_way(
                 break
             await together.world.scheduling.sleep(0.5)
         assert await at_rest()
+
+    lived(tmp_path, story)
+
+
+def test_a_capture_of_more_than_the_processor_holds_has_an_end(tmp_path: Path) -> None:
+    async def story(together: Together) -> None:
+        intent = await together.pay(capture_method="manual")
+        # As if the two sides disagreed.
+        await together.bench.store.transact(lambda db: db.execute("UPDATE attempts SET authorized_minor = 9"))
+
+        caller = await together.world.caller()
+        await together.world.gateway.payments.capture(caller, intent.id, CaptureIntent())
+
+        await together.world.until(
+            lambda: together.world.payment_events(intent.id)[-1] == "payment.capture_failed"
+        )
+        after = await together.world.intent(intent.id)
+        assert (after.status, after.amount_received_minor) == ("requires_payment_method", 0)
+        await together.world.until(lambda: together.bench.processor.advices.waiting == 0)
+        assert await together.bench.states() == {"reversed": 1}
 
     lived(tmp_path, story)
 

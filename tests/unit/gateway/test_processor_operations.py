@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import InvalidRequestError, ProcessorUnavailableError
+from gateway.errors import ProcessorUnavailableError
 from gateway.processor.store import ProcessorStore
 from gateway.scheduling import InlineScheduling
 from tests.processor_parts import Bench, changed, in_one_thread
@@ -62,14 +62,29 @@ async def test_a_capture_of_all_that_is_left_is_final_whatever_it_says() -> None
 
 
 @in_one_thread
-async def test_more_than_is_left_cannot_be_captured() -> None:
+async def test_a_capture_of_more_than_is_left_is_refused_for_good_and_the_rest_given_back() -> None:
     bench = await approved()
     await bench.capture("a", 700, "1", final=False)
 
-    with pytest.raises(InvalidRequestError):
-        await bench.capture("a", 301, "2")
+    refused = [await bench.capture("a", 301, "2") for _ in range(2)]
+    await bench.repeat()
 
-    assert (await bench.capture("a", 300, "2")).captured_minor == 1000
+    assert {(one.status, one.operation, one.captured_minor) for one in refused} == {
+        ("captured", "refused", 700)
+    }
+    assert bench.line.types == ["0100", "0220", "0420"]
+    assert await bench.states() == {"captured": 1}
+
+
+@in_one_thread
+async def test_an_authorization_of_which_too_much_is_captured_is_reversed() -> None:
+    bench = await approved()
+
+    refused = await bench.capture("a", 1001)
+    await bench.repeat()
+
+    assert (refused.status, refused.operation) == ("reversed", "refused")
+    assert await bench.states() == {"reversed": 1}
 
 
 @in_one_thread
@@ -257,8 +272,7 @@ async def test_a_part_that_the_issuer_approves_is_kept_where_the_request_takes_i
 
     assert (answer.status, answer.authorized_minor) == ("approved", 600)
     assert bench.line.sent[0]["48"] == "72011" + "73011" + "9203737"
-    with pytest.raises(InvalidRequestError):
-        await bench.capture("a", 601)
+    assert (await bench.capture("a", 601)).operation == "refused"
 
 
 @in_one_thread
