@@ -1,4 +1,4 @@
-"""Errors of the gateway, and the one table that turns them into HTTP answers.
+"""Errors of the gateway, each with its HTTP status.
 
 GatewayError
 ├── RequestError                  what the caller sent, or asked for, is refused: permanent
@@ -30,6 +30,13 @@ No message quotes a value that the caller sent: it might be a card number.
 
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
+
+_PARAMS = {
+    "expired_card": "exp_month",
+    "incorrect_cvc": "cvc",
+    "incorrect_number": "number",
+}
+"""The card's member that a decline is about, as at Stripe."""
 
 
 class GatewayError(Exception):
@@ -129,7 +136,7 @@ class CardDeclinedError(RequestError):
     def __init__(
         self, message: str, *, code: str, decline_code: str | None, payment_intent: dict[str, Any]
     ) -> None:
-        super().__init__(message, code=code)
+        super().__init__(message, code=code, param=_PARAMS.get(code))
         self.decline_code = decline_code
         self.payment_intent = payment_intent
 
@@ -272,21 +279,3 @@ class StoreUnavailableError(UnavailableError):
 
 class StoreUnsafeError(StoreUnavailableError):
     """The server is set up so that a power loss may take what it acknowledged."""
-
-
-def problem(error: GatewayError) -> dict[str, Any]:
-    """The RFC 9457 document of an error, with Stripe's `error` member inside."""
-    stripe: dict[str, Any] = {"type": error.TYPE, "code": error.code, "message": error.message}
-    if error.param is not None:
-        stripe["param"] = error.param
-    if isinstance(error, CardDeclinedError):
-        if error.decline_code is not None:
-            stripe["decline_code"] = error.decline_code
-        stripe["payment_intent"] = error.payment_intent
-    return {
-        "type": f"urn:weir:problem:{error.code}",
-        "title": error.TITLE,
-        "status": error.STATUS,
-        "detail": error.message,
-        "error": stripe,
-    }

@@ -17,7 +17,9 @@ _FIELD = "receipt_email"
 def sealed_email(
     connection: Connection, personal: PersonalData, caller: Caller, subject: str, email: str
 ) -> dict[str, bytes | None]:
-    """The members of an intent that keep the address."""
+    """The members of an intent that keep the address; of none where it is empty."""
+    if not email:
+        return {"sealed_receipt_email": None, "receipt_email_digest": None}
     sealed = personal.seal(connection, subject, {_FIELD: email}, microseconds(caller.at))
     return {
         "sealed_receipt_email": sealed,

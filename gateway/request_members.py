@@ -27,6 +27,11 @@ ReturnUrl = Annotated[
     ),
 ]
 Email = Annotated[str, Meta(max_length=254, pattern=r"^[^@\s]+@[^@\s]+\Z", description="an email address")]
+# Nothing takes away what was given before.
+EmailOrNothing = Annotated[
+    str,
+    Meta(max_length=254, pattern=r"^([^@\s]+@[^@\s]+)?\Z", description="an email address, or nothing"),
+]
 IpAddress = Annotated[str, Meta(max_length=45, description="an IPv4 or IPv6 address")]
 Moment = Annotated[datetime, Meta(tz=True)]
 MetadataKey = Annotated[str, Meta(min_length=1, max_length=40)]

@@ -15,6 +15,7 @@ from gateway.request_members import (
     Body,
     Currency,
     Email,
+    EmailOrNothing,
     Identifier,
     IpAddress,
     Metadata,
@@ -57,11 +58,19 @@ ExpandCharge = Annotated[list[ChargeWay], _AtMostFive]
 ExpandReview = Annotated[list[ReviewWay], _AtMostFive]
 
 
+class AutomaticMethods(Body, frozen=True, kw_only=True):
+    """Whether all that is there for the currency may pay, as it may unless types are named."""
+
+    enabled: bool
+    allow_redirects: Literal["always"] = "always"
+
+
 class CreateIntent(Body, frozen=True, kw_only=True):
     """`POST /v1/payment_intents`."""
 
     amount: AmountMinor
     currency: Currency
+    automatic_payment_methods: AutomaticMethods | None = None
     capture_method: Literal["automatic", "manual"] = "automatic"
     capture_delay_hours: Annotated[int, Meta(ge=1, le=144)] | None = None
     confirm: bool = False
@@ -104,11 +113,14 @@ class UpdateIntent(Body, frozen=True, kw_only=True):
     currency: Currency | None = None
     capture_method: Literal["automatic", "manual"] | None = None
     payment_method: Identifier | None = None
+    payment_method_data: PaymentMethodData | None = None
+    payment_method_types: Annotated[list[PaymentMethodType], Meta(min_length=1, max_length=4)] | None = None
+    setup_future_usage: FutureUsage | None = None
     customer: Text | None = None
     description: Description | None = None
-    receipt_email: Email | None = None
+    receipt_email: EmailOrNothing | None = None
     statement_descriptor: StatementDescriptor | None = None
-    metadata: Metadata | None = None
+    metadata: Metadata | Literal[""] | None = None
     expand: ExpandIntent | None = None
 
 

@@ -108,19 +108,11 @@ class Gateway:
             sign_ins=self.sign_ins,
         )
         self.payment_methods = PaymentMethods(store=store, entropy=around.entropy, personal=personal)
-        self.payments = Payments(
-            store=store,
-            entropy=around.entropy,
-            recorder=recorder,
-            personal=personal,
-            geography=geography,
-            choosing=Choosing(personal=personal, entropy=around.entropy),
-            relay=relay,
-            flights=flights,
-            debts=debts,
-            instance=own,
+        choosing = Choosing(personal=personal, entropy=around.entropy)
+        self.payments = _payments(around, recorder, relay, debts, choosing, flights, own)
+        self.updates = Updates(
+            store=store, personal=personal, choosing=choosing, recorder=recorder, relay=relay
         )
-        self.updates = Updates(store=store, personal=personal, recorder=recorder, relay=relay)
         self.receipts = Receipts(store=store, personal=personal)
         self.reviews = Reviews(store=store, recorder=recorder, relay=relay, debts=debts)
 
@@ -190,6 +182,29 @@ def _flights(around: Surroundings, ends: AttemptEnds, personal: PersonalData) ->
         scheduling=around.scheduling,
         clock=around.clock,
         deadline_seconds=around.deadline_seconds,
+    )
+
+
+def _payments(
+    around: Surroundings,
+    recorder: EventRecorder,
+    relay: Relay,
+    debts: Debts,
+    choosing: Choosing,
+    flights: Flights,
+    instance: str,
+) -> Payments:
+    return Payments(
+        store=around.store,
+        entropy=around.entropy,
+        recorder=recorder,
+        personal=choosing.personal,
+        geography=around.geography,
+        choosing=choosing,
+        relay=relay,
+        flights=flights,
+        debts=debts,
+        instance=instance,
     )
 
 

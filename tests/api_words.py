@@ -55,7 +55,7 @@ _WORDS: dict[type, Callable[[Any], str]] = {
     inspect.IntType: _number,
     inspect.BoolType: lambda _: "true or false",
     inspect.DateTimeType: lambda _: "a time with its zone (RFC 3339)",
-    inspect.LiteralType: lambda kind: " or ".join(f"`{value}`" for value in kind.values),
+    inspect.LiteralType: lambda kind: " or ".join(f"`{value}`" if value else '`""`' for value in kind.values),
     inspect.ListType: lambda kind: f"list{_bounded(kind)}: {type_in_words(kind.item_type)}",
     inspect.DictType: _dictionary,
     inspect.StructType: lambda kind: f"object, see {kind.cls.__name__.removesuffix('Input')}",

@@ -33,8 +33,8 @@ from gateway.api.presenting import (
 )
 from gateway.business_time import TEST_TIME_HEADER
 from gateway.cards import TEST_CARD_RISKS
-from gateway.errors import GatewayError, InvalidRequestError, UnavailableError, problem
-from gateway.http.expected import REFERENCE
+from gateway.errors import GatewayError, InvalidRequestError, UnavailableError
+from gateway.http.problems import REFERENCE, problem
 from gateway.labels import FRAUD_BY_KIND, Label
 from gateway.pay_port import PayAnswer
 from gateway.payment_methods import ShownMethod
@@ -62,6 +62,7 @@ BODIES: dict[str, type[msgspec.Struct]] = {
     "POST /v1/tokens": TokenInput,
     "Card": CardInput,
     "POST /v1/payment_intents": requests.CreateIntent,
+    "AutomaticMethods": requests.AutomaticMethods,
     "RiskContext": requests.RiskContextInput,
     "Address": requests.Address,
     "Item": requests.Item,

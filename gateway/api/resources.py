@@ -269,8 +269,10 @@ class Error(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     type: str
     code: str
     message: str
+    doc_url: str
     param: str = ""
     decline_code: str = ""
+    charge: str = ""
     payment_intent: PaymentIntent | None = None
 
 

@@ -1,4 +1,4 @@
-"""Answers of every listener: JSON by msgspec, and each error through the one table of `gateway.errors`.
+"""Answers of every listener: JSON by msgspec, and each error by its own status (`gateway.errors`).
 
 No answer quotes the request, and no log line the text of an error: either might hold a card number.
 """
@@ -21,8 +21,8 @@ from gateway.errors import (
     InvalidRequestError,
     MethodNotAllowedError,
     NotFoundError,
-    problem,
 )
+from gateway.http.problems import problem
 
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 Elsewhere = Callable[[str], str | None]

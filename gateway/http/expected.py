@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import inspect
 
-REFERENCE = "docs/api.md"
+from gateway.http.problems import REFERENCE
 
 _KINDS = {
     "int": "a whole number",

@@ -19,11 +19,12 @@ from gateway.payments.intents import Intent
 from gateway.people.merchants import Merchant
 from gateway.personal import PersonalData
 from gateway.processor_port import TestRisk
-from gateway.requests import ConfirmIntent, CreateIntent
+from gateway.requests import ConfirmIntent, CreateIntent, UpdateIntent
 from gateway.store.method_rows import Consent, PaymentMethod, has_consent, insert_consent, load_method
 from gateway.tokens import load_card
 
 _WITHIN = "payment_method_data"
+_KEPT_FOR = "setup_future_usage keeps the method for a customer: name one."
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,20 @@ class Choosing:
         if not body.confirm:
             _refuse_what_confirms(body)
         if body.setup_future_usage and body.customer is None:
-            raise _missing("customer", "setup_future_usage keeps the method for a customer: name one.")
+            raise _missing("customer", _KEPT_FOR)
+        if body.automatic_payment_methods and body.automatic_payment_methods.enabled:
+            _refuse_named_types(body)
         chosen = self._chosen(connection, caller, body.payment_method, body.payment_method_data)
         if chosen is None:
             return None
         _require_fit(chosen, body.payment_method_types, body.customer)
         require_available(chosen.type, currency, None)
         return chosen.id
+
+    def at_update(self, connection: Connection, caller: Caller, body: UpdateIntent) -> str | None:
+        """The id of what shall pay from now on, None where that stays; raises `InvalidRequestError`."""
+        chosen = self._chosen(connection, caller, body.payment_method, body.payment_method_data)
+        return None if chosen is None else chosen.id
 
     def at_confirm(
         self,
@@ -115,7 +123,7 @@ class Choosing:
             message = "payment_method: a token is used as it is; only a payment method (pm_…) can be kept."
             raise InvalidRequestError(message, code="parameter_invalid", param="payment_method")
         if intent.customer is None:
-            raise _missing("customer", "setup_future_usage keeps the method for a customer: name one.")
+            raise _missing("customer", _KEPT_FOR)
         if usage == "off_session" and mandate is None:
             raise _missing("mandate_data", "Payments without the payer need the payer's consent.")
         acceptance = mandate.customer_acceptance if mandate else None
@@ -135,6 +143,10 @@ class Choosing:
 
 def require_payable(connection: Connection, caller: Caller, intent: Intent) -> None:
     """What a changed intent names can pay it still; raises `InvalidRequestError`, `NotFoundError`."""
+    for type_ in intent.payment_method_types or ():
+        require_available(type_, intent.currency, None, param="payment_method_types")
+    if intent.setup_future_usage and intent.customer is None:
+        raise _missing("customer", _KEPT_FOR)
     if intent.token is not None:
         chosen = chosen_by(connection, caller, intent.token)
         _require_fit(chosen, intent.payment_method_types, intent.customer)
@@ -214,6 +226,13 @@ def _require_consent(connection: Connection, chosen: Chosen, usage: FutureUsage 
             code="payment_method_without_consent",
             param="off_session",
         )
+
+
+def _refuse_named_types(body: CreateIntent) -> None:
+    if body.payment_method_types is not None:
+        param = "automatic_payment_methods"
+        message = f"{param}: give either this or payment_method_types."
+        raise InvalidRequestError(message, code="parameter_invalid", param=param)
 
 
 def _refuse_what_confirms(body: CreateIntent) -> None:

@@ -284,7 +284,7 @@ def canceled(intent: Intent, reason: str | None, at_us: int) -> Intent:
 
     Where a part was captured, that stands: the payment has succeeded with it.
     """
-    if intent.amount_received_minor:
+    if intent.amount_received_minor and intent.status == "requires_capture":
         after = stepped(intent, "release")
         return msgspec.structs.replace(after, amount_capturable_minor=0, capture_due_us=None)
     after = stepped(intent, "cancel")

@@ -1,7 +1,7 @@
 """Changing a payment intent before it is confirmed, and what it says of itself at any time."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import Connection
@@ -15,7 +15,7 @@ from gateway.event_recorder import EventRecorder
 from gateway.outbox import Relay
 from gateway.payments import intents
 from gateway.payments.admission import admit
-from gateway.payments.choosing import require_payable
+from gateway.payments.choosing import Choosing, require_payable
 from gateway.payments.intents import Intent
 from gateway.people.merchants import load_merchant
 from gateway.personal import PersonalData
@@ -39,6 +39,7 @@ class Updates:
 
     store: Store
     personal: PersonalData
+    choosing: Choosing
     recorder: EventRecorder
     relay: Relay
 
@@ -62,8 +63,9 @@ class Updates:
         given = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not None}
         if given.keys() - set(WORDS):
             intent = intents.stepped(intent, "update")
-        if body.payment_method is not None:
-            intent = intents.stepped(intent, "attach")
+        chosen = self.choosing.at_update(connection, caller, body)
+        if chosen is not None:
+            intent = msgspec.structs.replace(intents.stepped(intent, "attach"), token=chosen)
         if body.customer is not None and body.customer != intent.customer:
             intent = self._of_customer_in(connection, intent, body.customer, microseconds(caller.at))
         if body.receipt_email is not None:
@@ -112,7 +114,8 @@ def _changes(intent: Intent, body: UpdateIntent, currency: str | None) -> dict[s
         "amount_minor": body.amount,
         "currency": currency,
         "capture_method": body.capture_method,
-        "token": body.payment_method,
+        "payment_method_types": body.payment_method_types,
+        "setup_future_usage": body.setup_future_usage,
         "statement_descriptor": body.statement_descriptor,
         "metadata": None if body.metadata is None else _merged(intent.metadata, body.metadata),
     }
@@ -125,8 +128,10 @@ def _changes(intent: Intent, body: UpdateIntent, currency: str | None) -> dict[s
     return changes
 
 
-def _merged(before: dict[str, str], given: dict[str, str]) -> dict[str, str]:
-    """The metadata with what was given in its place; an empty text takes a name out."""
+def _merged(before: dict[str, str], given: dict[str, str] | Literal[""]) -> dict[str, str]:
+    """The metadata with what was given in its place; an empty text takes a name out, or all of them."""
+    if given == "":
+        return {}
     merged = {name: value for name, value in {**before, **given}.items() if value}
     if len(merged) > METADATA_MAX:
         raise InvalidRequestError(

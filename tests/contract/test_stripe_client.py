@@ -1,12 +1,16 @@
 """stripe-python, unchanged, pointed at this server by its documented base address."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import stripe
 
+from events.clock import VirtualClock
+from gateway.rate_limits import PER_SECOND, MemoryLimiter
 from tests.fuzz.living_api import LivingApi, living_api
+from tests.gateway_world import START
 
 ORDER = {"amount": 1250, "currency": "eur"}
 
@@ -78,6 +82,8 @@ def test_a_declined_card_is_a_card_error_with_the_intent(api: LivingApi, intents
     assert (error.code, error.http_status) == ("card_declined", 402)
     assert error.error is not None
     assert error.error.decline_code == "insufficient_funds"
+    assert error.error.charge == error.error.payment_intent.latest_charge
+    assert error.error.doc_url == "docs/api.md#declines"
     assert error.error.payment_intent.status == "requires_payment_method"
 
 
@@ -105,3 +111,90 @@ def test_an_idempotency_key_with_another_body_is_an_idempotency_error(intents: A
 
     with pytest.raises(stripe.IdempotencyError):
         intents.create({**ORDER, "amount": 1}, {"idempotency_key": "order-8"})
+
+
+def test_more_requests_than_the_plan_allows_are_a_rate_limit_error(tmp_path: Path) -> None:
+    # Its clock stands still, so that the second of a slow machine does not end either.
+    with living_api(tmp_path, MemoryLimiter(VirtualClock(START))) as limited:
+        intents = client(limited).v1.payment_intents
+        for _ in range(PER_SECOND["standard"]):
+            intents.list({"limit": 1})
+        with pytest.raises(stripe.RateLimitError) as raised:
+            intents.list({"limit": 1})
+
+    error = raised.value
+    assert error.error is not None
+    assert (error.http_status, error.error.code) == (429, "rate_limit")
+    assert error.headers is not None
+    assert int(error.headers["retry-after"]) >= 1
+
+
+def test_what_lies_behind_ids_is_expanded_in_a_list_and_four_steps_away(api: LivingApi, intents: Any) -> None:
+    paid = intents.create({**ORDER, "customer": "c-ways", "payment_method": api.token(), "confirm": True})
+    ways = ["data.latest_charge.payment_method", "data.payment_method"]
+
+    [listed] = intents.list({"customer": "c-ways", "expand": ways}).data
+    far = intents.retrieve(paid.id, {"expand": ["latest_charge.payment_intent.latest_charge.payment_method"]})
+
+    assert listed.latest_charge.payment_method.card.last4 == listed.payment_method.card.last4
+    assert far.latest_charge.payment_intent.latest_charge.payment_method.object == "payment_method"
+
+
+def test_all_that_a_search_finds_is_paged_through(api: LivingApi, intents: Any) -> None:
+    made = [intents.create({**ORDER, "receipt_email": "search@example.com"}).id for _ in range(5)]
+    query = "receipt_email:'search@example.com' AND payment_method_types:'card' AND livemode:false"
+
+    found = [one.id for one in intents.search({"query": query, "limit": 2}).auto_paging_iter()]
+
+    assert found == made[::-1]
+
+
+def test_an_order_as_stripes_own_guides_write_it_is_taken_and_changed(api: LivingApi, intents: Any) -> None:
+    order = {**ORDER, "automatic_payment_methods": {"enabled": True}, "receipt_email": "ada@example.com"}
+    intent = intents.create({**order, "metadata": {"order": "7"}})
+    data = {"type": "card", "card": {"token": api.token()}}
+
+    changed = intents.update(
+        intent.id,
+        {
+            "payment_method_data": data,
+            "payment_method_types": ["card"],
+            "customer": "c-1",
+            "setup_future_usage": "on_session",
+            "metadata": "",
+            "receipt_email": "",
+        },
+    )
+    paid = intents.confirm(intent.id)
+
+    assert (changed.metadata.to_dict(), changed.receipt_email) == ({}, None)
+    assert (changed.payment_method_types, changed.setup_future_usage) == (["card"], "on_session")
+    assert (paid.status, paid.payment_method) == ("succeeded", changed.payment_method)
+    with pytest.raises(stripe.InvalidRequestError, match="does not allow: cancel"):
+        intents.cancel(intent.id)
+
+
+@pytest.mark.parametrize(
+    ("change", "param"),
+    [
+        ({"setup_future_usage": "on_session"}, "customer"),
+        ({"payment_method_types": ["upi"]}, "payment_method_types"),
+        ({"payment_method_data": {"type": "card"}}, "payment_method_data[card]"),
+    ],
+)
+def test_a_change_that_could_not_be_paid_is_refused(intents: Any, change: Any, param: str) -> None:
+    intent = intents.create(ORDER)
+
+    with pytest.raises(stripe.InvalidRequestError) as raised:
+        intents.update(intent.id, change)
+
+    assert raised.value.param == param
+
+
+def test_types_of_methods_are_named_or_left_open_and_not_both(intents: Any) -> None:
+    both = {"automatic_payment_methods": {"enabled": True}, "payment_method_types": ["card"]}
+
+    with pytest.raises(stripe.InvalidRequestError) as raised:
+        intents.create({**ORDER, **both})
+
+    assert raised.value.param == "automatic_payment_methods"

@@ -17,9 +17,10 @@ from events.money import AMOUNT_MINOR_MAX
 from gateway.api.application import make_application
 from gateway.event_recorder import EventRecorder
 from gateway.http.listening import Listener, bind, serve_until
-from gateway.people.merchants import MerchantSettings, update_merchant
+from gateway.people.merchants import MerchantSettings, Plan, update_merchant
 from gateway.processor.card_input import CardInput, check
 from gateway.processor_port import TokenRegistered, TokenRegistration, TokenRegistry
+from gateway.rate_limits import Limiter
 from gateway.scheduling import InlineScheduling
 from tests.gateway_world import MERCHANT, PASSWORD, START, World, make_user
 from tests.processor_parts import Bench
@@ -106,19 +107,20 @@ class LivingApi:
         return dict(answer.json())
 
 
-async def take_any_amount(world: World) -> None:
+async def take_any_amount(world: World, plan: Plan) -> None:
     """No limit but the document's: else nearly every amount that fits it would be refused."""
     most = {one.code: AMOUNT_MINOR_MAX for one in iso4217.Currency if one.exponent is not None}
-    merchant = msgspec.structs.replace(
-        MERCHANT, settings=MerchantSettings(plan="scale", limit_per_payment=most)
-    )
+    merchant = msgspec.structs.replace(MERCHANT, settings=MerchantSettings(plan=plan, limit_per_payment=most))
     recorder = EventRecorder(world.entropy)
     await world.store.write(lambda c: update_merchant(c, recorder, merchant, at=START, actor="test"))
 
 
 @contextmanager
-def living_api(folder: Path) -> Iterator[LivingApi]:
-    """Serve until the block ends; fails where a loop of the gateway dies meanwhile."""
+def living_api(folder: Path, limiter: Limiter | None = None) -> Iterator[LivingApi]:
+    """Serve until the block ends; fails where a loop of the gateway dies meanwhile.
+
+    With a `limiter` the merchant has the least plan.
+    """
     ready, told = threading.Event(), {}
 
     async def live() -> None:
@@ -129,14 +131,14 @@ def living_api(folder: Path) -> Iterator[LivingApi]:
         # Nothing here dies, so nothing need wait for the disk.
         world = World(folder, scheduling=scheduling, deadline_seconds=5, synchronous="OFF")
         world.processor = bench.cards  # type: ignore[assignment]  # the port's real side
-        world.own_per_second = 10_000
+        world.own_per_second, world.limiter = 10_000, limiter
         async with world:
             registry.registry = world.gateway.tokens
             scheduling.spawn(bench.processor.keep_house(scheduling), "processor")
             listener = Listener(make_application(world.gateway), bind("127.0.0.1", 0))
 
             await make_user(world, "ada")
-            await take_any_amount(world)
+            await take_any_amount(world, "scale" if limiter is None else "standard")
 
             def announce() -> None:
                 told["api"] = LivingApi(world, bench, listener.port)

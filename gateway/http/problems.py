@@ -1,0 +1,33 @@
+"""What a caller is told of an error: a problem document (RFC 9457) with Stripe's `error` member inside."""
+
+from typing import Any
+
+from gateway.errors import CardDeclinedError, GatewayError
+
+REFERENCE = "docs/api.md"
+"""Where the API is described, from the sources' root."""
+
+
+def problem(error: GatewayError) -> dict[str, Any]:
+    """The RFC 9457 document of an error, with Stripe's `error` member inside."""
+    anchor = "declines" if isinstance(error, CardDeclinedError) else "error-codes"
+    stripe: dict[str, Any] = {
+        "type": error.TYPE,
+        "code": error.code,
+        "message": error.message,
+        "doc_url": f"{REFERENCE}#{anchor}",
+    }
+    if error.param is not None:
+        stripe["param"] = error.param
+    if isinstance(error, CardDeclinedError):
+        if error.decline_code is not None:
+            stripe["decline_code"] = error.decline_code
+        stripe["charge"] = error.payment_intent["latest_charge"]
+        stripe["payment_intent"] = error.payment_intent
+    return {
+        "type": f"urn:weir:problem:{error.code}",
+        "title": error.TITLE,
+        "status": error.STATUS,
+        "detail": error.message,
+        "error": stripe,
+    }
