@@ -30,8 +30,8 @@ lint: .venv/.dev-installed ## formatting, lint, types and the arrows between fol
 bench: .venv/.dev-installed ## measure, and record the figures in bench/results
 	.venv/bin/python -m bench $(BENCH)
 
-fuzz: .venv/.dev-installed ## fuzz every operation of the API with 2,000 examples
-	WEIR_FUZZ_EXAMPLES=2000 .venv/bin/python -m pytest -n 2 --timeout 3600 tests/fuzz
+fuzz: .venv/.dev-installed ## fuzz every operation of both listeners with 2,000 examples, and record it
+	.venv/bin/python -m bench fuzz
 
 soak: .venv/.dev-installed system ## the slow checks: longer random kills and demo runs, each crash point by itself
 	WEIR_SOAK=1 .venv/bin/python -m pytest -n 2 --dist loadgroup tests/e2e

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from bench import capacity, chaos, confirm, detection, flow, replay, simulation
+from bench import capacity, chaos, confirm, detection, flow, fuzz, replay, simulation
 
 BENCHES: dict[str, Callable[[], None]] = {
     "flow": flow.main,
@@ -13,6 +13,7 @@ BENCHES: dict[str, Callable[[], None]] = {
     "detection": detection.main,
     "simulation": simulation.main,
     "chaos": chaos.main,
+    "fuzz": fuzz.main,
 }
 
 

@@ -24,6 +24,7 @@ from typing import Annotated, Literal, Protocol
 import msgspec
 
 from events.vocabulary import AccountMethod, Funding, Mode
+from gateway.request_members import Identifier
 
 AnswerStatus = Literal["approved", "declined", "captured", "reversed", "action_required", "unknown"]
 """`unknown`: never heard of this attempt, or its end is still being found out: ask, or authorize, again.
@@ -226,7 +227,7 @@ class Processor(Protocol):
 class AnswerChanged(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An attempt whose payer had to do something has another answer now: ask for it."""
 
-    attempt_id: str
+    attempt_id: Identifier
 
 
 class AnswerListener(Protocol):

@@ -10,6 +10,8 @@ from typing import Generic, Literal, TypeVar
 import msgspec
 
 from events.vocabulary import Funding, PaymentMethodType, ReportedKind
+from gateway.http.operations import Error as PlainError
+from gateway.http.operations import Problem as PlainProblem
 from gateway.method_requests import FutureUsage
 from gateway.payments.charges import ChargeState, ChargeStatus
 from gateway.payments.intents import CaptureMethod, ConfirmationMethod, PaymentError, PaymentOutcome
@@ -263,26 +265,16 @@ class Found(Resource, Generic[T], frozen=True, kw_only=True):
     url: str
 
 
-class Error(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Error(PlainError, frozen=True, kw_only=True, omit_defaults=True):
     """Stripe's `error` member; of a declined card with the intent as it now stands."""
 
-    type: str
-    code: str
-    message: str
-    doc_url: str
-    param: str = ""
-    decline_code: str = ""
     charge: str = ""
     payment_intent: PaymentIntent | None = None
 
 
-class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """An RFC 9457 problem document that holds Stripe's `error` member."""
+class Problem(PlainProblem, frozen=True, kw_only=True):
+    """A problem document, which of a declined card holds the intent."""
 
-    type: str
-    title: str
-    status: int
-    detail: str
     error: Error
 
 

@@ -11,6 +11,9 @@ from gateway import cards
 from gateway.http.decoding import convert, decode_body
 from gateway.processor.errors import CardInputError
 
+CARD_BODY_BYTES_MAX = 8 * 1024
+"""Many times what a card takes."""
+
 YEARS_AHEAD_MAX = 50
 """As far ahead as an expiry may lie."""
 

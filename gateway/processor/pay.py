@@ -18,6 +18,7 @@ from gateway.processor.card_input import check
 from gateway.processor.errors import CardInputError
 from gateway.processor.pay_input import (
     METHODS,
+    PAY_BODY_BYTES_MAX,
     PayInput,
     amount_minor,
     card_input,
@@ -26,8 +27,6 @@ from gateway.processor.pay_input import (
 )
 from gateway.processor.tokens import Tokens
 
-PAY_BODY_BYTES_MAX = 32 * 1024
-"""Room for a basket of a hundred lines and two addresses."""
 IDEMPOTENCY_HEADER = "idempotency-key"
 IDEMPOTENCY_KEY_LENGTH_MAX = 255
 

@@ -22,6 +22,9 @@ from gateway.processor.card_input import CardInput
 from gateway.request_members import Body, Currency, ReturnUrl, Text
 from gateway.risk_context import RiskContextInput, require_readable
 
+PAY_BODY_BYTES_MAX = 32 * 1024
+"""Room for a basket of a hundred lines and two addresses."""
+
 Method = Literal["credit_card", "upi", "wallet", "net_banking"]
 
 METHODS: dict[Method, PaymentMethodType] = {

@@ -16,7 +16,8 @@ from gateway.http.browsers import BrowserAccess
 from gateway.http.presented_keys import is_publishable, mode_of, presented_key
 from gateway.live_home import require_live_key
 from gateway.processor.authentication import AuthenticatingProcessor
-from gateway.processor.card_input import check, read_card
+from gateway.processor.card_input import CARD_BODY_BYTES_MAX, check, read_card
+from gateway.processor.openapi import document
 from gateway.processor.pay import Pay
 from gateway.processor.payer_pages import payer_route
 from gateway.processor.rail_notices import rail_route
@@ -25,7 +26,6 @@ from gateway.processor.routing import application
 from gateway.processor.tokens import Tokens
 
 BROWSER_PATHS = re.compile("/v1/tokens")
-CARD_BODY_BYTES_MAX = 8 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +48,7 @@ class PublicListener:
                 payer_route(self.cards),
                 rail_route(self.rails),
                 Route("/health", self._health, methods=["GET"]),
+                Route("/openapi.json", self._openapi, methods=["GET"]),
             ],
             _elsewhere,
             [Middleware(BrowserAccess, paths=BROWSER_PATHS)],
@@ -71,6 +72,9 @@ class PublicListener:
 
     async def _health(self, request: Request) -> Response:  # noqa: ARG002  # Starlette's shape
         return answered({"status": "ok"})
+
+    async def _openapi(self, request: Request) -> Response:  # noqa: ARG002  # Starlette's shape
+        return Response(document(), media_type="application/json")
 
 
 def _elsewhere(path: str) -> str | None:

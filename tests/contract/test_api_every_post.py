@@ -6,11 +6,11 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import delete, func, select, update
+from tests.fuzz.test_api_fuzz import IN_STATE
 
 from gateway.api.openapi import OPERATIONS, Operation
 from gateway.store.tables import idempotency_keys
 from tests.fuzz.living_api import LivingApi, living_api
-from tests.fuzz.test_api_fuzz import IN_STATE
 
 ORDER = {"amount": 1250, "currency": "eur"}
 BODIES: dict[str, dict[str, Any]] = {

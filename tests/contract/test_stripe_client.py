@@ -27,7 +27,7 @@ def intents(api: LivingApi) -> Any:
 
 
 def client(api: LivingApi, key: str = "") -> stripe.StripeClient:
-    return stripe.StripeClient(key or api.key, base_addresses={"api": api.base_url}, max_network_retries=0)
+    return stripe.StripeClient(key or api.key, base_addresses={"api": api.urls["api"]}, max_network_retries=0)
 
 
 def test_a_payment_is_created_and_confirmed_in_one_call(api: LivingApi, intents: Any) -> None:

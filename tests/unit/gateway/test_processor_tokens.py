@@ -12,8 +12,8 @@ import pytest
 
 from gateway.errors import ApiUnavailableError
 from gateway.processor import vault_rows
+from gateway.processor.card_input import CARD_BODY_BYTES_MAX
 from gateway.processor.internal_app import internal_app
-from gateway.processor.public_app import CARD_BODY_BYTES_MAX
 from tests.processor_parts import GOOD_KEY, NOW, Bench, in_one_thread
 
 NUMBER = "4242424242424242"

@@ -1,0 +1,263 @@
+"""Every operation of both OpenAPI documents, fuzzed over HTTP with all of schemathesis's checks.
+
+A request that fits the document is refused only for what no document can say (a status that does not allow a
+step, digits that look like a card number); one that does not fit is refused, with a problem document. No card
+number that was sent is shown again, written in a log, or kept in the clear. `make fuzz` runs ten times as
+many examples, and records them.
+"""
+
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, reject, settings
+from hypothesis import strategies as st
+from schemathesis import Case, Response
+from schemathesis.checks import CHECKS, load_all_checks
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.generation import GenerationMode
+
+from gateway.api import openapi as of_api
+from gateway.http.decoding import FORM
+from gateway.http.operations import Operation
+from gateway.processor import openapi as of_processor
+from tests.fuzz.bringing_to_life import KEY, TIME, Life, at_own_merchant, is_time, seldom, with_time_of_today
+from tests.fuzz.living_api import LivingApi, living_api
+
+load_all_checks()
+
+EXAMPLES = int(os.environ.get("WEIR_FUZZ_EXAMPLES", "200"))
+SUCCESSES_MIN = 20
+TURNED_AWAY_SHARE_MAX = 0.1
+REPORT = os.environ.get("WEIR_FUZZ_REPORT")
+"""A folder for what each operation came to."""
+
+PROBED_EXAMPLES = 10
+PROBING = frozenset({"ignored_auth", "unsupported_method", "object_level_authorization"})
+
+SCHEMAS = {
+    "api": schemathesis.openapi.from_dict(json.loads(of_api.document())),
+    "processor": schemathesis.openapi.from_dict(json.loads(of_processor.document())),
+}
+ALL = [("api", one) for one in of_api.OPERATIONS] + [("processor", one) for one in of_processor.OPERATIONS]
+
+BEYOND_THE_DOCUMENT = frozenset(
+    {
+        "card_data_not_accepted",
+        "parameter_invalid",
+        "parameter_missing",
+        "query_invalid",
+        "payment_intent_unexpected_state",
+        "payment_intent_under_review",
+        "amount_too_large",
+        "review_closed",
+        "payment_not_confirmed",
+        "time_before_payment",
+        "time_in_future",
+        "time_out_of_range",
+        "json_malformed",
+        "form_malformed",
+        "idempotency_key_reuse",
+        "invalid_vpa",
+        "payment_method_customer_mismatch",
+        "payment_method_detached",
+        "payment_method_not_available",
+        "payment_method_unexpected_state",
+        "payment_method_without_consent",
+        "label_contradictory",
+    }
+)
+"""Codes of refusals that depend on more than the request's own shape."""
+
+
+def called(case: Case, url: str, headers: dict[str, str]) -> Response:
+    """The answer. Forms are written here: OpenAPI has no words for brackets in brackets."""
+    if case.media_type != FORM:
+        return case.call(base_url=url, headers=headers, allow_redirects=False)
+    form = urlencode(list(fields(case.body)))
+    return case.call(base_url=url, headers={**headers, "Content-Type": FORM}, data=form)
+
+
+def fields(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """`risk_context[ip]=…`; a form has no null, and no empty list or object."""
+    if isinstance(value, dict | list):
+        for part, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from fields(inner, f"{name}[{part}]" if name else str(part))
+    elif value is not None:
+        yield name, str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@pytest.fixture(scope="module")
+def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
+    with living_api(tmp_path_factory.mktemp("fuzz")) as one:
+        yield Life(one)
+
+
+def authorization(one: Operation, api: LivingApi) -> dict[str, str]:
+    """Who has no key is turned away whatever else the request holds: that is the probes' business."""
+    if one.open_to_all:
+        return {}
+    return {"Authorization": f"Bearer {api.access_token() if 'access_token' in one.security else api.key}"}
+
+
+class Fuzzing:
+    """One operation under fuzz: what it was answered, and which card numbers it was sent."""
+
+    def __init__(self, listener: str, one: Operation, life: Life) -> None:
+        self.one = one
+        self.statuses: Counter[int] = Counter()
+        self.successes = 0
+        self.cards: set[str] = set()
+        self._life = life
+        self._url = life.api.urls[listener]
+        self._described = SCHEMAS[listener][one.path][one.method]
+
+    def run(self, mode: GenerationMode, examples: int) -> None:
+        """Call the operation so often, and check each answer."""
+        positive = mode is GenerationMode.POSITIVE
+        cases = self._described.as_strategy(
+            generation_mode=mode, headers=authorization(self.one, self._life.api)
+        )
+
+        @settings(
+            max_examples=examples,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
+            phases=[Phase.generate],
+        )
+        @given(st.data())
+        def call(data: st.DataObject) -> None:
+            # Where there is little to choose from, hypothesis would make few calls.
+            data.draw(st.integers())
+            self._call(data.draw(cases), data, positive=positive)
+
+        call()
+
+    def _call(self, case: Case, data: st.DataObject, *, positive: bool) -> None:
+        headers = authorization(self.one, self._life.api)
+        if not positive:
+            refuse_what_a_form_or_a_clock_makes_right(case)
+        with_time_of_today(case)
+        at_own_merchant(case, data.draw)
+        planted = None
+        if positive:
+            self._life.bring(case, data.draw)
+            planted = self._plant(case, data)
+        self.cards |= numbers_in(case.body)
+        answer = called(case, self._url, headers)
+        self.statuses[answer.status_code] += 1
+        self.successes += is_success(answer)
+        with_probes = self.statuses.total() <= PROBED_EXAMPLES
+        case.validate_response(answer, checks=checks(with_probes=with_probes), headers=headers)
+        shows_none_of(self.cards, answer)
+        if planted:
+            assert answer.json()["error"]["code"] == "card_data_not_accepted", answer.text
+        elif positive:
+            accepted_unless_for_a_reason(answer)
+            if answer.status_code == 200 and KEY in case.headers and self.one.is_replayed:
+                again = called(case, self._url, headers)
+                assert again.text == answer.text
+                assert again.headers["idempotent-replayed"] == ["true"]
+
+    def _plant(self, case: Case, data: st.DataObject) -> bool:
+        """Now and then put a card number where the API takes none."""
+        texts = [
+            (members, name)
+            for members in (case.body, case.query)
+            if isinstance(members, dict)
+            for name, value in members.items()
+            if isinstance(value, str)
+        ]
+        if self._url != self._life.api.urls["api"] or not texts or not seldom(data.draw):
+            return False
+        members, name = data.draw(st.sampled_from(texts))
+        members[name] = self._life.api.card()
+        self.cards.add(members[name])
+        return True
+
+
+def refuse_what_a_form_or_a_clock_makes_right(case: Case) -> None:
+    """In a form everything is text; and a time that is written as RFC 3339 does not write it may be read."""
+    if case.media_type == FORM:
+        reject()
+    component = case.meta.components.get(ParameterLocation.HEADER) if case.meta else None
+    if component and component.mode is GenerationMode.NEGATIVE and is_time(case.headers.get(TIME, "")):
+        reject()
+
+
+def checks(*, with_probes: bool) -> list[Any]:
+    """All of schemathesis's, but for the one that `accepted_unless_for_a_reason` does more exactly.
+
+    Some send further requests, without a key or by another method, and hold for the operation as a whole.
+    """
+    left_out = {"positive_data_acceptance"} if with_probes else {"positive_data_acceptance", *PROBING}
+    return [check for check in CHECKS.get_all() if check.__name__ not in left_out]
+
+
+def is_success(answer: Any) -> bool:
+    """Of `/pay` only what is approved, as it answers what it declines with 200, too."""
+    if answer.status_code != 200 or "application/json" not in answer.headers.get("content-type", [""])[0]:
+        return bool(200 <= answer.status_code < 400)
+    shown = answer.json()
+    return "auth_id" not in shown or shown["status"] == "approved"
+
+
+def numbers_in(body: Any) -> set[str]:
+    """The card numbers of a body of the processor's, as digits; they may be none that a card has."""
+    card = body.get("card") if isinstance(body, dict) else None
+    written = str(card.get("number", "")) if isinstance(card, dict) else ""
+    digits = re.sub("[ -]", "", written)
+    return {digits} if re.fullmatch("[0-9]{12,19}", digits) else set()
+
+
+def shows_none_of(cards: set[str], answer: Any) -> None:
+    shown = set(re.findall("[0-9]{12,19}", answer.text + repr(dict(answer.headers))))
+    assert not cards & shown, "a card number is shown"
+
+
+def accepted_unless_for_a_reason(answer: Any) -> None:
+    assert answer.status_code in (200, 303, 400, 402, 403, 404, 409), answer.text
+    if answer.status_code == 400:
+        assert answer.json()["error"]["code"] in BEYOND_THE_DOCUMENT, answer.text
+
+
+def report(fuzzing: Fuzzing, name: str, folder: str) -> None:
+    said = {"operation": name, "statuses": fuzzing.statuses, "successes": fuzzing.successes}
+    (Path(folder) / f"{name}.json").write_text(json.dumps(said))
+
+
+@pytest.mark.parametrize(("listener", "one"), ALL, ids=[f"{listener}-{one.name}" for listener, one in ALL])
+def test_an_operation_keeps_what_its_document_promises(
+    listener: str, one: Operation, life: Life, capfd: pytest.CaptureFixture[str]
+) -> None:
+    takes_nothing = one.body is None and one.query is None
+    negative = 0 if takes_nothing else EXAMPLES // 4
+    fuzzing = Fuzzing(listener, one, life)
+
+    fuzzing.run(GenerationMode.POSITIVE, EXAMPLES - negative)
+    if negative:
+        fuzzing.run(GenerationMode.NEGATIVE, negative)
+
+    statuses = fuzzing.statuses
+    assert fuzzing.successes >= SUCCESSES_MIN, statuses
+    turned_away = sum(statuses[status] for status in (401, 403, 429))
+    assert turned_away <= TURNED_AWAY_SHARE_MAX * statuses.total(), statuses
+    assert not fuzzing.cards & written_in(life.api, *capfd.readouterr()), "a card number is kept in the clear"
+    if REPORT:
+        report(fuzzing, f"{listener}-{one.name}", REPORT)
+
+
+def written_in(api: LivingApi, *logs: str) -> set[str]:
+    """All runs of so many digits in what both programs wrote: logs, files, stores, events."""
+    texts = [log.encode() for log in logs]
+    found = {run for text in (*texts, *api.kept()) for run in re.findall(rb"[0-9]{12,19}", text)}
+    return {run.decode() for run in found}
