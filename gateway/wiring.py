@@ -171,7 +171,6 @@ def _ends(around: Surroundings, recorder: EventRecorder, relay: Relay, debts: De
         relay=relay,
         debts=debts,
         refunds=refunds,
-        lifetimes=around.lifetimes,
     )
 
 
@@ -203,6 +202,7 @@ def _payments(
         choosing=choosing,
         relay=relay,
         flights=flights,
+        lifetimes=around.lifetimes,
         debts=debts,
         instance=instance,
     )

@@ -32,7 +32,6 @@ from gateway.payments.delayed_captures import capture_due_us
 from gateway.payments.effective_decision import EffectiveDecision
 from gateway.payments.intents import Attempt, CaptureOwed, Intent, owing, reached
 from gateway.payments.late_decisions import act_late_in
-from gateway.payments.lifetimes import Lifetimes
 from gateway.payments.outcomes import (
     BLOCKED_ERROR,
     authorized_outcome,
@@ -66,7 +65,6 @@ class AttemptEnds:
     relay: Relay
     debts: Debts
     refunds: Refunds
-    lifetimes: Lifetimes
 
     async def end(
         self, attempt: Attempt, decision: EffectiveDecision, answer: ProcessorAnswer | None
@@ -216,7 +214,6 @@ class AttemptEnds:
             reached(attempt, "authorized"),
             approval_code=answer.approval_code,
             network_reference=answer.network_reference,
-            expires_us=self.lifetimes.expires_us(_brand(attempt), attempt.moment_us),
         )
         delay_hours = intent.capture_delay_hours
         # Until its hour a capture that was put off is as one that the merchant makes.
@@ -244,7 +241,3 @@ class AttemptEnds:
             ruling=ruling(decision),
         )
         return self.recorder.record_step(connection, intent, event), attempt
-
-
-def _brand(attempt: Attempt) -> str | None:
-    return attempt.instrument.brand if isinstance(attempt.instrument, CardFacts) else None

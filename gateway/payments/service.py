@@ -7,6 +7,7 @@ answer (`gateway.payments.attempt_ends`).
 
 import asyncio
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -23,9 +24,10 @@ from gateway.geo import Geography
 from gateway.payments import intents
 from gateway.payments.admission import admit, admit_in
 from gateway.payments.asking import ask_for_decision_in
-from gateway.payments.choosing import Choosing
+from gateway.payments.choosing import Choosing, Chosen
 from gateway.payments.flights import Flights
 from gateway.payments.intents import Attempt, Intent
+from gateway.payments.lifetimes import Lifetimes
 from gateway.payments.taking import Taking
 from gateway.people.merchants import Merchant, load_merchant
 from gateway.receipts import sealed_email
@@ -68,6 +70,7 @@ class Payments(Taking):
     geography: Geography
     choosing: Choosing
     flights: Flights
+    lifetimes: Lifetimes
     instance: str
 
     async def create(self, caller: Caller, body: CreateIntent) -> Intent:
@@ -182,6 +185,22 @@ class Payments(Taking):
         intent = _replace(
             confirmed, token=chosen.id, setup_future_usage=usage, return_url=return_url, **receipt
         )
+        attempt = self._attempt_in(connection, intent, body, chosen, merchant, at)
+        insert_attempt(connection, attempt)
+        begin_charge(connection, intent, attempt)
+        claim_in(connection, caller.request_key, intent.id, attempt=attempt.number)
+        intent = ask_for_decision_in(connection, self.recorder, intent, attempt, merchant, at)
+        return save_intent(connection, intent), attempt, merchant
+
+    def _attempt_in(
+        self,
+        connection: Connection,
+        intent: Intent,
+        body: ConfirmIntent,
+        chosen: Chosen,
+        merchant: Merchant,
+        at: datetime,
+    ) -> Attempt:
         context = risk_context(
             connection,
             self.personal,
@@ -193,7 +212,7 @@ class Payments(Taking):
             linked=(chosen.digest,) if chosen.digest else (),
         )
         instrument = self._with_country(chosen.instrument)
-        attempt = Attempt(
+        return Attempt(
             id=f"{intent.id}_{intent.attempts}",
             payment_id=intent.id,
             number=intent.attempts,
@@ -202,14 +221,14 @@ class Payments(Taking):
             instrument=instrument,
             context=context,
             test_risk=chosen.test_risk,
+            expires_us=self.lifetimes.expires_us(
+                instrument.brand if isinstance(instrument, CardFacts) else None,
+                microseconds(at),
+                off_session=body.off_session,
+            ),
             counted_day=admit_in(connection, merchant, intent, instrument, at),
             owner=self.instance,
         )
-        insert_attempt(connection, attempt)
-        begin_charge(connection, intent, attempt)
-        claim_in(connection, caller.request_key, intent.id, attempt=attempt.number)
-        intent = ask_for_decision_in(connection, self.recorder, intent, attempt, merchant, at)
-        return save_intent(connection, intent), attempt, merchant
 
     def _receipt_in(
         self, connection: Connection, caller: Caller, subject: str, email: str | None

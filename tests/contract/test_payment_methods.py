@@ -10,7 +10,9 @@ import pytest
 from gateway.api.application import make_application
 from gateway.method_requests import PaymentMethodData, UpiInput
 from gateway.paying_accounts import TEST_ADDRESSES
+from gateway.payments.lifetimes import DAY_US
 from gateway.processor_port import AnswerChanged, PayerAction
+from gateway.store.intent_rows import load_attempt
 from gateway.surrogates import surrogate_of_what_pays
 from tests.gateway_world import START, World, live_through
 
@@ -192,8 +194,18 @@ def test_a_merchant_pays_without_the_payer_only_by_the_payers_consent(tmp_path: 
         assert before["code"] == "payment_method_without_consent"
         assert (unproven["code"], unproven["param"]) == ("parameter_missing", "mandate_data")
         assert alone["status"] == "succeeded"
+        holds = [await holds_days(shop, payment) for payment in (first, again)]
+        assert holds == [7, 4.75]
 
     in_shop(tmp_path, story)
+
+
+async def holds_days(shop: Shop, payment: str) -> float:
+    """How long the authorization of a payment's first attempt holds."""
+    attempt = await shop.world.store.read(lambda c: load_attempt(c, payment, 1))
+    assert attempt is not None
+    assert attempt.expires_us is not None
+    return (attempt.expires_us - attempt.moment_us) / DAY_US
 
 
 def test_a_consent_counts_only_once_its_payment_went_through(tmp_path: Any) -> None:

@@ -334,9 +334,23 @@ def test_the_newest_line_of_a_brand_in_force_says_how_long_it_holds() -> None:
     assert days == [7, 10, 5, 7]
 
 
+@pytest.mark.parametrize(
+    ("brand", "year", "days"), [("visa", 2023, 7), ("visa", 2025, 4.75), ("amex", 2025, 7), (None, 2025, 7)]
+)
+def test_a_payment_without_its_shopper_holds_as_long_as_its_own_line_says(
+    brand: str | None, year: int, days: float
+) -> None:
+    at_us = microseconds(datetime(year, 1, 1, tzinfo=UTC))
+
+    assert Lifetimes().expires_us(brand, at_us, off_session=True) - at_us == days * DAY_US
+    assert Lifetimes().expires_us(brand, at_us) - at_us == 7 * DAY_US
+
+
 def test_the_reference_shows_the_table_of_lifetimes() -> None:
     section = (ROOT / "docs/api.md").read_text().partition("\n### Expiry\n")[2].partition("\n### ")[0]
-    lines = [line.brand or "any other" for line in LIFETIMES], LIFETIMES
-    expected = [f"| {brand} | {line.since} | {line.days} |" for brand, line in zip(*lines, strict=True)]
+    expected = [
+        f"| {line.brand or 'any other'}{', `off_session`' * line.off_session} | {line.since} | {line.days} |"
+        for line in LIFETIMES
+    ]
 
     assert [line for line in section.splitlines() if line.startswith("|")][2:] == expected
