@@ -19,6 +19,7 @@ from events.ids import Entropy, resource_id
 from events.moments import microseconds, moment
 from events.vocabulary import Mode
 from gateway.business_time import BusinessTime
+from gateway.counting import KEYS_MAX, FailuresByAddress
 from gateway.errors import AuthenticationError, NotFoundError, SecretKeyRequiredError
 from gateway.event_recorder import EventRecorder
 from gateway.http.presented_keys import is_publishable, mode_of
@@ -73,26 +74,41 @@ class NewKey(NamedTuple):
 class Keys:
     """Who a key belongs to."""
 
-    def __init__(self, *, store: Store, secret: bytes, time: BusinessTime, live_alone: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        secret: bytes,
+        time: BusinessTime,
+        wrong_keys: FailuresByAddress,
+        live_alone: bool = False,
+    ) -> None:
+        self._wrong_keys = wrong_keys
+        self._opened: set[bytes] = set()
         self._store = store
         self._secret = secret
         self._time = time
         self._live_alone = live_alone
 
     async def authenticate(
-        self, presented: str, test_time: str | None = None, *, from_browser: bool = False
+        self,
+        presented: str,
+        test_time: str | None = None,
+        *,
+        from_browser: bool = False,
+        address: str | None = None,
     ) -> Caller:
         """The caller behind a key; raises `AuthenticationError`, and `InvalidRequestError` for the time.
 
         Publishable keys, which anybody may read in a page, open what may come `from_browser`; they set no
-        time.
+        time. An `address` with too many wrong keys is refused any that has not opened before
+        (`RateLimitedError`): who shares it is served all the same.
         """
         publishable = is_publishable(presented)
         if publishable and (test_time is not None or not from_browser):
             raise SecretKeyRequiredError()
         require_live_key(mode_of(presented), live_alone=self._live_alone)
-        digest = key_digest(self._secret, presented)
-        key = await self._store.read(lambda connection: _key_in_force(connection, digest))
+        key = await self._looked_up(key_digest(self._secret, presented), address)
         carried = self._time.carried(test_time, key.mode)
         self._time.follow(carried)
         at = carried or self._time.now(key.mode)
@@ -104,6 +120,20 @@ class Keys:
             publishable=publishable,
             plan=settings_of(key.settings_json).plan,
         )
+
+    async def _looked_up(self, digest: bytes, address: str | None) -> Any:
+        if digest not in self._opened:
+            self._wrong_keys.require_few(address)
+        try:
+            key = await self._store.read(lambda connection: _key_in_force(connection, digest))
+        except AuthenticationError:
+            self._opened.discard(digest)
+            self._wrong_keys.count(address)
+            raise
+        if len(self._opened) >= KEYS_MAX:
+            self._opened.clear()
+        self._opened.add(digest)
+        return key
 
 
 def key_digest(secret: bytes, key: str) -> bytes:

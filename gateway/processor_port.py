@@ -247,7 +247,8 @@ class TokenRegistration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
     `api_key` is the shopper-facing request's key, which the API checks; `fingerprint` is the processor's
     keyed hash of the card number (the same for one number), from which the API makes its own surrogate.
-    `brand` is lower case (`visa`), `issuer_country` ISO 3166 alpha-2.
+    `brand` is lower case (`visa`), `issuer_country` ISO 3166 alpha-2; `address` is where
+    the card comes from, for limits.
     """
 
     api_key: str
@@ -261,6 +262,7 @@ class TokenRegistration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     exp_month: int
     exp_year: int
     test_risk: TestRisk | None = None
+    address: str | None = None
 
 
 class TokenRegistered(msgspec.Struct, frozen=True, kw_only=True):

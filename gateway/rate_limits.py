@@ -7,7 +7,6 @@ import asyncio
 import hashlib
 import hmac
 import re
-from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,7 +22,9 @@ from redis.exceptions import RedisError
 
 from events.clock import Clock
 from gateway.auth import Caller
+from gateway.counting import MemoryLimiter
 from gateway.errors import HomeError
+from gateway.http.origins import counted_as
 from gateway.people.errors import RateLimitedError
 from gateway.people.merchants import Plan
 
@@ -33,19 +34,17 @@ PER_SECOND: Mapping[Plan, int] = {"standard": 100, "growth": 500, "scale": 5000}
 OWN_PER_SECOND = 5
 """Of one merchant to `/pay`, and to `/signin` with one name or from one address."""
 
+PUBLISHABLE_PER_SECOND = 10
+"""Of one address with one merchant's publishable keys: a shopper's page asks a few times in all."""
+
 CONNECTIONS_MAX = 4
 """More take longer to open at once than they save: a question takes Redis well under a millisecond."""
 
 ANSWER_SECONDS_MAX = 0.25
 """How long Redis may take: a payment is not to wait for what counts it."""
 
-KEYS_MAX = 10_000
-"""So many merchants, names and addresses are counted in memory at once; they come and go by the second."""
-
 AWAY_SECONDS = 1.0
 """After a question without answer, Redis is left alone so long: not every request waits for it."""
-
-WINDOW_SECONDS = 1.0
 
 MEMORY = "memory"
 _REDIS = re.compile(r"rediss?://([A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?(/[0-9]{1,3})?")
@@ -59,51 +58,11 @@ class Limiter(Protocol):
     async def close(self) -> None: ...
 
 
-class MemoryLimiter:
-    """Counts in this process alone: when the latest of each key were let through.
-
-    As the library that counts in Redis does, at a tenth of its cost: that one starts a thread for each
-    hundredth of a second in which anybody asks, to forget what is over.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._let_through: dict[str, deque[float]] = {}
-
-    async def let(self, key: str, per_second: int) -> bool:
-        """Whether one more may pass."""
-        now = self._clock.monotonic()
-        latest = self._let_through.get(key)
-        if latest is None:
-            if len(self._let_through) >= KEYS_MAX:
-                self._forget(now)
-            latest = self._let_through[key] = deque()
-        while latest and latest[0] < now - WINDOW_SECONDS:
-            latest.popleft()
-        if len(latest) >= per_second:
-            return False
-        latest.append(now)
-        return True
-
-    def _forget(self, now: float) -> None:
-        """Drop the keys of which nothing is counted any more, lest who guesses names fill the memory.
-
-        Where all are in use, all begin anew.
-        """
-        over = now - WINDOW_SECONDS
-        self._let_through = {key: latest for key, latest in self._let_through.items() if latest[-1] >= over}
-        if len(self._let_through) >= KEYS_MAX:
-            self._let_through.clear()
-
-    async def close(self) -> None:
-        """Nothing to close."""
-
-
 class RedisLimiter:
     """Counts in Redis, for all processes together; where it gives no answer in time, in this process alone.
 
-    So a Redis that is away lets through at most as many times more as there are processes, and says so in the
-    log; it stops no payment.
+    There each of several processes lets through its part, so that a Redis that is away, which the log tells,
+    neither stops payments nor multiplies limits.
     """
 
     def __init__(
@@ -112,6 +71,7 @@ class RedisLimiter:
         clock: Clock,
         *,
         password: str | None = None,
+        processes: int = 1,
         answer_seconds_max: float = ANSWER_SECONDS_MAX,
     ) -> None:
         self._pool = BlockingConnectionPool.from_url(
@@ -125,7 +85,7 @@ class RedisLimiter:
         pool: Any = self._pool  # declared as text or number, documented as a pool
         storage = RedisStorage(url, implementation="redispy", connection_pool=pool)
         self._windows = AsyncMovingWindow(storage)
-        self._meanwhile = MemoryLimiter(clock)
+        self._meanwhile = MemoryLimiter(clock, processes)
         self._clock = clock
         self._answer_seconds_max = answer_seconds_max
         self._away_until = float("-inf")
@@ -163,12 +123,13 @@ class RedisLimiter:
         self._is_away = False
 
 
-def open_limiter(url: str, keys: Path, clock: Clock) -> Limiter:
+def open_limiter(url: str, keys: Path, clock: Clock, processes: int = 1) -> Limiter:
     """`memory`, or `redis://HOST:PORT[/DB]`, whose password, if any, stands in `KEYS/api/redis-password`."""
     if url == MEMORY:
-        return MemoryLimiter(clock)
+        return MemoryLimiter(clock, processes)
     file = keys / "api" / "redis-password"
-    return RedisLimiter(url, clock, password=file.read_text().strip() if file.exists() else None)
+    password = file.read_text().strip() if file.exists() else None
+    return RedisLimiter(url, clock, password=password, processes=processes)
 
 
 def require_usable(url: str) -> str:
@@ -189,12 +150,15 @@ class RateLimits:
         self._secret = secret
         self._own_per_second = own_per_second
 
-    async def admit(self, caller: Caller) -> None:
+    async def admit(self, caller: Caller, address: str | None = None) -> None:
         """A request to `/v1`; raises `RateLimitedError`.
 
         Those with a publishable key have a window of their own: anybody may send them, and shall not use up
-        the merchant's.
+        the merchant's; and each address has a small one, so that no shopper uses up the others'.
         """
+        if caller.publishable and address is not None:
+            of = f"v1:pk:{caller.mode}:{caller.merchant_id}:{self._hashed(counted_as(address))}"
+            await self._require(of, PUBLISHABLE_PER_SECOND)
         kind = "pk" if caller.publishable else "sk"
         await self._require(f"v1:{kind}:{caller.mode}:{caller.merchant_id}", PER_SECOND[caller.plan])
 
@@ -206,7 +170,7 @@ class RateLimits:
         """A try to sign in; raises `RateLimitedError`."""
         await self._require(f"name:{self._hashed(name.lower())}", self._own_per_second)
         if address is not None:
-            await self._require(f"address:{self._hashed(address)}", self._own_per_second)
+            await self._require(f"address:{self._hashed(counted_as(address))}", self._own_per_second)
 
     async def close(self) -> None:
         """Close what counts."""

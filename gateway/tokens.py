@@ -46,16 +46,17 @@ class RegisteredTokens:
 
         Raises `AuthenticationError`, `RateLimitedError`.
         """
-        caller = await self._caller(registration.api_key)
-        await self.rate_limits.admit(caller)
+        caller = await self._caller(registration)
+        await self.rate_limits.admit(caller, registration.address)
         await self.store.write(lambda connection: self._register_in(connection, registration, caller))
         return TokenRegistered(merchant_id=caller.merchant_id, mode=caller.mode)
 
-    async def _caller(self, given: str) -> Caller:
+    async def _caller(self, registration: TokenRegistration) -> Caller:
         """Who offers a card: with a key, or signed in (`/pay`)."""
+        given = registration.api_key
         if is_shaped_like_a_token(given):
             return await self.sign_ins.caller(given)
-        return await self.keys.authenticate(given, from_browser=True)
+        return await self.keys.authenticate(given, from_browser=True, address=registration.address)
 
     def _register_in(self, connection: Connection, card: TokenRegistration, caller: Caller) -> None:
         # The processor asks again where it heard no answer.

@@ -12,6 +12,7 @@ from gateway.account_events import AccountEvents
 from gateway.auth import Keys
 from gateway.business_time import BusinessTime
 from gateway.client_secrets import ClientSecrets
+from gateway.counting import FAILURES_MAX, MemoryLimiter, wrong_keys, wrong_passwords
 from gateway.event_recorder import EventRecorder
 from gateway.geo import Geography
 from gateway.idempotency import IdempotencyKeys
@@ -40,7 +41,7 @@ from gateway.people.passwords import OWASP_MINIMUM, Passwords
 from gateway.people.sign_ins import SignIns
 from gateway.personal import PersonalData
 from gateway.processor_port import Processor
-from gateway.rate_limits import OWN_PER_SECOND, Limiter, MemoryLimiter, RateLimits
+from gateway.rate_limits import OWN_PER_SECOND, Limiter, RateLimits
 from gateway.receipts import Receipts
 from gateway.scheduling import Scheduling, run_for_good
 from gateway.store.writer import Store
@@ -51,7 +52,8 @@ class Surroundings(NamedTuple):
     """Everything outside: time, randomness, disk, log, network and scheduling. `deadline_seconds` is how long
     a confirm waits for its decision, `live_alone` whether test keys are refused, `hasher` how passwords are
     kept, `lifetimes` how long authorizations hold, `instance_name` what the process has when it is started
-    again; `limiter` None counts requests in this process alone."""
+    again; `limiter` None counts requests in this process alone, `failures_max` is
+    how many wrong keys, or passwords, one address may send in their windows."""
 
     clock: Clock
     entropy: Entropy
@@ -68,6 +70,7 @@ class Surroundings(NamedTuple):
     lifetimes: Lifetimes = Lifetimes()
     limiter: Limiter | None = None
     own_per_second: int = OWN_PER_SECOND
+    failures_max: int = FAILURES_MAX
 
 
 class Gateway:
@@ -81,7 +84,14 @@ class Gateway:
         own = self.instances.own
         self.relay = relay = Relay(store, around.log, scheduling)
         time = BusinessTime(around.clock)
-        self.keys = Keys(store=store, secret=around.keyring.api_keys, time=time, live_alone=around.live_alone)
+        self.keys = Keys(
+            store=store,
+            secret=around.keyring.api_keys,
+            time=time,
+            wrong_keys=wrong_keys(around.clock, around.failures_max),
+            live_alone=around.live_alone,
+        )
+        self.wrong_passwords = wrong_passwords(around.clock, around.failures_max)
         self.client_secrets, self.idempotency, self.rate_limits = _of_requests(around)
         personal = _personal(around)
         debts = Debts(

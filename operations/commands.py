@@ -110,7 +110,7 @@ def up(
     rate_limits: Annotated[
         str,
         typer.Option(
-            help="Where requests are counted: memory, or redis://HOST:PORT for several APIs together."
+            help="Where requests are counted: memory, each API process its part, or redis://HOST:PORT."
         ),
     ] = "memory",
     store: StoreUrl = None,

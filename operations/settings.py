@@ -129,6 +129,7 @@ def _api(settings: Settings, ports: Ports, log: str, number: int) -> Program:
             *("--deadline-ms", str(settings.deadline_ms)),
             *(() if days is None else ("--authorization-days", str(days))),
             *("--rate-limits", settings.rate_limits),
+            *("--processes", str(settings.api_processes)),
             *(("--instance", f"api-{number}", "--share-ports") if settings.api_processes > 1 else ()),
         ),
         number=number,

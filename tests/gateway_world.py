@@ -24,6 +24,7 @@ from events.types import (
 )
 from events.vocabulary import Reason
 from gateway.auth import Caller, create_key
+from gateway.counting import FAILURES_MAX
 from gateway.event_recorder import EventRecorder
 from gateway.geo import Geography
 from gateway.keys.keyring import Keyring
@@ -150,6 +151,7 @@ class World:
         self.hasher = FAST
         self.limiter: Limiter | None = None
         self.own_per_second = OWN_PER_SECOND
+        self.failures_max = FAILURES_MAX
         self.keys: dict[Mode, str] = {}
         self.instance_name = "api"
         self.failed = asyncio.Event()
@@ -187,6 +189,7 @@ class World:
                 instance_name=self.instance_name,
                 limiter=self.limiter,
                 own_per_second=self.own_per_second,
+                failures_max=self.failures_max,
             )
         )
         self.scheduling.spawn(self.risk.run(), "risk")

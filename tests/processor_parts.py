@@ -198,6 +198,7 @@ class Bench:
             rails=self.processor.rails,
             pay=pay,
             time=BusinessTime(self.clock),
+            clock=self.clock,
             live_alone=live_alone,
         )
 

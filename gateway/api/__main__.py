@@ -58,6 +58,7 @@ class Settings:
     rate_limits: str
     instance: str
     share_ports: bool
+    processes: int
     log_level: LogLevel
 
 
@@ -84,6 +85,9 @@ def parse(arguments: list[str]) -> Settings:
     )
     parser.add_argument(
         "--share-ports", action="store_true", help="let several of these processes listen on the same ports"
+    )
+    parser.add_argument(
+        "--processes", type=int, default=1, help="how many of these there are: each counts its part of limits"
     )
     parser.add_argument("--addresses", type=Path, help="CSV: first,last,country of IP addresses")
     parser.add_argument("--bins", type=Path, help="CSV: first,last,country of card prefixes")
@@ -116,7 +120,7 @@ async def serve(settings: Settings) -> None:
             deadline_seconds=settings.deadline_ms / 1000,
             live_alone=is_live_home(settings.home),
             lifetimes=Lifetimes(settings.authorization_days),
-            limiter=open_limiter(settings.rate_limits, settings.keys, clock),
+            limiter=open_limiter(settings.rate_limits, settings.keys, clock, settings.processes),
         )
     )
     failed = asyncio.Event()

@@ -13,6 +13,7 @@ from gateway.business_time import carried_time
 from gateway.errors import CardDeclinedError, GatewayError, NotFoundError
 from gateway.http.answers import answered, internal_error, refused
 from gateway.http.bodies import read_body
+from gateway.http.origins import origin
 from gateway.http.presented_keys import presented_key
 from gateway.idempotency import HEADER, Answered
 from gateway.store.idempotency_rows import Claim, RequestKey
@@ -29,10 +30,11 @@ async def caller_of(gateway: Gateway, request: Request, *, from_browser: bool = 
     """The caller of a request; raises `AuthenticationError`, `RateLimitedError`."""
     if "\0" in request.scope["path"]:
         raise NotFoundError()
+    address = origin(request)
     caller = await gateway.keys.authenticate(
-        presented_key(request), carried_time(request), from_browser=from_browser
+        presented_key(request), carried_time(request), from_browser=from_browser, address=address
     )
-    await gateway.rate_limits.admit(caller)
+    await gateway.rate_limits.admit(caller, address)
     return caller
 
 

@@ -7,6 +7,7 @@ from gateway.api.reading import read_struct, refuse_card_numbers
 from gateway.http.answers import answered
 from gateway.http.bodies import read_body
 from gateway.http.origins import origin
+from gateway.people.errors import WrongCredentialsError
 from gateway.requests import SignInWith
 from gateway.wiring import Gateway
 
@@ -25,7 +26,12 @@ def add_sign_in(application: FastAPI, gateway: Gateway) -> None:
         address = origin(request)
         await gateway.rate_limits.admit_sign_in(given.username, address)
         agent = request.headers.get("user-agent", "")[:USER_AGENT_LENGTH_MAX]
-        token = await gateway.sign_ins.sign_in(
-            given.username, given.password, ip=address, user_agent=agent or None
-        )
+        gateway.wrong_passwords.require_few(address)
+        try:
+            token = await gateway.sign_ins.sign_in(
+                given.username, given.password, ip=address, user_agent=agent or None
+            )
+        except WrongCredentialsError:
+            gateway.wrong_passwords.count(address)
+            raise
         return answered({"token": token})

@@ -54,11 +54,18 @@ class WrongMerchantError(ForbiddenError):
 
 
 class RateLimitedError(RequestError):
-    """So many requests at once are not taken; later ones are."""
+    """So many requests at once, or failures of one address, are not taken; later ones are."""
 
     STATUS = 429
     TITLE = "Too many requests"
     HEADERS: ClassVar[Mapping[str, str]] = {"retry-after": "1"}
 
-    def __init__(self) -> None:
-        super().__init__("Too many requests at once. Try again in a second.", code="rate_limit")
+    def __init__(self, after_seconds: int = 1) -> None:
+        wait = "a second" if after_seconds == 1 else f"{after_seconds} seconds"
+        super().__init__(f"Too many requests at once. Try again in {wait}.", code="rate_limit")
+        self.after_seconds = after_seconds
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """With the time to wait."""
+        return {"retry-after": str(self.after_seconds)}

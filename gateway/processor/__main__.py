@@ -129,6 +129,7 @@ async def _serve(
         rails=processor.rails,
         pay=Pay(tokens=processor.tokens, desk=desk, entropy=os.urandom),
         time=BusinessTime(clock),
+        clock=clock,
         live_alone=is_live_home(settings.home),
     )
     listeners = [

@@ -8,11 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from events.clock import Clock
 from gateway.business_time import BusinessTime, carried_time
 from gateway.errors import SecretKeyRequiredError
 from gateway.http.answers import LastResort, answered
 from gateway.http.bodies import read_body
 from gateway.http.browsers import BrowserAccess
+from gateway.http.origins import origin
 from gateway.http.presented_keys import is_publishable, mode_of, presented_key
 from gateway.live_home import require_live_key
 from gateway.processor.authentication import AuthenticatingProcessor
@@ -37,6 +39,7 @@ class PublicListener:
     rails: RailsProcessor
     pay: Pay
     time: BusinessTime
+    clock: Clock
     live_alone: bool = False
 
     def app(self) -> LastResort:
@@ -46,7 +49,7 @@ class PublicListener:
                 Route("/v1/tokens", self._create_token, methods=["POST"]),
                 Route("/pay", self.pay.answer, methods=["POST"]),
                 payer_route(self.cards),
-                rail_route(self.rails),
+                rail_route(self.rails, self.clock),
                 Route("/health", self._health, methods=["GET"]),
                 Route("/openapi.json", self._openapi, methods=["GET"]),
             ],
@@ -65,7 +68,7 @@ class PublicListener:
         now = carried or self.time.now(mode)
         body = await read_body(request, CARD_BODY_BYTES_MAX)
         card = check(read_card(body, request.headers.get("content-type")), now)
-        token = await self.tokens.create(api_key, card, now)
+        token = await self.tokens.create(api_key, card, now, origin(request))
         # Not before the API knows the key: else anybody could move the clock on.
         self.time.follow(carried)
         return answered(token)

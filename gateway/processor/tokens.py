@@ -44,11 +44,17 @@ class Tokens:
         self._security_codes = security_codes
         self._entropy = entropy
 
-    async def create(self, api_key: str, card: CheckedCard, now: datetime) -> dict[str, Any]:
-        """The token in Stripe's shape; raises `AuthenticationError`, `UnavailableError`."""
+    async def create(
+        self, api_key: str, card: CheckedCard, now: datetime, address: str | None = None
+    ) -> dict[str, Any]:
+        """The token in Stripe's shape; raises `AuthenticationError`, `RateLimitedError`, `UnavailableError`.
+
+        `address` is where the card comes from.
+        """
         token = prefixed("tok", self._entropy(_TOKEN_BYTES))
         known = cards.look_up(card.number)
-        registered = await self._registry.register(self._registration(api_key, token, card, known))
+        registration = self._registration(api_key, token, card, known, address)
+        registered = await self._registry.register(registration)
         crash_point("processor.token.registered")
         content = CardData(card.number, card.exp_month, card.exp_year)
         sealed = vault.seal(self._keys, token, content, self._entropy)
@@ -59,7 +65,7 @@ class Tokens:
         return _token_document(token, card, known, now, live=registered.mode == "live")
 
     def _registration(
-        self, api_key: str, token: str, card: CheckedCard, known: cards.CardRange
+        self, api_key: str, token: str, card: CheckedCard, known: cards.CardRange, address: str | None
     ) -> TokenRegistration:
         return TokenRegistration(
             api_key=api_key,
@@ -73,6 +79,7 @@ class Tokens:
             exp_month=card.exp_month,
             exp_year=card.exp_year,
             test_risk=cards.documented_risk(card.number),
+            address=address,
         )
 
 

@@ -162,6 +162,7 @@ def living_api(folder: Path, limiter: Limiter | None = None) -> Iterator[LivingA
         world = World(folder, scheduling=scheduling, deadline_seconds=5, synchronous="OFF")
         world.processor = bench.cards  # type: ignore[assignment]  # the port's real side
         world.own_per_second, world.limiter = 10_000, limiter
+        world.failures_max = 10**6
         async with world:
             registry.registry = world.gateway.tokens
             scheduling.spawn(bench.processor.keep_house(scheduling), "processor")

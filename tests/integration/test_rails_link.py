@@ -14,7 +14,7 @@ from events.clock import SystemClock
 from gateway.http.listening import Listener, bind
 from gateway.keys.tls import client_context, ensure_certificates, server_context
 from gateway.processor.errors import RailsSilentError
-from gateway.processor.rail_notices import rail_route
+from gateway.processor.rail_notices import NOTICES_PER_SECOND, rail_route
 from gateway.processor.rails_link import HttpRails
 from gateway.processor.rails_port import RailQuestion
 from gateway.processor.routing import application
@@ -124,16 +124,18 @@ async def test_a_notice_makes_the_processor_ask_the_rails_and_tell_the_api(folde
     account = AccountToCharge(method="upi", provider="okbank", handle="ada@okbank")
     await bench.authorize("pi_1_1", "pm_1", currency="INR", account=account)
     bench.rails.payer("pi_1_1", "pay")
-    app = application([rail_route(bench.processor.rails)])
+    app = application([rail_route(bench.processor.rails, bench.clock)])
     public = Listener(app, bind("127.0.0.1", 0), server_context(keys, "processor", "public"))
     notices = Notices(f"{at(public)}/rails/notices", keys / "acquirer")
     async with listening(public):
         await tell_due(bench.rails.switch, notices.tell)
         of_nobody = await notices.tell("pi_9_1")
+        flood = [await notices.tell("pi_9_1") for _ in range(NOTICES_PER_SECOND)]
     too_late = await notices.tell("pi_1_1")
     await notices.close()
 
     assert bench.listener.told == ["pi_1_1"]
     assert bench.rails.switch.due_notices() == []
     assert (of_nobody, too_late) == (True, False)
+    assert flood.count(True) == NOTICES_PER_SECOND - 2
     assert (await bench.processor.port.find("pi_1_1")).status == "approved"

@@ -14,6 +14,7 @@ import pytest
 from gateway.auth import Keys
 from gateway.backoffice import Backoffice
 from gateway.business_time import BusinessTime
+from gateway.counting import wrong_keys
 from gateway.errors import AuthenticationError, HomeError, LiveKeyRequiredError
 from gateway.keys.home_keys import ensure_keys
 from gateway.live_home import MARK, is_live_home
@@ -39,7 +40,10 @@ def test_the_api_of_a_live_home_refuses_test_keys_and_their_time(tmp_path: Path)
     async def story() -> None:
         async with World(tmp_path) as world:
             time = BusinessTime(world.clock)
-            keys = Keys(store=world.store, secret=KEYRING.api_keys, time=time, live_alone=True)
+            wrong = wrong_keys(world.clock)
+            keys = Keys(
+                store=world.store, secret=KEYRING.api_keys, time=time, wrong_keys=wrong, live_alone=True
+            )
 
             for known_or_not in (world.keys["test"], "sk_test_" + "0a" * 24):
                 with pytest.raises(LiveKeyRequiredError, match="Give a live key") as refused:

@@ -16,15 +16,15 @@ from redis.asyncio import Redis
 from events.clock import SystemClock, VirtualClock
 from gateway.api.application import make_application
 from gateway.auth import Caller
+from gateway.counting import KEYS_MAX, FailuresByAddress, MemoryLimiter
 from gateway.errors import HomeError
 from gateway.event_recorder import EventRecorder
 from gateway.people.errors import RateLimitedError
 from gateway.people.merchants import MerchantSettings, update_merchant
 from gateway.rate_limits import (
     AWAY_SECONDS,
-    KEYS_MAX,
+    PUBLISHABLE_PER_SECOND,
     Limiter,
-    MemoryLimiter,
     RateLimits,
     RedisLimiter,
     open_limiter,
@@ -36,11 +36,14 @@ from tests.redis_server import RedisServer
 Story = Callable[[httpx2.AsyncClient, World], Awaitable[None]]
 
 
-def served(folder: Path, story: Story) -> None:
+def served(folder: Path, story: Story, failures_max: int = 100) -> None:
     """The API in this process for a merchant of the least plan."""
 
     async def live() -> None:
-        async with World(folder) as world:
+        # No second ends before a test has asked all that it asks in one, however busy the machine.
+        world = World(folder, clock=VirtualClock(START))
+        world.failures_max = failures_max
+        async with world:
             small = msgspec.structs.replace(MERCHANT, settings=MerchantSettings())
             recorder = EventRecorder(world.entropy)
             await world.store.write(lambda c: update_merchant(c, recorder, small, at=START, actor="test"))
@@ -140,6 +143,77 @@ def test_ever_new_names_do_not_fill_the_memory() -> None:
     asyncio.run(story())
 
 
+def test_processes_side_by_side_keep_a_limit_together() -> None:
+    async def story() -> None:
+        clock = VirtualClock(START)
+        limiters: list[Limiter] = [MemoryLimiter(clock, processes=3) for _ in range(3)]
+
+        assert await let_through(limiters, "a", 100, 300) == 99
+        assert await let_through(limiters, "b", 2, 30) == 3
+
+    asyncio.run(story())
+
+
+def test_an_address_that_tries_keys_is_refused_without_a_look_and_who_shares_it_is_not(
+    tmp_path: Path,
+) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        wrong = {"authorization": "Bearer sk_test_" + "0a" * 24}
+        assert (await http.get("/v1/payment_intents")).status_code == 200
+        tries = [(await http.get("/v1/payment_intents", headers=wrong)).status_code for _ in range(5)]
+        assert tries == [401, 401, 401, 429, 429]
+
+        refused = await http.get("/v1/payment_intents", headers=wrong)
+        assert 1 < int(refused.headers["retry-after"]) <= 60
+        assert (await http.get("/v1/payment_intents")).status_code == 200
+        other = httpx2.ASGITransport(app=make_application(world.gateway), client=("192.0.2.8", 1))
+        async with httpx2.AsyncClient(transport=other, base_url="http://weir") as another:
+            assert (await another.get("/v1/payment_intents", headers=wrong)).status_code == 401
+
+    served(tmp_path, story, failures_max=3)
+
+
+def test_an_address_that_tries_passwords_is_refused_whatever_the_names(tmp_path: Path) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        for name in ("nobody", "nothing"):
+            assert (await sign_in(http, name)).status_code == 401
+
+        assert (await sign_in(http, "ada")).status_code == 429
+
+    served(tmp_path, story, failures_max=2)
+
+
+def test_failures_are_forgotten_after_their_window_and_fill_no_memory() -> None:
+    clock = VirtualClock(START)
+    failures = FailuresByAddress(clock, failures_max=1, window_seconds=60)
+    failures.count("2001:db8::1")
+    with pytest.raises(RateLimitedError) as refused:
+        failures.require_few("2001:db8::2")
+    assert refused.value.headers == {"retry-after": "60"}
+    failures.require_few("2001:db8:0:1::1")
+    clock.advance(60)
+    failures.require_few("2001:db8::2")
+
+    for number in range(KEYS_MAX + 10):
+        failures.count(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
+    assert len(vars(failures)["_counted"]) <= KEYS_MAX
+
+
+def test_one_shopper_does_not_use_up_what_a_merchants_others_may_ask() -> None:
+    async def story() -> None:
+        limits = RateLimits(MemoryLimiter(VirtualClock(START)), b"s" * 32)
+        page = Caller(key_id="key_1", merchant_id="m_1", mode="test", at=START, publishable=True)
+        for _ in range(PUBLISHABLE_PER_SECOND):
+            await limits.admit(page, "192.0.2.7")
+        for _ in range(200):
+            with pytest.raises(RateLimitedError):
+                await limits.admit(page, "192.0.2.7")
+
+        await limits.admit(page, "192.0.2.8")
+
+    asyncio.run(story())
+
+
 @contextmanager
 def redis_server(folder: Path, port: int) -> Iterator[None]:
     server = RedisServer(folder, port)
@@ -167,15 +241,17 @@ def test_in_redis_processes_count_together_and_each_by_itself_while_it_is_away(t
 
     async def story() -> None:
         clocks = [VirtualClock(START), VirtualClock(START)]
-        limiters: list[Limiter] = [RedisLimiter(url, clock, answer_seconds_max=20) for clock in clocks]
+        limiters: list[Limiter] = [
+            RedisLimiter(url, clock, processes=2, answer_seconds_max=20) for clock in clocks
+        ]
         with structlog.testing.capture_logs() as logs:
             with redis_server(tmp_path, port):
                 assert await let_through(limiters, "a", 20, 100) == 20
-            assert await let_through(limiters, "b", 5, 40) == 10
+            assert await let_through(limiters, "b", 5, 40) == 4
             assert [line["log_level"] for line in logs] == ["warning", "warning"]
             with redis_server(tmp_path, port):
                 # Left alone for a moment, then asked again.
-                assert await let_through(limiters, "c", 5, 40) == 10
+                assert await let_through(limiters, "c", 5, 40) == 4
                 for clock in clocks:
                     clock.advance(AWAY_SECONDS)
                 assert await let_through(limiters, "d", 5, 40) == 5
