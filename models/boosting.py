@@ -15,6 +15,7 @@ import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
+from models.features import FEATURES_VERSION
 from models.odds import LOGIT_MAX
 from models.slots import NUMBER_COLUMNS, Matrix, sequential_sums
 
@@ -44,7 +45,7 @@ class Boosting(msgspec.Struct, frozen=True):
 
     `features`, `thresholds`, `missing_left`, `trees`, `masks` have one entry per condition; `masks` keeps the
     leaves that stay possible when it is false. `leaves` holds trees × 16 values, `intercept` the baseline
-    with the correction for thinning.
+    with the correction for thinning. `features_version` is of the catalogue whose columns `features` are.
     """
 
     intercept: float
@@ -55,9 +56,12 @@ class Boosting(msgspec.Struct, frozen=True):
     trees: list[int]
     masks: list[int]
     leaves: bytes
+    features_version: int
 
     def check(self) -> None:
         """Raise `msgspec.ValidationError` where no model can have come from `encode` so."""
+        if self.features_version != FEATURES_VERSION:
+            raise msgspec.ValidationError(f"trees on features of version {self.features_version}")
         conditions = self.features, self.thresholds, self.missing_left, self.trees, self.masks
         if not 0 <= self.tree_count <= TREES_MAX or len(self.leaves) != self.tree_count * LEAVES * 8:
             raise msgspec.ValidationError("not as many leaves as its trees have")
@@ -138,6 +142,7 @@ def exported(model: HistGradientBoostingClassifier, columns: list[int], correcti
         trees=[condition[3] for condition in conditions],
         masks=[condition[4] for condition in conditions],
         leaves=leaves.tobytes(),
+        features_version=FEATURES_VERSION,
     )
 
 

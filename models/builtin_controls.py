@@ -28,6 +28,12 @@ BUILTIN_RULES: dict[str, dict[str, Any]] = {
         "when": "card_count_10m >= 15 OR card_declines_1h >= 10",
         "words": "more attempts with this card within a short time than a person makes",
     },
+    "failed_challenges": {
+        "action": "review",
+        # Three wrong codes are one failed challenge: who knows the phone does not get there twice a day.
+        "when": "card_failed_challenges_1d >= 2 OR device_failed_challenges_1d >= 2",
+        "words": "whoever pays failed the challenges of the card's issuer again and again within the day",
+    },
     "unusual_region": {
         "action": "review",
         "when": "ip_country_differs AND NOT card_ip_country_seen AND NOT card_device_seen "

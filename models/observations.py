@@ -4,6 +4,8 @@ Times are integer microseconds since 1970-01-01 UTC. Entities are surrogates (or
 What is missing is None and stays missing.
 """
 
+from typing import Literal
+
 import msgspec
 
 from events.vocabulary import LabelKind, Mode, ModelKind, Outcome, Reason
@@ -48,12 +50,30 @@ class SignIn(msgspec.Struct, frozen=True, kw_only=True):
     ip: str | None = None
 
 
+ChallengeResult = Literal["passed", "failed", "abandoned"]
+"""What came of a challenge; `abandoned`: canceled, or never done in time."""
+
+
 class Decline(msgspec.Struct, frozen=True, kw_only=True):
     """An issuer declined a payment that was assessed before; its entities are remembered by the engine."""
 
     payment_id: str
+    attempt: int
     occurred_at_us: int
     reason: str
+
+
+class Challenge(msgspec.Struct, frozen=True, kw_only=True):
+    """A card's issuer challenged the payer of a payment that was assessed before, and this came of it.
+
+    `card` None: the card that the engine remembers of the payment.
+    """
+
+    payment_id: str
+    attempt: int
+    occurred_at_us: int
+    result: ChallengeResult
+    card: str | None = None
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True):

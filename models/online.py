@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from river import base
 
-from models.features import BY_NAME
+from models.features import BY_NAME, FEATURES_VERSION
 from models.odds import LOGIT_MAX, log_odds, sigmoid
 from models.slots import NUMBER_COLUMNS, SLOT_COUNT, Matrix, Slots, sequential_sums, slots_of_one
 
@@ -24,10 +24,10 @@ LEARNING_RATE = 0.01
 """River's own default; with one weight per bin it needs no schedule and no scaler, and keeps adapting."""
 LINEAR = ("boosting_logit",)
 """Features that enter as their value too, beside their bins."""
-STATE_VERSION = 2
+STATE_VERSION = 3
 """Of what the encoded weights mean; another version is refused, not read wrongly.
 
-1: the boosting's value entered limited and scaled. 2: it enters as it is.
+1: the boosting's value entered limited and scaled. 2: it enters as it is. 3: weights name their catalogue.
 """
 EXTRA_SLOTS = 4_096
 """Slots for names that the catalogue does not have: the estimator takes any dictionary, as River's do."""
@@ -37,6 +37,7 @@ _linear_columns = [NUMBER_COLUMNS[name] for name in LINEAR]
 
 class _State(msgspec.Struct, array_like=True):
     version: int
+    features_version: int
     intercept: float
     linear: list[float]
     slots: list[int]
@@ -48,6 +49,8 @@ class _State(msgspec.Struct, array_like=True):
         """Raise `msgspec.ValidationError` where no model can have come from `encode` so."""
         if self.version != STATE_VERSION:
             raise msgspec.ValidationError(f"weights of version {self.version}, not {STATE_VERSION}")
+        if self.features_version != FEATURES_VERSION:
+            raise msgspec.ValidationError(f"weights of features of version {self.features_version}")
         if len(self.linear) != len(LINEAR) or len(self.slots) != len(self.weights):
             raise msgspec.ValidationError("not as many weights as the model has")
         # Each once, and none for slot 0, which stands for what is missing.
@@ -125,8 +128,8 @@ class BinnedLogisticRegression(base.Classifier):  # type: ignore[misc]  # River 
         """The state, compact: only weights that are not zero."""
         weights = np.frombuffer(self.weights)
         slots = np.flatnonzero(weights)
-        told = (slots.tolist(), weights[slots].tolist())
-        state = _State(STATE_VERSION, self.intercept, self.linear, *told, self.learned, self.frauds)
+        told = (slots.tolist(), weights[slots].tolist(), self.learned, self.frauds)
+        state = _State(STATE_VERSION, FEATURES_VERSION, self.intercept, self.linear, *told)
         return msgspec.msgpack.encode(state)
 
     @classmethod

@@ -7,6 +7,7 @@ currency.
 
 import msgspec
 
+from models.challenges import ChallengeRecord, challenge_features
 from models.feature import Value
 from models.histories import (
     GROUP_MAX,
@@ -35,6 +36,7 @@ class CardProfile(msgspec.Struct, array_like=True, gc=False):
     ip_countries: dict[str, int] = {}
     new_merchants: Window = msgspec.field(default_factory=Window)
     record: TrackRecord = msgspec.field(default_factory=TrackRecord)
+    challenges: ChallengeRecord | None = None
 
     def features(self, now_us: int, amount_minor: int | None, seen: Observation) -> list[Value]:
         """The card's part of the vector."""
@@ -66,6 +68,7 @@ class CardProfile(msgspec.Struct, array_like=True, gc=False):
             None if seen.ip_country is None else float(seen.ip_country in self.ip_countries),
             *hour_and_day(self.new_merchants, now_us),
             *hour_and_day(trace.declines, now_us),
+            *challenge_features(self.challenges, now_us),
             *record.features(now_us),
         ]
 
@@ -93,6 +96,7 @@ class CustomerProfile(msgspec.Struct, array_like=True, gc=False):
     ip_countries: dict[str, int] = {}
     failed_sign_ins: Window = msgspec.field(default_factory=Window)
     record: TrackRecord = msgspec.field(default_factory=TrackRecord)
+    challenges: ChallengeRecord | None = None
 
     def features(self, now_us: int, amount_minor: int | None, seen: Observation) -> list[Value]:
         """The customer's part of the vector."""
@@ -111,6 +115,7 @@ class CustomerProfile(msgspec.Struct, array_like=True, gc=False):
             None if seen.ip_country is None else float(seen.ip_country in self.ip_countries),
             *hour_and_day(trace.declines, now_us),
             *hour_and_day(self.failed_sign_ins, now_us),
+            *challenge_features(self.challenges, now_us),
             *record.features(now_us),
             *record.shares(now_us, MONTH),
         ]
@@ -134,6 +139,7 @@ class SharedProfile(msgspec.Struct, array_like=True, gc=False):
     cards: dict[str, int] = {}
     failed_sign_ins: Window = msgspec.field(default_factory=Window)
     record: TrackRecord = msgspec.field(default_factory=TrackRecord)
+    challenges: ChallengeRecord | None = None
 
     def features(self, now_us: int) -> list[Value]:
         """The device's or address's part of the vector."""
@@ -149,6 +155,7 @@ class SharedProfile(msgspec.Struct, array_like=True, gc=False):
             *seen_within(self.cards, now_us, (HOUR_US, DAY_US, D7_US)),
             *hour_and_day(trace.declines, now_us),
             *hour_and_day(self.failed_sign_ins, now_us),
+            *challenge_features(self.challenges, now_us),
             *record.features(now_us),
             *record.shares(now_us, MONTH),
         ]

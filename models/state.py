@@ -48,13 +48,18 @@ def shard_of(key: str) -> int:
 
 
 class Remembered(msgspec.Struct, array_like=True, gc=False):
-    """A payment's entities and what its label will need; `explained`: the card's own behavior was unusual."""
+    """A payment's entities and what its label will need; `explained`: the card's own behavior was unusual.
+
+    `declined` and `challenged` are the latest attempts whose decline and challenge were counted: an attempt
+    has one of each at most, and a payment's attempts come in their order.
+    """
 
     occurred_at_us: int
     entities: tuple[str | None, str | None, str | None, str | None, str | None]
     explained: bool
     standing: Standing | None = None
-    declined_at_us: int | None = None
+    declined: int = 0
+    challenged: int = 0
 
 
 _Sequences = Annotated[list[int], msgspec.Meta(min_length=SHARDS, max_length=SHARDS)]

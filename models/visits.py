@@ -2,12 +2,13 @@
 
 from math import isfinite
 
+from models.challenges import ChallengeRecord
 from models.feature import Row, Value
 from models.features import CATALOGUE, POSITIONS
 from models.histories import CLIP_DEVIATIONS
 from models.labels import Effect, Standing, resolve
 from models.merchants import MerchantProfile
-from models.observations import Decline, Label, Observation, SignIn
+from models.observations import Challenge, Decline, Label, Observation, SignIn
 from models.profiles import CardProfile, CustomerProfile, SharedProfile
 from models.rates import Rates
 from models.state import PROFILE_TYPES, EngineState, Remembered
@@ -15,6 +16,9 @@ from models.windows import DAY_US, HOUR_US
 
 EXPLAINED_COUNT_1H = 3
 """So many payments of a card within the hour before are unusual in themselves."""
+
+CHALLENGED = ("card", "device", "ip", "customer")
+"""Kinds of entities that a challenge counts for."""
 
 _Z, _COUNT_1H = POSITIONS["card_amount_z"], POSITIONS["card_count_1h"]
 # One empty profile of each kind answers for all that were never seen, and takes nothing in itself.
@@ -107,8 +111,12 @@ def _take_in(
     if before is not None and before.occurred_at_us == now_us:
         return
     entities = (seen.card, seen.device, seen.ip, customer, seen.merchant)
-    standing = None if before is None else before.standing
-    state.remember(seen.payment_id, Remembered(now_us, entities, explained, standing))
+    if before is None:
+        payment = Remembered(now_us, entities, explained)
+    else:
+        told = before.standing, before.declined, before.challenged
+        payment = Remembered(now_us, entities, explained, *told)
+    state.remember(seen.payment_id, payment)
     if seen.card is not None:
         state.opened("card", seen.card).note_payment(now_us, amount_minor, seen)
     if seen.device is not None:
@@ -141,13 +149,33 @@ def note_sign_in(state: EngineState, event: SignIn) -> None:
 def note_decline(state: EngineState, event: Decline) -> None:
     """A decline counts for every entity of its payment, once; one of a payment not remembered for none."""
     payment = state.remembered(event.payment_id)
-    if payment is None or payment.declined_at_us == event.occurred_at_us:
+    if payment is None or event.attempt <= payment.declined:
         return
-    payment.declined_at_us = event.occurred_at_us
+    payment.declined = event.attempt
     state.remember(event.payment_id, payment)
     for kind, key in zip(PROFILE_TYPES, payment.entities, strict=True):
         if key is not None:
             state.opened(kind, key).trace.declines.add(event.occurred_at_us)
+
+
+def note_challenge(state: EngineState, event: Challenge) -> None:
+    """A challenge counts once for card, device, address and customer; not for the merchant, who has no part.
+
+    The card is the event's own: the payment may have been tried with another since.
+    """
+    payment = state.remembered(event.payment_id)
+    if payment is None or event.attempt <= payment.challenged:
+        return
+    payment.challenged = event.attempt
+    state.remember(event.payment_id, payment)
+    entities = dict(zip(PROFILE_TYPES, payment.entities, strict=True))
+    entities["card"] = event.card or entities["card"]
+    for kind in CHALLENGED:
+        key = entities[kind]
+        if key is not None:
+            profile = state.opened(kind, key)
+            profile.challenges = profile.challenges or ChallengeRecord()
+            profile.challenges.note(event.result, event.occurred_at_us)
 
 
 def note_label(state: EngineState, label: Label) -> None:

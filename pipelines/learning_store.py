@@ -31,8 +31,8 @@ declare(
     }
 )
 
-FORMAT = 3
-"""Raised whenever the meaning of rows changes, the models' own included. 3: whose money went back."""
+FORMAT = 4
+"""Raised whenever the meaning of rows changes, the models' own included. 4: features of version 3."""
 
 FIND = """
 SELECT payment, at_us, row, fraud, rank, arrived_us FROM json_each(?) AS asked

@@ -18,13 +18,30 @@ from events.types import (
     DecisionMade,
     LabelReported,
     ModelPublished,
+    PaymentAuthenticated,
     PaymentDeclined,
     SignInAttempted,
     Versions,
 )
 from models.controls import Control
-from models.observations import Assessment, Decline, Label, ModelSnapshot, Observation, SignIn
+from models.observations import (
+    Assessment,
+    Challenge,
+    ChallengeResult,
+    Decline,
+    Label,
+    ModelSnapshot,
+    Observation,
+    SignIn,
+)
 from pipelines.errors import UnusableEventError
+
+_CHALLENGE_RESULTS: dict[str, ChallengeResult] = {
+    "authenticated": "passed",
+    "failed": "failed",
+    "abandoned": "abandoned",
+}
+"""An authentication's result → what came of its challenge."""
 
 
 def derived_id(what: str, of: str, at: datetime) -> str:
@@ -86,7 +103,24 @@ def sign_in(event: SignInAttempted) -> SignIn:
 def decline(event: PaymentDeclined) -> Decline:
     """An issuer's no."""
     return Decline(
-        payment_id=event.payment_id, occurred_at_us=microseconds(event.occurred_at), reason=event.reason
+        payment_id=event.payment_id,
+        attempt=event.attempt,
+        occurred_at_us=microseconds(event.occurred_at),
+        reason=event.reason,
+    )
+
+
+def challenge(event: PaymentAuthenticated) -> Challenge | None:
+    """What came of a challenge; None where there was none, or it ended by nobody's doing."""
+    result = _CHALLENGE_RESULTS.get(event.result)
+    if event.flow != "challenge" or result is None:
+        return None
+    return Challenge(
+        payment_id=event.payment_id,
+        attempt=event.attempt,
+        occurred_at_us=microseconds(event.occurred_at),
+        result=result,
+        card=event.card_surrogate,
     )
 
 

@@ -19,6 +19,7 @@ from events.types import (
     Event,
     LabelReported,
     ModelPublished,
+    PaymentAuthenticated,
     PaymentDeclined,
     SignInAttempted,
 )
@@ -137,6 +138,10 @@ class RiskStep:
             facts.told.append(observe.label(event))
         elif isinstance(event, PaymentDeclined):
             facts.told.append(observe.decline(event))
+        elif isinstance(event, PaymentAuthenticated):
+            challenge = observe.challenge(event)
+            if challenge is not None:
+                facts.told.append(challenge)
         elif isinstance(event, SignInAttempted):
             facts.told.append(observe.sign_in(event))
 

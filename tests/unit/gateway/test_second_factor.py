@@ -8,14 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events.codec import encode
 from events.instruments import AccountFacts, CardFacts
-from events.types import PaymentAuthenticated
+from events.log.port import Record
+from events.types import AssessmentRequested, PaymentAuthenticated
 from gateway.payments.fallback import FallbackDecision
 from gateway.payments.intents import Intent
 from gateway.payments.outcomes import TEST_OUTCOMES, decided_by_fallback
 from gateway.payments.second_factor import LAWS, authentication_wish, law_for
 from gateway.processor_port import Authentication
 from gateway.requests import ConfirmIntent, CreateIntent, RiskContextInput
+from models.engine import Engine
+from models.features import POSITIONS
+from pipelines.delivery import delivered
+from pipelines.risk_step import RiskStep
 from tests.gateway_world import START, World, live_virtually
 
 APRIL = datetime(2026, 4, 1, tzinfo=UTC)
@@ -118,7 +124,7 @@ def test_what_came_of_an_authentication_is_an_event_and_stands_in_the_outcome(tm
         await world.until(lambda: "payment.captured" in world.payment_events(intent.id))
         kinds = world.payment_events(intent.id)
         assert kinds.index("payment.authenticated") == kinds.index("payment.authorized") - 1
-        [event] = [e for e in world.log.events("payments") if isinstance(e, PaymentAuthenticated)]
+        [event] = authentications(world)
         assert (event.attempt, event.result, event.eci, event.liability_shifted) == (
             1,
             "authenticated",
@@ -127,6 +133,36 @@ def test_what_came_of_an_authentication_is_an_event_and_stands_in_the_outcome(tm
         )
 
     live_virtually(tmp_path, story)
+
+
+def test_a_failed_challenge_counts_in_the_features_of_the_next_payment_however_often_it_is_told(
+    tmp_path: Path,
+) -> None:
+    async def story(world: World) -> None:
+        world.processor.decline_code = "payment_intent_authentication_failure"
+        world.processor.authentication = Authentication(result="failed", flow="challenge")
+        await confirmed(world)
+        await confirmed(world, at=START + timedelta(hours=1))
+        await world.until(lambda: len(authentications(world)) == 2)
+
+        first, second = (e for e in world.log.events("assessments") if isinstance(e, AssessmentRequested))
+        challenged = authentications(world)[0]
+        told = [("assessments", first), *[("payments", challenged)] * 3, ("assessments", second)]
+        records = [
+            Record(topic, 0, offset, b"k", encode(event)) for offset, (topic, event) in enumerate(told)
+        ]
+        answers = RiskStep(Engine()).handle(map(delivered, records), START)
+
+        before, after = (dict(zip(POSITIONS, made.features, strict=True)) for _, made in answers.decisions)
+        for entity in ("card", "device", "ip", "customer"):
+            assert before[f"{entity}_failed_challenges_1d"] == 0.0
+            assert after[f"{entity}_failed_challenges_1d"] == 1.0
+
+    live_virtually(tmp_path, story)
+
+
+def authentications(world: World) -> list[PaymentAuthenticated]:
+    return [event for event in world.log.events("payments") if isinstance(event, PaymentAuthenticated)]
 
 
 def test_a_payment_without_an_authentication_tells_of_none(tmp_path: Path) -> None:

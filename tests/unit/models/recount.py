@@ -1,20 +1,20 @@
 """Every feature counted again from the plain list of facts, by name: slow, plain, none of the engine's code.
 
 A payment's own facts come first; each entity's features are then made from the earlier payments, declines,
-sign-ins and labels that belong to it. Nothing is kept between two questions.
+challenges, sign-ins and labels that belong to it. Nothing is kept between two questions.
 """
 
 from collections.abc import Callable, Sequence
 from math import log, sqrt
 
-from models.observations import Decline, Label, Observation, SignIn
+from models.observations import Challenge, Decline, Label, Observation, SignIn
 
 MINUTE_US = 60_000_000
 HOUR_US = 60 * MINUTE_US
 DAY_US = 24 * HOUR_US
 WIDTHS_US = {"10m": 10 * MINUTE_US, "1h": HOUR_US, "1d": DAY_US, "7d": 7 * DAY_US, "30d": 30 * DAY_US}
 
-Fact = Observation | SignIn | Decline | Label
+Fact = Observation | SignIn | Decline | Challenge | Label
 Values = dict[str, float | str | None]
 Key = Callable[[Observation], str | None]
 
@@ -102,6 +102,7 @@ class _Past:
         values: Values = {
             **self.counted("card", mine, ("10m", "1h", "1d", "7d", "30d")),
             **self.declined("card", key),
+            **self.challenged("card", key),
             **self.fraud("card", key, ()),
             **self.times("card", mine),
             "card_amount_mean_minor": _mean(amounts),
@@ -139,6 +140,7 @@ class _Past:
             **self.distinct_cards(entity, mine, ("1h", "1d", "7d")),
             **self.declined(entity, key),
             **self.failed_sign_ins(entity, key(self.asked)),
+            **self.challenged(entity, key),
             **self.fraud(entity, key, ("30d",)),
             **self.times(entity, mine),
         }
@@ -153,6 +155,7 @@ class _Past:
             **self.distinct_cards("customer", mine, ("1d", "7d")),
             **self.declined("customer", customer_of),
             **self.failed_sign_ins("customer", customer_of(self.asked)),
+            **self.challenged("customer", customer_of),
             **self.fraud("customer", customer_of, ("30d",)),
             **self.times("customer", mine),
             "customer_amount_mean_minor": _mean(amounts),
@@ -225,6 +228,29 @@ class _Past:
             if isinstance(fact, Decline) and key(self.by_id[fact.payment_id]) == key(self.asked)
         ]
         return self.events(f"{entity}_declines", moments)
+
+    def challenged(self, entity: str, key: Key) -> Values:
+        """Each attempt's challenge once; the card is the one that the fact names."""
+        moments: dict[str, dict[tuple[str, int], int]] = {"passed": {}, "failed": {}, "abandoned": {}}
+        for fact in self.facts:
+            if isinstance(fact, Challenge):
+                card = fact.card if entity == "card" else None
+                if (card or key(self.by_id[fact.payment_id])) == key(self.asked):
+                    moments[fact.result][fact.payment_id, fact.attempt] = fact.occurred_at_us
+
+        def count(result: str, window: str) -> int:
+            return sum(self.within(moment, window) for moment in moments[result].values())
+
+        missed = count("failed", "30d") + count("abandoned", "30d")
+        ended = missed + count("passed", "30d")
+        return {
+            f"{entity}_failed_challenges_1d": count("failed", "1d"),
+            f"{entity}_failed_challenges_7d": count("failed", "7d"),
+            f"{entity}_abandoned_challenges_1d": count("abandoned", "1d"),
+            f"{entity}_abandoned_challenges_7d": count("abandoned", "7d"),
+            f"{entity}_passed_challenges_30d": count("passed", "30d"),
+            f"{entity}_challenge_failure_share_30d": missed / ended if ended else None,
+        }
 
     def failed_sign_ins(self, entity: str, wanted: str | None) -> Values:
         moments = [

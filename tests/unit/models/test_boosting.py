@@ -8,6 +8,7 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from models.boosting import GENUINE_SHARE, Boosting, BoostingScorer, exported, fit
+from models.features import FEATURES_VERSION
 from models.slots import NUMBER_COLUMNS, NUMERIC, Matrix
 
 
@@ -92,12 +93,14 @@ def test_its_state_is_bytes_that_give_the_same_model(
         {"leaves": b"\xff" * 256},
         {"leaves": np.full(32, 1e308).tobytes()},
         {"leaves": b""},
+        {"features_version": FEATURES_VERSION - 1},
     ],
 )
 def test_trees_that_no_boosting_has_are_refused(broken: dict[str, Any]) -> None:
     whole: dict[str, Any] = {
         "intercept": -1.0, "tree_count": 2, "features": [0], "thresholds": [0.5], "missing_left": [True],
         "trees": [1], "masks": [0xFFFE], "leaves": np.zeros(32).tobytes(),
+            "features_version": FEATURES_VERSION,
     }  # fmt: skip
     assert Boosting.decode(msgspec.msgpack.encode(whole)).tree_count == 2
 

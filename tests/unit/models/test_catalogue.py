@@ -9,7 +9,7 @@ from models.controls import Controls
 from models.engine import Engine
 from models.feature import Row
 from models.features import CATALOGUE, POSITIONS
-from models.observations import Decline, Label, Observation, SignIn
+from models.observations import Challenge, ChallengeResult, Decline, Label, Observation, SignIn
 from models.windows import DAY_US, HOUR_US, MINUTE_US
 from tests.unit.models.recount import Fact, Recounter, Values
 from tests.unit.models.sample_payments import START_US
@@ -73,10 +73,12 @@ def _payment(chance: random.Random, number: int, at_us: int) -> Observation:
 
 
 def _others(chance: random.Random, number: int, now_us: int) -> list[Fact]:
-    """What happens between two payments: declines, sign-ins, labels of payments that nobody labeled yet."""
+    """What happens between two payments: declines, challenges, sign-ins, labels of payments without one."""
     facts: list[Fact] = []
     if number and chance.random() < 0.3:
-        facts.append(Decline(payment_id=f"pi_{number - 1}", occurred_at_us=now_us - 1, reason="declined"))
+        declined = {"payment_id": f"pi_{number - 1}", "attempt": 1, "reason": "declined"}
+        facts.append(Decline(occurred_at_us=now_us - 1, **declined))  # type: ignore[arg-type]
+    facts += _challenges(chance, number, now_us)
     for entity in ("customer", "device", "ip"):
         if chance.random() < 0.35:
             key = f"{entity}_{chance.randrange(3)}"
@@ -94,6 +96,21 @@ def _others(chance: random.Random, number: int, now_us: int) -> list[Fact]:
             )
         )
     return facts
+
+
+def _challenges(chance: random.Random, number: int, now_us: int) -> list[Fact]:
+    """Some twice, some late, some of another card than the payment was asked about."""
+    if number < 3 or chance.random() < 0.3:
+        return []
+    results: tuple[ChallengeResult, ...] = ("failed", "abandoned", "passed")
+    challenged = Challenge(
+        payment_id=f"pi_{number - 3}",
+        attempt=1,
+        occurred_at_us=now_us - chance.choice((1, 1, 5 * HOUR_US)),
+        result=chance.choices(results, (2, 2, 3))[0],
+        card=chance.choice((None, "card_0", "card_2")),
+    )
+    return [challenged] * chance.choice((1, 1, 2))
 
 
 @cache

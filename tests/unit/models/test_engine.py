@@ -11,14 +11,14 @@ from models.engine import Engine, Fact
 from models.errors import ControlError, StateRowError
 from models.features import CATALOGUE, POSITIONS
 from models.learning import Learner, Schedule
-from models.observations import Assessment, Decline, ModelSnapshot, SignIn
+from models.observations import Assessment, Challenge, Decline, ModelSnapshot, SignIn
 from models.scored import MemoryStore, Scored
 from models.windows import DAY_US, HOUR_US, MINUTE_US
 from tests.unit.models.sample_payments import START_US, days, label, payment
 
 
 def busy(count: int, seed: int = 5) -> list[Fact]:
-    """Payments with everything, some late, with sign-ins, declines and labels between them."""
+    """Payments with everything, some late, with sign-ins, challenges, declines and labels between them."""
     chance = random.Random(seed)
     facts: list[Fact] = []
     now_us = START_US
@@ -38,7 +38,9 @@ def busy(count: int, seed: int = 5) -> list[Fact]:
         if n % 3 == 0:
             facts.append(SignIn(occurred_at_us=now_us, succeeded=False, customer=f"e{n % 17}", device=device))
         if n % 5 == 0:
-            facts.append(Decline(payment_id=f"pi_{n}", occurred_at_us=now_us, reason="do_not_honor"))
+            ended = {"payment_id": f"pi_{n}", "attempt": 1, "occurred_at_us": now_us}
+            facts.append(Challenge(**ended, result=chance.choice(["passed", "failed", "abandoned"])))
+            facts.append(Decline(**ended, reason="do_not_honor"))
         if n > 30:
             facts.append(label(n - 30, n % 11 == 0, now_us))
     return facts

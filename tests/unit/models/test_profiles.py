@@ -7,9 +7,9 @@ import pytest
 from models.controls import Controls
 from models.feature import Value
 from models.features import CATALOGUE, POSITIONS
-from models.observations import Decline, Observation, SignIn
+from models.observations import Challenge, ChallengeResult, Decline, Observation, SignIn
 from models.state import EngineState
-from models.visits import note_decline, note_label, note_sign_in, visit
+from models.visits import note_challenge, note_decline, note_label, note_sign_in, visit
 from models.windows import DAY_US, HOUR_US, MINUTE_US
 from tests.unit.models.sample_payments import START_US, label, payment
 
@@ -18,6 +18,18 @@ RATES = Controls.builtin().rates
 
 def features(state: EngineState, seen: Observation) -> dict[str, Value]:
     return dict(zip(POSITIONS, visit(state, seen, RATES), strict=True))
+
+
+def decline(number: int, attempt: int = 1, at_us: int = START_US + MINUTE_US) -> Decline:
+    return Decline(payment_id=f"pi_{number}", attempt=attempt, occurred_at_us=at_us, reason="do_not_honor")
+
+
+def challenge(
+    number: int, result: ChallengeResult, attempt: int = 1, at_us: int = START_US, card: str | None = None
+) -> Challenge:
+    return Challenge(
+        payment_id=f"pi_{number}", attempt=attempt, occurred_at_us=at_us, result=result, card=card
+    )
 
 
 def after(seen: Sequence[Observation], asked: Observation) -> dict[str, Value]:
@@ -134,24 +146,89 @@ def test_failed_sign_ins_count_for_customer_device_and_address() -> None:
     assert [row[f"{e}_failed_sign_ins_1h"] for e in ("customer", "device", "ip")] == [3.0, 3.0, 3.0]
 
 
-def test_a_decline_counts_once_for_every_entity_of_its_payment() -> None:
+def test_the_decline_of_each_attempt_counts_once_for_every_entity_of_its_payment() -> None:
     state = EngineState()
     visit(state, payment(1, device="d"), RATES)
-    declined = Decline(payment_id="pi_1", occurred_at_us=START_US + MINUTE_US, reason="do_not_honor")
-
-    note_decline(state, declined)
-    note_decline(state, declined)
+    for attempt in (1, 2, 1, 2):
+        note_decline(state, decline(1, attempt))
 
     row = features(state, payment(2, START_US + 2 * MINUTE_US, device="d"))
-    assert [row[f"{e}_declines_1h"] for e in ("card", "device", "merchant")] == [1.0, 1.0, 1.0]
+    assert [row[f"{e}_declines_1h"] for e in ("card", "device", "merchant")] == [2.0, 2.0, 2.0]
 
 
-def test_a_decline_of_a_payment_that_nobody_remembers_changes_nothing() -> None:
+def test_a_decline_or_challenge_of_a_payment_that_nobody_remembers_changes_nothing() -> None:
     state = EngineState()
 
-    note_decline(state, Decline(payment_id="pi_9", occurred_at_us=START_US, reason="do_not_honor"))
+    note_decline(state, decline(9))
+    note_challenge(state, challenge(9, "failed"))
 
     assert list(state.changed_rows()) == []
+
+
+def test_a_failed_challenge_counts_for_card_device_address_and_customer_for_a_week() -> None:
+    state = EngineState()
+    visit(state, payment(1, device="d", ip="i", email="e"), RATES)
+
+    note_challenge(state, challenge(1, "failed"))
+
+    for days, within, share in ((0.5, [1, 1], 1), (2, [0, 1], 1), (8, [0, 0], 1), (31, [0, 0], None)):
+        later = payment(2, START_US + int(days * DAY_US), device="d", ip="i", email="e")
+        row = features(state, later)
+        for entity in ("card", "device", "ip", "customer"):
+            assert [row[f"{entity}_failed_challenges_{window}"] for window in ("1d", "7d")] == within
+            assert row[f"{entity}_challenge_failure_share_30d"] == share
+
+
+def test_passed_and_abandoned_challenges_are_counted_apart_and_share_in_one_rate() -> None:
+    state = EngineState()
+    for number, result in enumerate(("passed", "abandoned", "passed", "failed")):
+        visit(state, payment(number, device="d"), RATES)
+        note_challenge(state, challenge(number, result))  # type: ignore[arg-type]  # one of its words
+    row = features(state, payment(9, START_US + HOUR_US, device="d"))
+
+    assert row["device_passed_challenges_30d"] == 2.0
+    assert row["device_abandoned_challenges_1d"] == 1.0
+    assert row["device_challenge_failure_share_30d"] == 0.5
+
+
+def test_who_was_never_challenged_has_no_rate_of_failure() -> None:
+    row = after([payment(1)], payment(2, START_US + HOUR_US))
+
+    assert row["card_failed_challenges_7d"] == 0.0
+    assert row["card_challenge_failure_share_30d"] is None
+
+
+def test_challenges_told_again_count_once_for_each_attempt_also_after_another_was_assessed() -> None:
+    state = EngineState()
+    visit(state, payment(1), RATES)
+    note_challenge(state, challenge(1, "failed"))
+    visit(state, payment(1, START_US + MINUTE_US), RATES)
+    for attempt in (1, 2, 1, 2):
+        note_challenge(state, challenge(1, "failed", attempt))
+
+    assert features(state, payment(2, START_US + HOUR_US))["card_failed_challenges_1d"] == 2.0
+
+
+def test_a_challenge_counts_for_the_card_that_was_challenged_though_another_was_tried_since() -> None:
+    state = EngineState()
+    visit(state, payment(1), RATES)
+    visit(state, payment(1, START_US + MINUTE_US, card="card_2"), RATES)
+
+    note_challenge(state, challenge(1, "abandoned", card="card_1"))
+
+    told = {card: features(state, payment(9, START_US + HOUR_US, card=card)) for card in ("card_1", "card_2")}
+    assert told["card_1"]["card_abandoned_challenges_1d"] == 1.0
+    assert told["card_2"]["card_abandoned_challenges_1d"] == 0.0
+
+
+def test_a_challenge_that_is_told_late_counts_at_its_own_time() -> None:
+    state = EngineState()
+    visit(state, payment(1), RATES)
+    note_challenge(state, challenge(1, "failed", 1, START_US + 3 * DAY_US))
+    note_challenge(state, challenge(1, "failed", 2, START_US))
+
+    row = features(state, payment(2, START_US + 3 * DAY_US + HOUR_US))
+    assert (row["card_failed_challenges_1d"], row["card_failed_challenges_7d"]) == (1.0, 2.0)
 
 
 def test_a_label_counts_for_the_entities_of_its_payment() -> None:

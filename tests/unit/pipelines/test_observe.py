@@ -7,11 +7,11 @@ import pytest
 
 from events.codec import decode, encode
 from events.instruments import AccountFacts, CardFacts, label_of
-from events.types import AssessmentRequested, PaymentDeclined, RiskContext
+from events.types import AssessmentRequested, PaymentAuthenticated, PaymentDeclined, RiskContext
 from models.engine import Engine
 from models.features import POSITIONS
 from pipelines.errors import UnusableEventError
-from pipelines.observe import decline, observation
+from pipelines.observe import challenge, decline, observation
 
 AT = datetime(2026, 1, 5, 10, tzinfo=UTC)
 HANDLE = AccountFacts(method="upi", token="pm_1", surrogate="upi_1", provider="okbank")
@@ -41,6 +41,41 @@ def test_a_challenge_that_failed_counts_as_a_decline_of_all_that_paid() -> None:
 
     for feature in ("card_declines_1h", "device_declines_1h"):
         assert again.features[POSITIONS[feature]] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("result", "flow", "told"),
+    [
+        ("authenticated", "challenge", "passed"),
+        ("failed", "challenge", "failed"),
+        ("abandoned", "challenge", "abandoned"),
+        ("error", "challenge", None),
+        ("authenticated", "frictionless", None),
+        ("failed", "frictionless", None),
+        ("attempted", "frictionless", None),
+        ("not_supported", "frictionless", None),
+    ],
+)
+def test_only_a_challenge_that_its_payer_ended_is_told(result: str, flow: Any, told: str | None) -> None:
+    event = PaymentAuthenticated(
+        id="e8",
+        occurred_at=AT,
+        payment_id="pi_1",
+        sequence=3,
+        mode="test",
+        merchant_id="m_1",
+        amount_minor=50_000,
+        currency="INR",
+        attempt=2,
+        result=result,
+        flow=flow,
+        card_surrogate="c1",
+    )
+    fact = challenge(event)
+
+    assert (fact and fact.result) == told
+    if fact is not None:
+        assert (fact.payment_id, fact.attempt, fact.card) == ("pi_1", 2, "c1")
 
 
 def asked(number: int = 1, **paying: Any) -> AssessmentRequested:

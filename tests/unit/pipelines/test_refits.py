@@ -13,7 +13,7 @@ NUMBERS, FRAUDS = np.zeros((1, 1)), np.zeros(1, dtype=bool)
 
 
 def test_a_fit_gives_its_model() -> None:
-    model = Boosting(0.5, 0, [], [], [], [], [], b"")
+    model = Boosting(0.5, 0, [], [], [], [], [], b"", 0)
 
     assert interruptible(threading.Event(), lambda _n, _f: model)(NUMBERS, FRAUDS) is model
 
