@@ -50,13 +50,21 @@ def numbered(one: str, several: str, rest: str) -> tuple[str, str, str]:
 
 
 def events(
-    entity: Entity, name: str, unit: str, meaning: str, says: tuple[str, str], windows: tuple[str, ...]
+    entity: Entity,
+    name: str,
+    unit: str,
+    meaning: str,
+    says: tuple[str, str],
+    windows: tuple[str, ...],
+    *,
+    modeled: bool = True,
 ) -> Iterator[Feature]:
     """Counts of what came through an entity; `says` names one and several of them."""
     for window in windows:
         full = f"{meaning} of the {ENTITY_WORDS[entity]} {LASTS[window]}"
         sentences = numbered(*says, f"{THROUGH[entity]} {LASTS[window]}")
-        yield of_entity(entity, f"{name}_{window}", "count", unit, full, *sentences, window=window)
+        of_window = f"{entity}_{name}_{window}"
+        yield Feature(of_window, "count", unit, entity, window, full, sentences, modeled=modeled)
 
 
 def counts(entity: Entity, windows: tuple[str, ...]) -> Iterator[Feature]:
@@ -83,15 +91,18 @@ def failed_sign_ins(entity: Entity) -> Iterator[Feature]:
 
 
 def challenges(entity: Entity) -> Iterator[Feature]:
-    """How payers did when their issuer challenged them (3-D Secure)."""
+    """How payers did when their issuer challenged them (3-D Secure).
+
+    Models see the share alone, which is missing where nobody was challenged: counts of 0 in nearly every row
+    would only add to what every row has in common.
+    """
     for result, windows in (("failed", ("1d", "7d")), ("abandoned", ("1d", "7d")), ("passed", ("30d",))):
-        one, several = f"{result} challenge", f"{result} challenges"
-        name = f"{result}_challenges"
-        yield from events(entity, name, "challenges", several, (one, several), windows)
+        name, says = f"{result}_challenges", (f"{result} challenge", f"{result} challenges")
+        yield from events(entity, name, "challenges", says[1], says, windows, modeled=False)
     among = f"challenges {THROUGH[entity]} {LASTS['30d']}"
     meaning = f"share of failed and abandoned among the {among}; missing without any"
-    says = f"{{}} of the {among} failed or were abandoned"
-    yield of_entity(entity, "challenge_failure_share_30d", "risk", "share 0–1", meaning, says, window="30d")
+    words, share = f"{{}} of the {among} failed or were abandoned", "challenge_failure_share_30d"
+    yield of_entity(entity, share, "risk", "share 0–1", meaning, words, window="30d")
 
 
 def days(entity: Entity, name: str, since: str, says: str) -> Feature:

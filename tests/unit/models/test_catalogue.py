@@ -76,8 +76,10 @@ def _others(chance: random.Random, number: int, now_us: int) -> list[Fact]:
     """What happens between two payments: declines, challenges, sign-ins, labels of payments without one."""
     facts: list[Fact] = []
     if number and chance.random() < 0.3:
-        declined = {"payment_id": f"pi_{number - 1}", "attempt": 1, "reason": "declined"}
-        facts.append(Decline(occurred_at_us=now_us - 1, **declined))  # type: ignore[arg-type]
+        declined = Decline(
+            payment_id=f"pi_{number - 1}", attempt=1, occurred_at_us=now_us - 1, reason="declined"
+        )
+        facts.append(declined)
     facts += _challenges(chance, number, now_us)
     for entity in ("customer", "device", "ip"):
         if chance.random() < 0.35:
