@@ -119,7 +119,7 @@ class Gateway:
         )
         self.payment_methods = PaymentMethods(store=store, entropy=around.entropy, personal=personal)
         choosing = Choosing(personal=personal, entropy=around.entropy)
-        self.payments = _payments(around, recorder, relay, debts, choosing, flights, own)
+        self.payments = _payments(around, recorder, relay, debts, choosing, flights, self.payer_steps, own)
         self.updates = Updates(
             store=store, personal=personal, choosing=choosing, recorder=recorder, relay=relay
         )
@@ -201,6 +201,7 @@ def _payments(
     debts: Debts,
     choosing: Choosing,
     flights: Flights,
+    payer_steps: PayerSteps,
     instance: str,
 ) -> Payments:
     return Payments(
@@ -213,6 +214,7 @@ def _payments(
         relay=relay,
         flights=flights,
         lifetimes=around.lifetimes,
+        payer_steps=payer_steps,
         debts=debts,
         instance=instance,
     )

@@ -43,8 +43,10 @@ from gateway.payments.outcomes import (
 from gateway.payments.precedence import IN_TIME
 from gateway.payments.refunds import Refunds
 from gateway.payments.reviews import open_review_in
+from gateway.payments.second_confirms import Confirmed, awaiting_confirmation, lapse_in
 from gateway.payments.steps import Phase
 from gateway.processor_port import ProcessorAnswer
+from gateway.store.idempotency_rows import claim_in
 from gateway.store.intent_rows import load_attempt, load_intent, save_attempt, save_intent
 from gateway.store.method_rows import make_consent_effective
 from gateway.store.writer import Store
@@ -67,17 +69,30 @@ class AttemptEnds:
     refunds: Refunds
 
     async def end(
-        self, attempt: Attempt, decision: EffectiveDecision, answer: ProcessorAnswer | None
+        self,
+        attempt: Attempt,
+        decision: EffectiveDecision,
+        answer: ProcessorAnswer | None,
+        confirmed: Confirmed | None = None,
     ) -> Intent:
-        """Commit the attempt's end, or that its payer has to do something first.
+        """Commit the attempt's end, or that its payer, or after that its merchant, has to do something first.
 
         Where it has an end already, that one stands. Raises `ConflictError` where it was blocked meanwhile
         and approved all the same (it has to be taken back first), `TakenOverError` where another drives it.
         """
-        intent, after = await self.store.write(lambda c: self._end_in(c, attempt, decision, answer))
+        intent, after = await self.store.write(
+            lambda c: self._end_in(c, attempt, decision, answer, confirmed)
+        )
         self.relay.nudge()
         self.debts.drive(after)
         return intent
+
+    async def lapse(self, attempt: Attempt) -> None:
+        """Give back what its merchant did not confirm again in time; a second time it changes nothing."""
+        after = await self.store.write(lambda c: lapse_in(c, self.recorder, attempt))
+        self.relay.nudge()
+        if after is not None:
+            self.debts.drive(after)
 
     async def act_late(self, late: DecisionMade) -> None:
         """Let a decision act that came after a fallback's; a second time it changes nothing."""
@@ -95,10 +110,12 @@ class AttemptEnds:
         attempt: Attempt,
         decision: EffectiveDecision,
         answer: ProcessorAnswer | None,
+        confirmed: Confirmed | None,
     ) -> tuple[Intent, Attempt]:
         intent = load_intent(connection, attempt.payment_id)
         stored = load_attempt(connection, attempt.payment_id, attempt.number)
-        if stored is None or stored.phase not in ("assessing", "awaiting_payer"):
+        must_confirm = intent.confirmation_method == "manual" and confirmed is None
+        if stored is None or _changes_nothing(stored, answer, must_confirm=must_confirm):
             return intent, stored or attempt
         if stored.phase == "assessing" and stored.owner != attempt.owner:
             raise TakenOverError
@@ -108,22 +125,36 @@ class AttemptEnds:
             raise ConflictError()
         after = _replace(stored, assessed=decision.assessed, decision_id=decision.decision_id)
         intent = _replace(intent, not_assessed=not decision.assessed)
-        intent = authenticated_in(connection, self.recorder, intent, after, answer)
-        if answer is not None and answer.status == "action_required":
-            if stored.phase == "awaiting_payer":
-                return intent, stored
-            intent, after = self._await_payer_in(connection, intent, after, decision, answer)
-        elif decision.outcome == "block":
-            intent, after = self._block_in(connection, intent, after, decision, answer)
-        elif answer is not None and answer.status == "approved":
-            intent, after = self._authorize_in(connection, intent, after, decision, answer)
+        if stored.phase != "awaiting_confirmation":
+            intent = authenticated_in(connection, self.recorder, intent, after, answer)
+        if must_confirm and stored.phase == "awaiting_payer" and _is_approved(answer):
+            intent, after = awaiting_confirmation(intent, after)
         else:
-            intent, after = self._decline_in(connection, intent, after, decision, answer)
+            intent, after = self._taken_on_in(connection, intent, after, decision, answer)
         intent = with_authentication(intent, answer)
+        if confirmed is not None:
+            claim_in(connection, confirmed.request_key, intent.id, attempt=after.number)
         if after.phase in ("blocked", "declined"):
             give_back_in(connection, intent, after)
         save_attempt(connection, after)
         return save_intent(connection, intent), after
+
+    def _taken_on_in(
+        self,
+        connection: Connection,
+        intent: Intent,
+        attempt: Attempt,
+        decision: EffectiveDecision,
+        answer: ProcessorAnswer | None,
+    ) -> tuple[Intent, Attempt]:
+        """At its end, or at what its payer has to do first."""
+        if answer is not None and answer.status == "action_required":
+            return self._await_payer_in(connection, intent, attempt, decision, answer)
+        if decision.outcome == "block":
+            return self._block_in(connection, intent, attempt, decision, answer)
+        if answer is not None and answer.status == "approved":
+            return self._authorize_in(connection, intent, attempt, decision, answer)
+        return self._decline_in(connection, intent, attempt, decision, answer)
 
     def _await_payer_in(
         self,
@@ -241,3 +272,16 @@ class AttemptEnds:
             ruling=ruling(decision),
         )
         return self.recorder.record_step(connection, intent, event), attempt
+
+
+def _changes_nothing(attempt: Attempt, answer: ProcessorAnswer | None, *, must_confirm: bool) -> bool:
+    """Whether it has its end, or waits still for what it waited for."""
+    if attempt.phase == "awaiting_payer":
+        return answer is not None and answer.status == "action_required"
+    if attempt.phase == "awaiting_confirmation":
+        return must_confirm and _is_approved(answer)
+    return attempt.phase != "assessing"
+
+
+def _is_approved(answer: ProcessorAnswer | None) -> bool:
+    return answer is not None and answer.status == "approved"

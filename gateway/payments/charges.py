@@ -10,6 +10,7 @@ import msgspec
 
 from events.vocabulary import Mode
 from gateway.payments.intents import Attempt, Intent, PaymentError, PaymentOutcome
+from gateway.payments.steps import WAITING
 
 ChargeStatus = Literal["pending", "succeeded", "failed"]
 ChargeState = Literal["pending", "authorized", "captured", "failed", "refunded", "chargeback"]
@@ -97,7 +98,7 @@ class Charge(NamedTuple):
     @property
     def state(self) -> ChargeState:
         """Where the money is."""
-        if self.attempt.phase in ("assessing", "awaiting_payer"):
+        if self.attempt.phase in ("assessing", *WAITING):
             return "pending"
         if self.attempt.phase in ("blocked", "declined", "capture_failed") or not self.was_authorized:
             return "failed"

@@ -180,8 +180,8 @@ class Debts:
         save_attempt(connection, ended)
 
     def _voided_in(self, connection: Connection, intent: Intent, attempt: Attempt, debt: VoidOwed) -> Intent:
-        if intent.status != "canceled":
-            # A part was captured, of which its event has told: the payment succeeded with that.
+        if intent.status != "canceled" or intent.last_error is not None:
+            # A part was captured, or the attempt has failed, of which an event has told already.
             return intent
         reason = intent.cancellation_reason or "unspecified"
         header = self._recorder.header(intent, moment(debt.since_us))

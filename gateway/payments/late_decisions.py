@@ -22,6 +22,7 @@ from gateway.payments.outcomes import (
 from gateway.payments.precedence import late_effect
 from gateway.payments.refunds import owe_refund_in
 from gateway.payments.reviews import open_review_in
+from gateway.payments.steps import WAITING
 from gateway.store.intent_rows import load_attempt, load_intent, save_attempt, save_intent
 from gateway.store.review_rows import close_review
 
@@ -39,7 +40,7 @@ def act_late_in(
     intent = load_intent(connection, late.payment_id)
     attempt = _replace(attempt, decision_id=late.id)
     decision = decided_by_engine(late, attempt.test_risk)
-    if attempt.phase == "awaiting_payer":
+    if attempt.phase in WAITING:
         # Not too late: it takes the fallback's place, and acts when the payer is done, or at once.
         attempt = _replace(attempt, decision=decision, assessed=decision.assessed)
         save_intent(connection, _replace(intent, not_assessed=not decision.assessed))

@@ -2,7 +2,8 @@
 
 While it waits nobody in this program drives the attempt: the processor finds out what came of it and says
 that its answer has changed. That word may be lost, so each attempt is asked for again from time to time. Past
-its time, by the attempt's own clock, it is taken back, and ends as declined.
+its time, by the attempt's own clock, it is taken back, and ends as declined. So does one that its payer has
+approved and that its merchant does not confirm again, where it said that it would (`second_confirms`).
 """
 
 import asyncio
@@ -15,9 +16,11 @@ from events.clock import Clock
 from events.crash import crash_point, declare
 from events.moments import microseconds, moment
 from events.vocabulary import Mode
-from gateway.errors import ConflictError, GatewayError, UnavailableError
+from gateway.auth import Caller
+from gateway.errors import ConflictError, GatewayError, ProcessorUnavailableError, UnavailableError
 from gateway.payments.attempt_ends import AttemptEnds
-from gateway.payments.intents import Attempt
+from gateway.payments.intents import Attempt, Intent
+from gateway.payments.second_confirms import Confirmed
 from gateway.processor_port import AnswerChanged, Processor, ProcessorAnswer, ReversalRequest
 from gateway.scheduling import Scheduling
 from gateway.store.intent_rows import attempts_awaiting_payer, load_awaiting_payer
@@ -74,7 +77,8 @@ class PayerSteps:
         # The first time is after a pause, too: the payer has only just been sent off.
         self._ask_at = {a.id: self._ask_at.get(a.id, now + ASK_AGAIN_SECONDS) for a, _ in waiting}
         for attempt, mode in waiting:
-            if self._must_end(attempt, mode) or now >= self._ask_at[attempt.id]:
+            by_payer = attempt.phase == "awaiting_payer" and now >= self._ask_at[attempt.id]
+            if by_payer or self._must_end(attempt, mode):
                 self._ask_at[attempt.id] = now + ASK_AGAIN_SECONDS
                 self._ask(attempt, mode)
 
@@ -88,6 +92,20 @@ class PayerSteps:
         if found is not None:
             await asyncio.wait({self._ask(*found)}, timeout=TELLER_SECONDS_MAX)
 
+    async def confirm(self, caller: Caller, intent: Intent, attempt: Attempt) -> Intent:
+        """Go on with what was begun before: nothing, where its payer is still at it, else its end.
+
+        Raises `ConflictError` where its time is over this very moment.
+        """
+        if attempt.phase == "awaiting_payer":
+            return intent
+        if attempt.decision is None or self._must_end(attempt, intent.mode):
+            raise ConflictError()
+        answer = await self._processor.find(attempt.id)
+        if answer.status in ("action_required", "unknown"):
+            raise ProcessorUnavailableError("The processor cannot say what became of the payment. Try again.")
+        return await self._ends.end(attempt, attempt.decision, answer, Confirmed(caller.request_key))
+
     def _ask(self, attempt: Attempt, mode: Mode) -> "asyncio.Task[None]":
         task = self._asking.get(attempt.id)
         if task is None:
@@ -100,6 +118,10 @@ class PayerSteps:
         if attempt.decision is None:
             raise ValueError(f"attempt {attempt.id} waits for its payer, and it is not kept what was decided")
         try:
+            if attempt.phase == "awaiting_confirmation" and not _is_blocked(attempt):
+                if self._must_end(attempt, mode):
+                    await self._ends.lapse(attempt)
+                return
             answer = await self._answer(attempt, mode)
             if answer.status not in ("action_required", "unknown"):
                 crash_point("gateway.payer.answered")

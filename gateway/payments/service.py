@@ -8,7 +8,7 @@ answer (`gateway.payments.attempt_ends`).
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection
@@ -28,6 +28,8 @@ from gateway.payments.choosing import Choosing, Chosen
 from gateway.payments.flights import Flights
 from gateway.payments.intents import Attempt, Intent
 from gateway.payments.lifetimes import Lifetimes
+from gateway.payments.payer_steps import PayerSteps
+from gateway.payments.second_confirms import begun_before_in
 from gateway.payments.taking import Taking
 from gateway.people.merchants import Merchant, load_merchant
 from gateway.receipts import sealed_email
@@ -62,6 +64,13 @@ ANSWER_SECONDS_MAX = 20.0
 _replace = msgspec.structs.replace
 
 
+class BegunBefore(NamedTuple):
+    """A confirm goes on with this attempt."""
+
+    intent: Intent
+    attempt: Attempt
+
+
 @dataclass(frozen=True, kw_only=True)
 class Payments(Taking):
     """What a merchant may do with payment intents."""
@@ -71,6 +80,7 @@ class Payments(Taking):
     choosing: Choosing
     flights: Flights
     lifetimes: Lifetimes
+    payer_steps: PayerSteps
     instance: str
 
     async def create(self, caller: Caller, body: CreateIntent) -> Intent:
@@ -97,7 +107,9 @@ class Payments(Taking):
 
     async def confirm(self, caller: Caller, payment_id: str, body: ConfirmIntent) -> Intent:
         """The intent after its attempt; `processing` where the network has not answered yet."""
-        begun = await self.store.write(lambda c: self._confirm_in(c, caller, payment_id, body))
+        begun = await self.store.write(lambda c: self._begin_or_go_on_in(c, caller, payment_id, body))
+        if isinstance(begun, BegunBefore):
+            return await self.payer_steps.confirm(caller, *begun)
         return await self._answer(*begun)
 
     async def _answer(self, intent: Intent, attempt: Attempt, merchant: Merchant) -> Intent:
@@ -161,14 +173,21 @@ class Payments(Taking):
         given = ConfirmIntent(
             return_url=body.return_url, off_session=body.off_session, mandate_data=body.mandate_data
         )
-        return self._confirm_in(connection, caller, intent.id, given)
+        return self._confirm_in(connection, caller, intent, given)
+
+    def _begin_or_go_on_in(
+        self, connection: Connection, caller: Caller, payment_id: str, body: ConfirmIntent
+    ) -> "tuple[Intent, Attempt, Merchant] | BegunBefore":
+        intent = self.load_in(connection, caller, payment_id)
+        _require_own_server(caller, intent)
+        before = begun_before_in(connection, caller, intent, body)
+        if before is not None:
+            return BegunBefore(intent, before)
+        return self._confirm_in(connection, caller, intent, body)
 
     def _confirm_in(
-        self, connection: Connection, caller: Caller, payment_id: str, body: ConfirmIntent
+        self, connection: Connection, caller: Caller, intent: Intent, body: ConfirmIntent
     ) -> tuple[Intent, Attempt, Merchant]:
-        intent = self.load_in(connection, caller, payment_id)
-        if caller.publishable and intent.confirmation_method == "manual":
-            raise SecretKeyRequiredError("This payment intent is confirmed by the merchant's server alone.")
         leave_charge(connection, intent)
         at = not_before_last_step(connection, intent, caller.at)
         merchant = load_merchant(connection, intent.merchant_id)
@@ -247,3 +266,9 @@ class Payments(Taking):
         if not isinstance(paying, CardFacts) or paying.issuer_country is not None:
             return paying
         return _replace(paying, issuer_country=self.geography.card_country(paying.bin))
+
+
+def _require_own_server(caller: Caller, intent: Intent) -> None:
+    """Raises `SecretKeyRequiredError` where a browser would confirm what the merchant alone does."""
+    if caller.publishable and intent.confirmation_method == "manual":
+        raise SecretKeyRequiredError("This payment intent is confirmed by the merchant's server alone.")

@@ -17,6 +17,7 @@ Step = Literal[
     "attach",
     "confirm",
     "require_action",
+    "await_confirmation",
     "block",
     "decline",
     "authorize",
@@ -28,6 +29,9 @@ Step = Literal[
     "fail_capture",
     "cancel",
 ]
+
+# Of an attempt that has no end yet; under manual confirmation what the payer approved waits to be confirmed.
+_AT_IT: tuple[Status, ...] = ("processing", "requires_action", "requires_confirmation")
 
 # `fail_capture` alone leads out of an end: the network refused the capture of what it had authorized.
 LEGAL: Mapping[Step, Mapping[Status, Status]] = {
@@ -41,10 +45,11 @@ LEGAL: Mapping[Step, Mapping[Status, Status]] = {
     },
     "confirm": {"requires_payment_method": "processing", "requires_confirmation": "processing"},
     "require_action": {"processing": "requires_action"},
-    "block": {"processing": "requires_payment_method", "requires_action": "requires_payment_method"},
-    "decline": {"processing": "requires_payment_method", "requires_action": "requires_payment_method"},
-    "authorize": {"processing": "requires_capture", "requires_action": "requires_capture"},
-    "succeed": {"processing": "succeeded", "requires_action": "succeeded"},
+    "await_confirmation": {"requires_action": "requires_confirmation"},
+    "block": dict.fromkeys(_AT_IT, "requires_payment_method"),
+    "decline": dict.fromkeys(_AT_IT, "requires_payment_method"),
+    "authorize": dict.fromkeys(_AT_IT, "requires_capture"),
+    "succeed": dict.fromkeys(_AT_IT, "succeeded"),
     "increment": {"requires_capture": "requires_capture"},
     "capture_part": {"requires_capture": "requires_capture"},
     "capture": {"requires_capture": "succeeded"},
@@ -61,6 +66,7 @@ LEGAL: Mapping[Step, Mapping[Status, Status]] = {
 Phase = Literal[
     "assessing",
     "awaiting_payer",
+    "awaiting_confirmation",
     "blocked",
     "declined",
     "authorized",
@@ -73,13 +79,16 @@ Phase = Literal[
 ]
 """Where an attempt stands. `assessing`, `incrementing`, `capturing` and `voiding` are unfinished: something
 is owed, and the gateway drives them on until it is done, across restarts. `awaiting_payer` waits for a person
-or an expiry."""
+or an expiry, `awaiting_confirmation` for the merchant, who confirms again what the payer has approved."""
+
+WAITING: tuple[Phase, ...] = ("awaiting_payer", "awaiting_confirmation")
 
 UNFINISHED: tuple[Phase, ...] = ("assessing", "incrementing", "capturing", "voiding")
 
 NEXT_PHASES: Mapping[Phase, tuple[Phase, ...]] = {
     "assessing": ("awaiting_payer", "blocked", "declined", "authorized"),
-    "awaiting_payer": ("blocked", "declined", "authorized", "voiding"),
+    "awaiting_payer": ("awaiting_confirmation", "blocked", "declined", "authorized", "voiding"),
+    "awaiting_confirmation": ("blocked", "declined", "authorized", "voiding"),
     "authorized": ("incrementing", "capturing", "voiding"),
     "incrementing": ("authorized",),
     "capturing": ("authorized", "captured", "capture_failed"),

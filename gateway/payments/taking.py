@@ -18,6 +18,7 @@ from gateway.payments.debts import Debts, owe_in
 from gateway.payments.intents import Attempt, CaptureOwed, IncrementOwed, Intent, VoidOwed, owing
 from gateway.payments.known_payments import KnownPayments
 from gateway.payments.lifetimes import has_expired
+from gateway.payments.second_confirms import latest_waiting_in
 from gateway.people.merchants import load_merchant
 from gateway.requests import CancelIntent, CaptureIntent, IncrementIntent
 from gateway.store.idempotency_rows import claim_in
@@ -149,7 +150,8 @@ class Taking(KnownPayments):
         intent = intents.canceled(before, reason, microseconds(at))
         claim_in(connection, caller.request_key, payment_id)
         close_review(connection, intent.review_id, "canceled", microseconds(at))
-        if before.status in ("requires_capture", "requires_action"):
+        waiting = latest_waiting_in(connection, before)
+        if before.status == "requires_capture" or waiting is not None:
             return owe_in(connection, intent, VoidOwed(since_us=microseconds(at)))
         event = PaymentCanceled(**self.recorder.header(intent, at), reason=reason or "unspecified")
         return save_intent(connection, self.recorder.record_step(connection, intent, event)), None

@@ -17,6 +17,7 @@ from gateway.payments import intents
 from gateway.payments.admission import admit
 from gateway.payments.choosing import Choosing, require_payable
 from gateway.payments.intents import Intent
+from gateway.payments.second_confirms import latest_waiting_in
 from gateway.people.merchants import load_merchant
 from gateway.personal import PersonalData
 from gateway.receipts import sealed_email
@@ -63,6 +64,11 @@ class Updates:
         given = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not None}
         if given.keys() - set(WORDS):
             intent = intents.stepped(intent, "update")
+            if latest_waiting_in(connection, intent) is not None:
+                raise InvalidRequestError(
+                    "Its payer has approved this payment as it is: confirm or cancel it.",
+                    code="payment_intent_unexpected_state",
+                )
         chosen = self.choosing.at_update(connection, caller, body)
         if chosen is not None:
             intent = msgspec.structs.replace(intents.stepped(intent, "attach"), token=chosen)

@@ -22,7 +22,7 @@ from gateway.payments.intents import (
     PaymentOutcome,
     VoidOwed,
 )
-from gateway.payments.steps import UNFINISHED, Phase
+from gateway.payments.steps import UNFINISHED, WAITING, Phase
 from gateway.processor_port import PayerAction
 from gateway.requests import ListIntents
 from gateway.store.paging import read_page
@@ -47,7 +47,7 @@ _ATTEMPT = Statement(
 _AWAITING_PAYER = (
     select(attempts, intents.c.mode)
     .join(intents, intents.c.id == attempts.c.payment_id)
-    .where(attempts.c.phase == "awaiting_payer")
+    .where(attempts.c.phase.in_(WAITING))
     .order_by(attempts.c.moment_us)
 )
 _ONE_AWAITING_PAYER = _AWAITING_PAYER.where(attempts.c.id == bindparam("the_id"))
@@ -118,12 +118,12 @@ def load_attempt(connection: Connection, payment_id: str, number: int) -> Attemp
 
 
 def attempts_awaiting_payer(connection: Connection) -> list[tuple[Attempt, Mode]]:
-    """Attempts whose payer has to do something, with their mode, oldest first."""
+    """Attempts that wait for their payer, or after that for their merchant, with their mode, oldest first."""
     return [_with_mode(row) for row in connection.execute(_AWAITING_PAYER)]
 
 
 def load_awaiting_payer(connection: Connection, attempt_id: str) -> tuple[Attempt, Mode] | None:
-    """The attempt, None where it does not wait for its payer."""
+    """The attempt, None where it waits neither for its payer nor for its merchant."""
     row = connection.execute(_ONE_AWAITING_PAYER, {"the_id": attempt_id}).one_or_none()
     return _with_mode(row) if row else None
 

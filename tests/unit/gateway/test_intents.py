@@ -25,7 +25,7 @@ from gateway.payments.intents import (
     stepped,
     succeeded,
 )
-from gateway.payments.steps import LEGAL, NEXT_PHASES, UNFINISHED, Phase, Status, Step
+from gateway.payments.steps import LEGAL, NEXT_PHASES, UNFINISHED, WAITING, Phase, Status, Step
 
 APPROVED = PaymentOutcome(type="authorized", network_status="approved_by_network")
 
@@ -86,15 +86,15 @@ def test_an_attempt_reaches_the_phases_that_its_own_leads_to_and_no_other(
 
 
 def test_what_is_unfinished_leads_somewhere_and_what_has_ended_nowhere() -> None:
-    assert set(NEXT_PHASES) == {*UNFINISHED, "authorized", "awaiting_payer"}
+    assert set(NEXT_PHASES) == {*UNFINISHED, *WAITING, "authorized"}
 
 
 @pytest.mark.parametrize("debt", [CaptureOwed(amount_minor=1000, since_us=5), VoidOwed(since_us=5)])
 @pytest.mark.parametrize("phase", [phase for phase in get_args(Phase) if phase != "authorized"])
-def test_only_an_authorized_attempt_can_owe_anything_and_one_that_waits_for_its_payer_a_void(
+def test_only_an_authorized_attempt_can_owe_anything_and_one_that_waits_for_somebody_a_void(
     phase: Phase, debt: Debt
 ) -> None:
-    if phase == "awaiting_payer" and isinstance(debt, VoidOwed):
+    if phase in WAITING and isinstance(debt, VoidOwed):
         assert owing(attempt(phase), debt).phase == "voiding"
         return
     if phase in ("incrementing", "capturing"):

@@ -1,0 +1,176 @@
+"""Manual confirmation: what the payer approved is taken once the merchant confirms it again, not before."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import InvalidRequestError
+from gateway.payments.intents import Intent
+from gateway.processor_port import AnswerChanged, Authentication, PayerAction
+from gateway.requests import CancelIntent, ConfirmIntent, CreateIntent, UpdateIntent
+from tests.gateway_world import START, World, live_virtually
+
+STEP = PayerAction(
+    kind="three_d_secure", url="https://bank.example/step/1", expires_at=START + timedelta(minutes=10)
+)
+BEGUN = ["payment.created", "payment.confirmed", "payment.action_required"]
+AGAIN = ConfirmIntent()
+
+
+async def begun(world: World, **members: object) -> Intent:
+    """A payment that waits for its payer, and that its merchant's server alone confirms."""
+    world.processor.action = STEP
+    order = {"amount": 1250, "currency": "eur", "payment_method": await world.token()}
+    manual = {"confirmation_method": "manual", **order, **members}
+    intent = await world.gateway.payments.create(await world.caller(), CreateIntent(**manual))
+    return await world.gateway.payments.confirm(await world.caller(), intent.id, AGAIN)
+
+
+async def approved(world: World, **members: object) -> Intent:
+    """The same, once its payer did what was asked."""
+    intent = await begun(world, **members)
+    world.processor.payer_is_done(f"{intent.id}_1")
+    return await told(world, intent)
+
+
+async def told(world: World, intent: Intent) -> Intent:
+    await world.gateway.payer_steps.answer_changed(AnswerChanged(attempt_id=f"{intent.id}_1"))
+    return await world.intent(intent.id)
+
+
+async def passed(world: World, minutes: int) -> None:
+    """So many minutes after the start of test mode's time, and a sweep."""
+    await world.caller(at=START + timedelta(minutes=minutes))
+    await asyncio.sleep(5)
+
+
+async def confirmed(world: World, intent: Intent, body: ConfirmIntent = AGAIN) -> Intent:
+    return await world.gateway.payments.confirm(await world.caller(), intent.id, body)
+
+
+def test_what_the_payer_approved_is_taken_once_the_merchant_confirms_again(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.processor.authentication = Authentication(result="authenticated", flow="challenge")
+        waiting = await approved(world)
+        assert (waiting.status, waiting.next_action) == ("requires_confirmation", None)
+        assert (waiting.amount_received_minor, waiting.outcome) == (0, None)
+
+        assert (await told(world, waiting)).status == "requires_confirmation"
+        after, twin = await asyncio.gather(confirmed(world, waiting), confirmed(world, waiting))
+
+        assert twin == after
+        assert (after.status, after.amount_received_minor, after.attempts) == ("succeeded", 1250, 1)
+        assert after.outcome is not None
+        assert after.outcome.three_d_secure is not None
+        assert world.processor.authorized == [f"{waiting.id}_1"]
+        complete = [*BEGUN, "payment.authenticated", "payment.authorized", "payment.captured"]
+        await world.until(lambda: world.payment_events(waiting.id) == complete)
+
+    live_virtually(tmp_path, story)
+
+
+def test_a_payer_who_failed_needs_no_second_confirm(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        intent = await begun(world)
+        world.processor.payer_is_done(f"{intent.id}_1", decline_code="payment_intent_authentication_failure")
+
+        assert (await told(world, intent)).status == "requires_payment_method"
+
+    live_virtually(tmp_path, story)
+
+
+def test_what_is_not_confirmed_again_in_time_is_given_back(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        intent = await approved(world)
+        world.processor.action = None
+
+        await passed(world, 19)
+        assert (await world.intent(intent.id)).status == "requires_confirmation"
+        await passed(world, 20)
+        lapsed = await world.intent(intent.id)
+
+        assert (lapsed.status, lapsed.amount_received_minor) == ("requires_payment_method", 0)
+        assert lapsed.last_error is not None
+        assert lapsed.last_error.code == "payment_timed_out"
+        assert world.processor.answers[f"{intent.id}_1"].status == "reversed"
+        await world.gateway.payments.cancel(await world.caller(), intent.id, CancelIntent())
+        ended = [*BEGUN, "payment.declined", "payment.canceled"]
+        await world.until(lambda: world.payment_events(intent.id) == ended)
+
+    live_virtually(tmp_path, story)
+
+
+def test_after_a_lapse_another_attempt_may_pay(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        intent = await approved(world)
+        world.processor.action = None
+        await passed(world, 20)
+
+        paid = await confirmed(world, intent, ConfirmIntent(payment_method=await world.token()))
+
+        assert (paid.status, paid.attempts) == ("succeeded", 2)
+        assert world.processor.answers[f"{intent.id}_1"].status == "reversed"
+
+    live_virtually(tmp_path, story)
+
+
+def test_what_waits_for_its_merchant_is_canceled_and_survives_a_restart(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        intent = await approved(world)
+        await world.restart()
+
+        canceled = await world.gateway.payments.cancel(await world.caller(), intent.id, CancelIntent())
+
+        assert canceled.status == "canceled"
+        await world.until(lambda: world.payment_events(intent.id) == [*BEGUN, "payment.canceled"])
+        assert world.processor.answers[f"{intent.id}_1"].status == "reversed"
+
+    live_virtually(tmp_path, story)
+
+
+def test_nothing_of_what_the_payer_approved_is_changed(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        intent = await approved(world)
+        caller = await world.caller()
+
+        with pytest.raises(InvalidRequestError, match="confirm or cancel it"):
+            await world.gateway.updates.update(caller, intent.id, UpdateIntent(amount=1))
+        with pytest.raises(InvalidRequestError, match="under way"):
+            await confirmed(world, intent, ConfirmIntent(payment_method=await world.token(name="tok_2")))
+        worded = await world.gateway.updates.update(caller, intent.id, UpdateIntent(description="tea"))
+        same = await confirmed(world, intent, ConfirmIntent(payment_method="tok_1"))
+
+        assert (worded.description, same.status, same.amount_minor) == ("tea", "succeeded", 1250)
+
+    live_virtually(tmp_path, story)
+
+
+def test_a_confirm_while_the_payer_is_at_it_shows_what_to_do_and_begins_nothing(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        for method in ("automatic", "manual"):
+            intent = await begun(world, confirmation_method=method)
+            shown = await confirmed(world, intent)
+
+            assert (shown.status, shown.attempts, shown.next_action) == ("requires_action", 1, STEP)
+            with pytest.raises(InvalidRequestError, match="under way"):
+                await confirmed(world, intent, ConfirmIntent(payment_method=await world.token(name="tok_2")))
+
+    live_virtually(tmp_path, story)
+
+
+def test_a_late_block_takes_back_what_waits_for_its_merchant(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.risk.outcome, world.risk.delay_seconds = "block", 3.0
+        intent = await approved(world)
+        assert intent.status == "requires_confirmation"
+
+        await asyncio.sleep(6)
+
+        blocked = await world.intent(intent.id)
+        assert (blocked.status, blocked.amount_received_minor) == ("requires_payment_method", 0)
+        assert world.processor.answers[f"{intent.id}_1"].status == "reversed"
+        await world.until(lambda: world.payment_events(intent.id) == [*BEGUN, "payment.blocked"])
+
+    live_virtually(tmp_path, story, deadline_seconds=0.1)
