@@ -45,6 +45,10 @@ class FollowingClock:
             self.latest = moment
         return later
 
+    def set_back(self, moment: datetime | None) -> None:
+        """Follow this time from now on, or none: an operator's word, which may be earlier."""
+        self.latest = moment
+
     def now(self) -> datetime:
         return self.latest or self._wall.now()
 

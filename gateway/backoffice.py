@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Connection
 
+from events.moments import moment
 from events.vocabulary import COMMAND_LINE, Mode
 from gateway.auth import (
     ApiKey,
@@ -37,6 +38,7 @@ from gateway.people.users import User, create_user, disable_user, list_users, re
 from gateway.personal import PersonalData
 from gateway.processor.forgetting import forget_cards
 from gateway.store.database import forget_overwritten
+from gateway.store.expiry_rows import load_clock, reset_clock
 from gateway.store.intent_rows import load_intent
 from gateway.store.opening import open_store
 from gateway.store.writer import in_one_commit
@@ -158,6 +160,22 @@ class Backoffice:
         return self.write(
             lambda c: reset_password(c, self.recorder, name, password, at=_now(), actor=COMMAND_LINE)
         )
+
+    def test_clock(self) -> datetime | None:
+        """Where test mode's clock was last kept; None where it goes by the machine's."""
+        kept = self.write(lambda c: load_clock(c, "test"))
+        return None if kept.at_us is None else moment(kept.at_us)
+
+    def reset_test_clock(self) -> None:
+        """Have test mode go by the machine's clock again."""
+
+        def work(connection: Connection) -> None:
+            reset_clock(connection, "test")
+            self.recorder.audit(
+                connection, _now(), actor=COMMAND_LINE, action="test_clock.reset", resource="test"
+            )
+
+        self.write(work)
 
     def knows(self, keys: Sequence[str]) -> bool:
         """Whether each of these keys, given as text, is in force."""

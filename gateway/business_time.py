@@ -14,8 +14,11 @@ TEST_TIME_HEADER = "weir-test-time"
 FUTURE_MAX = timedelta(minutes=5)
 """How far a report may be ahead of the clock: clocks differ a little, and no report is from tomorrow."""
 
-# Test mode follows a time for good and never goes back: a slip of the pen must not carry it off.
-_YEARS = range(1990, 2101)
+TEST_TIME_AHEAD_MAX = timedelta(days=400)
+"""How far a test request may be ahead of the wall clock: a year of subscriptions fits, and no slip of the
+pen, nor anybody else's key, carries test mode off beyond that."""
+
+_FIRST_YEAR = 1990
 
 
 class BusinessTime:
@@ -25,6 +28,7 @@ class BusinessTime:
         self._live = clock
         self._test = FollowingClock(clock)
         self._moved: Callable[[], None] | None = None
+        self._resets = 0
 
     def now(self, mode: Mode) -> datetime:
         """The time of a mode when nobody says another."""
@@ -38,12 +42,25 @@ class BusinessTime:
             raise InvalidRequestError(
                 "Live keys are refused a time of their own.", code="test_time_refused", param=TEST_TIME_HEADER
             )
-        return _parsed(text)
+        return _parsed(text, self._live.now() + TEST_TIME_AHEAD_MAX)
 
     def follow(self, at: datetime | None) -> None:
         """A test request's time, once its key has proved good: from now on test mode's."""
         if at is not None and self._test.follow(at) and self._moved is not None:
             self._moved()
+
+    def keep_to(self, at: datetime | None, resets: int) -> None:
+        """Where test mode's clock was kept; one more reset than is known sets it back."""
+        if resets != self._resets:
+            self._resets = resets
+            self._test.set_back(at)
+        else:
+            self.follow(at)
+
+    @property
+    def resets(self) -> int:
+        """How often test mode's clock was reset, as far as this process has heard."""
+        return self._resets
 
     def when_moved(self, call: Callable[[], None]) -> None:
         """Have `call` called each time that test mode's clock has jumped."""
@@ -59,15 +76,16 @@ def carried_time(request: Request) -> str | None:
     return request.headers.get(TEST_TIME_HEADER)
 
 
-def _parsed(text: str) -> datetime:
+def _parsed(text: str, latest: datetime) -> datetime:
     """RFC 3339 with a zone; raises `InvalidRequestError`."""
     try:
         at = msgspec.convert(text, datetime)
     except msgspec.ValidationError:
         at = None
-    if at is None or at.tzinfo is None or at.year not in _YEARS:
+    if at is None or at.tzinfo is None or at.year < _FIRST_YEAR or at > latest:
         raise InvalidRequestError(
-            "Give a time such as 2026-01-05T10:00:00.000000Z.",
+            "Give a time such as 2026-01-05T10:00:00.000000Z, from 1990 on and at most "
+            f"{TEST_TIME_AHEAD_MAX.days} days ahead of the clock.",
             code="parameter_invalid",
             param=TEST_TIME_HEADER,
         )

@@ -16,6 +16,8 @@ keys_app = typer.Typer(no_args_is_help=True, help="Keys to the API: shown once, 
 app.add_typer(merchants_app, name="merchants")
 app.add_typer(keys_app, name="api-keys")
 app.add_typer(users_app, name="users")
+clock_app = typer.Typer(no_args_is_help=True, help="Test mode's clock, which test requests move on.")
+app.add_typer(clock_app, name="test-clock")
 
 KeyId = Annotated[str, typer.Argument(metavar="KEY", help="Id of the key, key_…; `list` shows it.")]
 
@@ -58,6 +60,23 @@ def api_keys_revoke(key_id: KeyId, home: Home = HOME, keys: Keys = None) -> None
         yield {"id": key_id, "revoked": True}
 
     run("api-keys", home, keys, work)
+
+
+@clock_app.command("show")
+def clock_show(home: Home = HOME, keys: Keys = None) -> None:
+    """Show where test mode's clock stands; null where it goes by the machine's."""
+    run("test-clock", home, keys, lambda office: [{"test_clock": office.test_clock()}])
+
+
+@clock_app.command("reset")
+def clock_reset(home: Home = HOME, keys: Keys = None) -> None:
+    """Have test mode go by the machine's clock again: a running API within seconds."""
+
+    def work(office: Any) -> Iterable[Any]:
+        office.reset_test_clock()
+        yield {"test_clock": office.test_clock()}
+
+    run("test-clock", home, keys, work)
 
 
 @app.command("erase-person")

@@ -1,5 +1,7 @@
 """What has expired, and each mode's clock as it was last kept."""
 
+from typing import NamedTuple
+
 from sqlalchemy import BindParameter, Connection, Integer, bindparam, or_, select, update
 
 from events.vocabulary import Mode
@@ -33,12 +35,28 @@ def due_payments(connection: Connection, mode: Mode, now_us: int, limit: int) ->
     return sorted(due.items(), key=lambda each: each[1])
 
 
-def load_clock(connection: Connection, mode: Mode) -> int | None:
-    """Where the mode's clock was, in microseconds; None where it was never kept."""
-    return connection.execute(select(clocks.c.at_us).where(clocks.c.mode == mode)).scalar_one_or_none()
+class KeptClock(NamedTuple):
+    """Where a mode's clock was (None: it goes by the machine's), and how often it was reset."""
+
+    at_us: int | None
+    resets: int
 
 
-def keep_clock(connection: Connection, mode: Mode, at_us: int) -> None:
-    """Keep where the mode's clock is; it never goes back."""
-    later = update(clocks).where(clocks.c.mode == mode, or_(clocks.c.at_us.is_(None), clocks.c.at_us < at_us))
-    connection.execute(later, {"at_us": at_us})
+def load_clock(connection: Connection, mode: Mode) -> KeptClock:
+    """The mode's clock as it was last kept."""
+    row = connection.execute(select(clocks.c.at_us, clocks.c.resets).where(clocks.c.mode == mode)).first()
+    return KeptClock(None, 0) if row is None else KeptClock(*row)
+
+
+def keep_clock(connection: Connection, mode: Mode, at_us: int, resets: int) -> None:
+    """Keep where the mode's clock is: it goes back by a reset alone, of which its keeper must have heard."""
+    later = or_(clocks.c.at_us.is_(None), clocks.c.at_us < at_us)
+    of_now = update(clocks).where(clocks.c.mode == mode, clocks.c.resets == resets, later)
+    connection.execute(of_now, {"at_us": at_us})
+
+
+def reset_clock(connection: Connection, mode: Mode) -> None:
+    """Have the mode go by the machine's clock again, in running processes too."""
+    connection.execute(
+        update(clocks).where(clocks.c.mode == mode).values(at_us=None, resets=clocks.c.resets + 1)
+    )

@@ -230,6 +230,8 @@ clocks = Table(
     metadata,
     Column("mode", String(4), primary_key=True),
     Column("at_us", BigInteger),
+    # Grows with each reset, so that running processes follow it back.
+    Column("resets", Integer, nullable=False, server_default="0"),
 )
 
 subject_keys = Table(

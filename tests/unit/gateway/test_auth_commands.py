@@ -135,3 +135,8 @@ def test_a_home_whose_path_a_url_would_read_as_another_is_refused(tmp_path: Path
     assert result.exit_code == 1
     assert "a home's path cannot hold #" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_test_modes_clock_is_shown_and_reset(shell: Shell) -> None:
+    assert shell.run("test-clock", "show")[1] == [{"test_clock": None}]
+    assert shell.run("test-clock", "reset")[1] == [{"test_clock": None}]

@@ -12,6 +12,7 @@ from events.clock import VirtualClock
 from events.moments import microseconds
 from events.types import LabelReported, PaymentCanceled, PaymentEvent, PaymentReviewExpired
 from events.vocabulary import Mode
+from gateway.business_time import TEST_TIME_AHEAD_MAX
 from gateway.errors import InvalidRequestError
 from gateway.payments.intents import Intent
 from gateway.payments.lifetimes import (
@@ -23,6 +24,7 @@ from gateway.payments.lifetimes import (
     review_expires_us,
 )
 from gateway.requests import CancelIntent, CaptureIntent, ConfirmIntent, CreateIntent, ListReviews
+from gateway.store.expiry_rows import reset_clock
 from tests.gateway_world import START, World, live_virtually
 from tests.virtual_time import run_virtually
 
@@ -274,6 +276,35 @@ def test_after_a_restart_test_mode_does_not_fall_back_to_the_machines_clock(tmp_
             assert (await world.caller(at=None)).at == START
 
     run_virtually(clock, story)
+
+
+def test_a_reset_takes_test_modes_clock_back_in_running_programs_and_for_good(tmp_path: Path) -> None:
+    clock = VirtualClock(START + timedelta(days=20))
+
+    async def story() -> None:
+        async with World(tmp_path, clock=clock) as world:
+            far = START + timedelta(days=300)
+            await world.caller(at=far)
+            await sweeps(world)
+            assert (await world.caller(at=None)).at == far
+
+            await world.store.write(lambda c: reset_clock(c, "test"))
+            await sweeps(world)
+            assert (await world.caller(at=None)).at == clock.now()
+            await world.restart()
+            assert (await world.caller(at=None)).at == clock.now()
+
+    run_virtually(clock, story)
+
+
+def test_no_test_request_is_further_ahead_of_the_clock_than_is_documented(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        latest = world.clock.now() + TEST_TIME_AHEAD_MAX
+        assert (await world.caller(at=latest)).at == latest
+        with pytest.raises(InvalidRequestError):
+            await world.caller(at=world.clock.now() + TEST_TIME_AHEAD_MAX + timedelta(seconds=1))
+
+    live_virtually(tmp_path, story)
 
 
 def test_of_a_capture_and_the_sweep_at_the_same_moment_one_acts(tmp_path: Path) -> None:

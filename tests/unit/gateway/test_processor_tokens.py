@@ -218,7 +218,7 @@ def test_a_page_of_any_origin_may_make_a_token_but_sets_no_time() -> None:
     page = {"origin": "https://shop.example", "authorization": "Bearer pk_test_" + "0a" * 24}
 
     made = post(json={"card": CARD}, headers={"origin": page["origin"]})
-    refused = post(json={"card": CARD}, headers={**page, "weir-test-time": "2030-01-05T10:00:00Z"})
+    refused = post(json={"card": CARD}, headers={**page, "weir-test-time": "2026-06-05T10:00:00Z"})
 
     assert (made.status, made.headers["access-control-allow-origin"]) == (200, "*")
     assert (refused.status, refused.error["code"]) == (401, "secret_key_required")
@@ -258,9 +258,10 @@ def test_a_test_time_that_is_none_is_refused(at: str) -> None:
 def test_the_test_clock_follows_the_times_of_good_keys_alone(key: str, later: int) -> None:
     async def run() -> int:
         async with shopper(Bench()) as client:
-            strange = {"weir-test-time": "2099-01-01T00:00:00Z", "authorization": f"Bearer {key}"}
-            await client.post("/v1/tokens", json={"card": {**CARD, "exp_year": 2099}}, headers=strange)
-            return (await client.post("/v1/tokens", json={"card": CARD})).status_code
+            strange = {"weir-test-time": "2027-01-01T00:00:00Z", "authorization": f"Bearer {key}"}
+            await client.post("/v1/tokens", json={"card": CARD}, headers=strange)
+            expired = {**CARD, "exp_month": 12, "exp_year": 2026}
+            return (await client.post("/v1/tokens", json={"card": expired})).status_code
 
     assert asyncio.run(run()) == later
 
