@@ -62,7 +62,7 @@ _DELETE = delete(outbox).where(outbox.c.id.in_(bindparam("numbers", expanding=Tr
 
 def enqueue(connection: Connection, topic: str, key: str, event: Event) -> None:
     """Add an event to the work's own commit."""
-    _INSERT.run(connection, {"topic": topic, "key": key.encode(), "value": encode(event)})
+    _INSERT.add(connection, {"topic": topic, "key": key.encode(), "value": encode(event)})
 
 
 class _Row(NamedTuple):

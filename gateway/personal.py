@@ -71,7 +71,7 @@ class PersonalData:
             if digest not in known:
                 known[digest] = prefixed(PREFIXES[kind], self._entropy(12))
                 row = {"digest": digest, "kind": kind, "surrogate": known[digest]}
-                _INSERT_SURROGATE.run(connection, row)
+                _INSERT_SURROGATE.add(connection, row)
         return {kind: known[digest] for kind, digest in digests.items()}
 
     def link(
@@ -92,7 +92,7 @@ class PersonalData:
         given = {"the_subject": subject, **_numbered(digests)}
         known = {row.digest for row in _linked(len(digests)).all(connection, given)}
         for digest in sorted(digests - known):
-            _LINK.run(connection, {"subject": subject, "digest": digest})
+            _LINK.add(connection, {"subject": subject, "digest": digest})
 
     def seal(self, connection: Connection, subject: str, fields: dict[str, str], at_us: int) -> bytes | None:
         """The fields under the subject's key, which is made where it is missing; None for no fields."""
@@ -103,7 +103,7 @@ class PersonalData:
             key = self._entropy(KEY_BYTES)
             wrapped = self._wrapped(key, subject)
             row = {"subject": subject, "wrapped_key": wrapped, "created_us": at_us}
-            _INSERT_KEY.run(connection, row)
+            _INSERT_KEY.add(connection, row)
         return seal(fields, key=key, subject=subject, nonce=self._entropy(NONCE_BYTES))
 
     def unseal(self, connection: Connection, subject: str, sealed: bytes | None) -> dict[str, str]:

@@ -80,7 +80,7 @@ class RegisteredTokens:
             "test_risk": card.test_risk if caller.mode == "test" else None,
             "created_us": microseconds(caller.at),
         }
-        _INSERT.run(connection, row)
+        _INSERT.add(connection, row)
 
 
 def surrogate_of_card(connection: Connection, token: str, mode: Mode) -> str | None:

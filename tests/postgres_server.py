@@ -19,6 +19,7 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -42,7 +43,7 @@ class PostgresServer:
         if os.getuid() == 0:
             shutil.chown(self.folder, *_owner())
         data = self.folder / "data"
-        command = [
+        command: list[str | Path] = [
             program("initdb"),
             "-D",
             data,
@@ -61,7 +62,16 @@ class PostgresServer:
         given = {"max_connections": "60", "shared_buffers": "32MB", "dynamic_shared_memory_type": "mmap"}
         given["deadlock_timeout"] = "20ms"
         options = [f"-c{name}={value}" for name, value in {**given, **settings}.items()]
-        places = ["-D", self.folder / "data", "-h", "127.0.0.1", "-p", str(self.port), "-k", self.folder]
+        places: list[str | Path] = [
+            "-D",
+            self.folder / "data",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+            "-k",
+            self.folder,
+        ]
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [program("postgres"), *places, *options],
@@ -110,12 +120,16 @@ class PostgresServer:
             return False
         return True
 
-    def _signal_all(self, number: int) -> None:
+    def pids(self) -> list[int]:
+        """All its processes."""
         assert self._process is not None
         found = subprocess.run(
             ["ps", "-o", "pid=", "--ppid", str(self._process.pid)], capture_output=True, text=True
         )
-        for pid in [self._process.pid, *map(int, found.stdout.split())]:
+        return [self._process.pid, *map(int, found.stdout.split())]
+
+    def _signal_all(self, number: int) -> None:
+        for pid in self.pids():
             with suppress(ProcessLookupError):  # one that had just been forked may have ended
                 os.kill(pid, number)
 
@@ -149,7 +163,7 @@ def _owner() -> tuple[int, int]:
     raise FileNotFoundError("no user to run PostgreSQL as")
 
 
-def _as_owner() -> dict[str, int]:
+def _as_owner() -> dict[str, Any]:
     if os.getuid() != 0:
         return {}
     user, group = _owner()

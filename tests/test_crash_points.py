@@ -45,7 +45,7 @@ ELSEWHERE = {
     "events/log/sqlite.py _Writing": "the inside of the transaction of SqliteLog._committed, which has them",
     "gateway/http/asking.py Peer.ask": "HttpProcessor and ApiRegistry, which alone call it, have them",
     "gateway/keys/home_keys.py ensure_keys": "not durable: every start says it again",
-    "gateway/store/statements.py run_by_driver": "begins what those commit who opened the connection",
+    "gateway/store/statements.py _begin": "begins what those commit who opened the connection",
     "gateway/store/postgresql.py vacuum": "changes no row; forgetting the person again does it again",
     "gateway/processor/acquirer_link.py AcquirerLink._answer_echo": "says that we are there",
     "gateway/http/connections.py": "refuses what is no request: nothing was done that could be lost",

@@ -35,20 +35,20 @@ def begin_charge(connection: Connection, intent: Intent, attempt: Attempt) -> No
         created_us=attempt.moment_us,
     )
     row = msgspec.structs.asdict(kept)
-    _INSERT.run(connection, {**row, "outcome_json": _text(row.pop("outcome")), "error_json": None})
+    _INSERT.add(connection, {**row, "outcome_json": _text(row.pop("outcome")), "error_json": None})
 
 
 def leave_charge(connection: Connection, intent: Intent) -> None:
     """Keep what the intent says of its latest attempt, before another one takes over."""
     if intent.attempts:
         said = {"outcome_json": _text(intent.outcome), "error_json": _text(intent.last_error)}
-        _END.run(connection, {**said, "the_id": charge_id(intent.id, intent.attempts)})
+        _END.add(connection, {**said, "the_id": charge_id(intent.id, intent.attempts)})
 
 
 def grow_charge(connection: Connection, intent: Intent) -> None:
     """The latest charge is of the intent's whole amount, which has grown."""
     grown = {"the_id": charge_id(intent.id, intent.attempts), "amount_minor": intent.amount_minor}
-    _END.run(connection, grown)
+    _END.add(connection, grown)
 
 
 def load_charge(connection: Connection, the_id: str, *, merchant_id: str, mode: Mode) -> Charge:

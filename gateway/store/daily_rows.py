@@ -52,7 +52,7 @@ def take_from_day(
     connection: Connection, merchant_id: str, mode: Mode, currency: str, day: int, *, amount_minor: int
 ) -> None:
     """Give back what was counted and came to nothing."""
-    _TAKE_BACK.run(connection, {**_place(merchant_id, mode, currency, day), "less": amount_minor})
+    _TAKE_BACK.add(connection, {**_place(merchant_id, mode, currency, day), "less": amount_minor})
 
 
 def _place(merchant_id: str, mode: Mode, currency: str, day: int) -> dict[str, object]:

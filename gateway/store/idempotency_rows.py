@@ -58,7 +58,7 @@ def claim_in(
     if find_claim(connection, key) is not None:
         raise RequestInProgressError()
     row = {**msgspec.structs.asdict(key), "resource": resource, "attempt": attempt}
-    _INSERT.run(connection, row)
+    _INSERT.add(connection, row)
 
 
 def find_claim(connection: Connection, key: RequestKey) -> Claim | None:
@@ -69,7 +69,7 @@ def find_claim(connection: Connection, key: RequestKey) -> Claim | None:
 
 def keep_answer(connection: Connection, key: RequestKey, status: int, sealed_body: bytes) -> None:
     """Keep the answer of a request that did something; the first one stands."""
-    _ANSWER.run(connection, {**_place(key), "status": status, "sealed_body": sealed_body})
+    _ANSWER.add(connection, {**_place(key), "status": status, "sealed_body": sealed_body})
 
 
 def forget_answers(connection: Connection, payment_ids: Any) -> None:

@@ -60,7 +60,7 @@ _UNFINISHED = (
 
 def insert_intent(connection: Connection, intent: Intent) -> None:
     """Keep a new intent."""
-    _INSERT_INTENT.run(connection, _intent_row(intent))
+    _INSERT_INTENT.add(connection, _intent_row(intent))
 
 
 def save_intent(connection: Connection, intent: Intent) -> Intent:
@@ -103,12 +103,12 @@ def list_intents(
 
 def insert_attempt(connection: Connection, attempt: Attempt) -> None:
     """Keep a new attempt."""
-    _INSERT_ATTEMPT.run(connection, _attempt_row(attempt))
+    _INSERT_ATTEMPT.add(connection, _attempt_row(attempt))
 
 
 def save_attempt(connection: Connection, attempt: Attempt) -> None:
     """Write a changed attempt."""
-    _SAVE_ATTEMPT.run(connection, {**_attempt_row(attempt), "the_id": attempt.id})
+    _SAVE_ATTEMPT.add(connection, {**_attempt_row(attempt), "the_id": attempt.id})
 
 
 def load_attempt(connection: Connection, payment_id: str, number: int) -> Attempt | None:

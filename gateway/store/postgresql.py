@@ -11,6 +11,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
 from gateway.errors import StoreUnsafeError
+from gateway.store.statements import send_waiting
 
 DRIVER = "postgresql+psycopg"
 CONNECT_SECONDS_MAX = 3
@@ -54,6 +55,7 @@ def make_engine(url: URL, *, only_reads: bool = False) -> Engine:
     )
     event.listen(engine, "connect", _require_durable)
     event.listen(engine, "begin", _begin_as_asked)
+    event.listen(engine, "before_cursor_execute", _send_waiting_first)
     return engine
 
 
@@ -104,6 +106,10 @@ def _require_durable(connection: Any, _record: object) -> None:
             raise StoreUnsafeError(f"PostgreSQL has {name} = {found}; the store needs it {wanted}")
 
 
+def _send_waiting_first(connection: Connection, *_: object) -> None:
+    send_waiting(connection)
+
+
 def _begin_as_asked(connection: Connection) -> None:
     options = connection.get_execution_options()
     if options.get("weir_reads"):
@@ -111,7 +117,7 @@ def _begin_as_asked(connection: Connection) -> None:
     if not options.get("weir_writes"):
         connection.exec_driver_sql("BEGIN")
         return
-    connection.exec_driver_sql("BEGIN ISOLATION LEVEL SERIALIZABLE")
     # Before the first look at anything, so that who waits to be alone sees all that the others committed.
     mode = "EXCLUSIVE" if options.get("weir_alone") else "ROW EXCLUSIVE"
-    connection.exec_driver_sql(f"LOCK TABLE instances IN {mode} MODE")
+    begin = f"BEGIN ISOLATION LEVEL SERIALIZABLE; LOCK TABLE instances IN {mode} MODE"
+    connection.exec_driver_sql(begin, execution_options={"no_parameters": True})  # both in one round trip

@@ -1,15 +1,19 @@
-"""Statements of the payment's path: compiled once, and on SQLite run by the driver itself.
+"""Statements of the payment's path: compiled once, and run by the driver itself.
 
 SQLAlchemy spends some 15 µs on each execution, and more while other threads run, where SQLite needs 3: a
-payment has nearly forty. On PostgreSQL, whose round trips cost far more, SQLAlchemy runs them as any other.
+payment has nearly forty. On PostgreSQL round trips cost most: what is only written (`add`) waits for the
+connection's next statement, and goes to the server with it (libpq's pipeline).
 """
 
 import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
+import psycopg
+from psycopg import RawCursor
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -22,6 +26,7 @@ from sqlalchemy import (
     String,
     Update,
 )
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import NullType, TypeEngine
 
@@ -29,6 +34,13 @@ Values = Mapping[str, Any]
 
 _AS_THEY_ARE = (BigInteger, Boolean, Integer, LargeBinary, String, NullType)
 """Types whose values the driver takes as they are, and gives so, but for booleans."""
+
+
+_waiting: WeakKeyDictionary[Connection, list[tuple[str, list[Any]]]] = WeakKeyDictionary()
+"""What is to be written; it goes with its connection, never to the pool's next user."""
+
+# Numbered parameters: the driver takes them as they stand, and parses no text.
+_NUMBERED = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # no types there
 
 
 class _Compiled(NamedTuple):
@@ -53,22 +65,26 @@ class Statement:
 
     def one_or_none(self, connection: Connection, values: Values) -> Any:
         """The row, None where there is none; there are never several."""
-        if connection.dialect.name != "sqlite":
-            return connection.execute(self.core, values).one_or_none()
         found = self._run(connection, values).fetchone()
         return None if found is None else self._made(found)
 
     def all(self, connection: Connection, values: Values) -> Sequence[Any]:
         """All rows."""
-        if connection.dialect.name != "sqlite":
-            return connection.execute(self.core, values).all()
         return [self._made(found) for found in self._run(connection, values).fetchall()]
 
     def run(self, connection: Connection, values: Values) -> int:
         """Write; gives how many rows an update or a delete touched."""
-        if connection.dialect.name != "sqlite":
-            return connection.execute(self.core, values).rowcount
-        return self._run(connection, values).rowcount
+        return int(self._run(connection, values).rowcount)
+
+    def add(self, connection: Connection, values: Values) -> None:
+        """Write, on PostgreSQL with the connection's next statement, or when `send_waiting` is called.
+
+        For what nobody counts, and what fails only where another process was in the way.
+        """
+        if connection.dialect.name == "sqlite":
+            self._run(connection, values)
+        else:
+            _waiting.setdefault(connection, []).append(self._prepared(connection, values))
 
     def _made(self, found: Any) -> Any:
         row = self._row(found)
@@ -79,13 +95,58 @@ class Statement:
             **{name: value if value is None else bool(value) for name, value in named.items()}
         )
 
-    def _run(self, connection: Connection, values: Values) -> sqlite3.Cursor:
-        key = tuple(values)
+    def _run(self, connection: Connection, values: Values) -> Any:
+        return _run_text(connection, *self._prepared(connection, values))
+
+    def _prepared(self, connection: Connection, values: Values) -> tuple[str, list[Any]]:
+        key = connection.dialect.name, *values
         compiled = self._compiled.get(key)
         if compiled is None:
-            compiled = self._compiled[key] = _compile(self.core, key, connection)
+            compiled = self._compiled[key] = _compile(self.core, key[1:], connection)
         given = {**compiled.constants, **values} if compiled.constants else values
-        return run_by_driver(connection, compiled.text, [given[name] for name in compiled.names])
+        return compiled.text, [given[name] for name in compiled.names]
+
+
+def _run_text(connection: Connection, text: str, values: Sequence[Any]) -> Any:
+    if connection.dialect.name == "sqlite":
+        return run_by_driver(connection, text, values)
+    return _run_on_postgresql(connection, [*_waiting.pop(connection, ()), (text, values)])
+
+
+def send_waiting(connection: Connection) -> None:
+    """Write what `add` was given; what the connection runs otherwise must not come before it."""
+    if waiting := _waiting.pop(connection, None):
+        _run_on_postgresql(connection, waiting)
+
+
+def forget_waiting(connection: Connection) -> None:
+    """Write nothing of it: its work is undone."""
+    _waiting.pop(connection, None)
+
+
+def _run_on_postgresql(connection: Connection, several: Sequence[tuple[str, Sequence[Any]]]) -> Any:
+    """All in one round trip; gives the last one's cursor. Raises what SQLAlchemy would, without values."""
+    _begin(connection)
+    driver: Any = connection.connection.driver_connection
+    cursor: Any = None
+    try:
+        with driver.pipeline() if len(several) > 1 else nullcontext():
+            for text, values in several:
+                cursor = RawCursor(driver)
+                cursor.execute(text, values)
+    except psycopg.Error as error:
+        if driver.closed:
+            connection.exec_driver_sql("SELECT 1")  # SQLAlchemy notices, and drops the pool's others, too
+        raise DBAPIError.instance(
+            several[-1][0], None, error, psycopg.Error, hide_parameters=True, dialect=connection.dialect
+        ) from error
+    return cursor
+
+
+def _begin(connection: Connection) -> None:
+    """In the transaction that SQLAlchemy would begin now, where there is none."""
+    if not connection.in_transaction():
+        connection.begin()
 
 
 def run_by_driver(connection: Connection, text: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
@@ -93,8 +154,7 @@ def run_by_driver(connection: Connection, text: str, values: Sequence[Any] = ())
 
     Raises what SQLAlchemy would, without the values.
     """
-    if not connection.in_transaction():
-        connection.begin()
+    _begin(connection)
     driver: Any = connection.connection.driver_connection
     try:
         cursor: sqlite3.Cursor = driver.execute(text, values)
@@ -110,7 +170,12 @@ def apart(connection: Connection) -> Iterator[None]:
     """What is written within is undone, and nothing else, where it raises: a savepoint."""
     if connection.dialect.name != "sqlite":
         with connection.begin_nested():
-            yield
+            try:
+                yield
+            except BaseException:
+                forget_waiting(connection)
+                raise
+            send_waiting(connection)
         return
     run_by_driver(connection, "SAVEPOINT apart")
     try:
@@ -125,7 +190,8 @@ def apart(connection: Connection) -> Iterator[None]:
 
 
 def _compile(core: Any, given: tuple[str, ...], connection: Connection) -> _Compiled:
-    compiled = core.compile(dialect=connection.dialect, column_keys=list(given))
+    dialect = connection.dialect if connection.dialect.name == "sqlite" else _NUMBERED
+    compiled = core.compile(dialect=dialect, column_keys=list(given))
     if compiled.insert_prefetch or compiled.update_prefetch:
         raise TypeError("values that SQLAlchemy would make are not made here")
     for bound in compiled.binds.values():

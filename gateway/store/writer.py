@@ -25,7 +25,7 @@ from gateway.errors import StoreUnavailableError
 from gateway.group_commit import GroupCommit
 from gateway.scheduling import Scheduling
 from gateway.store.postgresql import lost_a_race
-from gateway.store.statements import apart
+from gateway.store.statements import apart, send_waiting
 
 declare(
     {
@@ -121,6 +121,7 @@ def _in_one_commit(engine: Engine, work: Callable[[Connection], T], *, alone: bo
     options = {"weir_writes": True, "weir_alone": alone}
     with engine.connect().execution_options(**options) as connection, connection.begin():
         result = work(connection)
+        send_waiting(connection)
         crash_point("gateway.store.commit.before")
     crash_point("gateway.store.commit.after")
     return result

@@ -3,8 +3,9 @@
 import argparse
 import asyncio
 import json
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,9 +15,10 @@ from events.log import open_log
 from tests.chaos.load import Gap, Load, Trouble, until
 from tests.chaos.places import Place, place
 from tests.e2e.accounting import faults, table
-from tests.e2e.books import gateway_of, has_learned, is_quiet, read_books, restlessness
+from tests.e2e.books import Books, gateway_of, has_learned, is_quiet, read_books, restlessness
 from tests.e2e.merchant import Merchant
 
+_PAYMENT = re.compile(r"pi_[0-9a-f]{32}")
 QUIET_SECONDS_MAX = 180.0
 KILLS, OUTAGES = 10, 3
 """How often each program is killed, and each server hurt in each way."""
@@ -56,7 +58,22 @@ async def _endure(there: Place, times: Callable[[Trouble], int]) -> Findings:
         there.platform.processes("gateway.api")
     )
     found = [f"{left} API processes are kept that are gone"] if left else []
-    return Findings(gaps, found + faults(books, load.merchant.notebook))
+    found += faults(books, load.merchant.notebook)
+    if found:
+        sys.stderr.write(f"{chr(10).join(evidence(books, found))}\n{there.tails()}\n")
+    return Findings(gaps, found)
+
+
+def evidence(books: Books, found: list[str]) -> Iterator[str]:
+    """All that is known of the payments of which faults tell."""
+    for payment in sorted(set(_PAYMENT.findall(" ".join(found)))):
+        yield f"== {payment}"
+        attempts = [row for row in books.attempts if row["payment_id"] == payment]
+        rows = [books.intents.get(payment), *attempts]
+        rows += [books.processor.get(row["id"]) for row in attempts]
+        yield from map(str, rows)
+        events = (event for several in books.events.values() for event in several)
+        yield from (str(event) for event in events if getattr(event, "payment_id", None) == payment)
 
 
 async def _come_to_rest(there: Place) -> None:

@@ -13,6 +13,7 @@ from events.errors import MoneyError
 from gateway.store.database import open_engine
 from gateway.store.statements import Statement, apart, run_by_driver
 from gateway.store.tables import api_keys, merchants
+from gateway.store.writer import in_one_commit
 from tests.stores import stores
 
 pytestmark = pytest.mark.both_stores
@@ -39,6 +40,12 @@ def fail_apart(connection: Connection, work: Callable[[], object]) -> None:
     with apart(connection):
         work()
         raise MoneyError
+
+
+def twice_apart(connection: Connection) -> None:
+    with apart(connection):
+        NEW.add(connection, {**TEA, "id": "acct_three"})
+        NEW.add(connection, {**TEA, "id": "acct_three"})
 
 
 def test_rows_and_counts_are_as_sqlalchemys_own(tmp_path: Path) -> None:
@@ -94,6 +101,51 @@ def test_what_is_done_apart_is_undone_alone(tmp_path: Path) -> None:
             NEW.run(connection, {**TEA, "id": "acct_three"})
 
         assert [row.id for row in ALL.all(connection, {})] == ["acct_tea", "acct_three"]
+
+
+def test_what_is_added_is_there_for_the_next_statement_whoever_runs_it(tmp_path: Path) -> None:
+    with writing(tmp_path) as connection, connection.begin():
+        NEW.add(connection, TEA)
+        RENAME.add(connection, {"the_id": "acct_tea", "name": "Leaves"})
+        assert ONE.one_or_none(connection, {"the_id": "acct_tea"}).name == "Leaves"
+
+        NEW.add(connection, {**TEA, "id": "acct_two"})
+        assert [row.id for row in connection.execute(ALL.core)] == ["acct_tea", "acct_two"]
+
+
+def test_what_is_added_is_undone_with_what_it_belongs_to_and_nothing_else(tmp_path: Path) -> None:
+    with writing(tmp_path) as connection, connection.begin():
+        NEW.add(connection, TEA)
+        with pytest.raises(MoneyError):
+            fail_apart(connection, lambda: NEW.add(connection, {**TEA, "id": "acct_two"}))
+        with pytest.raises(IntegrityError):
+            twice_apart(connection)
+
+        assert [row.id for row in ALL.all(connection, {})] == ["acct_tea"]
+
+
+def test_what_is_added_last_is_in_the_commit(tmp_path: Path) -> None:
+    engine = open_engine(stores.url(tmp_path))
+
+    in_one_commit(engine, lambda connection: NEW.add(connection, TEA))
+
+    with engine.connect().execution_options(weir_reads=True) as connection:
+        assert [row.id for row in ALL.all(connection, {})] == ["acct_tea"]
+    engine.dispose()
+
+
+def test_what_was_added_by_a_work_that_failed_comes_with_nobody_elses(tmp_path: Path) -> None:
+    engine = open_engine(stores.url(tmp_path))
+
+    def failing(connection: Connection) -> None:
+        NEW.add(connection, TEA)
+        raise MoneyError
+
+    with pytest.raises(MoneyError):
+        in_one_commit(engine, failing)
+
+    assert in_one_commit(engine, lambda connection: ALL.all(connection, {})) == []
+    engine.dispose()
 
 
 @pytest.mark.sqlite_store
