@@ -43,7 +43,8 @@ _KEY = (
 _CLAIM = Statement(select(table).where(_KEY))
 _INSERT = Statement(insert(table))
 _ANSWER = Statement(update(table).where(_KEY, table.c.status.is_(None)))
-_PRUNE = delete(table).where(table.c.claimed_us < bindparam("the_oldest_us"))
+_OLD = select(*table.primary_key.columns).where(table.c.claimed_us < bindparam("the_oldest_us"))
+_PRUNE = delete(table).where(_KEY)
 
 
 def claim_in(
@@ -78,9 +79,15 @@ def forget_answers(connection: Connection, payment_ids: Any) -> None:
     connection.execute(about, {"status": None, "sealed_body": None})
 
 
-def prune_claims(connection: Connection, oldest_us: int) -> None:
-    """Forget the keys that were claimed before."""
-    connection.execute(_PRUNE, {"the_oldest_us": oldest_us})
+def prune_claims(connection: Connection, oldest_us: int, limit: int) -> int:
+    """Forget keys that were claimed before, so many at most; how many it was."""
+    old = connection.execute(_OLD.limit(limit), {"the_oldest_us": oldest_us}).all()
+    places = [
+        {"the_merchant": row.merchant_id, "the_mode": row.mode, "the_digest": row.digest} for row in old
+    ]
+    if places:
+        connection.execute(_PRUNE, places)
+    return len(places)
 
 
 def _place(key: RequestKey) -> dict[str, Any]:

@@ -6,10 +6,12 @@ from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from events.clock import VirtualClock
 from gateway.api.application import make_application
+from gateway.idempotency import PRUNED_AT_ONCE_MAX
+from gateway.store.idempotency_rows import prune_claims
 from gateway.store.tables import attempts, idempotency_keys, intents, labels
 from tests.contract.api_serving import served
 from tests.gateway_world import START, World
@@ -18,6 +20,7 @@ from tests.virtual_time import run_virtually
 INTENTS = "/v1/payment_intents"
 ORDER = {"amount": 1250, "currency": "eur"}
 KEY = {"idempotency-key": "order-7"}
+SOME = PRUNED_AT_ONCE_MAX
 
 
 async def count(world: World, table: Any) -> int:
@@ -247,6 +250,25 @@ def test_keys_are_forgotten_after_a_day_and_not_before(tmp_path: Path) -> None:
         await grown_older_by(2)
         assert await count(world, idempotency_keys) == 0
         assert (await http.post(INTENTS, json=ORDER, headers=KEY)).json()["id"] != first
+
+    served(tmp_path, story)
+
+
+def test_a_busy_days_keys_are_forgotten_some_at_a_time(tmp_path: Path) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        row = {"merchant_id": "m_1", "mode": "test", "fingerprint": b"f", "resource": "pi", "at_us": 0}
+        many = [{**row, "claimed_us": 0, "digest": number.to_bytes(32)} for number in range(2 * SOME + 1)]
+        await world.store.write(lambda c: c.execute(insert(idempotency_keys), many) and None)
+
+        assert await world.store.write(lambda c: prune_claims(c, 1, SOME)) == SOME
+        assert await count(world, idempotency_keys) == SOME + 1
+        pruning = world.scheduling.spawn(world.gateway.idempotency.run(), "pruning")
+
+        async def none_is_left() -> bool:
+            return await count(world, idempotency_keys) == 0
+
+        await world.until(none_is_left)
+        pruning.cancel()
 
     served(tmp_path, story)
 

@@ -18,6 +18,7 @@ from events.types import AssessmentRequested, AuditRecorded, SignInAttempted
 from gateway.api.application import make_application
 from gateway.errors import InvalidRequestError
 from gateway.event_recorder import EventRecorder
+from gateway.keys.keyring import open_keyring
 from gateway.people.access_tokens import VALID_FOR, AccessTokens
 from gateway.people.errors import InvalidTokenError, WrongCredentialsError
 from gateway.people.passwords import WAITING_MAX, Passwords, generated, hashed, require_good
@@ -141,6 +142,19 @@ def test_a_lock_takes_the_tokens_too_and_unlocking_lets_in_again(tmp_path: Path)
     signed_in(tmp_path, story)
 
 
+def test_a_new_key_ends_the_tokens_of_the_one_before(tmp_path: Path) -> None:
+    before, file = open_keyring(tmp_path), tmp_path / "api" / "sign_ins.key"
+    ada = User(id="usr_1", name="ada", merchant_id="m_1", mode="test", version=1, created_at=START)
+    token = AccessTokens(before.sign_ins).sign(ada, START)
+
+    file.unlink()
+    after = open_keyring(tmp_path)
+
+    with pytest.raises(InvalidTokenError):
+        AccessTokens(after.sign_ins).read(token, START)
+    assert after[:3] == before[:3]
+
+
 async def refused(world: World, token: str | None) -> None:
     assert token is not None
     with pytest.raises(InvalidTokenError):
@@ -152,17 +166,21 @@ def test_an_expired_or_forged_token_opens_nothing() -> None:
     ada = User(id="usr_1", name="ada", merchant_id="m_1", mode="test", version=1, created_at=START)
     token = tokens.sign(ada, START)
     own = OctKey.import_key(KEYRING.sign_ins)
-    claims = {**jwt.decode(token, own).claims}
+    header, claims = {**jwt.decode(token, own).header}, {**jwt.decode(token, own).claims}
     other = OctKey.import_key(b"o" * 32)
     unsigned = "eyJhbGciOiJub25lIn0." + token.split(".")[1] + "."
 
     assert tokens.read(token, START + VALID_FOR - timedelta(seconds=1)).sub == "usr_1"
+    assert tokens.read(jwt.encode(header, claims, own), START).sub == "usr_1"
     for forged, at in (
         (token, START + VALID_FOR),
         (token, START - timedelta(seconds=5)),
-        (jwt.encode({"alg": "HS256"}, claims, other), START),
-        (jwt.encode({"alg": "HS384"}, claims, own, algorithms=["HS384"]), START),
-        (jwt.encode({"alg": "HS256"}, {**claims, "iss": "else"}, own), START),
+        (jwt.encode(header, claims, other), START),
+        (jwt.encode({**header, "alg": "HS384"}, claims, own, algorithms=["HS384"]), START),
+        (jwt.encode({**header, "kid": "0a" * 8}, claims, own), START),
+        (jwt.encode(header, {**claims, "iss": "else"}, own), START),
+        (jwt.encode(header, {**claims, "aud": "else"}, own), START),
+        (jwt.encode(header, {name: claims[name] for name in claims if name != "exp"}, own), START),
         (unsigned, START),
         (token[:-1], START),
         ("4242424242424242", START),
