@@ -27,6 +27,7 @@ class Tally:
     decisions: Counter[str] = field(default_factory=Counter)
     fallbacks: int = 0
     by_scenario: dict[str, Counter[str]] = field(default_factory=dict)
+    methods: Counter[str] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
     learned: int = 0
@@ -131,6 +132,7 @@ class Tally:
     def _payment(self, told: dict[str, Any]) -> None:
         counts = self.by_scenario.setdefault(told["scenario"] or HONEST, Counter())
         counts["payments"] += 1
+        self.methods[told["method"]] += 1
         decision = told["decision"]
         if told["fraud"]:
             part = max(0, int(told["day"] // PART_DAYS))

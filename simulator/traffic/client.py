@@ -3,6 +3,7 @@
 Card numbers go to the processor's TLS listener, everything else to the API. Every call carries its test time.
 """
 
+import asyncio
 import json
 import ssl
 import time
@@ -19,6 +20,8 @@ from simulator.traffic.population import EXPIRY_YEAR
 from simulator.traffic.steps import Purchase, Report, SignIn, Verdict
 
 CALL_SECONDS_MAX = 30.0
+PAYER_SECONDS_MAX, PAYER_POLL_SECONDS = 10.0, 0.1
+"""How long a payer at the app is waited for: the processor hears of it by itself within moments."""
 
 
 class NoAnswerError(Exception):
@@ -63,17 +66,34 @@ class Client:
         await self._session.close()
 
     async def pay(self, step: Purchase) -> Paid:
-        """Token, intent, confirm; the answer of the first call that failed, else of the confirm."""
-        token = await self._token(step)
-        if token.status != 200:
-            return Paid(token, 0.0)
+        """Token, intent, confirm; the answer of the first call that failed, else the payment's.
+
+        A UPI address needs no token, and its payer some moments.
+        """
+        with_what: dict[str, Any] = {"payment_method_data": {"type": "upi", "upi": {"vpa": step.vpa}}}
+        if step.vpa is None:
+            token = await self._token(step)
+            if token.status != 200:
+                return Paid(token, 0.0)
+            with_what = {"payment_method": token.body["id"]}
         created = await self._post("/v1/payment_intents", intent_body(step), step.merchant, step.at)
         if created.status != 200:
             return Paid(created, 0.0)
         started = time.perf_counter()
         confirm = f"/v1/payment_intents/{created.body['id']}/confirm"
-        answer = await self._post(confirm, {"payment_method": token.body["id"]}, step.merchant, step.at)
-        return Paid(answer, (time.perf_counter() - started) * 1000)
+        answer = await self._post(confirm, with_what, step.merchant, step.at)
+        confirm_ms = (time.perf_counter() - started) * 1000
+        if step.vpa is not None:
+            answer = await self._once_the_payer_has_answered(step, answer)
+        return Paid(answer, confirm_ms)
+
+    async def _once_the_payer_has_answered(self, step: Purchase, answer: Answer) -> Answer:
+        until = time.monotonic() + PAYER_SECONDS_MAX
+        while answer.body.get("status") == "requires_action" and time.monotonic() < until:
+            await asyncio.sleep(PAYER_POLL_SECONDS)
+            url = f"{self._api}/v1/payment_intents/{answer.body['id']}"
+            answer = await self._call("GET", url, {"Authorization": f"Bearer {self._keys[step.merchant]}"})
+        return answer
 
     async def newest_payment(self) -> datetime | None:
         """When the newest payment of these merchants was made; None where they have none."""

@@ -12,7 +12,10 @@ EXPIRY_YEAR = 2031
 
 @dataclass(frozen=True)
 class Merchant:
-    """A shop. `typical_minor` is the median of its amounts, `spread` the deviation of their logarithm."""
+    """A shop. `typical_minor` is the median of its amounts, `spread` the deviation of their logarithm.
+
+    `popularity` 0: nobody's favorite, it has shoppers of its own.
+    """
 
     name: str
     category: str
@@ -34,9 +37,12 @@ MERCHANTS: tuple[Merchant, ...] = (
     Merchant("Green Pharmacy", "5912", "DE", "EUR", 2_800, 0.5, 3.0),
     Merchant("Givewell Fund", "8398", "FR", "EUR", 2_000, 0.5, 1.0),
     Merchant("Second Hand Bazaar", "5931", "NL", "EUR", 5_200, 0.7, 2.0),
+    Merchant("Monsoon Tea", "5499", "IN", "INR", 45_000, 0.5, 0.0),
 )
 TESTING_GROUND = 8
 """Index of the merchant at which card testers try their numbers: small amounts, no goods."""
+UPI_SHOP = 10
+"""Index of the merchant that is paid by UPI, which is there in India alone."""
 BUST_OUT = 9
 """Index of the merchant that builds a name for three weeks and then charges whatever cards it knows."""
 

@@ -150,10 +150,12 @@ class Run:
                 "payment": end.payment,
                 "day": self._day(step.at),
                 "scenario": step.scenario,
+                "method": "card" if step.vpa is None else "upi",
                 "fraud": step.scenario is not None,
                 "decision": end.decision,
                 "status": end.status,
-                "risk_score": end.risk_score,
+                # A documented UPI address has its own score, which says nothing of any model.
+                "risk_score": end.risk_score if step.vpa is None else None,
                 "assessed": end.assessed,
                 "decline": end.decline,
                 "confirm_ms": round(paid.confirm_ms, 2),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from simulator.traffic.population import AWAY, MERCHANTS, Person, Population
+from simulator.traffic.population import AWAY, MERCHANTS, UPI_SHOP, Person, Population
 from simulator.traffic.steps import Planned, Purchase, SignIn
 
 HOUR_WEIGHTS = (1, 1, 1, 1, 1, 2, 4, 7, 9, 10, 10, 11, 12, 10, 9, 9, 10, 11, 13, 14, 13, 10, 6, 3)
@@ -14,6 +14,8 @@ HOUR_WEIGHTS = (1, 1, 1, 1, 1, 2, 4, 7, 9, 10, 10, 11, 12, 10, 9, 9, 10, 11, 13,
 SIGN_IN_SHARE = 0.15
 MISTYPED_SHARE = 0.12
 MANUAL_CAPTURE_SHARE = 0.05
+UPI_ADDRESSES = {"success@razorpay": 0.85, "failure@razorpay": 0.1, "poor@weir": 0.05}
+"""Documented test addresses, whose payers answer at once, with how often each pays."""
 ABROAD_SHARE = 0.02
 NEW_DEVICE_SHARE = 0.02
 
@@ -67,6 +69,16 @@ def honest(
         if draw.random() < SIGN_IN_SHARE:
             yield from sign_ins_before(draw, bought)
         yield bought
+
+
+def by_upi(
+    draw: random.Random, population: Population, count: int, start: datetime, days: float
+) -> Iterator[Planned]:
+    """`count` honest purchases that are approved, or not, in the payer's app."""
+    for number, person in enumerate(draw.choices(population.people, k=count)):
+        bought = purchase(draw, person, UPI_SHOP, moment(draw, start, days), f"upi {number}")
+        address = draw.choices(tuple(UPI_ADDRESSES), tuple(UPI_ADDRESSES.values()))[0]
+        yield replace(bought, vpa=address, manual_capture=False)
 
 
 def sign_ins_before(draw: random.Random, bought: Purchase) -> Iterator[SignIn]:

@@ -23,7 +23,9 @@ FRAUD_KINDS = ("early_fraud_warning", "fraud_dispute")
 
 @dataclass(frozen=True, kw_only=True)
 class Purchase:
-    """Someone pays. `scenario` None is an honest purchase. Neither it nor `story` is ever sent anywhere.
+    """Someone pays: by card, or from the UPI address `vpa`, where there is one.
+
+    `scenario` None is an honest purchase. Neither it nor `story` is ever sent anywhere.
 
     Steps of one `story` belong together: they are all lived, or none is.
     """
@@ -44,6 +46,7 @@ class Purchase:
     items: int = 1
     manual_capture: bool = False
     scenario: Scenario | None = None
+    vpa: str | None = None
 
     @property
     def currency(self) -> str:

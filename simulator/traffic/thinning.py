@@ -1,6 +1,7 @@
 """What is left out when the machine falls far behind its plan: stories, honest and not, in equal measure.
 
-A story is brought whole or not at all. The first of each fraud scenario is always brought.
+A story is brought whole or not at all. The first of each fraud scenario, and the first by UPI, is always
+brought.
 """
 
 import random
@@ -10,7 +11,7 @@ from simulator.traffic.steps import SCENARIOS, Planned, Purchase
 LAG_SECONDS_MAX = 5.0
 LAG_SECONDS_GOOD = 1.0
 SHARE_MIN = 0.02
-ALWAYS = frozenset(f"{scenario} 0" for scenario in SCENARIOS)
+ALWAYS = frozenset(f"{story} 0" for story in (*SCENARIOS, "upi"))
 
 
 class Thinning:

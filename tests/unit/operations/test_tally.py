@@ -17,6 +17,7 @@ def payment(scenario: str | None = None, decision: str | None = "allow", **more:
         "payment": "pi_1",
         "day": 3.5,
         "scenario": scenario,
+        "method": "card",
         "fraud": scenario is not None,
         "decision": decision,
         "status": "succeeded",
@@ -47,9 +48,10 @@ def test_fraud_counts_as_caught_when_blocked_or_held_and_honest_payments_then_ar
         payment("card_testing", "allow", decline="do_not_honor"),
         payment("friendly_fraud", "review"),
         payment(None, "review"),
-        payment(None, "allow"),
+        payment(None, "allow", method="upi"),
     )
 
+    assert tally.methods == {"card": 4, "upi": 1}
     assert (tally.payments, tally.frauds, tally.caught, tally.false_alarms) == (5, 3, 2, 1)
     assert tally.decisions == {"block": 1, "allow": 2, "review": 2}
     assert tally.by_scenario["card_testing"]["declined"] == 1

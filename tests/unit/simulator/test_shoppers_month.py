@@ -8,9 +8,10 @@ from ipaddress import ip_address, ip_network
 import pytest
 from stdnum import luhn
 
+from gateway.paying_accounts import TEST_ADDRESSES
 from simulator.traffic import scenarios
 from simulator.traffic.month import DAYS, START, Month, plan
-from simulator.traffic.population import BUST_OUT, MERCHANTS, Population
+from simulator.traffic.population import BUST_OUT, MERCHANTS, UPI_SHOP, Population
 from simulator.traffic.steps import SCENARIOS, Purchase, SignIn
 
 BENCHMARK_BLOCK = ip_network("198.18.0.0/15")
@@ -52,6 +53,16 @@ def test_every_scenario_is_there_however_small_the_month(count: int) -> None:
     found = {step.scenario for step in month.steps if isinstance(step, Purchase)}
     assert found == {None, *SCENARIOS}
     assert count <= month.purchases <= max(20, count * 1.05)
+
+
+def test_a_few_honest_shoppers_pay_the_indian_merchant_from_their_upi_app(month: Month) -> None:
+    by_upi = [step for step in purchases(month, None) if step.vpa is not None]
+
+    assert 0 < len(by_upi) < month.purchases / 50
+    assert {(MERCHANTS[step.merchant].country, step.currency) for step in by_upi} == {("IN", "INR")}
+    assert {step.vpa for step in by_upi} <= TEST_ADDRESSES
+    assert {step.merchant for step in month.steps} - {UPI_SHOP} == set(range(UPI_SHOP))
+    assert all(step.vpa for step in purchases(month, None) if step.merchant == UPI_SHOP)
 
 
 def test_card_numbers_are_well_formed_and_addresses_from_the_block_for_tests(month: Month) -> None:
