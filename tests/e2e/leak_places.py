@@ -7,6 +7,7 @@ are searched through a consumer, record by record, beside the broker's own files
 told (`leak_batches`): none is sent.
 """
 
+import os
 import re
 import resource
 import socket
@@ -23,6 +24,7 @@ from confluent_kafka.admin import AdminClient
 from events.log import open_log
 from events.topics import TOPICS
 from tests.e2e.books import records
+from tests.e2e.leak_search import condensed
 
 CORE_PATTERN = Path("/proc/sys/kernel/core_pattern")
 MEMORY_CHUNK_BYTES = 8 * 1024 * 1024
@@ -34,16 +36,24 @@ SOL_PACKET, PACKET_STATISTICS, SO_RCVBUFFORCE = 263, 6, 33
 """Linux's own numbers, which `socket` does not name."""
 RECEIVED_BYTES_MAX = 64 * 1024 * 1024
 IPV4, TCP = 0x0800, 6
+DISCARD_PORT = 9
+TLS_KINDS = range(20, 24)
+TLS_VERSIONS = (b"\3\1", b"\3\3")
+"""What records say of themselves, whatever was agreed on: the first of a caller, and all others."""
+TLS_RECORD_BYTES_MAX = 2**14 + 256
 
 
-def files(*folders: Path) -> Iterator[tuple[str, bytes]]:
-    """Every file as it lies there: with write-ahead logs, free pages, and what is half written."""
+def files(*folders: Path, since: float = 0.0) -> Iterator[tuple[str, bytes]]:
+    """Every file as it lies there: with write-ahead logs, free pages, and what is half written.
+
+    `since` leaves out what was not changed after that time.
+    """
     for folder in folders:
         for path in sorted(folder.rglob("*")):
             try:
-                if path.is_file() and not path.is_symlink():
+                if path.is_file() and not path.is_symlink() and path.stat().st_mtime >= since:
                     # Kafka's index files are 10 MB of nothing each.
-                    yield str(path.relative_to(folder.parent)), path.read_bytes().rstrip(b"\0")
+                    yield str(path.relative_to(folder.parent)), condensed(path.read_bytes())
             except FileNotFoundError:  # a temporary file, gone between listing and reading
                 continue
 
@@ -102,7 +112,7 @@ def memory(pid: int) -> Iterator[bytes]:
                 size = min(last - start, MEMORY_CHUNK_BYTES + OVERLAP_BYTES)
                 try:
                     image.seek(start)
-                    yield image.read(size)
+                    yield condensed(image.read(size))
                 except (OSError, ValueError, OverflowError):  # the kernel's own pages cannot be read
                     break
 
@@ -133,14 +143,15 @@ def cores_left(folder: Path) -> Iterator[bytes]:
     for path in folder.glob(f"{prefix}*"):
         if path.is_file() and (content := path.read_bytes()).startswith(b"\x7fELF"):
             path.unlink()
-            yield content
+            yield condensed(content)
 
 
 class Packet(NamedTuple):
-    """One TCP segment by its ports."""
+    """One TCP segment by its ports, and where in its stream it stands."""
 
     source: int
     target: int
+    sequence: int
     content: bytes
 
 
@@ -152,20 +163,16 @@ class Loopback(threading.Thread):
         self.packets: list[Packet] = []
         self.lost = 0
         self._ports = frozenset(ports)
-        self._ended = threading.Event()
+        self._farewell = os.urandom(16)
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
         self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVED_BYTES_MAX)
         self._socket.bind(("lo", 0))
-        self._socket.settimeout(0.2)
 
     def run(self) -> None:
         while True:
-            try:
-                frame, address = self._socket.recvfrom(70_000)
-            except TimeoutError:
-                if self._ended.is_set():
-                    return
-                continue
+            frame, address = self._socket.recvfrom(70_000)
+            if frame.endswith(self._farewell):
+                return
             # Each frame passes lo twice, as outgoing and as incoming.
             packet = _segment(frame) if address[2] != socket.PACKET_OUTGOING else None
             if packet and self._ports & {packet.source, packet.target}:
@@ -173,15 +180,19 @@ class Loopback(threading.Thread):
 
     def stop(self) -> None:
         """Return when all that has passed until now is kept; `lost` counts frames that the kernel dropped."""
-        self._ended.set()
-        self.join()
+        # All that passed before the farewell was heard before it; one that the kernel drops is said again.
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as speaker:
+            while self.is_alive():
+                speaker.sendto(self._farewell, ("127.0.0.1", DISCARD_PORT))
+                self.join(0.2)
         _, self.lost = struct.unpack("II", self._socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
         self._socket.close()
 
     def streams(self) -> Iterator[tuple[int, int, bytes]]:
         """Source port, target port, and all that went that way, in the order of its arrival."""
         ways: dict[tuple[int, int], list[bytes]] = {}
-        for packet in self.packets:
+        # A segment that was sent again has passed already.
+        for packet in dict.fromkeys(self.packets):
             ways.setdefault((packet.source, packet.target), []).append(packet.content)
         for (source, target), contents in ways.items():
             yield source, target, b"".join(contents)
@@ -195,4 +206,17 @@ def _segment(frame: bytes) -> Packet | None:
     segment = packet[(packet[0] & 15) * 4 : int.from_bytes(packet[2:4], "big") or None]
     source, target = int.from_bytes(segment[:2], "big"), int.from_bytes(segment[2:4], "big")
     content = segment[(segment[12] >> 4) * 4 :]
-    return Packet(source, target, content) if content else None
+    sequence = int.from_bytes(segment[4:8], "big")
+    return Packet(source, target, sequence, content) if content else None
+
+
+def is_tls(stream: bytes) -> bool:
+    """Whether a stream is made of TLS records alone (RFC 8446, 5.1); the last may be cut off."""
+    at = 0
+    while at < len(stream):
+        kind, version, length = stream[at], stream[at + 1 : at + 3], stream[at + 3 : at + 5]
+        is_record = kind in TLS_KINDS and version in TLS_VERSIONS
+        if not is_record or int.from_bytes(length, "big") > TLS_RECORD_BYTES_MAX:
+            return False
+        at += 5 + int.from_bytes(length, "big")
+    return True

@@ -15,8 +15,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tests.e2e.leak_codes import SecurityCode, found_codes
+from tests.e2e.leak_patterns import Patterns
 
 DECOMPRESSED_BYTES_MAX = 64 * 1024 * 1024
+BCD_DIGITS_MIN = 13
+"""Fewer, two a byte, are found in any memory by chance."""
+ZEROS = bytes(64)
 DEPTH_MAX = 3
 """A stream within a text within a stream: deeper nesting is nobody's."""
 
@@ -32,10 +36,14 @@ _HEX_TEXT = re.compile(rb"(?:78(?:01|5e|9c|da)|1f8b08|425a68|fd377a58)[0-9a-f]{2
 
 
 class Planted(NamedTuple):
-    """A set of planted secrets by what they share."""
+    """A set of planted secrets by what they share: digits, or any text.
+
+    `held_by` are the programs that cannot do without them: their memory, and what they are sent in the clear.
+    """
 
     name: str
     digits: str
+    held_by: tuple[str, ...] = ()
 
 
 def forms(text: str) -> dict[str, list[bytes]]:
@@ -51,7 +59,8 @@ def forms(text: str) -> dict[str, list[bytes]]:
     }
     if text.isdigit():
         found["EBCDIC"] = [text.encode("cp500")]
-        found["BCD"] = [bytes.fromhex(part) for part in _nibbles(text)]
+        if len(text) >= BCD_DIGITS_MIN:
+            found["BCD"] = [bytes.fromhex(part) for part in _nibbles(text)]
         found["grouped"] = [separator.join(_groups(text)).encode() for separator in (" ", "-", ":")]
     return {form: list(dict.fromkeys(patterns)) for form, patterns in found.items()}
 
@@ -81,17 +90,18 @@ class Search:
 
     def __init__(self, *planted: Planted, codes: tuple[SecurityCode, ...] = ()) -> None:
         self._codes = codes
-        self._patterns = [
-            (f"{each.name} as {form}", pattern)
-            for each in planted
-            for form, patterns in forms(each.digits).items()
-            for pattern in patterns
-        ]
+        self._patterns = Patterns(
+            [
+                (f"{each.name} as {form}", pattern)
+                for each in planted
+                for form, patterns in forms(each.digits).items()
+                for pattern in patterns
+            ]
+        )
 
     def plainly(self, content: bytes) -> set[str]:
         """What is found in the bytes as they are: `NAME as FORM`."""
-        found = {name for name, pattern in self._patterns if pattern in content}
-        return found.union(
+        return self._patterns.found(content).union(
             *({f"a security code, {form}" for form in found_codes(code, content)} for code in self._codes)
         )
 
@@ -102,6 +112,11 @@ class Search:
             for name, inner in (*_streams(content), *_texts(content)):
                 found |= {f"{what} in {name}" for what in self.deeply(inner, depth + 1)}
         return found
+
+
+def condensed(content: bytes) -> bytes:
+    """Without the zeros of what was never written, which are most of a memory: no secret holds so many."""
+    return ZEROS.join(part for part in content.split(ZEROS) if part)
 
 
 def _streams(content: bytes) -> Iterator[tuple[str, bytes]]:

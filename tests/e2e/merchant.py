@@ -7,6 +7,7 @@ import asyncio
 import re
 import ssl
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -123,17 +124,20 @@ class Merchant:
         self.notebook.payments[payment].statuses.append(intent["status"])
         return intent
 
-    async def send_to_bank(self, payment: str, intent: dict[str, Any]) -> dict[str, Any]:
-        """The shopper types the code in and comes back; the intent when its attempt has its end.
+    async def send_to_bank(
+        self, payment: str, intent: dict[str, Any], codes: Sequence[str] = ("1234",)
+    ) -> dict[str, Any]:
+        """The shopper types the codes in and comes back; the intent when its attempt has its end.
 
         A page that is gone, and a way back on which a program died, end it later, one way or the other.
         """
         page = intent["next_action"]["redirect_to_url"]["url"]
         try:
-            form = {"do": "answer", "code": "1234"}
-            shown = await self._client.post(page, data=form, follow_redirects=True)
-            if back := re.search(r"url=([^']+)'", shown.text):
-                await self._client.get(back[1])
+            for code in codes:
+                form = {"do": "answer", "code": code}
+                shown = await self._client.post(page, data=form, follow_redirects=True)
+                if back := re.search(r"url=([^']+)'", shown.text):
+                    await self._client.get(back[1])
         except httpx2.TransportError:
             self.notebook.unanswered += 1
         intent = await self._ended(intent, "processing", "requires_action")

@@ -1,4 +1,4 @@
-"""Cards and security codes that are planted in a run, in good requests and in every kind of bad one."""
+"""What is planted in a run, in good requests and in every kind of bad one."""
 
 import json
 from collections.abc import Iterator
@@ -6,14 +6,15 @@ from typing import Any, NamedTuple
 
 from tests.e2e.leak_codes import SecurityCode
 from tests.e2e.leak_search import Planted
+from tests.e2e.whole_platform import ACQUIRER, API, PROCESSOR
 
-PROPER = Planted("a number sent to the processor", "4000027691735")
+PROPER = Planted("a number sent to the processor", "4000027691735", (PROCESSOR, ACQUIRER))
 """What the planted numbers of a set begin with; the rest tells them apart."""
-ASTRAY = Planted("a number sent to the API", "4000025048263")
-BAD_CODE = Planted("a security code that was refused", "83629150471")
-CODE = "739"
+ASTRAY = Planted("a number sent to the API", "4000025048263", (API,))
+BAD_CODE = Planted("a security code that was refused", "8362915047128", (PROCESSOR,))
+CODE, ASTRAY_CODE = "739", "862"
 CODE_IN_CONTEXT = tuple(
-    Planted("a security code", text)
+    Planted("a security code", text, (PROCESSOR, ACQUIRER))
     for text in (
         f'"cvc":"{CODE}"',
         f'"cvc": "{CODE}"',
@@ -28,10 +29,31 @@ CODE_IN_CONTEXT = tuple(
 LONE_CODE = SecurityCode(CODE, (PROPER.digits, ASTRAY.digits))
 """Three digits alone are everywhere by chance: what is around them tells, or that a value is nothing else."""
 
-PASSWORD = Planted("a password", "k7w2m9q4x8v3")
-WRONG_PASSWORD = Planted("a password that was refused", "w5t8n3c6j2r9")
+ASTRAY_LONE_CODE = SecurityCode(ASTRAY_CODE, (ASTRAY.digits,))
 
-EVERYTHING = (PROPER, ASTRAY, BAD_CODE, PASSWORD, WRONG_PASSWORD, *CODE_IN_CONTEXT)
+PEOPLES = Planted("a password, an address or a device", "k7w2m9q4", (API,))
+PASSWORD, WRONG_PASSWORD = f"{PEOPLES.digits}x8v3", f"{PEOPLES.digits}c6j2"
+SHOPPER = {"email": f"{PEOPLES.digits}@example.com", "device_id": f"device-{PEOPLES.digits}"}
+
+ACCOUNTS = Planted("an account that pays", "z3q8v1n6", (API, PROCESSOR, ACQUIRER))
+"""The rails keep it in their books, which are the banks'."""
+METHODS: dict[str, dict[str, Any]] = {
+    "inr": {"type": "upi", "upi": {"vpa": f"{ACCOUNTS.digits}@okbank"}},
+    "eur": {"type": "wallet", "wallet": {"wallet_id": f"{ACCOUNTS.digits}-wallet"}},
+    "INR": {"type": "netbanking", "netbanking": {"bank": "HDFC", "account": f"{ACCOUNTS.digits}7731"}},
+}
+"""What pays beside cards, by the currency that it pays in."""
+
+ONE_TIME_CODE = Planted("a one-time code", "4815162342", (ACQUIRER,))
+WRONG_ONE_TIME_CODE = Planted("a one-time code that was refused", "j5t9w2x7b1", (ACQUIRER,))
+
+POISON = Planted("a record that nobody can read", "p9r4t7y2w6")
+"""It stays on the log, and must be on no program's own."""
+
+EVERYTHING = (
+    PROPER, ASTRAY, BAD_CODE, PEOPLES, ACCOUNTS, ONE_TIME_CODE, WRONG_ONE_TIME_CODE, *CODE_IN_CONTEXT
+)  # fmt: skip
+LONE_CODES = (LONE_CODE, ASTRAY_LONE_CODE)
 
 
 def number(planted: Planted, which: int) -> str:
@@ -128,7 +150,7 @@ def bad_at_api() -> Iterator[Bad]:
     grouped = " ".join(card[at : at + 4] for at in range(0, 16, 4))
     for method, path in API_PATHS:
         for tree in (
-            {"card": {"number": card, "cvc": CODE}},
+            {"card": {"number": card, "cvc": ASTRAY_CODE}},
             {"amount": int(card), "currency": "eur"},
             {"amount": 1999, "currency": "eur", "metadata": {"note": f"card {grouped} please"}},
             {"amount": 1999, "currency": "eur", "metadata": {"note": grouped.replace(" ", ":")}},
@@ -138,15 +160,16 @@ def bad_at_api() -> Iterator[Bad]:
         ):
             yield Bad(method, path, json.dumps(tree).encode(), JSON)
         yield Bad(method, path, f"amount=1999&currency=eur&customer={card}".encode(), FORM)
-        yield Bad(method, path, f"card%5Bnumber%5D={card}&card%5Bcvc%5D={CODE}".encode(), FORM)
+        yield Bad(method, path, f"card%5Bnumber%5D={card}&card%5Bcvc%5D={ASTRAY_CODE}".encode(), FORM)
         yield Bad(method, path, f'{{"card": "{card}'.encode(), JSON)
+        yield Bad(method, path, f'{{"card": "{card * 20_000}"}}'.encode(), JSON)
         yield Bad(method, f"{path}?card={card}", b"{}", JSON)
         yield Bad(method, path, b"{}", {**JSON, "x-card": card})
     for path in ("/v1/payment_intents", "/v1/reviews", "/v1", "/health", ""):
         yield Bad("GET", f"{path}/{card}")
         yield Bad("DELETE", f"{path}/{card}/{card}")
-    for password in (WRONG_PASSWORD.digits, f"{WRONG_PASSWORD.digits} {card}"):
+    for password in (WRONG_PASSWORD, f"{WRONG_PASSWORD} {card}"):
         yield Bad("POST", "/signin", json.dumps({"username": "ada", "password": password}).encode(), JSON)
         yield Bad("POST", "/signin", f'{{"username": "ada", "password": "{password}'.encode(), JSON)
     yield Bad("GET", f"/v1/payment_intents?starting_after={card}")
-    yield Bad("POST", "/v1/tokens", _card(number=card), JSON)
+    yield Bad("POST", "/v1/tokens", _card(number=card, cvc=ASTRAY_CODE), JSON)

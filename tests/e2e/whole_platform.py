@@ -15,9 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
+from events.program_logs import LogLevel
 from gateway.backoffice import Backoffice
 from gateway.keys.tls import ensure_certificates
 from gateway.people.merchants import Merchant, MerchantSettings
+from gateway.rate_limits import MEMORY
+from gateway.store.finding import choose_store
 from operations import addresses, processes, settings
 from operations.processes import LogFile, Program
 from operations.settings import Settings
@@ -189,14 +192,21 @@ async def whole_platform(
     *,
     deadline_ms: int = 2_000,
     page: bool = False,
+    store: str | None = None,
+    rate_limits: str = MEMORY,
+    log_level: LogLevel = LogLevel.INFO,
     false_starts: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> AsyncIterator[WholePlatform]:
     """Everything started in the operations' order, with a merchant's test key; stopped at the end.
 
     `false_starts`: programs that die at these crash points first, one life each, before anything else runs.
     """
-    wanted = Settings(folder / "home", folder / "keys", "127.0.0.1", 0, log_url, deadline_ms)
+    wanted = Settings(
+        folder / "home", folder / "keys", "127.0.0.1", 0, log_url, deadline_ms,
+        store=store, rate_limits=rate_limits, log_level=log_level,
+    )  # fmt: skip
     wanted.home.mkdir(parents=True, exist_ok=True)
+    choose_store(wanted.home, wanted.store)
     ensure_certificates(wanted.keys, datetime.now(UTC), hosts=(wanted.host,))
     ports = addresses.choose(wanted.host, 0)
     reports: list[Callable[[str], None]] = []
