@@ -209,6 +209,7 @@ def test_a_taken_port_is_refused_in_a_sentence(tmp_path: Path) -> None:
         (["--home", "/proc/weirhome"], 1, "/proc/weirhome cannot be a home"),
         (["--home", "a-file"], 1, "a-file cannot be a home (it is a file)"),
         (["--port", "80000"], 2, "less than or equal to 65533"),
+        (["--log-level", "loud"], 2, "'loud' is not one of"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_sentence_and_leaves_nothing(
@@ -233,19 +234,24 @@ def test_a_log_that_is_none_is_refused_in_a_sentence(tmp_path: Path) -> None:
     assert "give sqlite" in refused.stderr
 
 
-def test_after_a_stop_the_same_home_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_after_a_stop_the_same_home_goes_on_where_it_was_and_logs_more_where_it_is_asked_to(
+    tmp_path: Path,
+) -> None:
+    log = tmp_path / "home" / "logs" / "gateway.api.log"
     with up(tmp_path / "home") as first:
         paid = first.pay()
         key = first.key
         programs = first.programs()
+    assert "request answered" not in log.read_text()
     assert not any(is_alive(pid) for pid in programs.values())
     assert re.fullmatch(r"\d\d:\d\d:\d\dZ  Stopped\.\n", first.said[-1])
 
-    with up(tmp_path / "home") as second:
+    with up(tmp_path / "home", "--log-level", "debug") as second:
         assert second.key == key
         found = second.call("GET", f"/v1/payment_intents/{paid['id']}").json()
         assert found == paid
         assert second.pay()["status"] == "succeeded"
+    assert '"route": "/v1/payment_intents/{' in log.read_text()
 
 
 def test_kill_9_of_the_supervisor_leaves_no_program_behind_and_the_home_usable(tmp_path: Path) -> None:
