@@ -10,7 +10,6 @@ looks for whatever it has not sent, not for what stands behind it.
 
 import asyncio
 from collections.abc import Iterable
-from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -100,7 +99,7 @@ class Relay:
                 self._logger.warning("events wait in the outbox", error=type(error).__name__)
                 await self._scheduling.sleep(RELAY_RETRY_SECONDS)
                 continue
-            await self._nudge_or_poll()
+            await self._scheduling.wait(self._nudged, POLL_SECONDS)
 
     async def listen(self) -> None:
         """Be nudged by other processes, on a store that has several, until canceled."""
@@ -158,11 +157,6 @@ class Relay:
             crash_point("gateway.outbox.after_forget")
             # More may have been sent meanwhile, and wait for the next turn.
             del self._forgetting[: len(numbers)]
-
-    async def _nudge_or_poll(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(POLL_SECONDS):
-                await self._nudged.wait()
 
 
 def _delete(numbers: list[int], connection: Connection) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
 import structlog
@@ -23,6 +24,10 @@ class Scheduling(Protocol):
         ...
 
     async def sleep(self, seconds: float) -> None: ...
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        """Wait until the event is set, at most so long."""
+        ...
 
     def run_blocking(self, lane: str, work: Callable[[], T]) -> Awaitable[T]:
         """Run blocking work; that of one lane runs one at a time, in the order asked."""
@@ -54,6 +59,11 @@ class _Tasks:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await event.wait()
 
     async def stop(self) -> None:
         # Again and again: a task may start another, or may have been done with one wait just as it was told.

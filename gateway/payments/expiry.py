@@ -71,9 +71,7 @@ class Expiry:
             except GatewayError as error:
                 _log.warning("the sweep is put off", error=type(error).__name__)
             await self.scheduling.sleep(EXPIRY_REST_SECONDS)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(EXPIRY_SWEEP_SECONDS):
-                    await self.jumped.wait()
+            await self.scheduling.wait(self.jumped, EXPIRY_SWEEP_SECONDS)
 
     async def sweep(self) -> None:
         """End all that is due now, in each mode by its own clock."""

@@ -45,7 +45,11 @@ class Recovery:
             await self.scheduling.sleep(SWEEP_SECONDS)
 
     async def sweep(self) -> None:
-        """Start what each of this instance's unfinished attempts still needs, where it is not under way."""
+        """Start what unfinished attempts still need, where it is not under way.
+
+        Those of another instance that is there are its own to sweep. Who is gone may still own what it had
+        authorized and somebody captured since, in a commit that nobody heard of.
+        """
         for attempt in await self.store.read(partial(unfinished_attempts, owner=self.instance)):
             if attempt.phase == "assessing":
                 await self._resume(attempt)

@@ -16,6 +16,7 @@ from gateway.processor.errors import AcquirerError, MisfitAnswerError
 from gateway.processor.network import AcquirerNetwork
 from gateway.processor.store import ProcessorStore
 from gateway.processor.turns import Turns
+from gateway.processor.waiting import Waiting
 from gateway.scheduling import Scheduling
 
 declare(
@@ -25,9 +26,6 @@ declare(
     }
 )
 
-FIRST_REPEAT_SECONDS = 0.5
-REPEAT_SECONDS_MAX = 60.0
-LOOK_AGAIN_SECONDS = 30.0
 SENT_TOGETHER_MAX = 16
 """Else one that gets no answer makes all behind it wait; more would crowd out authorizations."""
 
@@ -47,36 +45,26 @@ class Advices:
         self._store = store
         self._network = network
         self._turns = turns
-        self._clock = clock
         self._scheduling = scheduling
-        self._due: dict[AdviceKey, tuple[float, float]] = {}
-        self._look_at = clock.monotonic() + LOOK_AGAIN_SECONDS
+        self._waiting = Waiting(store, advice_rows.waiting, clock)
         self._log = structlog.get_logger("processor")
 
     async def load(self) -> None:
-        """Take up what waits in the store: an earlier run left it, or nobody heard that it is there."""
-        for key in await self._store.transact(advice_rows.waiting):
-            self.watch(key)
+        """Take up what an earlier run left."""
+        await self._waiting.load()
 
     def watch(self, key: AdviceKey) -> None:
         """The advice is durable and will be sent at the next `repeat_due`."""
-        self._due.setdefault(key, (self._clock.monotonic(), FIRST_REPEAT_SECONDS))
+        self._waiting.watch(key)
 
     @property
     def waiting(self) -> int:
         """How many advices wait for an answer."""
-        return len(self._due)
+        return len(self._waiting)
 
     async def repeat_due(self) -> None:
-        """Send once each advice whose time has come and whose attempt nobody else works on.
-
-        Now and then the store is asked which they are: a commit that failed may be durable all the same.
-        """
-        now = self._clock.monotonic()
-        if now >= self._look_at:
-            self._look_at = now + LOOK_AGAIN_SECONDS
-            await self.load()
-        due = [key for key, (at, _) in self._due.items() if at <= now]
+        """Send once each advice whose time has come and whose attempt nobody else works on."""
+        due = await self._waiting.due()
         for first in range(0, len(due), SENT_TOGETHER_MAX):
             batch = due[first : first + SENT_TOGETHER_MAX]
             free = [key for key in batch if not self._turns.busy(key.attempt_id)]
@@ -95,9 +83,9 @@ class Advices:
         `durably` waits until the answer is durable too: the store then shows the attempt as it is after it.
         """
         if advice.state != "waiting":
-            self._due.pop(advice.key, None)
+            self._waiting.end(advice.key)
             return advice
-        self._postpone(advice.key)
+        self._waiting.postpone(advice.key)
         return await self._exchange(attempt, advice, durably=durably)
 
     async def _exchange(self, attempt: Attempt, advice: Advice, *, durably: bool) -> Advice:
@@ -143,11 +131,7 @@ class Advices:
 
     async def _record(self, answered: Advice) -> None:
         await self._store.transact(lambda db: transitions.record_answer(db, answered))
-        self._due.pop(answered.key, None)
+        self._waiting.end(answered.key)
         if answered.kind == "capture" and answered.state == "refused":
             self.watch(AdviceKey(answered.attempt_id, "reversal", ""))
         crash_point("processor.advice.recorded")
-
-    def _postpone(self, key: AdviceKey) -> None:
-        _, wait = self._due.get(key, (0.0, FIRST_REPEAT_SECONDS))
-        self._due[key] = (self._clock.monotonic() + wait, min(wait * 2, REPEAT_SECONDS_MAX))

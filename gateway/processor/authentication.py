@@ -24,6 +24,7 @@ from gateway.processor.errors import DirectoryUnavailableError, VaultError
 from gateway.processor.store import ProcessorStore
 from gateway.processor.turns import Turns
 from gateway.processor.vault import VaultKeys, open_sealed
+from gateway.processor.waiting import Waiting
 from gateway.processor_port import (
     PAYER_SECONDS_MAX,
     AnswerChanged,
@@ -89,15 +90,18 @@ class AuthenticatingProcessor:
         self._clock = clock
         self._entropy = entropy
         self._return_base = return_base
-        self._open: dict[str, AuthenticationRow] = {}
-        """Those that wait for a cardholder or an authorization, as they stand in the store."""
-        self._ask_at: dict[str, float] = {}
+        self._open = Waiting(
+            store,
+            authentication_rows.open_ones,
+            clock,
+            first_seconds=ASK_AGAIN_SECONDS,
+            seconds_max=ASK_AGAIN_SECONDS,
+        )
         self._log = structlog.get_logger("processor.authentication")
 
     async def recover(self) -> int:
         """Reverse what a crash left in doubt; gives how many. Runs before the first request is taken."""
-        rows = await self._store.transact(authentication_rows.open_ones)
-        self._open = {row.attempt_id: row for row in rows}
+        await self._open.load()
         return await self._cards.recover()
 
     async def authorize(self, request: AuthorizationRequest) -> ProcessorAnswer:
@@ -126,19 +130,10 @@ class AuthenticatingProcessor:
 
     async def repeat_due(self) -> None:
         """Ask for cardholders who have not come back, and go on with what a crash left behind."""
-        rows, now, wall_us = (
-            list(self._open.values()),
-            self._clock.monotonic(),
-            microseconds(self._clock.now()),
-        )
-        # What was cleared waits for nobody; who was sent off now is asked for after a while.
-        first_at = {row.attempt_id: now + ASK_AGAIN_SECONDS * (row.state == "waiting") for row in rows}
-        self._ask_at = {name: self._ask_at.get(name, at) for name, at in first_at.items()}
-        for row in rows:
-            due = now >= self._ask_at[row.attempt_id] or wall_us >= row.expires_us
-            if due and not self._turns.busy(row.attempt_id):
-                self._ask_at[row.attempt_id] = now + ASK_AGAIN_SECONDS
-                self._scheduling.spawn(self._resolve(row.attempt_id), f"payer of {row.attempt_id}")
+        for attempt_id in await self._open.due():
+            if not self._turns.busy(attempt_id):
+                self._open.postpone(attempt_id)
+                self._scheduling.spawn(self._resolve(attempt_id), f"payer of {attempt_id}")
 
     async def _authorize(self, request: AuthorizationRequest) -> ProcessorAnswer:
         attempt_id, row = request.attempt_id, None
@@ -218,6 +213,8 @@ class AuthenticatingProcessor:
             row = await self._ask_for(row)
         if row is not None and row.state == "cleared":
             row, _ = await self._go_on(row)
+        if row is None or not row.is_open:
+            self._open.end(attempt_id)
         return row
 
     async def _ask_for(self, row: AuthenticationRow) -> AuthenticationRow:
@@ -237,7 +234,7 @@ class AuthenticatingProcessor:
 
     async def _reverse(self, attempt_id: str, request: ReversalRequest) -> ProcessorAnswer:
         row = await self._store.transact(lambda db: authentication_rows.find(db, attempt_id))
-        if row is not None and row.state in ("waiting", "cleared"):
+        if row is not None and row.is_open:
             result = row.result or "abandoned"
             row = await self._end(msgspec.structs.replace(row, state="refused", result=result))
         return authentication_steps.told(row, await self._cards.reverse(attempt_id, request))
@@ -249,10 +246,11 @@ class AuthenticatingProcessor:
         return row
 
     def _note(self, row: AuthenticationRow) -> None:
-        if row.state in ("waiting", "cleared"):
-            self._open[row.attempt_id] = row
+        if row.is_open:
+            # What was cleared waits for nobody; who was sent off now is asked for after a while.
+            self._open.watch(row.attempt_id, ASK_AGAIN_SECONDS * (row.state == "waiting"))
         else:
-            self._open.pop(row.attempt_id, None)
+            self._open.end(row.attempt_id)
 
 
 def _find_both(

@@ -38,6 +38,11 @@ class AuthenticationRow(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"AuthenticationRow({self.attempt_id!r}, {self.state!r})"
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it waits for its cardholder or for the authorization."""
+        return self.state in ("waiting", "cleared")
+
     def asked(self) -> AuthorizationRequest:
         """The request of the attempt."""
         return msgspec.json.decode(self.request, type=AuthorizationRequest)
@@ -75,10 +80,12 @@ def put(database: sqlite3.Connection, row: AuthenticationRow) -> AuthenticationR
     return row
 
 
-def open_ones(database: sqlite3.Connection) -> list[AuthenticationRow]:
-    """Those that wait for a cardholder or an authorization."""
-    rows = database.execute(f"{_SELECT} WHERE state IN ('waiting', 'cleared') ORDER BY rowid")
-    return [_row(row) for row in rows]
+def open_ones(database: sqlite3.Connection) -> list[str]:
+    """Attempts that wait for a cardholder or an authorization."""
+    rows = database.execute(
+        "SELECT attempt_id FROM authentications WHERE state IN ('waiting', 'cleared') ORDER BY rowid"
+    )
+    return [attempt_id for (attempt_id,) in rows]
 
 
 def _one(row: tuple[object, ...] | None) -> AuthenticationRow | None:

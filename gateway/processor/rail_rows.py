@@ -9,7 +9,7 @@
 """
 
 import sqlite3
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -45,6 +45,14 @@ class RailOrder(msgspec.Struct, frozen=True, kw_only=True):
         return self.amount_minor == 0
 
 
+class OperationKey(NamedTuple):
+    """What an operation is known by; `operation_id` is its caller's."""
+
+    attempt_id: str
+    kind: OperationKind
+    operation_id: str
+
+
 class RailOperation(msgspec.Struct, frozen=True, kw_only=True):
     """A capture, which needs nobody, or a refund or return of the rest, which is owed while `waiting`."""
 
@@ -53,6 +61,11 @@ class RailOperation(msgspec.Struct, frozen=True, kw_only=True):
     operation_id: str
     amount_minor: int
     state: OperationState
+
+    @property
+    def key(self) -> OperationKey:
+        """What it is known by."""
+        return OperationKey(self.attempt_id, self.kind, self.operation_id)
 
 
 _ORDER = ", ".join(RailOrder.__struct_fields__)
@@ -103,12 +116,12 @@ def put_operation(database: sqlite3.Connection, operation: RailOperation) -> Rai
     return operation
 
 
-def waiting(database: sqlite3.Connection) -> list[RailOperation]:
+def waiting(database: sqlite3.Connection) -> list[OperationKey]:
     """What the rails have yet to be told."""
     rows = database.execute(
-        f"SELECT {_OPERATION} FROM rail_operations WHERE state = 'waiting'"  # noqa: S608  # column names
+        "SELECT attempt_id, kind, operation_id FROM rail_operations WHERE state = 'waiting'"
     )
-    return [_operation(row) for row in rows]
+    return [OperationKey(*row) for row in rows]
 
 
 def _operation(row: tuple[object, ...]) -> RailOperation:

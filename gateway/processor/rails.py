@@ -17,12 +17,13 @@ from events.crash import crash_point, declare
 from gateway.errors import ProcessorUnavailableError, UnavailableError
 from gateway.processor import rail_rows, rail_steps
 from gateway.processor.errors import RailsSilentError
-from gateway.processor.rail_rows import RailOperation, RailOrder
+from gateway.processor.rail_rows import OperationKey, RailOperation, RailOrder
 from gateway.processor.rail_steps import WHOLE, answer
 from gateway.processor.rails_port import RailAnswer, RailQuestion, Rails
 from gateway.processor.shop_address import shop_address
 from gateway.processor.store import ProcessorStore
 from gateway.processor.turns import Turns
+from gateway.processor.waiting import Waiting
 from gateway.processor_port import (
     AccountToCharge,
     AnswerChanged,
@@ -44,9 +45,6 @@ declare(
     }
 )
 
-FIRST_REPEAT_SECONDS = 0.5
-REPEAT_SECONDS_MAX = 60.0
-
 
 class RailsProcessor:
     """The port's calls for attempts that accounts pay; each gives None for an attempt that is a card's."""
@@ -64,10 +62,7 @@ class RailsProcessor:
         self._rails = rails
         self._listener = listener
         self._turns = turns
-        self._clock = clock
-        self._due: dict[tuple[str, str, str], tuple[float, float]] = {}
-        # An earlier run may have left something; afterwards the store is not asked for nothing.
-        self._may_owe = True
+        self._owed = Waiting(store, rail_rows.waiting, clock)
         self._log = structlog.get_logger("processor.rails")
 
     async def authorize(self, request: AuthorizationRequest, account: AccountToCharge) -> ProcessorAnswer:
@@ -105,21 +100,10 @@ class RailsProcessor:
 
     async def repeat_due(self) -> None:
         """Tell the rails what is owed back and not answered yet, each at its time."""
-        if not self._may_owe:
-            return
-        self._may_owe = False
-        try:
-            owed = await self._store.transact(rail_rows.waiting)
-        except UnavailableError:
-            self._may_owe = True
-            raise
-        self._may_owe = self._may_owe or bool(owed)
-        now = self._clock.monotonic()
-        names = {(one.attempt_id, one.kind, one.operation_id): one for one in owed}
-        self._due = {name: self._due.get(name, (now, FIRST_REPEAT_SECONDS)) for name in names}
-        due = [one for name, one in names.items() if self._due[name][0] <= now]
-        free = [one for one in due if not self._turns.busy(one.attempt_id)]
-        await asyncio.gather(*(self._turns.take(one.attempt_id, partial(self._tell, one)) for one in free))
+        free = [key for key in await self._owed.due() if not self._turns.busy(key.attempt_id)]
+        await asyncio.gather(
+            *(self._turns.take(key.attempt_id, partial(self._tell_again, key)) for key in free)
+        )
 
     async def _authorize(self, request: AuthorizationRequest, account: AccountToCharge) -> ProcessorAnswer:
         order = await self._store.transact(lambda db: rail_steps.begin(db, request, account))
@@ -162,7 +146,7 @@ class RailsProcessor:
         order, end = await self._store.transact(lambda db: rail_steps.capture(db, attempt_id, request))
         if order is None:
             return None
-        self._may_owe = True
+        self._owed.look()
         crash_point("processor.rail_order.owed")
         return answer(attempt_id, order, end)
 
@@ -170,7 +154,7 @@ class RailsProcessor:
         order = await self._store.transact(lambda db: rail_steps.reverse(db, attempt_id))
         if order is None:
             return None
-        self._may_owe = True
+        self._owed.look()
         crash_point("processor.rail_order.owed")
         return answer(attempt_id, order)
 
@@ -183,19 +167,26 @@ class RailsProcessor:
         if refund is None:
             return answer(attempt_id, order, "refused")
         if refund.state == "waiting":
-            self._may_owe = True
+            self._owed.look()
             crash_point("processor.rail_order.owed")
             if not await self._tell(refund):
                 raise ProcessorUnavailableError("The rails have not confirmed yet. Ask again.")
             return await self._refund(attempt_id, request)
         return answer(attempt_id, order, refund.state)
 
+    async def _tell_again(self, key: OperationKey) -> None:
+        owed = await self._store.transact(lambda db: rail_rows.find_operation(db, *key))
+        if owed is not None and owed.state == "waiting":
+            await self._tell(owed)
+        else:
+            self._owed.end(key)
+
     async def _tell(self, owed: RailOperation) -> bool:
         """Whether the rails have answered what is owed."""
         order = await self._found(owed.attempt_id)
         if order is None:
             raise LookupError("something is owed of an order that is not there")
-        self._postpone(owed)
+        self._owed.postpone(owed.key)
         try:
             if owed.operation_id == WHOLE and owed.kind == "return":
                 await self._rails.give_back(rail_steps.question(order))
@@ -209,12 +200,8 @@ class RailsProcessor:
         if not accepted:
             self._log.error("the rails refuse to give back", attempt=owed.attempt_id, kind=owed.kind)
         await self._store.transact(lambda db: rail_steps.answered(db, owed, accepted=accepted))
+        self._owed.end(owed.key)
         return True
-
-    def _postpone(self, owed: RailOperation) -> None:
-        name = (owed.attempt_id, owed.kind, owed.operation_id)
-        _, wait = self._due.get(name, (0.0, FIRST_REPEAT_SECONDS))
-        self._due[name] = (self._clock.monotonic() + wait, min(wait * 2, REPEAT_SECONDS_MAX))
 
     async def _found(self, attempt_id: str) -> RailOrder | None:
         return await self._store.transact(lambda db: rail_rows.find(db, attempt_id))

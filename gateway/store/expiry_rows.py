@@ -5,19 +5,20 @@ from typing import NamedTuple
 from sqlalchemy import BindParameter, Connection, Integer, bindparam, or_, select, update
 
 from events.vocabulary import Mode
+from gateway.store.statements import Statement
 from gateway.store.tables import attempts, clocks, intents, reviews
 
 # Looked for every few seconds: building the statements would cost more than running them.
 _NOW: BindParameter[int] = bindparam("now_us")
 _MODE: BindParameter[str] = bindparam("the_mode")
 _LIMIT = bindparam("the_limit", type_=Integer)
-_HELD = (
+_HELD = Statement(
     select(reviews.c.payment_id, reviews.c.expires_us)
     .where(reviews.c.mode == _MODE, reviews.c.closed_us.is_(None), reviews.c.expires_us <= _NOW)
     .order_by(reviews.c.expires_us)
     .limit(_LIMIT)
 )
-_UNCAPTURED = (
+_UNCAPTURED = Statement(
     select(attempts.c.payment_id, attempts.c.expires_us)
     .join(intents, intents.c.id == attempts.c.payment_id)
     .where(attempts.c.phase == "authorized", attempts.c.expires_us <= _NOW, intents.c.mode == _MODE)
@@ -30,8 +31,8 @@ def due_payments(connection: Connection, mode: Mode, now_us: int, limit: int) ->
     """Payments of which a review, or else an authorization, has expired by `now_us`, and when it did."""
     asked = {"now_us": now_us, "the_mode": mode, "the_limit": limit}
     # One that stands in both is due when its review is, which is earlier.
-    due = {row.payment_id: row.expires_us for row in connection.execute(_UNCAPTURED, asked)}
-    due |= {row.payment_id: row.expires_us for row in connection.execute(_HELD, asked)}
+    due = {row.payment_id: row.expires_us for row in _UNCAPTURED.all(connection, asked)}
+    due |= {row.payment_id: row.expires_us for row in _HELD.all(connection, asked)}
     return sorted(due.items(), key=lambda each: each[1])
 
 

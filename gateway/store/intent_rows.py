@@ -1,10 +1,11 @@
 """Intents and attempts as rows. Functions take the connection that the store gives its works."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, update
 
 from events.instruments import AccountFacts, CardFacts, Instrument
 from events.moments import moment
@@ -26,6 +27,7 @@ from gateway.payments.steps import UNFINISHED, WAITING, Phase
 from gateway.processor_port import PayerAction
 from gateway.requests import ListIntents
 from gateway.store.paging import read_page
+from gateway.store.process_tables import instances
 from gateway.store.statements import Statement
 from gateway.store.tables import attempts, intents
 
@@ -44,16 +46,27 @@ _ATTEMPT = Statement(
         attempts.c.payment_id == bindparam("the_payment"), attempts.c.number == bindparam("the_number")
     )
 )
-_AWAITING_PAYER = (
+
+
+def _is_in(phases: Iterable[Phase]) -> ColumnElement[bool]:
+    # Not by `in_`, whose text SQLAlchemy makes anew each time: a `Statement` has one.
+    return or_(*(attempts.c.phase == phase for phase in phases))
+
+
+_AWAITING = (
     select(attempts, intents.c.mode)
     .join(intents, intents.c.id == attempts.c.payment_id)
-    .where(attempts.c.phase.in_(WAITING))
+    .where(_is_in(WAITING))
     .order_by(attempts.c.moment_us)
 )
-_ONE_AWAITING_PAYER = _AWAITING_PAYER.where(attempts.c.id == bindparam("the_id"))
-_UNFINISHED = (
+_AWAITING_PAYER = Statement(_AWAITING)
+_ONE_AWAITING_PAYER = Statement(_AWAITING.where(attempts.c.id == bindparam("the_id")))
+_UNFINISHED = Statement(
     select(attempts)
-    .where(attempts.c.phase.in_(UNFINISHED), attempts.c.owner == bindparam("the_owner"))
+    .where(
+        _is_in(UNFINISHED),
+        or_(attempts.c.owner == bindparam("the_owner"), attempts.c.owner.not_in(select(instances.c.id))),
+    )
     .order_by(attempts.c.moment_us)
 )
 
@@ -119,12 +132,12 @@ def load_attempt(connection: Connection, payment_id: str, number: int) -> Attemp
 
 def attempts_awaiting_payer(connection: Connection) -> list[tuple[Attempt, Mode]]:
     """Attempts that wait for their payer, or after that for their merchant, with their mode, oldest first."""
-    return [_with_mode(row) for row in connection.execute(_AWAITING_PAYER)]
+    return [_with_mode(row) for row in _AWAITING_PAYER.all(connection, {})]
 
 
 def load_awaiting_payer(connection: Connection, attempt_id: str) -> tuple[Attempt, Mode] | None:
     """The attempt, None where it waits neither for its payer nor for its merchant."""
-    row = connection.execute(_ONE_AWAITING_PAYER, {"the_id": attempt_id}).one_or_none()
+    row = _ONE_AWAITING_PAYER.one_or_none(connection, {"the_id": attempt_id})
     return _with_mode(row) if row else None
 
 
@@ -135,8 +148,8 @@ def not_before_last_step(connection: Connection, intent: Intent, at: datetime) -
 
 
 def unfinished_attempts(connection: Connection, owner: str) -> list[Attempt]:
-    """Attempts of an instance that owe something to someone, oldest first."""
-    return [_attempt(dict(row._mapping)) for row in connection.execute(_UNFINISHED, {"the_owner": owner})]
+    """Attempts of an instance, or of one that is gone, that owe something to someone, oldest first."""
+    return [_attempt(row._asdict()) for row in _UNFINISHED.all(connection, {"the_owner": owner})]
 
 
 def _intent_row(intent: Intent) -> dict[str, Any]:
@@ -180,8 +193,8 @@ def _attempt_row(attempt: Attempt) -> dict[str, Any]:
     return row
 
 
-def _with_mode(row: Row[Any]) -> tuple[Attempt, Mode]:
-    members = dict(row._mapping)
+def _with_mode(row: Any) -> tuple[Attempt, Mode]:
+    members = row._asdict()
     mode = members.pop("mode")
     return _attempt(members), mode
 

@@ -5,7 +5,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from gateway.payments.refunding import Refund, RefundStatus
+from gateway.store.statements import Statement
 from gateway.store.tables import refunds
+
+_OWED = Statement(select(refunds).where(refunds.c.status == "pending").order_by(refunds.c.since_us))
 
 
 def insert_refund(connection: Connection, refund: Refund) -> None:
@@ -28,8 +31,7 @@ def refund_owed_for(connection: Connection, payment_id: str) -> Refund | None:
 
 def refunds_owed(connection: Connection) -> list[Refund]:
     """All that have yet to be told, oldest first."""
-    query = select(refunds).where(refunds.c.status == "pending").order_by(refunds.c.since_us)
-    return [_refund(row) for row in connection.execute(query)]
+    return [Refund(**row._asdict()) for row in _OWED.all(connection, {})]
 
 
 def lessen_refund(connection: Connection, payment_id: str, by_minor: int) -> None:

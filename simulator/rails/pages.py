@@ -12,7 +12,7 @@ _TITLES = {
     "netbanking": "Pay from your account",
 }
 _ENDS = {
-    "paid": "Thank you. The payment is made.",
+    "paid": "Thank you. The payment is made. If the shop has taken it back, you get the money back.",
     "declined": "The payment was declined.",
     "expired": "The time is over. Nothing was paid.",
     "canceled": "The shop has taken the request back. Nothing was paid.",
@@ -22,7 +22,7 @@ _ENDS = {
 def order_page(order: Order) -> str:
     """The question, or what came of it and the way back."""
     if order.state != "pending":
-        return payer_pages.end_page(_ENDS[order.state], order.return_url)
+        return payer_pages.end_page(_end(order), order.return_url)
     link = f"<p>{escape(upi_link(order))}</p>" if order.method == "upi" and not order.is_collect else ""
     who = f" ({escape(order.provider)})" if order.provider else ""
     price = payer_pages.amount(order.amount_minor, order.currency)
@@ -31,3 +31,12 @@ def order_page(order: Order) -> str:
         f"""<p>{escape(order.merchant)} asks for <strong>{price}</strong>.</p>{link}
 {payer_pages.button("pay", "Pay")}{payer_pages.button("decline", "Decline")}""",
     )
+
+
+def _end(order: Order) -> str:
+    if not order.returned_minor:
+        return _ENDS[order.state]
+    returned = payer_pages.amount(order.returned_minor, order.currency)
+    if order.returned_minor == order.amount_minor:
+        return f"The payment was made, and the shop has given all of it back: {returned}."
+    return f"Thank you. The payment is made. Of it the shop has given {returned} back."

@@ -6,56 +6,69 @@ The schemas are written once for all seeds, and every seed starts from a copy of
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, StaticPool, create_engine
+from sqlalchemy import Connection, Engine, StaticPool, create_engine, update
 
 from gateway.auth import create_key
 from gateway.errors import StoreUnavailableError
 from gateway.event_recorder import EventRecorder
 from gateway.group_commit import GroupCommit
 from gateway.people.merchants import create_merchant
+from gateway.people.users import create_user
 from gateway.processor.store import ProcessorStore
 from gateway.scheduling import InlineScheduling, Scheduling
 from gateway.store.database import migrate, prepare_sqlite
+from gateway.store.tables import users
 from gateway.store.writer import Store, in_one_commit
 from simulator.acquirer.books import Books
-from tests.gateway_world import KEYRING, MERCHANT, START
+from tests.gateway_world import FAST, KEYRING, MERCHANT, PASSWORD, START
 
 Faulty = Callable[[], bool]
 
 
 class Disk(sqlite3.Connection):
-    """One file. `fails` says before each commit whether it fails; `committed` hears of each that did not."""
+    """One file. `fails` says before each commit whether it fails; `committed` hears of each that did not.
+
+    `lies` says after a commit whether it is reported as failed though it is durable, as by a server that goes
+    silent or a disk that answers too late.
+    """
 
     commits = 0
     _changes = 0
     fails: Faulty = staticmethod(lambda: False)
+    lies: Faulty = staticmethod(lambda: False)
     committed: Callable[[], None] = staticmethod(lambda: None)
 
     def commit(self) -> None:
-        writes = self.in_transaction
-        if writes and self.fails():
-            raise sqlite3.OperationalError("database or disk is full")
+        if not self.in_transaction:
+            return
+        self._before()
         super().commit()
-        if writes:
-            self._count()
+        self._after()
 
     def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
         if sql != "COMMIT":
             return super().execute(sql, *arguments)
-        if self.fails():
-            raise sqlite3.OperationalError("database or disk is full")
+        self._before()
         done = super().execute(sql)
-        self._count()
+        self._after()
         return done
 
-    def _count(self) -> None:
-        if self.total_changes != self._changes:
-            self._changes = self.total_changes
-            self.commits += 1
-            self.committed()
+    def _before(self) -> None:
+        if self.fails():
+            raise sqlite3.OperationalError("database or disk is full")
+
+    def _after(self) -> None:
+        if self.total_changes == self._changes:
+            return
+        self._changes = self.total_changes
+        self.commits += 1
+        self.committed()
+        if self.lies():
+            raise sqlite3.OperationalError("disk I/O error")
 
     def power_off(self) -> None:
         """What was not committed is gone."""
@@ -94,11 +107,22 @@ def engines() -> Engines:
     return Engines()
 
 
+class _KeptOpen:
+    """An engine whose one connection is opened once: SQLAlchemy's opening costs more than most reads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._connection = engine.connect()
+
+    def connect(self) -> nullcontext[Connection]:
+        return nullcontext(self._connection)
+
+
 class SimulatedStore(Store):
     """The gateway's store; now and then it cannot be read."""
 
     def __init__(self, disk: Disk, scheduling: Scheduling, unreadable: Faulty) -> None:
         super().__init__(engines().engine, scheduling)
+        self._reader = _KeptOpen(self._reader)  # type: ignore[assignment]  # all that reads use of it
         self._disk = disk
         self._unreadable = unreadable
         self._found_nothing: dict[Any, int] = {}
@@ -160,9 +184,20 @@ def _counted() -> Callable[[int], bytes]:
     return lambda size: (b"\xcd" * 24 + next(made).to_bytes(8, "big"))[-size:]
 
 
+class MerchantKeys(NamedTuple):
+    """The merchant's API keys."""
+
+    secret: str
+    publishable: str
+
+
+USER = "ada"
+"""The merchant's own person, with the tests' password."""
+
+
 @cache
-def gateway_image() -> tuple[bytes, str]:
-    """A store with a merchant, and the merchant's key."""
+def gateway_image() -> tuple[bytes, MerchantKeys]:
+    """A store with a merchant, and the merchant's keys."""
     disk = disk_from(b"")
     engine = create_engine("sqlite://", poolclass=StaticPool, creator=lambda: disk)
     prepare_sqlite(engine)
@@ -170,21 +205,21 @@ def gateway_image() -> tuple[bytes, str]:
     entropy = _counted()
     recorder = EventRecorder(entropy)
 
-    def begin(connection: Connection) -> str:
+    def begin(connection: Connection) -> MerchantKeys:
+        common: dict[str, Any] = {"merchant_id": MERCHANT.id, "mode": "test", "entropy": entropy}
+        common |= {"at": START, "actor": "test"}
         create_merchant(connection, recorder, MERCHANT, at=START, actor="test")
-        return create_key(
-            connection,
-            recorder,
-            merchant_id=MERCHANT.id,
-            mode="test",
-            secret=KEYRING.api_keys,
-            entropy=entropy,
-            at=START,
-            actor="test",
-        ).secret
+        create_user(connection, recorder, name=USER, password=PASSWORD, **common)
+        # As the story's hasher keeps it, so that it need not be kept anew in every seed.
+        connection.execute(update(users), {"password": FAST.hash(PASSWORD)})
+        keys = (
+            create_key(connection, recorder, secret=KEYRING.api_keys, publishable=publishable, **common)
+            for publishable in (False, True)
+        )
+        return MerchantKeys(*(key.secret for key in keys))
 
-    key = in_one_commit(engine, begin)
-    return disk.serialize(), key
+    keys = in_one_commit(engine, begin)
+    return disk.serialize(), keys
 
 
 @cache

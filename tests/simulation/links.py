@@ -8,7 +8,16 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from gateway.errors import ApiUnavailableError, GatewayError, ProcessorUnavailableError
+from gateway.api.pay_desk import pay_desk
+from gateway.errors import (
+    ApiUnavailableError,
+    GatewayError,
+    IdempotencyReuseError,
+    ProcessorUnavailableError,
+    RequestInProgressError,
+)
+from gateway.pay_port import PayAnswer, PayOrder, PaySession, PaySessionOpened
+from gateway.people.errors import InvalidTokenError, RateLimitedError, WrongMerchantError
 from gateway.processor.acquirer_link import ANSWER_SECONDS_MAX as NETWORK_SECONDS_MAX
 from gateway.processor.errors import AcquirerSilentError, AcquirerUnreachableError
 from gateway.processor.messages import decode
@@ -223,6 +232,36 @@ class ListenerOverLink:
         sent = over_the_wire(change)
         try:
             await self._link.ask("a change", lambda gateway: gateway.payer_steps.answer_changed(sent))
+        except (NoAnswerError, NotThereError, GatewayError):
+            raise ApiUnavailableError("no answer") from None
+
+
+REFUSALS = (
+    *(InvalidTokenError, WrongMerchantError, RateLimitedError),
+    *(RequestInProgressError, IdempotencyReuseError),
+)
+"""What the API's pay desk says beside its answers."""
+
+
+class PayDeskOverLink:
+    """The processor's `PayDesk`: as `ApiPayDesk`, but for the network."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    async def open(self, session: PaySession) -> PaySessionOpened:
+        sent = over_the_wire(session)
+        return await self._ask("a session", lambda gateway: pay_desk(gateway).open(sent))
+
+    async def pay(self, order: PayOrder) -> PayAnswer:
+        sent = over_the_wire(order)
+        return await self._ask("an order", lambda gateway: pay_desk(gateway).pay(sent))
+
+    async def _ask(self, what: str, call: Callable[[Any], Awaitable[S]]) -> S:
+        try:
+            return over_the_wire(await self._link.ask(what, call))
+        except REFUSALS:
+            raise
         except (NoAnswerError, NotThereError, GatewayError):
             raise ApiUnavailableError("no answer") from None
 

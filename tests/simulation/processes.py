@@ -7,7 +7,8 @@ catches.
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from contextlib import suppress
 from random import Random
 from typing import Any, TypeVar
 
@@ -17,7 +18,9 @@ from gateway.errors import UnavailableError
 T = TypeVar("T")
 
 IDLE_SECONDS = 0.5
-"""How long who waits for the log sleeps where nothing comes; each record wakes them."""
+"""What who waits for the log sleeps for where nothing has come: until there is a record."""
+STILL_SECONDS = 4.0
+"""How long polls sleep while nothing happens anywhere: else most of a story would be empty looks."""
 
 
 class KilledError(BaseException):
@@ -71,24 +74,58 @@ class Fates:
         return struck
 
 
-class Wakes:
-    """Wakes those who wait for the log."""
+class Stillness:
+    """Lets polls sleep longer while nothing happens in the whole world; where something does, as they asked.
+
+    So a poll is at most as late as it would be without, and those that nothing could come of are left out.
+    """
 
     def __init__(self) -> None:
-        self._waiting: list[asyncio.Future[None]] = []
+        self._happened = 0
+        self._seen: dict[asyncio.Task[Any] | None, int] = {}
+        self._sleeping: dict[asyncio.Future[None], None] = {}
+        self._reading: dict[asyncio.Future[None], None] = {}
 
-    async def wait(self, seconds: float) -> None:
-        woken = asyncio.get_running_loop().create_future()
-        self._waiting.append(woken)
-        await asyncio.wait((woken,), timeout=seconds)
+    def happens(self) -> None:
+        """Something has changed that a poll may find."""
+        self._happened += 1
+        sleeping, self._sleeping = self._sleeping, {}
+        _wake(sleeping)
+
+    def recorded(self) -> None:
+        """The log has a new record."""
+        self.happens()
+        reading, self._reading = self._reading, {}
+        _wake(reading)
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds == IDLE_SECONDS:
+            await self._undisturbed(self._reading)
+        elif seconds >= STILL_SECONDS or not self.lasts() or not await self._undisturbed(self._sleeping):
+            await asyncio.sleep(seconds)
+
+    def lasts(self) -> bool:
+        """Whether nothing has happened since the same task asked the last time."""
+        task = asyncio.current_task()
+        known, self._seen[task] = self._seen.get(task), self._happened
+        return known == self._happened
+
+    async def _undisturbed(self, waiting: dict[asyncio.Future[None], None]) -> bool:
+        loop = asyncio.get_running_loop()
+        woken: asyncio.Future[None] = loop.create_future()
+        waiting[woken] = None
+        timer = loop.call_later(STILL_SECONDS, _wake, (woken,))
+        try:
+            await woken
+        finally:
+            timer.cancel()
+        return waiting.pop(woken, self) is None
+
+
+def _wake(sleeping: Iterable[asyncio.Future[None]]) -> None:
+    for woken in sleeping:
         if not woken.done():
-            self._waiting.remove(woken)
-
-    def wake(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for woken in waiting:
-            if not woken.done():
-                woken.set_result(None)
+            woken.set_result(None)
 
 
 class SimulatedScheduling:
@@ -114,10 +151,15 @@ class SimulatedScheduling:
 
     async def sleep(self, seconds: float) -> None:
         self._live()
-        if seconds == IDLE_SECONDS:
-            await self._process.world.wakes.wait(seconds)
-        else:
-            await asyncio.sleep(seconds)
+        await self._process.world.stillness.sleep(seconds)
+        self._live()
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        self._live()
+        still = self._process.world.stillness.lasts()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(seconds, STILL_SECONDS) if still else seconds):
+                await event.wait()
         self._live()
 
     async def run_blocking(self, lane: str, work: Callable[[], T]) -> T:
@@ -202,6 +244,7 @@ class Process:
         if life is None or life.dead:
             return
         self.world.tell(f"{self.name} dies {what}")
+        self.world.stillness.happens()
         self.serving = None
         life.kill()
         self._died()
@@ -227,11 +270,13 @@ class Process:
         await dead.gone()
         await asyncio.sleep(self.world.downtime_seconds())
         self.world.tell(f"{self.name} starts again")
+        self.world.stillness.happens()
         await self.rise()
 
     def spawn(self, work: Coroutine[Any, Any, T], name: str) -> "asyncio.Task[T]":
         """Run something in the life of now; who asks has looked whether there is one."""
         assert self._life is not None
+        self.world.stillness.happens()
         return self._life.spawn(work, name)
 
     def names(self) -> list[str]:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import structlog
 
+from events.programs import spare_what_stays
 from tests.simulation.planted import BUGS, plant
 
 CHUNK = 50
@@ -45,6 +46,7 @@ def play(first: int, last: int, *, until_found: bool = False) -> Played:
 
     found: list[Found] = []
     begun = time.process_time()
+    spare_what_stays()
     for seed in range(first, last):
         try:
             lived(seed, a_random_story)

@@ -2,53 +2,29 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import partial
 from random import Random
 from typing import Any
 
-from gateway.errors import UnavailableError
-from gateway.processor.card_input import CardInput, check
-from tests.simulation import tills
-from tests.simulation.links import Link, NoAnswerError, NotThereError
-from tests.simulation.processes import ViolationError
+from tests.simulation.asking import Asking
+from tests.simulation.counters import Counter
 from tests.simulation.tills import Answer
+from tests.simulation.ways_to_pay import METHODS, Way, some_way
 from tests.simulation.world import World
 
-DOCUMENTED = ("4000000000009995", "4000000000000119", "4000000000004954", "5555555555554444")
-"""Insufficient funds, a processing error, one of highest risk, and Mastercard's."""
-CHALLENGED = (
-    "4000002760003184",
-    "4000000000003238",
-    "4000008260003178",
-    "4000008400001629",
-    "4000008400001280",
-)
-"""The issuer wants a proof of the cardholder: twice it approves then, twice not, once there is none."""
-TROUBLED = ("4000000000081044", "4000000000081051", "4000000000081069", "4000000000081077")
-"""Half is approved; the issuer is down; the answer is lost; it is late."""
-ADDRESSES = (
-    "success@razorpay",
-    "success@razorpay",
-    "failure@razorpay",
-    "late@weir",
-    "never@weir",
-    "twice@weir",
-    "poor@weir",
-    "down@weir",
-)
-"""UPI addresses whose payers do as is documented."""
-CVC = "737"
 CONTEXT = {"ip": "192.0.2.7", "device_id": "device-1", "email": "a@example.com"}
+CONSENT = {"customer_acceptance": {"type": "online", "text_version": "1"}}
 INTENTS = "/v1/payment_intents"
-TRY_AGAIN = (409, 503)
+RETURN_URL = "https://shop.example/back"
 STRAGGLERS_SECONDS_MAX = 60.0
+
+Deed = Callable[[], Awaitable[Any]]
 
 
 async def a_random_story(world: World) -> None:
     """One to three payments, side by side; now and then it takes so long that what is left expires."""
     random = Random(f"{world.seed}/story")
-    shoppers = [Shopper(world, Random(random.random()), n) for n in range(random.choice((1, 1, 2, 3)))]
-    await asyncio.gather(*(shopper.pay() for shopper in shoppers))
+    payers = [_payer(world, Random(random.random()), n) for n in range(random.choice((1, 1, 2, 3)))]
+    await asyncio.gather(*(payer.pay() for payer in payers))
     if random.random() < 0.3:
         # What was asked twice has come by then: idempotency keys are kept for a day, no longer.
         await asyncio.sleep(STRAGGLERS_SECONDS_MAX)
@@ -57,154 +33,159 @@ async def a_random_story(world: World) -> None:
         await asyncio.sleep(10 * random.random())
 
 
-class Shopper:
-    """One payment and all that is asked about it."""
+def _payer(world: World, random: Random, number: int) -> "Shopper | Counter":
+    return Counter(world, random, number) if random.random() < 0.1 else Shopper(world, random, number)
+
+
+class Shopper(Asking):
+    """One payment and all that is asked about it; now and then another one with what was kept of it."""
 
     def __init__(self, world: World, random: Random, number: int) -> None:
-        self._world = world
-        self._random = random
-        self._name = f"payment {number}"
+        super().__init__(world, random, f"payment {number}")
         self._amount_minor = random.randrange(100, 90_000)
         self._status = ""
-        self._asked = 0
-        self._at_tokens = Link(world, "to vault", world.processor, random, 30.0)
 
     async def pay(self) -> None:
-        random = self._random
+        random = self.random
         await asyncio.sleep(random.choice((0, 0.1, 2)) * random.random())
-        self._address = random.choice(ADDRESSES) if random.random() < 0.15 else None
-        token = None if self._address else await self._token()
-        if token is None and self._address is None:
+        way = await some_way(self)
+        if way is None:
             return
+        self._way = way
+        self._keeps = way.type == "card" and random.random() < 0.25
+        created = await self._create(self._body())
+        if created is None or created.intent is None:
+            return
+        self._id, self._secret = created.intent["id"], created.intent["client_secret"]
+        self._hear(created)
+        if self._status == "requires_confirmation" and random.random() < 0.1:
+            await self._update()
+        await self._confirm()
+        for _ in range(random.choice((2, 3, 5, 7))):
+            await asyncio.sleep(random.choice((0, 0, 0.3, 3)) * random.random())
+            await self._step()
+            self.world.require()
+        if self._keeps and self._status == "succeeded":
+            await self._pay_again()
+
+    def _body(self) -> dict[str, Any]:
+        random, way = self.random, self._way
         method = random.choice(("automatic", "manual"))
         body = {
             "amount": self._amount_minor,
-            "currency": "inr" if self._address else "eur",
+            "currency": way.currency,
             "capture_method": method,
-            "metadata": {"shopper": self._name},
+            "metadata": {"shopper": self.name},
         }
-        if self._address:
-            body["payment_method_types"] = ["upi"]
-        else:
-            body["payment_method"] = token
+        if way.type != "card":
+            body["payment_method_types"] = [way.type]
+        if way.customer or self._keeps:
+            body["customer"] = way.customer or f"customer of {self.name}"
+        if "payment_method" in way.given and random.random() < 0.9:
+            body |= way.given
         if random.random() < 0.8:
             body["risk_context"] = CONTEXT
         if method == "automatic" and random.random() < 0.2:
             body["capture_delay_hours"] = 1
-        created = await self._post(f"create {method}", INTENTS, body)
-        if created is None or created.intent is None:
-            return
-        self._id = created.intent["id"]
-        await self._confirm(token)
-        for _ in range(random.choice((2, 3, 5, 7))):
-            await asyncio.sleep(random.choice((0, 0, 0.3, 3)) * random.random())
-            await self._step(token)
-            self._world.require()
+        if random.random() < 0.15:
+            body |= {"confirm": True} | self._confirmation()
+        return body
 
-    async def _step(self, token: str | None) -> None:
-        again = partial(self._confirm, token)
-        likely: dict[str, tuple[Callable[[], Awaitable[Any]], ...]] = {
+    async def _create(self, body: dict[str, Any]) -> Answer | None:
+        self.world.watch.asked[self.name, "confirm"] += body.get("confirm", False)
+        return await self.post(f"create {body['capture_method']}", INTENTS, body)
+
+    def _confirmation(self) -> dict[str, Any]:
+        body = {"return_url": RETURN_URL, **self._way.given}
+        if self._keeps:
+            body |= {"setup_future_usage": "off_session", "mandate_data": CONSENT}
+        return body
+
+    async def _step(self) -> None:
+        likely: dict[str, tuple[Deed, ...]] = {
             "requires_capture": (self._capture, self._capture, self._close_review, self._increment),
             "succeeded": (self._label, self._cancel, self._capture),
-            "requires_action": (self._cancel, again),
+            "requires_action": (self._cancel, self._confirm),
+            "requires_payment_method": (self._confirm, self._confirm, self._update),
+            "requires_confirmation": (self._confirm, self._confirm, self._update),
             "canceled": (self._label, self._capture),
         }
-        any_deed = (self._capture, self._close_review, self._cancel, self._label, again)
-        deeds = likely.get(self._status, (again,))
-        deed = self._random.choice(deeds if self._random.random() < 0.7 else any_deed)
-        await asyncio.gather(*(deed() for _ in range(2 if self._random.random() < 0.2 else 1)))
+        any_deed = (
+            *(self._capture, self._close_review, self._cancel, self._label, self._confirm),
+            *(self._update, self._detach),
+        )
+        deeds = likely.get(self._status, (self._confirm,))
+        deed = self.random.choice(deeds if self.random.random() < 0.7 else any_deed)
+        await asyncio.gather(*(deed() for _ in range(2 if self.random.random() < 0.2 else 1)))
 
-    async def _token(self) -> str | None:
-        number = self._card_number()
-        self._world.secrets.add(number.encode())
-        now = self._world.clock.now()
-        card = check(CardInput(number=number, exp_month=12, exp_year=2031, cvc=CVC), now)
+    async def _confirm(self) -> None:
+        body, key = self._confirmation(), None
+        if self.random.random() < 0.2:
+            # From the shopper's browser.
+            key, body = self.world.keys.publishable, {**body, "client_secret": self._secret}
+        at_once = 2 if self.random.random() < 0.15 else 1
+        await asyncio.gather(*(self._on_intent("confirm", body, key) for _ in range(at_once)))
 
-        async def create(processor: Any) -> str:
-            return str((await processor.tokens.create(self._world.key, card, now))["id"])
-
-        for _ in range(3):
-            try:
-                return await self._at_tokens.ask("make a token", create)
-            except (NoAnswerError, NotThereError, UnavailableError):
-                await asyncio.sleep(0.5)
-        return None
-
-    def _card_number(self) -> str:
-        """A card of its own, whose issuer decides by its account, or now and then a documented one."""
-        if self._random.random() < 0.25:
-            return self._random.choice(self._random.choice((DOCUMENTED, CHALLENGED, TROUBLED)))
-        begun = f"40000276{self._random.randrange(10**7):07}"
-        doubled = [int(digit) * (2 - place % 2) for place, digit in enumerate(begun)]
-        total = sum(digit - 9 if digit > 9 else digit for digit in doubled)
-        return f"{begun}{-total % 10}"
-
-    async def _confirm(self, token: str | None) -> None:
-        body: dict[str, Any] = {"return_url": "https://shop.example/back"}
-        if self._address:
-            body["payment_method_data"] = {"type": "upi", "upi": {"vpa": self._address}}
-        else:
-            body["payment_method"] = token
-        at_once = 2 if self._random.random() < 0.15 else 1
-        await asyncio.gather(*(self._on_intent("confirm", body) for _ in range(at_once)))
+    async def _update(self) -> None:
+        changes: dict[str, Any] = self.random.choice(
+            (
+                {"amount": self.random.randrange(100, 90_000)},
+                {"metadata": {"order": "7"}},
+                {"description": "tea"},
+            )
+        )
+        self._heard(await self.post("update", f"{INTENTS}/{self._id}", changes))
 
     async def _capture(self) -> None:
-        part = self._random.choice((None, None, self._amount_minor // 2, self._amount_minor // 5, 10**9))
+        part = self.random.choice((None, None, self._amount_minor // 2, self._amount_minor // 5, 10**9))
         body: dict[str, Any] = {} if part is None else {"amount_to_capture": part}
-        if part is not None and self._random.random() < 0.6:
+        if part is not None and self.random.random() < 0.6:
             body["final_capture"] = False
         await self._on_intent("capture", body)
 
     async def _increment(self) -> None:
-        more = self._random.choice((100, 5000, 10**6))
+        more = self.random.choice((100, 5000, 10**6))
         await self._on_intent("increment_authorization", {"amount": self._amount_minor + more})
 
     async def _cancel(self) -> None:
-        if self._random.random() < 0.6:
+        if self.random.random() < 0.6:
             await self._on_intent("cancel", {})
 
     async def _close_review(self) -> None:
-        found = await self._ask("reviews", lambda g: tills.get(g, "/v1/reviews", key=self._world.key))
+        found = await self.get("reviews", "/v1/reviews")
         own = [r for r in (found.body["data"] if found else ()) if r["payment_intent"] == self._id]
         if own:
-            verdict = self._random.choice(("approve", "approve", "reject"))
-            await self._post(verdict, f"/v1/reviews/{own[0]['id']}/{verdict}", {})
+            verdict = self.random.choice(("approve", "approve", "reject"))
+            await self.post(verdict, f"/v1/reviews/{own[0]['id']}/{verdict}", {})
 
     async def _label(self) -> None:
         body = {"payment_intent": self._id, "kind": "fraud_dispute", "source": "bank"}
-        await self._post("label", "/v1/labels", body)
+        await self.post("label", "/v1/labels", body)
 
-    async def _on_intent(self, verb: str, body: dict[str, Any]) -> None:
-        answer = await self._post(verb, f"{INTENTS}/{self._id}/{verb}", body)
+    async def _detach(self) -> None:
+        if self._way.customer:
+            await self.post("detach", f"{METHODS}/{self._way.given['payment_method']}/detach", {})
+
+    async def _pay_again(self) -> None:
+        """Without the shopper, with the method that the first payment left."""
+        customer = f"customer of {self.name}"
+        kept = await self.get("methods", f"{METHODS}?customer={customer.replace(' ', '%20')}")
+        if kept is None or kept.status != 200 or not kept.body["data"]:
+            return
+        self._way = Way("card", {"payment_method": kept.body["data"][0]["id"]}, customer)
+        body = {"amount": 700, "currency": "eur", "capture_method": "automatic", "customer": customer}
+        body |= {"metadata": {"shopper": self.name}, "confirm": True, "off_session": True}
+        await self._create(body | self._way.given)
+
+    async def _on_intent(self, verb: str, body: dict[str, Any], key: str | None = None) -> None:
+        self._heard(await self.post(verb, f"{INTENTS}/{self._id}/{verb}", body, key=key))
+
+    def _heard(self, answer: Answer | None) -> None:
         if answer is not None and answer.intent is not None:
-            self._status, self._amount_minor = answer.intent["status"], answer.intent["amount"]
+            self._hear(answer)
             if not answer.replayed:
-                self._world.watch.heard(self._id, self._status)
+                self.world.watch.heard(self._id, self._status)
 
-    async def _post(self, what: str, path: str, body: dict[str, Any]) -> Answer | None:
-        """What is asked is asked under one key, however often."""
-        self._asked += 1
-        idempotency_key = f"{self._name}, question {self._asked}"
-        self._world.watch.asked[self._name, what.partition(" ")[0]] += 1
-        ask = partial(tills.post, path=path, body=body, key=self._world.key, idempotency_key=idempotency_key)
-        return await self._ask(what, ask)
-
-    async def _ask(self, what: str, ask: Callable[[Any], Awaitable[Answer]]) -> Answer | None:
-        """The answer, None where it is a refusal or where nobody could be reached for long."""
-        for _ in range(self._random.choice((1, 3))):
-            try:
-                answer = await self._world.till.ask(f"{what} {self._name}", ask)
-            except (NoAnswerError, NotThereError) as error:
-                self._world.tell(f"{self._name}: {what}: {type(error).__name__}")
-                await asyncio.sleep(self._random.choice((0, 0.5, 2)))
-                continue
-            except Exception as error:
-                raise ViolationError(f"{what} failed: {error!r}") from error
-            told = answer.body.get("status", "done") if answer.status < 400 else answer.code
-            self._world.tell(f"{self._name}: {what}: {answer.status} {told}{' again' * answer.replayed}")
-            if answer.status == 500:
-                raise ViolationError(f"{what} was answered with 500: {answer.body}")
-            if answer.status not in TRY_AGAIN:
-                return answer
-            await asyncio.sleep(self._random.choice((0, 0.5, 2)))
-        return None
+    def _hear(self, answer: Answer) -> None:
+        assert answer.intent is not None
+        self._status, self._amount_minor = answer.intent["status"], answer.intent["amount"]

@@ -32,7 +32,7 @@ class SimulatedLog(MemoryLog):
         places = super().append(records)
         for record in self.written[before:]:
             self._world.appended(record)
-        self._world.wakes.wake()
+        self._world.stillness.recorded()
         if struck:
             self._world.tell("the log takes records and does not say so")
             raise LogUnavailableError("the log has not answered")

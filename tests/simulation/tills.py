@@ -1,4 +1,4 @@
-"""The API's HTTP application without a socket: requests and answers as ASGI has them."""
+"""The programs' HTTP applications without a socket: requests and answers as ASGI has them."""
 
 import json
 from collections.abc import MutableMapping
@@ -6,6 +6,9 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from gateway.api.application import make_application
+from gateway.business_time import BusinessTime
+from gateway.processor.pay import Pay
+from gateway.processor.public_app import PublicListener
 from tests.simulation.processes import KilledError
 
 
@@ -55,17 +58,32 @@ def application() -> Any:
 
 async def post(gateway: Any, path: str, body: Any, *, key: str, idempotency_key: str | None) -> Answer:
     """The answer of a life of the gateway to one request."""
-    return await _asked(gateway, "POST", path, json.dumps(body).encode(), key, idempotency_key)
+    Later.now = gateway
+    return await _asked(application(), "POST", path, json.dumps(body).encode(), key, idempotency_key)
 
 
 async def get(gateway: Any, path: str, *, key: str) -> Answer:
-    return await _asked(gateway, "GET", path, b"", key, None)
+    Later.now = gateway
+    return await _asked(application(), "GET", path, b"", key, None)
+
+
+async def pay(program: Any, body: Any, *, token: str, idempotency_key: str) -> Answer:
+    """The answer of a life of the processor to `POST /pay`."""
+    parts, desk, world = program.parts, program.desk, program.world
+    listener = PublicListener(
+        tokens=parts.tokens,
+        cards=parts.cards,
+        rails=parts.rails,
+        pay=Pay(tokens=parts.tokens, desk=desk, entropy=world.entropy),
+        time=BusinessTime(world.clock),
+        clock=world.clock,
+    )
+    return await _asked(listener.app(), "POST", "/pay", json.dumps(body).encode(), token, idempotency_key)
 
 
 async def _asked(
-    gateway: Any, method: str, path: str, body: bytes, key: str, idempotency_key: str | None
+    serving: Any, method: str, path: str, body: bytes, key: str, idempotency_key: str | None
 ) -> Answer:
-    Later.now = gateway
     headers = [(b"authorization", f"Bearer {key}".encode()), (b"content-type", b"application/json")]
     if idempotency_key is not None:
         headers.append((b"idempotency-key", idempotency_key.encode()))
@@ -97,7 +115,7 @@ async def _asked(
     async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)
 
-    await application()(scope, receive, send)
+    await serving(scope, receive, send)
     content = b"".join(message.get("body", b"") for message in sent[1:])
     replayed = any(name == b"idempotent-replayed" for name, _ in sent[0]["headers"])
     return Answer(sent[0]["status"], json.loads(content), replayed)

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from random import Random
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from gateway.processor.composition import ProcessorParts, assemble
 from gateway.scheduling import run_for_good
 from gateway.wiring import Gateway, Surroundings
 from simulator.acquirer.network import Network
-from tests.gateway_world import KEYRING, START
+from tests.gateway_world import FAST, KEYRING, START
 from tests.processor_parts import KEYS
 from tests.simulation import disks, invariants
 from tests.simulation.links import (
@@ -23,19 +24,20 @@ from tests.simulation.links import (
     Link,
     ListenerOverLink,
     NetworkOverLink,
+    PayDeskOverLink,
     ProcessorOverLink,
     RegistryOverLink,
 )
 from tests.simulation.payers import DirectoryOverLink, Payers
-from tests.simulation.processes import Fates, Process, SimulatedScheduling, ViolationError, Wakes
+from tests.simulation.processes import Fates, Process, SimulatedScheduling, Stillness, ViolationError
 from tests.simulation.rails import RailsOverLink, SimulatedRails
 from tests.simulation.surroundings import SimulatedLog, SimulatedRisk, VirtualLimiter
 from tests.virtual_time import run_virtually
 
 GEOGRAPHY = Geography()
 MERCHANT_SECONDS_MAX = 30.0
-QUIET_ROUNDS = 8
-"""Looks, 0.3 seconds apart, at which nothing is owed: more than any poll or second try is apart."""
+QUIET_ROUNDS = 6
+"""Looks, a second apart, at which nothing is owed: more than any poll or second try is apart."""
 REST_SECONDS_MAX = 1500.0
 
 
@@ -48,6 +50,18 @@ class Entry(NamedTuple):
     authorized_minor: int
 
 
+@dataclass(frozen=True)
+class ProcessorProgram:
+    """One life of the processor: its parts, and what its public listener needs beside them."""
+
+    parts: ProcessorParts
+    desk: PayDeskOverLink
+    world: "World"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.parts, name)
+
+
 class World:
     """Everything of one seed. `calm` ends all faults; `story` is what happened, in order."""
 
@@ -57,11 +71,12 @@ class World:
         self.calm = False
         self.story: list[tuple[float, str]] = []
         self.secrets: set[bytes] = set()
-        self.wakes = Wakes()
+        self.stillness = Stillness()
         faults = Random(f"{seed}/faults")
         self._faults = faults
         self._slow = faults.choice((0.0, 0.01, 0.1))
         self._disk_badness = faults.choice((0.0, 0.0, 0.01, 0.05))
+        self._disk_dishonesty = faults.choice((0.0, 0.0, 0.02, 0.1))
         self.fates = Fates(Random(f"{seed}/fates"))
         self.entropy = Random(f"{seed}/entropy").randbytes
         self._tasks: dict[asyncio.Task[Any], None] = {}
@@ -69,7 +84,7 @@ class World:
         self.watch = invariants.Watch(self)
         self.log = SimulatedLog(self, Random(f"{seed}/log"))
         self.risk = SimulatedRisk(self, self.log, Random(f"{seed}/risk"))
-        image, self.key = disks.gateway_image()
+        image, self.keys = disks.gateway_image()
         self.gateway_disk = self._disk(image)
         self.processor_disk = self._disk(disks.processor_image())
         self.acquirer_disk = self._disk(disks.acquirer_image())
@@ -79,11 +94,12 @@ class World:
 
     def _processor_faults(self) -> None:
         self.gateway_disk.committed = self._gateway_committed
-        self.processor_disk.committed = lambda: self.watch.processor_committed(self.processor_disk)
+        self.processor_disk.committed = self._processor_committed
 
     def _disk(self, image: bytes) -> disks.Disk:
         disk = disks.disk_from(image)
         disk.fails = self._disk_fails
+        disk.lies = self._disk_lies
         return disk
 
     def _connect(self, random: Random) -> None:
@@ -113,12 +129,13 @@ class World:
                 geography=GEOGRAPHY,
                 deadline_seconds=0.25,
                 limiter=VirtualLimiter(self.clock),
+                hasher=FAST,
             )
         )
         await gateway.start(lambda: None if scheduling.dead else self.blame("a loop of the gateway died"))
         return gateway
 
-    async def _start_processor(self, scheduling: SimulatedScheduling) -> ProcessorParts:
+    async def _start_processor(self, scheduling: SimulatedScheduling) -> "ProcessorProgram":
         parts = assemble(
             store=disks.SimulatedProcessorStore(self.processor_disk, scheduling),
             network=NetworkOverLink(self._to_network, self.acquirer),
@@ -139,7 +156,7 @@ class World:
             "housekeeping",
             lambda: None if scheduling.dead else self.blame("the processor's housekeeping died"),
         )
-        return parts
+        return ProcessorProgram(parts, PayDeskOverLink(self._to_registry), self)
 
     async def _start_acquirer(self, _scheduling: SimulatedScheduling) -> Network:
         return Network(disks.SimulatedBooks(self.acquirer_disk), self.clock, b"issuers")
@@ -185,7 +202,18 @@ class World:
     def _disk_fails(self) -> bool:
         return not self.calm and self._disk_badness > 0 and self._faults.random() < self._disk_badness
 
+    def _processor_committed(self) -> None:
+        self.stillness.happens()
+        self.watch.processor_committed(self.processor_disk)
+
+    def _disk_lies(self) -> bool:
+        lies = not self.calm and self._faults.random() < self._disk_dishonesty
+        if lies:
+            self.tell("a commit is durable and is said to have failed")
+        return lies
+
     def _gateway_committed(self) -> None:
+        self.stillness.happens()
         self.watch.gateway_committed(self.gateway_disk, 3)
 
     def _passed(self, name: str) -> None:
@@ -216,7 +244,7 @@ class World:
             self.require()
             if self.clock.monotonic() > give_up_at:
                 raise ViolationError(f"it never comes to rest: {self.unrest()}")
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(1.0)
             quiet = 0 if self.unrest() else quiet + 1
 
     def require(self) -> None:
@@ -234,9 +262,11 @@ class World:
         for name in (*self.gateway.names(), *self.processor.names()):
             passing = name.startswith(_PASSING)
             found[f"task {name}"] += passing
-        for what, disk, query in _OWED:
-            now_us = microseconds(self.clock.now())
-            found[what] += getattr(self, disk).rows(query.replace(":now", str(now_us)))[0][0]
+        for disk, owed in ((self.gateway_disk, OWED_BY_GATEWAY), (self.processor_disk, OWED_BY_PROCESSOR)):
+            counts = ", ".join(f"({query})" for query in owed.values())
+            now_us = str(microseconds(self.clock.now()))
+            (counted,) = disk.rows(f"SELECT {counts}".replace(":now", now_us))
+            found.update(dict(zip(owed, counted, strict=True)))
         return +found
 
 
@@ -251,27 +281,25 @@ _ENTRIES = """
     ) FROM authorizations one WHERE original_stan IS NULL
 """
 
-_OWED = (
-    ("attempts unfinished", "gateway_disk",
-     "SELECT count(*) FROM attempts WHERE phase IN "
-     "('assessing', 'incrementing', 'incrementing', 'capturing', 'voiding', 'awaiting_payer')"),
-    ("captures due", "gateway_disk",
-     "SELECT count(*) FROM intents WHERE capture_due_us <= :now AND NOT EXISTS"
-     " (SELECT 1 FROM reviews WHERE reviews.id = review_id AND closed_us IS NULL)"),
-    ("authorizations past their time", "gateway_disk",
-     "SELECT count(*) FROM attempts WHERE phase = 'authorized' AND expires_us <= :now"),
-    ("refunds owed", "gateway_disk", "SELECT count(*) FROM refunds WHERE status = 'pending'"),
-    ("rows in the outbox", "gateway_disk", "SELECT count(*) FROM outbox"),
-    ("attempts in doubt", "processor_disk", "SELECT count(*) FROM attempts WHERE status = 'sending'"),
-    ("payers awaited", "processor_disk",
-     "SELECT count(*) FROM authentications WHERE state IN ('waiting', 'cleared')"),
-    ("rails owed", "processor_disk",
-     "SELECT count(*) FROM rail_operations WHERE state = 'waiting'"),
-    ("rails awaited", "processor_disk",
-     "SELECT count(*) FROM rail_orders WHERE state IN ('opening', 'waiting')"),
-    ("increments in doubt", "processor_disk", "SELECT count(*) FROM increments WHERE status = 'sending'"),
-    ("advices waiting", "processor_disk", "SELECT count(*) FROM advices WHERE state = 'waiting'"),
-)  # fmt: skip
+OWED_BY_GATEWAY = {
+    "attempts unfinished": "SELECT count(*) FROM attempts WHERE phase IN "
+    "('assessing', 'incrementing', 'capturing', 'voiding', 'awaiting_payer')",
+    "captures due": "SELECT count(*) FROM intents WHERE capture_due_us <= :now AND NOT EXISTS"
+    " (SELECT 1 FROM reviews WHERE reviews.id = review_id AND closed_us IS NULL)",
+    "authorizations past their time": "SELECT count(*) FROM attempts"
+    " WHERE phase = 'authorized' AND expires_us <= :now",
+    "refunds owed": "SELECT count(*) FROM refunds WHERE status = 'pending'",
+    "rows in the outbox": "SELECT count(*) FROM outbox",
+}
+OWED_BY_PROCESSOR = {
+    "attempts in doubt": "SELECT count(*) FROM attempts WHERE status = 'sending'",
+    "payers awaited": "SELECT count(*) FROM authentications WHERE state IN ('waiting', 'cleared')",
+    "rails owed": "SELECT count(*) FROM rail_operations WHERE state = 'waiting'",
+    "rails awaited": "SELECT count(*) FROM rail_orders WHERE state IN ('opening', 'waiting')",
+    "increments in doubt": "SELECT count(*) FROM increments WHERE status = 'sending'",
+    "advices waiting": "SELECT count(*) FROM advices WHERE state = 'waiting'",
+}
+"""What is owed or under way, and how many there are of it."""
 
 
 def lived(seed: int, story: Any) -> World:

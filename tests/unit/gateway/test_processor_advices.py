@@ -6,8 +6,8 @@ from typing import TypeVar
 import pytest
 
 from gateway.errors import StoreUnavailableError
-from gateway.processor.advices import FIRST_REPEAT_SECONDS, LOOK_AGAIN_SECONDS
 from gateway.processor.store import ProcessorStore, Work
+from gateway.processor.waiting import FIRST_REPEAT_SECONDS
 from gateway.scheduling import InlineScheduling
 from tests.processor_parts import Bench, in_one_thread
 
@@ -59,42 +59,3 @@ async def test_an_accepted_advice_that_could_not_be_recorded_is_sent_again_witho
     assert recorded is not None
     assert recorded.state == "accepted"
     assert await bench.states() == {"captured": 1}
-
-
-class DoubtfulStore(ProcessorStore):
-    """A store that says of one commit that it failed, though it is durable."""
-
-    def __init__(self) -> None:
-        super().__init__(":memory:", InlineScheduling())
-        self.lies = False
-
-    async def transact(self, work: Work[T]) -> T:
-        result = await super().transact(work)
-        if self.lies:
-            self.lies = False
-            raise StoreUnavailableError("it cannot be told whether that is durable")
-        return result
-
-
-@in_one_thread
-async def test_a_reversal_that_is_durable_though_its_commit_seemed_to_fail_is_sent_without_a_restart() -> (
-    None
-):
-    store = DoubtfulStore()
-    bench = Bench(store=store)
-    token = await bench.token()
-
-    def lie(answer: bytes) -> bytes:
-        store.lies = True
-        return answer[:-1]  # it does not fit, so the authorization is reversed
-
-    bench.line.faults["0100"] = [lie]
-    with pytest.raises(StoreUnavailableError):
-        await bench.authorize("a", token)
-    assert bench.processor.advices.waiting == 0
-
-    await bench.repeat(LOOK_AGAIN_SECONDS)
-    await asyncio.sleep(0.01)
-
-    assert bench.line.types == ["0100", "0420"]
-    assert bench.processor.advices.waiting == 0

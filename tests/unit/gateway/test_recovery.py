@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import pytest
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from events.clock import VirtualClock
 from events.log.port import Outgoing, Position, TopicPartition
@@ -231,6 +231,30 @@ def test_a_capture_of_which_it_is_not_kept_how_much_is_told_to_nobody(tmp_path: 
 
         assert world.processor.calls == []
         assert not world.failed.is_set()
+
+    live_virtually(tmp_path, story)
+
+
+async def phases(world: World) -> set[str]:
+    return await world.store.read(lambda c: set(c.execute(select(attempts.c.phase)).scalars()))
+
+
+def test_a_capture_nobody_heard_of_is_told_though_who_had_authorized_it_is_gone(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        payment = await created(world, capture_method="manual")
+        await confirmed(world, payment)
+        world.processor.away = 1_000
+        await world.gateway.payments.capture(await world.caller(), payment, CaptureIntent())
+        await world.gateway.stop()
+        # As it is where the commit of the capture seemed to fail: the process goes on, and nobody is at it.
+        await world.open()
+        await world.gateway.instances.join()
+        await world.store.write(lambda c: c.execute(update(attempts).values(owner="in_gone")))
+        world.processor.away = 0
+        await world.gateway.recovery.sweep()
+        await asyncio.sleep(1)
+
+        assert await phases(world) == {"captured"}
 
     live_virtually(tmp_path, story)
 

@@ -10,6 +10,7 @@ from events.clock import VirtualClock
 from gateway.paying_accounts import TEST_ADDRESSES as KNOWN_TO_THE_GATEWAY
 from simulator.rails.books import RailsBooks
 from simulator.rails.members import answered
+from simulator.rails.pages import order_page
 from simulator.rails.switch import NOTICE_PAUSES_SECONDS, Switch
 from simulator.rails.testaddresses import TEST_ADDRESSES, TestAddress
 from tests.gateway_world import Counter
@@ -99,6 +100,23 @@ def test_a_payer_decides_once_on_the_page(verdict: Any, state: str) -> None:
     rails.switch.decide(order, "decline" if verdict == "pay" else "pay")
 
     assert rails.state()["state"] == state
+
+
+def test_the_page_of_a_payer_who_paid_says_what_became_of_the_money() -> None:
+    rails = Rails()
+    order = rails.page_of(rails.open("", method="wallet", provider="demo_wallet"))
+    rails.switch.decide(order, "pay")
+    paid = order_page(rails.page_of(rails.state()))
+    rails.ask("POST", "/orders/pi_1_1/refunds", refund_id="r1", amount_minor=20_000)
+    in_part = order_page(rails.page_of(rails.state()))
+
+    rails.ask("POST", "/orders/pi_1_1/give_back", **ORDER)
+    taken_back = order_page(rails.page_of(rails.state()))
+
+    assert "If the shop has taken it back, you get the money back." in paid
+    assert "Of it the shop has given" in in_part
+    assert "has given all of it back" in taken_back
+    assert "Thank you" not in taken_back
 
 
 def test_an_order_that_is_taken_back_moves_no_money_whether_it_was_paid_or_never_arrived() -> None:
