@@ -15,6 +15,7 @@ SCENARIO_WORDS = {
     "card_testing": "card testing",
     "stolen_card_spree": "stolen card spree",
     "account_takeover": "account takeover",
+    "code_guessing": "guessed codes",
     "bust_out_merchant": "bust-out merchant",
     "friendly_fraud": "friendly fraud",
 }

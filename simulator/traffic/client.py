@@ -16,12 +16,13 @@ from typing import Any
 
 import aiohttp
 
+from simulator.traffic.cardholder import answer_challenge
 from simulator.traffic.population import EXPIRY_YEAR
 from simulator.traffic.steps import Purchase, Report, SignIn, Verdict
 
 CALL_SECONDS_MAX = 30.0
 PAYER_SECONDS_MAX, PAYER_POLL_SECONDS = 10.0, 0.1
-"""How long a payer at the app is waited for: the processor hears of it by itself within moments."""
+"""How long is waited for a payer, at the app or at a page: the processor hears of it within moments."""
 
 
 class NoAnswerError(Exception):
@@ -83,7 +84,10 @@ class Client:
         confirm = f"/v1/payment_intents/{created.body['id']}/confirm"
         answer = await self._post(confirm, with_what, step.merchant, step.at)
         confirm_ms = (time.perf_counter() - started) * 1000
-        if step.vpa is not None:
+        if answer.body.get("status") == "requires_action":
+            if step.vpa is None:
+                page = answer.body["next_action"]["redirect_to_url"]["url"]
+                await answer_challenge(page, step.if_challenged, self._browse)
             answer = await self._once_the_payer_has_answered(step, answer)
         return Paid(answer, confirm_ms)
 
@@ -94,6 +98,14 @@ class Client:
             url = f"{self._api}/v1/payment_intents/{answer.body['id']}"
             answer = await self._call("GET", url, {"Authorization": f"Bearer {self._keys[step.merchant]}"})
         return answer
+
+    async def _browse(self, address: str, form: dict[str, str] | None) -> str:
+        try:
+            method = "GET" if form is None else "POST"
+            async with self._session.request(method, address, data=form) as response:
+                return await response.text()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise NoAnswerError(type(error).__name__) from error
 
     async def newest_payment(self) -> datetime | None:
         """When the newest payment of these merchants was made; None where they have none."""

@@ -5,7 +5,7 @@ IP addresses come from the block kept for benchmarks (RFC 2544), mail addresses 
 """
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 EXPIRY_YEAR = 2031
 
@@ -72,6 +72,8 @@ AWAY: tuple[Place, ...] = (
     Place("SG", 1.0, ("40000702",), 160),
     Place("AE", 1.0, ("40000784",), 176),
 )
+CHALLENGED_CARDS = ("4000002760003184", "4000000000003220")
+"""Documented test cards whose issuers ask every payer for a code; the first people have one each."""
 BROWSERS = ("Mozilla/5.0 (X11; Linux x86_64)", "Mozilla/5.0 (iPhone)", "Mozilla/5.0 (Windows NT 10.0)")
 
 
@@ -123,6 +125,14 @@ class Population:
     def __init__(self, seed: int, size: int) -> None:
         self._random = random.Random(f"{seed} population")
         self.people = [self._person(number) for number in range(size)]
+        for place, number in enumerate(CHALLENGED_CARDS):
+            person = self.people[place]
+            self.people[place] = replace(person, cards=(Card(number, 12, "123"), *person.cards[1:]))
+
+    @property
+    def challenged(self) -> list[Person]:
+        """Those whose first card's issuer asks every payer for a code."""
+        return self.people[: len(CHALLENGED_CARDS)]
 
     def card(self, place: Place) -> Card:
         """A new card of a place."""

@@ -1,4 +1,4 @@
-"""Fraud as it happens: five named scenarios, each a story in purchases and sign-ins with true spacing."""
+"""Fraud as it happens: six named scenarios, each a story in purchases and sign-ins with true spacing."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -8,6 +8,9 @@ from datetime import datetime, timedelta
 from simulator.traffic.population import AWAY, BUST_OUT, MERCHANTS, TESTING_GROUND, Person, Population
 from simulator.traffic.shopping import amount_minor, moment, purchase, sign_in
 from simulator.traffic.steps import Planned, Purchase, Scenario
+
+CODES_GUESSED = 2
+"""So many challenges are failed before one is given up."""
 
 Story = Callable[[random.Random, Population, datetime, float, int], Iterator[Planned]]
 """(randomness, people, start, days, purchases at most) → the steps of one episode."""
@@ -60,6 +63,7 @@ def stolen_card_spree(
             amount_minor=amount_minor(draw, merchant, 2.0),
             shipping_country=draw.choice(AWAY).country,
             manual_capture=False,
+            if_challenged="wrong_code",
             scenario="stolen_card_spree",
         )
 
@@ -78,6 +82,7 @@ def account_takeover(
         ip=population.address(place),
         shipping_country=place.country,
         manual_capture=False,
+        if_challenged="wrong_code",
         scenario="account_takeover",
     )
     for failure in range(draw.randint(6, 14), 0, -1):
@@ -86,6 +91,32 @@ def account_takeover(
     for _ in range(min(count_max, draw.randint(2, 5))):
         yield replace(first, at=at, amount_minor=amount_minor(draw, first.merchant, 3.0))
         at += timedelta(minutes=draw.uniform(2, 15))
+
+
+def code_guessing(
+    draw: random.Random, population: Population, start: datetime, days: float, count_max: int
+) -> Iterator[Planned]:
+    """Stolen cards whose issuers ask for a code: it is guessed, or given up; then cards that need none."""
+    device, ip = population.device(), population.address(population.place(AWAY))
+    others = population.people[len(population.challenged) :]
+    at = moment(draw, start, days)
+    for number in range(min(count_max, draw.randint(5, 7))):
+        at += timedelta(minutes=draw.uniform(3, 15))
+        merchant = draw.choice((3, 4, 5))
+        victim = draw.choice(population.challenged if number < CODES_GUESSED + 1 else others)
+        yield replace(
+            purchase(draw, victim, merchant, at),
+            actor=device,
+            card=victim.cards[0],
+            device=device,
+            ip=ip,
+            email=f"{device}@example.net",
+            customer=None,
+            shipping_country=draw.choice(AWAY).country,
+            manual_capture=False,
+            if_challenged="wrong_code" if number < CODES_GUESSED else "leaves",
+            scenario="code_guessing",
+        )
 
 
 def bust_out_merchant(
@@ -101,6 +132,7 @@ def bust_out_merchant(
             purchase(draw, victim, BUST_OUT, at),
             amount_minor=round(MERCHANTS[BUST_OUT].typical_minor * draw.uniform(5, 9)),
             manual_capture=False,
+            if_challenged="leaves",
             scenario="bust_out_merchant",
         )
 
@@ -118,6 +150,7 @@ STORIES: dict[Scenario, Story] = {
     "card_testing": card_testing,
     "stolen_card_spree": stolen_card_spree,
     "account_takeover": account_takeover,
+    "code_guessing": code_guessing,
     "bust_out_merchant": bust_out_merchant,
     "friendly_fraud": friendly_fraud,
 }
@@ -125,6 +158,7 @@ SHARES: dict[Scenario, float] = {
     "card_testing": 0.06,
     "stolen_card_spree": 0.03,
     "account_takeover": 0.02,
+    "code_guessing": 0.02,
     "bust_out_merchant": 0.02,
     "friendly_fraud": 0.005,
 }
@@ -134,6 +168,7 @@ SPANS: dict[Scenario, tuple[float, float]] = {
     "card_testing": (0.03, 1.0),
     "stolen_card_spree": (0.1, 1.0),
     "account_takeover": (0.1, 1.0),
+    "code_guessing": (0.1, 1.0),
     "bust_out_merchant": (0.68, 0.95),
     "friendly_fraud": (0.0, 1.0),
 }
@@ -142,6 +177,7 @@ PURCHASES_USUAL: dict[Scenario, int] = {
     "card_testing": 20,
     "stolen_card_spree": 6,
     "account_takeover": 3,
+    "code_guessing": 6,
     "bust_out_merchant": 15,
     "friendly_fraud": 1,
 }
@@ -149,6 +185,7 @@ PURCHASES_LEAST: dict[Scenario, int] = {
     "card_testing": 7,
     "stolen_card_spree": 3,
     "account_takeover": 2,
+    "code_guessing": 5,
     "bust_out_merchant": 3,
     "friendly_fraud": 1,
 }

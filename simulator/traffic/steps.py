@@ -7,15 +7,24 @@ from typing import Literal
 from simulator.traffic.population import MERCHANTS, Card
 
 Scenario = Literal[
-    "card_testing", "stolen_card_spree", "account_takeover", "bust_out_merchant", "friendly_fraud"
+    "card_testing",
+    "stolen_card_spree",
+    "account_takeover",
+    "code_guessing",
+    "bust_out_merchant",
+    "friendly_fraud",
 ]
 SCENARIOS: tuple[Scenario, ...] = (
     "card_testing",
     "stolen_card_spree",
     "account_takeover",
+    "code_guessing",
     "bust_out_merchant",
     "friendly_fraud",
 )
+
+Reaction = Literal["right_code", "wrong_code", "leaves"]
+"""What a payer does whom the card's issuer asks for a code."""
 
 FRAUD_KINDS = ("early_fraud_warning", "fraud_dispute")
 """Kinds of report that say fraud by themselves."""
@@ -45,6 +54,7 @@ class Purchase:
     shipping_country: str
     items: int = 1
     manual_capture: bool = False
+    if_challenged: Reaction = "right_code"
     scenario: Scenario | None = None
     vpa: str | None = None
 

@@ -65,10 +65,16 @@ def test_a_month_passes_is_summed_up_and_learned_from(log: str) -> None:
         "card testing",
         "stolen card spree",
         "account takeover",
+        "guessed codes",
         "bust-out merchant",
         "friendly",
     ):
         assert scenario in demo.stdout
+    guessed = re.search(r"guessed codes" + r"\s*│\s*(\d+)" * 4, demo.stdout)
+    assert guessed, demo.stdout
+    _, blocked, held, declined = map(int, guessed.groups())
+    assert declined >= 3, "challenges that were failed or given up"
+    assert blocked + held >= 1, "who failed them and goes on with a card that needs no code"
 
 
 @pytest.mark.timeout(600)

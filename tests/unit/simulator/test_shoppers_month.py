@@ -11,7 +11,7 @@ from stdnum import luhn
 from gateway.paying_accounts import TEST_ADDRESSES
 from simulator.traffic import scenarios
 from simulator.traffic.month import DAYS, START, Month, plan
-from simulator.traffic.population import BUST_OUT, MERCHANTS, UPI_SHOP, Population
+from simulator.traffic.population import BUST_OUT, CHALLENGED_CARDS, MERCHANTS, UPI_SHOP, Population
 from simulator.traffic.steps import SCENARIOS, Purchase, SignIn
 
 BENCHMARK_BLOCK = ip_network("198.18.0.0/15")
@@ -109,6 +109,27 @@ def test_a_takeover_pays_with_the_victims_card_after_failed_sign_ins(month: Mont
         assert sum(not step.succeeded for step in before) >= 5
         assert before[-1].succeeded
         assert taken[0].customer == before[-1].customer
+
+
+def test_codes_are_guessed_and_given_up_before_the_same_device_tries_cards_that_need_none(
+    month: Month,
+) -> None:
+    for tried in episodes(month, "code_guessing"):
+        assert [step.if_challenged for step in tried[:3]] == ["wrong_code", "wrong_code", "leaves"]
+        assert {step.card.number for step in tried[:3]} <= set(CHALLENGED_CARDS)
+        assert {step.card.number for step in tried[3:]}.isdisjoint(CHALLENGED_CARDS)
+        assert len({step.device for step in tried}) == 1
+        assert tried[-1].at - tried[0].at < timedelta(days=1)
+
+
+def test_no_thief_knows_the_code_and_every_cardholder_does(month: Month) -> None:
+    told = {
+        (step.scenario in (None, "friendly_fraud", "card_testing"), step.if_challenged == "right_code")
+        for step in month.steps
+        if isinstance(step, Purchase)
+    }
+
+    assert told == {(True, True), (False, False)}
 
 
 def test_the_bust_out_happens_at_one_merchant_after_three_weeks(month: Month) -> None:
