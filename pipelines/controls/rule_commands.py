@@ -16,10 +16,12 @@ if TYPE_CHECKING:  # `weir --help` need not wait for these
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Rules, lists, costs, policy, rates: check, publish, list, show, remove, restore (docs/rules.md).",
+    help="Rules, lists, costs, policy, rates: check, publish, list, show, remove, restore; features to name "
+    "(docs/rules.md).",
 )
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="JSON: one control, or a list of them.")]
+Words = Annotated[list[str] | None, typer.Argument(metavar="WORD …", help="Such as: card failed 7d.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the control.")]
 
 
@@ -59,6 +61,19 @@ def list_controls(home: Home = HOME, log: GivenLog = None) -> None:
         from pipelines.controls.text import lines
 
         typer.echo("\n".join(lines(in_force(opened))))
+
+
+@app.command()
+def features(words: Words = None) -> None:
+    """Show what rules may compare: all features, or those whose name or meaning holds every WORD."""
+    with _told():
+        from pipelines.controls.text import feature_lines
+        from pipelines.errors import ControlFileError
+
+        found = list(feature_lines(words or ()))
+        if not found:
+            raise ControlFileError(f"no feature speaks of {' and '.join(words or ())}")
+        typer.echo("\n".join(found))
 
 
 @app.command()

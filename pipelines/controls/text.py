@@ -1,13 +1,14 @@
-"""Controls for a person: a table of what is in force, and one of them as the JSON that publishes it."""
+"""For a person: a table of the controls in force, one as the JSON that publishes it, and the features."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from models.builtin_controls import BUILTIN_RULES
 from models.controls import Control, Controls
+from models.features import CATALOGUE
 
 HEADING = f"{'kind':<6}  {'name':<34}  {'ver.':>4}  what it does"
 
@@ -21,6 +22,15 @@ def lines(controls: Controls) -> Iterator[str]:
             yield f"{control.kind:<6}  {control.name:<34}  {control.version:>4}  {_what(control)}".rstrip()
         if control.name in words:
             yield f"{'':<50}“{words[control.name]}”"
+
+
+def feature_lines(words: Sequence[str]) -> Iterator[str]:
+    """The features whose name or meaning holds every one of the words, a line each."""
+    for feature in CATALOGUE:
+        told = f"{feature.name} {feature.meaning}".lower()
+        if all(word.lower() in told for word in words):
+            unit = f" ({feature.unit})" if feature.unit else ""
+            yield f"{feature.name:<36}  {feature.type:<7}  {feature.meaning}{unit}"
 
 
 def as_json(controls: Controls, name: str) -> str:

@@ -15,6 +15,7 @@ from events.log import open_log
 from events.log.reading import events_until_end
 from events.types import AuditRecorded, ControlChanged
 from models.builtin_controls import BUILTIN_RULES
+from models.features import CATALOGUE
 from pipelines.commands import app
 from pipelines.controls.log import in_force
 
@@ -298,3 +299,17 @@ def test_publishing_needs_a_log_that_is_there(tmp_path: Path) -> None:
 
     assert result.exit_code == 1
     assert "there is no log" in result.stderr
+
+
+def test_features_are_told_all_or_by_the_words_of_their_names_and_meanings() -> None:
+    everything, some, none = (
+        CliRunner().invoke(app, ["rules", "features", *words])
+        for words in ([], ["card", "FAILED", "7 days"], ["card", "unicorn"])
+    )
+
+    told = [line.split()[0] for line in everything.output.splitlines()]
+    assert told == [feature.name for feature in CATALOGUE]
+    meaning = r"failed challenges of the card in the last 7 days \(challenges\)"
+    assert re.fullmatch(rf"card_failed_challenges_7d +number +{meaning}\n", some.output)
+    assert none.exit_code == 1
+    assert none.stderr == "weir rules: no feature speaks of card and unicorn\n"
