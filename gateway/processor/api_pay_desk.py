@@ -8,7 +8,7 @@ import msgspec
 
 from events.crash import crash_point, declare
 from gateway.errors import ApiUnavailableError, IdempotencyReuseError, RequestInProgressError
-from gateway.http.asking import Peer
+from gateway.http.asking import Peer, Reply
 from gateway.pay_port import PayAnswer, PayOrder, PaySession, PaySessionOpened
 from gateway.people.errors import InvalidTokenError, RateLimitedError, WrongMerchantError
 
@@ -18,7 +18,6 @@ ANSWER_SECONDS_MAX = 25.0
 """Longer than a confirm may take to answer."""
 
 _REFUSALS = {
-    HTTPStatus.BAD_REQUEST: IdempotencyReuseError,
     HTTPStatus.UNAUTHORIZED: InvalidTokenError,
     HTTPStatus.FORBIDDEN: WrongMerchantError,
     HTTPStatus.CONFLICT: RequestInProgressError,
@@ -26,6 +25,14 @@ _REFUSALS = {
 }
 
 T = TypeVar("T")
+
+
+class _Said(msgspec.Struct, frozen=True):
+    code: str | None = None
+
+
+class _Problem(msgspec.Struct, frozen=True):
+    error: _Said = _Said()
 
 
 class ApiPayDesk:
@@ -49,9 +56,18 @@ class ApiPayDesk:
         reply = await self._peer.ask("POST", path, body)
         if reply.status in _REFUSALS:
             raise _REFUSALS[HTTPStatus(reply.status)]()
+        if reply.status == HTTPStatus.BAD_REQUEST and _read(reply, _Problem).error.code == _REUSED:
+            raise IdempotencyReuseError()
         if reply.status != HTTPStatus.OK:
             raise ApiUnavailableError(f"The API answered {reply.status}.")
-        try:
-            return msgspec.json.decode(reply.body, type=kind)
-        except msgspec.DecodeError:
-            raise ApiUnavailableError("The API's answer is not as agreed.") from None
+        return _read(reply, kind)
+
+
+_REUSED = IdempotencyReuseError().code
+
+
+def _read(reply: Reply, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(reply.body, type=kind)
+    except msgspec.DecodeError:
+        raise ApiUnavailableError("The API's answer is not as agreed.") from None
