@@ -4,9 +4,10 @@ Else nearly all answers would be 404, and of cards and orders 402.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, get_args
+from urllib.parse import urlencode
 
 import msgspec
 from hypothesis import strategies as st
@@ -164,3 +165,18 @@ def is_time(text: str) -> bool:
         return msgspec.convert(text, datetime).tzinfo is not None
     except msgspec.ValidationError:
         return False
+
+
+def form_of(body: Any) -> str:
+    """A body as forms write it: `risk_context[ip]=…`; a form has no null, and no empty list or object."""
+    return urlencode(list(_fields(body)))
+
+
+def _fields(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    if name.endswith("[]"):
+        yield from ((name, str(entry)) for entry in value)
+    elif isinstance(value, dict | list):
+        for part, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _fields(inner, f"{name}[{part}]" if name else str(part))
+    elif value is not None:
+        yield name, str(value).lower() if isinstance(value, bool) else str(value)

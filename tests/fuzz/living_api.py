@@ -19,6 +19,7 @@ from gateway.api.application import make_application
 from gateway.api.pay_desk import pay_desk
 from gateway.event_recorder import EventRecorder
 from gateway.http.listening import Listener, bind, serve_until
+from gateway.http.operations import Operation
 from gateway.people.merchants import MerchantSettings, Plan, update_merchant
 from gateway.processor import authentication_rows
 from gateway.processor.card_input import CardInput, check
@@ -66,6 +67,14 @@ class LivingApi:
             trust_env=False,
             timeout=30,
         )
+
+    def authorization(self, one: Operation) -> dict[str, str]:
+        """The header of who may ask for the operation."""
+        if one.open_to_all:
+            return {}
+        return {
+            "Authorization": f"Bearer {self.access_token() if 'access_token' in one.security else self.key}"
+        }
 
     def access_token(self) -> str:
         """The token of who signed in, renewed long before it ends."""

@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 import schemathesis
@@ -28,7 +27,16 @@ from gateway.api import openapi as of_api
 from gateway.http.decoding import FORM
 from gateway.http.operations import Operation
 from gateway.processor import openapi as of_processor
-from tests.fuzz.bringing_to_life import KEY, TIME, Life, at_own_merchant, is_time, seldom, with_time_of_today
+from tests.fuzz.bringing_to_life import (
+    KEY,
+    TIME,
+    Life,
+    at_own_merchant,
+    form_of,
+    is_time,
+    seldom,
+    with_time_of_today,
+)
 from tests.fuzz.living_api import LivingApi, living_api
 
 load_all_checks()
@@ -81,30 +89,13 @@ def called(case: Case, url: str, headers: dict[str, str]) -> Response:
     """The answer. Forms are written here: OpenAPI has no words for brackets in brackets."""
     if case.media_type != FORM:
         return case.call(base_url=url, headers=headers, allow_redirects=False)
-    form = urlencode(list(fields(case.body)))
-    return case.call(base_url=url, headers={**headers, "Content-Type": FORM}, data=form)
-
-
-def fields(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """`risk_context[ip]=…`; a form has no null, and no empty list or object."""
-    if isinstance(value, dict | list):
-        for part, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from fields(inner, f"{name}[{part}]" if name else str(part))
-    elif value is not None:
-        yield name, str(value).lower() if isinstance(value, bool) else str(value)
+    return case.call(base_url=url, headers={**headers, "Content-Type": FORM}, data=form_of(case.body))
 
 
 @pytest.fixture(scope="module")
 def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
     with living_api(tmp_path_factory.mktemp("fuzz")) as one:
         yield Life(one)
-
-
-def authorization(one: Operation, api: LivingApi) -> dict[str, str]:
-    """Who has no key is turned away whatever else the request holds: that is the probes' business."""
-    if one.open_to_all:
-        return {}
-    return {"Authorization": f"Bearer {api.access_token() if 'access_token' in one.security else api.key}"}
 
 
 class Fuzzing:
@@ -123,7 +114,7 @@ class Fuzzing:
         """Call the operation so often, and check each answer."""
         positive = mode is GenerationMode.POSITIVE
         cases = self._described.as_strategy(
-            generation_mode=mode, headers=authorization(self.one, self._life.api)
+            generation_mode=mode, headers=self._life.api.authorization(self.one)
         )
 
         @settings(
@@ -143,7 +134,7 @@ class Fuzzing:
         call()
 
     def _call(self, case: Case, data: st.DataObject, *, positive: bool) -> None:
-        headers = authorization(self.one, self._life.api)
+        headers = self._life.api.authorization(self.one)
         if not positive:
             refuse_what_a_form_or_a_clock_makes_right(case)
         with_time_of_today(case)
