@@ -134,6 +134,7 @@ _WAYS = {
 }
 
 _API = Interface(
+    title="Weir",
     description="Payments, scored for fraud while the customer waits; in words: docs/api.md. Card numbers go "
     "to another listener, which has a document of its own.",
     operations=OPERATIONS,

@@ -48,10 +48,18 @@ _REPLAYED: dict[str, Members] = {
 }
 
 
+_FORM_NAME = "Form"
+"""Ends the name of a body as forms write it: of one class, some generated clients send both."""
+
+
 def document(interface: Interface) -> bytes:
     """The document as JSON."""
     kinds = {kind for one in interface.operations for kind in (one.body, one.query, one.answer)}
     schemas, components = schemas_of({*kinds - {None}, interface.problem}, interface.narrowed)
+    for one in interface.operations:
+        if one.body is not None and FORM in one.media:
+            name = one.body.__name__ + _FORM_NAME
+            components[name] = {**components[one.body.__name__], "title": name}
     paths: dict[str, Members] = {}
     for one in interface.operations:
         paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, interface, schemas)
@@ -59,7 +67,7 @@ def document(interface: Interface) -> bytes:
         {
             "openapi": "3.1.0",
             "info": {
-                "title": "Weir",
+                "title": interface.title,
                 "version": "1",
                 "description": interface.description,
                 "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
@@ -86,8 +94,10 @@ def _operation(one: Operation, interface: Interface, schemas: Mapping[Any, Membe
 
 def _body(one: Operation, body: type[msgspec.Struct], interface: Interface, schema: Members) -> Members:
     content: Members = {media: {"schema": schema} for media in one.media}
-    if FORM in content and (encoding := in_brackets(body)):
-        content[FORM]["encoding"] = encoding
+    if FORM in content:
+        content[FORM]["schema"] = {"$ref": f"{schema['$ref']}{_FORM_NAME}"}
+        if encoding := in_brackets(body):
+            content[FORM]["encoding"] = encoding
     if body in interface.examples:
         for said in content.values():
             said["example"] = as_asked(interface.examples[body])

@@ -146,6 +146,7 @@ _EXAMPLES: dict[Any, Any] = {
 }
 
 _PROCESSOR = Interface(
+    title="Weir cards",
     description="The listener that takes card numbers; in words: docs/api.md. Everything else has the API's "
     "address.",
     operations=OPERATIONS,
