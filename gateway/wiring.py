@@ -187,7 +187,8 @@ def _ends(around: Surroundings, recorder: EventRecorder, relay: Relay, debts: De
 def _flights(around: Surroundings, ends: AttemptEnds, personal: PersonalData) -> Flights:
     return Flights(
         ends=ends,
-        processor=AccountCharging(around.processor, around.store, personal),
+        processor=around.processor,
+        accounts=AccountCharging(around.store, personal),
         scheduling=around.scheduling,
         clock=around.clock,
         deadline_seconds=around.deadline_seconds,

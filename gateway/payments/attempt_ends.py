@@ -11,14 +11,12 @@ import msgspec
 from sqlalchemy import Connection
 
 from events.ids import Entropy
-from events.instruments import CardFacts
 from events.moments import microseconds, moment
 from events.types import (
     DecisionMade,
     PaymentActionRequired,
     PaymentAuthorized,
     PaymentBlocked,
-    PaymentDeclined,
 )
 from gateway.errors import ConflictError
 from gateway.event_recorder import EventRecorder
@@ -28,6 +26,7 @@ from gateway.payments import intents
 from gateway.payments.admission import give_back_in
 from gateway.payments.authentications import authenticated_in, with_authentication
 from gateway.payments.debts import Debts
+from gateway.payments.declining import decline_in
 from gateway.payments.delayed_captures import capture_due_us
 from gateway.payments.effective_decision import EffectiveDecision
 from gateway.payments.intents import Attempt, CaptureOwed, Intent, owing, reached
@@ -37,7 +36,6 @@ from gateway.payments.outcomes import (
     authorized_outcome,
     blocked_outcome,
     declined_outcome,
-    payment_error,
     ruling,
 )
 from gateway.payments.precedence import IN_TIME
@@ -211,7 +209,6 @@ class AttemptEnds:
         code = (answer.decline_code if answer else None) or _UNEXPLAINED.get(
             attempt.phase, "processing_error"
         )
-        paying, by_card = attempt.instrument, isinstance(attempt.instrument, CardFacts)
         reversed_ = answer is not None and answer.status == "reversed"
         if attempt.phase == "awaiting_payer" and answer is not None and answer.approval_code is None:
             # What was taken back before its payer did anything was never approved.
@@ -219,16 +216,7 @@ class AttemptEnds:
         outcome = declined_outcome(
             decision, code, answer.advice_code if answer else None, reversed_=reversed_
         )
-        intent = intents.refused(intent, "decline", outcome, payment_error(code))
-        event = PaymentDeclined(
-            **self.recorder.header(intent, moment(attempt.moment_us)),
-            attempt=attempt.number,
-            reason=code,
-            card_surrogate=paying.surrogate if by_card else None,
-            account_surrogate=None if by_card else paying.surrogate,
-            ruling=ruling(decision),
-        )
-        intent = self.recorder.record_step(connection, intent, event)
+        intent = decline_in(connection, self.recorder, intent, attempt, decision, code, outcome)
         return intent, reached(attempt, "declined")
 
     def _authorize_in(

@@ -15,6 +15,7 @@ from events.crash import crash_point, declare
 from events.moments import moment
 from events.types import DecisionMade
 from gateway.errors import ProcessorUnavailableError
+from gateway.payments.account_charging import AccountCharging
 from gateway.payments.attempt_ends import AttemptEnds
 from gateway.payments.effective_decision import EffectiveDecision
 from gateway.payments.fallback import fallback
@@ -79,12 +80,14 @@ class Flights:
         *,
         ends: AttemptEnds,
         processor: Processor,
+        accounts: AccountCharging,
         scheduling: Scheduling,
         clock: Clock,
         deadline_seconds: float,
     ) -> None:
         self._ends = ends
         self._processor = processor
+        self._accounts = accounts
         self._scheduling = scheduling
         self._clock = clock
         self._deadline_seconds = deadline_seconds
@@ -159,10 +162,10 @@ class Flights:
         request = flight.asking(decision)
         give_up_at = self._clock.monotonic() + AUTHORIZATION_SECONDS_MAX
 
-        def ask() -> Awaitable[ProcessorAnswer]:
+        async def ask() -> ProcessorAnswer:
             if self._clock.monotonic() >= give_up_at:
-                return self._reverse(flight.attempt)
-            return self._processor.authorize(request)
+                return await self._reverse(flight.attempt)
+            return await self._processor.authorize(await self._accounts.opened(request))
 
         return await self._ask_until_final(ask)
 

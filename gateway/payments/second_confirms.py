@@ -10,16 +10,14 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Connection
 
-from events.instruments import CardFacts
-from events.moments import moment
-from events.types import PaymentDeclined
 from gateway.auth import Caller
 from gateway.errors import InvalidRequestError
 from gateway.event_recorder import EventRecorder
 from gateway.payments import intents
 from gateway.payments.admission import give_back_in
+from gateway.payments.declining import decline_in
 from gateway.payments.intents import Attempt, Intent, VoidOwed, owing, reached
-from gateway.payments.outcomes import declined_outcome, payment_error, ruling
+from gateway.payments.outcomes import declined_outcome
 from gateway.payments.steps import WAITING
 from gateway.requests import ConfirmIntent
 from gateway.store.idempotency_rows import RequestKey, claim_in
@@ -84,17 +82,7 @@ def lapse_in(connection: Connection, recorder: EventRecorder, lapsed: Attempt) -
     if attempt.decision is None or attempt.payer_until_us is None:
         raise ValueError(f"attempt {attempt.id} waits, and it is not kept what was decided and until when")
     outcome = declined_outcome(attempt.decision, LAPSED, None, reversed_=True)
-    intent = intents.refused(intent, "decline", outcome, payment_error(LAPSED))
-    by_card = isinstance(attempt.instrument, CardFacts)
-    event = PaymentDeclined(
-        **recorder.header(intent, moment(attempt.moment_us)),
-        attempt=attempt.number,
-        reason=LAPSED,
-        card_surrogate=attempt.instrument.surrogate if by_card else None,
-        account_surrogate=None if by_card else attempt.instrument.surrogate,
-        ruling=ruling(attempt.decision),
-    )
-    intent = recorder.record_step(connection, intent, event)
+    intent = decline_in(connection, recorder, intent, attempt, attempt.decision, LAPSED, outcome)
     give_back_in(connection, intent, attempt)
     attempt = owing(_replace(attempt, counted_day=None), VoidOwed(since_us=attempt.payer_until_us))
     save_attempt(connection, attempt)
