@@ -56,6 +56,7 @@ def make_engine(url: URL, *, only_reads: bool = False) -> Engine:
     event.listen(engine, "connect", _require_durable)
     event.listen(engine, "begin", _begin_as_asked)
     event.listen(engine, "before_cursor_execute", _send_waiting_first)
+    event.listen(engine, "commit", send_waiting)
     return engine
 
 

@@ -77,7 +77,7 @@ class Statement:
         return int(self._run(connection, values).rowcount)
 
     def add(self, connection: Connection, values: Values) -> None:
-        """Write, on PostgreSQL with the connection's next statement, or when `send_waiting` is called.
+        """Write, on PostgreSQL with the connection's next statement, or before its commit.
 
         For what nobody counts, and what fails only where another process was in the way.
         """

@@ -15,7 +15,7 @@ from tests.e2e.shopping import Shopping
 PAYERS = 4
 """Who pay by card, one payment after the other; beside them shoppers buy in every way there is."""
 PAUSE_SECONDS = 0.05
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 240.0
 PROOF = 2 * PAYERS
 """So many payments, each assessed in time, show that all is well again."""
 

@@ -128,9 +128,11 @@ def test_what_is_added_last_is_in_the_commit(tmp_path: Path) -> None:
     engine = open_engine(stores.url(tmp_path))
 
     in_one_commit(engine, lambda connection: NEW.add(connection, TEA))
+    with engine.connect().execution_options(weir_writes=True) as connection, connection.begin():
+        NEW.add(connection, {**TEA, "id": "acct_two"})
 
     with engine.connect().execution_options(weir_reads=True) as connection:
-        assert [row.id for row in ALL.all(connection, {})] == ["acct_tea"]
+        assert [row.id for row in ALL.all(connection, {})] == ["acct_tea", "acct_two"]
     engine.dispose()
 
 
