@@ -95,7 +95,7 @@ def test_no_secret_is_left_where_it_need_not_be(surroundings: Surroundings) -> N
 
     found = asyncio.run(_run(surroundings))
 
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 async def _run(here: Surroundings) -> list[str]:
