@@ -10,6 +10,7 @@ from gateway.errors import InvalidRequestError
 from gateway.payments.intents import Intent
 from gateway.processor_port import AnswerChanged, Authentication, PayerAction
 from gateway.requests import CancelIntent, ConfirmIntent, CreateIntent, UpdateIntent
+from gateway.store.intent_rows import load_attempt
 from tests.gateway_world import START, World, live_virtually
 
 STEP = PayerAction(
@@ -98,6 +99,38 @@ def test_what_is_not_confirmed_again_in_time_is_given_back(tmp_path: Path) -> No
         await world.gateway.payments.cancel(await world.caller(), intent.id, CancelIntent())
         ended = [*BEGUN, "payment.declined", "payment.canceled"]
         await world.until(lambda: world.payment_events(intent.id) == ended)
+
+    live_virtually(tmp_path, story)
+
+
+def test_a_cancellation_while_a_lapse_is_yet_to_be_told_is_one_event(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        intent = await approved(world)
+        world.processor.refusing = "reverse"
+        await passed(world, 20)
+        canceled = await world.gateway.payments.cancel(await world.caller(), intent.id, CancelIntent())
+        world.processor.refusing = None
+        await asyncio.sleep(120)
+
+        assert canceled.status == "canceled"
+        assert world.processor.answers[f"{intent.id}_1"].status == "reversed"
+        assert world.payment_events(intent.id) == [*BEGUN, "payment.declined", "payment.canceled"]
+
+    live_virtually(tmp_path, story)
+
+
+def test_an_approval_that_is_told_late_and_again_does_not_confirm(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        intent = await begun(world)
+        before = await world.store.read(lambda c: load_attempt(c, intent.id, 1))
+        assert before is not None
+        assert before.decision is not None
+        world.processor.payer_is_done(before.id)
+        answer = await world.processor.find(before.id)
+        ends = vars(world.gateway.payer_steps)["_ends"]
+
+        for _ in range(2):
+            assert (await ends.end(before, before.decision, answer)).status == "requires_confirmation"
 
     live_virtually(tmp_path, story)
 
