@@ -20,8 +20,8 @@ class Planted(NamedTuple):
 
 
 BUGS = {
-    "a reversal is forgotten at a restart": Planted(
-        "gateway.processor.authorizations", "await self._advices.load()", "pass"
+    "a reversal is lost": Planted(
+        "gateway.processor.waiting", "for key in found:", "for key in ():"
     ),
     "a payment under review is captured without the check": Planted(
         "gateway.store.review_rows", "return connection.execute(query).first() is not None", "return False"

@@ -10,12 +10,20 @@ import pytest
 
 from tests.simulation.planted import BUGS, rewritten
 
-SOON_FOUND = (
-    "a sequence number is skipped",
-    "an outbox row is marked as sent before it is",
-    "the processor answers before its outcome is durable",
-)
-"""Some of the planted bugs that few seeds find; `make simulate PLANTED=1` finds them all."""
+FOUND_AT = {
+    "a reversal is lost": 0,
+    "a payment under review is captured without the check": 0,
+    "an outbox row is marked as sent before it is": 0,
+    "the processor answers before its outcome is durable": 19,
+    "a debt is forgotten at a restart": 25,
+    "an authorization in doubt is sent again": 130,
+    "a late decision acts each time it comes": 123,
+    "a sequence number is skipped": 0,
+    "a review can be approved twice": 3,
+    "a tombstone is not kept": 17,
+    "decisions are passed before they have acted": 0,
+}
+"""Seeds from which on each planted bug is soon found; `make simulate PLANTED=1` finds them from 0 on."""
 
 
 def simulated(*arguments: str, hash_seed: str = "0") -> subprocess.CompletedProcess[str]:
@@ -45,10 +53,16 @@ def test_a_seed_tells_the_same_story_every_time_whatever_the_order_of_sets() -> 
     assert first.stdout != simulated("8").stdout
 
 
-@pytest.mark.parametrize("bug", SOON_FOUND)
-def test_a_planted_bug_is_found_and_its_seed_replays(bug: str) -> None:
-    found = simulated("--bug", bug, "--seeds", "1000")
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_planted_bug_is_found(bug: str) -> None:
+    found = simulated("--bug", bug, "--first", str(FOUND_AT[bug]), "--seeds", str(1000 - FOUND_AT[bug]))
+
     assert found.stdout.startswith("seed "), found.stdout + found.stderr
+
+
+def test_a_seed_that_finds_something_replays() -> None:
+    bug = "a sequence number is skipped"
+    found = simulated("--bug", bug, "--seeds", "1000")
     seed, what = found.stdout.split(",")[0].removeprefix("seed "), found.stdout.split(": ", 1)[1].strip()
 
     again = simulated(seed, "--bug", bug)
