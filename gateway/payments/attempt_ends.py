@@ -123,7 +123,7 @@ class AttemptEnds:
             raise ConflictError()
         after = _replace(stored, assessed=decision.assessed, decision_id=decision.decision_id)
         intent = _replace(intent, not_assessed=not decision.assessed)
-        if stored.phase != "awaiting_confirmation":
+        if stored.phase != "awaiting_confirm":
             intent = authenticated_in(connection, self.recorder, intent, after, answer)
         if must_confirm and stored.phase == "awaiting_payer" and _is_approved(answer):
             intent, after = awaiting_confirmation(intent, after)
@@ -266,7 +266,7 @@ def _changes_nothing(attempt: Attempt, answer: ProcessorAnswer | None, *, must_c
     """Whether it has its end, or waits still for what it waited for."""
     if attempt.phase == "awaiting_payer":
         return answer is not None and answer.status == "action_required"
-    if attempt.phase == "awaiting_confirmation":
+    if attempt.phase == "awaiting_confirm":
         return must_confirm and _is_approved(answer)
     return attempt.phase != "assessing"
 

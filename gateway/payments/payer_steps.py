@@ -118,7 +118,7 @@ class PayerSteps:
         if attempt.decision is None:
             raise ValueError(f"attempt {attempt.id} waits for its payer, and it is not kept what was decided")
         try:
-            if attempt.phase == "awaiting_confirmation" and not _is_blocked(attempt):
+            if attempt.phase == "awaiting_confirm" and not _is_blocked(attempt):
                 if self._must_end(attempt, mode):
                     await self._ends.lapse(attempt)
                 return

@@ -69,7 +69,7 @@ def latest_waiting_in(connection: Connection, intent: Intent) -> Attempt | None:
 def awaiting_confirmation(intent: Intent, attempt: Attempt) -> tuple[Intent, Attempt]:
     """The payer has approved; now the merchant has its time."""
     until_us = (attempt.payer_until_us or 0) + CONFIRM_MINUTES * 60 * 1_000_000
-    waiting = _replace(reached(attempt, "awaiting_confirmation"), payer_until_us=until_us)
+    waiting = _replace(reached(attempt, "awaiting_confirm"), payer_until_us=until_us)
     return intents.stepped(intent, "await_confirmation"), waiting
 
 
@@ -77,7 +77,7 @@ def lapse_in(connection: Connection, recorder: EventRecorder, lapsed: Attempt) -
     """Give up what nobody confirmed again: the attempt owes its void; None where it has its end already."""
     intent = load_intent(connection, lapsed.payment_id)
     attempt = load_attempt(connection, lapsed.payment_id, lapsed.number)
-    if attempt is None or attempt.phase != "awaiting_confirmation":
+    if attempt is None or attempt.phase != "awaiting_confirm":
         return None
     if attempt.decision is None or attempt.payer_until_us is None:
         raise ValueError(f"attempt {attempt.id} waits, and it is not kept what was decided and until when")

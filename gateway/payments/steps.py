@@ -66,7 +66,7 @@ LEGAL: Mapping[Step, Mapping[Status, Status]] = {
 Phase = Literal[
     "assessing",
     "awaiting_payer",
-    "awaiting_confirmation",
+    "awaiting_confirm",
     "blocked",
     "declined",
     "authorized",
@@ -79,16 +79,16 @@ Phase = Literal[
 ]
 """Where an attempt stands. `assessing`, `incrementing`, `capturing` and `voiding` are unfinished: something
 is owed, and the gateway drives them on until it is done, across restarts. `awaiting_payer` waits for a person
-or an expiry, `awaiting_confirmation` for the merchant, who confirms again what the payer has approved."""
+or an expiry, `awaiting_confirm` for the merchant, who confirms again what the payer has approved."""
 
-WAITING: tuple[Phase, ...] = ("awaiting_payer", "awaiting_confirmation")
+WAITING: tuple[Phase, ...] = ("awaiting_payer", "awaiting_confirm")
 
 UNFINISHED: tuple[Phase, ...] = ("assessing", "incrementing", "capturing", "voiding")
 
 NEXT_PHASES: Mapping[Phase, tuple[Phase, ...]] = {
     "assessing": ("awaiting_payer", "blocked", "declined", "authorized"),
-    "awaiting_payer": ("awaiting_confirmation", "blocked", "declined", "authorized", "voiding"),
-    "awaiting_confirmation": ("blocked", "declined", "authorized", "voiding"),
+    "awaiting_payer": ("awaiting_confirm", "blocked", "declined", "authorized", "voiding"),
+    "awaiting_confirm": ("blocked", "declined", "authorized", "voiding"),
     "authorized": ("incrementing", "capturing", "voiding"),
     "incrementing": ("authorized",),
     "capturing": ("authorized", "captured", "capture_failed"),

@@ -26,6 +26,7 @@ from gateway.payments.intents import (
     succeeded,
 )
 from gateway.payments.steps import LEGAL, NEXT_PHASES, UNFINISHED, WAITING, Phase, Status, Step
+from gateway.store.tables import attempts, intents
 
 APPROVED = PaymentOutcome(type="authorized", network_status="approved_by_network")
 
@@ -103,6 +104,11 @@ def test_only_an_authorized_attempt_can_owe_anything_and_one_that_waits_for_some
         return
     with pytest.raises(ValueError, match="nothing leads"):
         owing(attempt(phase), debt)
+
+
+def test_every_phase_and_status_fits_its_column() -> None:
+    for column, words in ((attempts.c.phase, get_args(Phase)), (intents.c.status, get_args(Status))):
+        assert max(map(len, words)) <= vars(column.type)["length"]
 
 
 def test_every_status_is_reached_by_some_step_or_at_creation() -> None:
