@@ -25,6 +25,7 @@ _UNCAPTURED = Statement(
     .order_by(attempts.c.expires_us)
     .limit(_LIMIT)
 )
+_CLOCK = Statement(select(clocks.c.at_us, clocks.c.resets).where(clocks.c.mode == _MODE))
 
 
 def due_payments(connection: Connection, mode: Mode, now_us: int, limit: int) -> list[tuple[str, int]]:
@@ -45,7 +46,7 @@ class KeptClock(NamedTuple):
 
 def load_clock(connection: Connection, mode: Mode) -> KeptClock:
     """The mode's clock as it was last kept."""
-    row = connection.execute(select(clocks.c.at_us, clocks.c.resets).where(clocks.c.mode == mode)).first()
+    row = _CLOCK.one_or_none(connection, {"the_mode": mode})
     return KeptClock(None, 0) if row is None else KeptClock(*row)
 
 
