@@ -29,7 +29,7 @@ from gateway.payments.debts import Debts
 from gateway.payments.declining import decline_in
 from gateway.payments.delayed_captures import capture_due_us
 from gateway.payments.effective_decision import EffectiveDecision
-from gateway.payments.intents import Attempt, CaptureOwed, Intent, owing, reached
+from gateway.payments.intents import Attempt, CaptureOwed, Intent, VoidOwed, owing, reached
 from gateway.payments.late_decisions import act_late_in
 from gateway.payments.outcomes import (
     BLOCKED_ERROR,
@@ -75,8 +75,9 @@ class AttemptEnds:
     ) -> Intent:
         """Commit the attempt's end, or that its payer, or after that its merchant, has to do something first.
 
-        Where it has an end already, that one stands. Raises `ConflictError` where it was blocked meanwhile
-        and approved all the same (it has to be taken back first), `TakenOverError` where another drives it.
+        Where it has an end already, that one stands. Raises `ConflictError` where it was blocked or given up
+        meanwhile and approved all the same (it has to be taken back first), `TakenOverError` where another
+        drives it.
         """
         intent, after = await self.store.write(
             lambda c: self._end_in(c, attempt, decision, answer, confirmed)
@@ -84,6 +85,14 @@ class AttemptEnds:
         self.relay.nudge()
         self.debts.drive(after)
         return intent
+
+    async def give_up(self, attempt: Attempt) -> None:
+        """Commit that the attempt is being taken back: from then on nobody may end it as approved.
+
+        Only then may the processor be told, for another instance may have been driving it on for a while.
+        Raises `TakenOverError` where it is another's, or has its end.
+        """
+        await self.store.write(lambda c: _give_up_in(c, attempt))
 
     async def lapse(self, attempt: Attempt) -> None:
         """Give back what its merchant did not confirm again in time; a second time it changes nothing."""
@@ -119,9 +128,9 @@ class AttemptEnds:
             raise TakenOverError
         # What was decided before the payer was sent off, or since then, is what counts.
         decision = stored.decision or decision
-        if decision.outcome == "block" and answer is not None and answer.status == "approved":
+        if _is_approved(answer) and (decision.outcome == "block" or stored.debt is not None):
             raise ConflictError()
-        after = _replace(stored, assessed=decision.assessed, decision_id=decision.decision_id)
+        after = _replace(stored, assessed=decision.assessed, decision_id=decision.decision_id, debt=None)
         intent = _replace(intent, not_assessed=not decision.assessed)
         if stored.phase != "awaiting_confirm":
             intent = authenticated_in(connection, self.recorder, intent, after, answer)
@@ -260,6 +269,13 @@ class AttemptEnds:
             ruling=ruling(decision),
         )
         return self.recorder.record_step(connection, intent, event), attempt
+
+
+def _give_up_in(connection: Connection, attempt: Attempt) -> None:
+    stored = load_attempt(connection, attempt.payment_id, attempt.number)
+    if stored is None or stored.phase != attempt.phase or stored.owner != attempt.owner:
+        raise TakenOverError
+    save_attempt(connection, _replace(stored, debt=VoidOwed(since_us=stored.moment_us)))
 
 
 def _changes_nothing(attempt: Attempt, answer: ProcessorAnswer | None, *, must_confirm: bool) -> bool:

@@ -14,7 +14,7 @@ from events.clock import Clock
 from events.crash import crash_point, declare
 from events.moments import moment
 from events.types import DecisionMade
-from gateway.errors import ProcessorUnavailableError
+from gateway.errors import ConflictError, UnavailableError
 from gateway.payments.account_charging import AccountCharging
 from gateway.payments.attempt_ends import AttemptEnds
 from gateway.payments.effective_decision import EffectiveDecision
@@ -163,14 +163,17 @@ class Flights:
         give_up_at = self._clock.monotonic() + AUTHORIZATION_SECONDS_MAX
 
         async def ask() -> ProcessorAnswer:
-            if self._clock.monotonic() >= give_up_at:
+            # One that was being given up before a crash, or by an instance that is gone, is taken back still.
+            if flight.attempt.debt is not None or self._clock.monotonic() >= give_up_at:
                 return await self._reverse(flight.attempt)
             return await self._processor.authorize(await self._accounts.opened(request))
 
         return await self._ask_until_final(ask)
 
-    def _reverse(self, attempt: Attempt) -> Awaitable[ProcessorAnswer]:
-        return self._processor.reverse(attempt.id, ReversalRequest(occurred_at=moment(attempt.moment_us)))
+    async def _reverse(self, attempt: Attempt) -> ProcessorAnswer:
+        await self._ends.give_up(attempt)
+        request = ReversalRequest(occurred_at=moment(attempt.moment_us))
+        return await self._processor.reverse(attempt.id, request)
 
     async def _ask_until_final(self, ask: Callable[[], Awaitable[ProcessorAnswer]]) -> ProcessorAnswer:
         """Ask until the answer is final."""
@@ -178,8 +181,8 @@ class Flights:
         while True:
             try:
                 answer = await ask()
-            except ProcessorUnavailableError:
-                self._log.warning("the processor does not answer")
+            except (UnavailableError, ConflictError) as error:
+                self._log.warning("an attempt is asked for again", error=type(error).__name__)
             else:
                 if answer.status != "unknown":
                     return answer

@@ -115,7 +115,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One confirm of an intent. `moment_us` is the confirm's business time; its events carry it.
 
     `assessed` is None until decided, then False where a fallback did it; `decision_id` is the engine's
-    decision, which may come later than the fallback's. `debt` stays when it is paid; `operations` counts the
+    decision, which may come later than the fallback's. `debt` stays when it is paid, and is a void's on an
+    attempt without an end that is being given up; `operations` counts the
     captures and increments, and names the latest, `increment_decline` is why an increment was refused.
     `counted_day` is the day to whose limit the attempt counts, from 1970, where its merchant had one.
     `decision` is what is acted on once the payer has done what is asked, which may be done until

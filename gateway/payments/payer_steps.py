@@ -18,6 +18,7 @@ from events.moments import microseconds, moment
 from events.vocabulary import Mode
 from gateway.auth import Caller
 from gateway.errors import ConflictError, GatewayError, ProcessorUnavailableError, UnavailableError
+from gateway.instances import TakenOverError
 from gateway.payments.attempt_ends import AttemptEnds
 from gateway.payments.intents import Attempt, Intent
 from gateway.payments.second_confirms import Confirmed
@@ -126,7 +127,7 @@ class PayerSteps:
             if answer.status not in ("action_required", "unknown"):
                 crash_point("gateway.payer.answered")
                 await self._ends.end(attempt, attempt.decision, answer)
-        except (UnavailableError, ConflictError) as error:
+        except (UnavailableError, ConflictError, TakenOverError) as error:
             _log.warning("the payer's step is asked for again", error=type(error).__name__)
 
     async def _answer(self, attempt: Attempt, mode: Mode) -> ProcessorAnswer:
@@ -134,6 +135,7 @@ class PayerSteps:
         open_still = answer.status in ("action_required", "unknown") and self._must_end(attempt, mode)
         # What the payer did in time counts, though it is heard of late; but not against a block.
         if open_still or (answer.status == "approved" and _is_blocked(attempt)):
+            await self._ends.give_up(attempt)
             request = ReversalRequest(occurred_at=moment(attempt.moment_us))
             return await self._processor.reverse(attempt.id, request)
         return answer

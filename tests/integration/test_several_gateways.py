@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import insert
@@ -17,13 +18,15 @@ from gateway.errors import GatewayError
 from gateway.instances import BEAT_SECONDS, LOOKS_MAX
 from gateway.outbox import POLL_SECONDS
 from gateway.payments.expiry import EXPIRY_SWEEP_SECONDS
-from gateway.payments.flights import RECOVERY_DEADLINE_SECONDS
+from gateway.payments.flights import AUTHORIZATION_SECONDS_MAX, RECOVERY_DEADLINE_SECONDS
+from gateway.processor_port import ProcessorAnswer, ReversalRequest
 from gateway.requests import ConfirmIntent, CreateIntent
 from gateway.store.instance_rows import beats_of_others
 from gateway.store.intent_rows import load_attempt
 from gateway.store.tables import outbox
 from tests.e2e.crash_plan import ON_A_SHARED_STORE
 from tests.gateway_world import START, World
+from tests.obedient_processor import ObedientProcessor
 from tests.virtual_time import run_virtually
 
 pytestmark = pytest.mark.parametrize("store_kind", ["postgresql"], indirect=True)
@@ -51,19 +54,31 @@ def lived(
     run_virtually(clock, live)
 
 
-async def beside(world: World, name: str) -> World:
+class NearlyCutOff(ObedientProcessor):
+    """What one instance sees of the processor where none of its authorizations comes through."""
+
+    def __init__(self, processor: ObedientProcessor) -> None:
+        super().__init__()
+        self.refusing = "authorize"
+        self._processor = processor
+
+    async def reverse(self, attempt_id: str, request: ReversalRequest) -> ProcessorAnswer:
+        return await self._processor.reverse(attempt_id, request)
+
+
+async def beside(world: World, name: str, processor: ObedientProcessor | None = None) -> World:
     """Another gateway on the same store, as it is started on another machine."""
     other = World(world.folder, clock=world.clock, deadline_seconds=world.deadline_seconds)
-    other.log, other.processor, other.keys = world.log, world.processor, world.keys
+    other.log, other.processor, other.keys = world.log, processor or world.processor, world.keys
     other.entropy, other.instance_name = secrets.token_bytes, name  # type: ignore[assignment]  # bytes as well
     await other.open()
     await other.gateway.start(other.failed.set)
     return other
 
 
-async def confirming(world: World) -> tuple[str, "asyncio.Task[object]"]:
+async def confirming(world: World, **members: Any) -> tuple[str, "asyncio.Task[object]"]:
     """A payment whose confirm waits, with this gateway, for its decision."""
-    body = CreateIntent(amount=1999, currency="eur", payment_method=await world.token())
+    body = CreateIntent(amount=1999, currency="eur", payment_method=await world.token(), **members)
     payment = (await world.gateway.payments.create(await world.caller(), body)).id
     confirm = world.gateway.payments.confirm(await world.caller(), payment, ConfirmIntent())
     task = asyncio.create_task(confirm)
@@ -187,6 +202,44 @@ def test_one_that_was_only_thought_dead_ends_nothing_any_more_and_gives_up(tmp_p
         assert (await task).status == "processing"  # type: ignore[attr-defined]  # an intent
 
     lived(tmp_path, story)
+
+
+def test_one_that_was_only_thought_dead_takes_nothing_back_that_the_other_drives_on(tmp_path: Path) -> None:
+    async def story(one: World, two: World) -> None:
+        slow = await beside(one, "slow", NearlyCutOff(one.processor))
+        one.risk.silent = True
+        payment, task = await confirming(slow, capture_method="manual")
+        await asyncio.sleep(AUTHORIZATION_SECONDS_MAX / 2)
+        own = slow.gateway.instances.own
+        beats = (await one.store.read(lambda c: beats_of_others(c, one.gateway.instances.own)))[own]
+        assert await one.store.write(lambda c: one.gateway.instances._inherit_in(c, {own: beats}))
+        await asyncio.sleep(AUTHORIZATION_SECONDS_MAX)
+
+        assert one.payment_events(payment)[-1] == "payment.authorized"
+        assert [answer.status for answer in one.processor.answers.values()] == ["approved"]
+        task.cancel()
+        await slow.gateway.stop()
+
+    lived(tmp_path, story, deadline_seconds=1)
+
+
+def test_one_that_gave_an_attempt_up_and_died_has_it_taken_back_by_its_heir(tmp_path: Path) -> None:
+    async def story(one: World, two: World) -> None:
+        one.risk.silent, one.processor.refusing = True, "authorize"
+        payment, task = await confirming(two)
+        await asyncio.sleep(2)
+        attempt = await one.store.read(lambda c: load_attempt(c, payment, 1))
+        assert attempt is not None
+        await two.gateway.payer_steps._ends.give_up(attempt)
+        await dead(two)
+        task.cancel()
+        one.processor.refusing = None
+        await asyncio.sleep(SILENCE_SECONDS + RECOVERY_DEADLINE_SECONDS + 5)
+
+        assert one.payment_events(payment)[-1] == "payment.declined"
+        assert one.processor.authorized == []
+
+    lived(tmp_path, story, deadline_seconds=1)
 
 
 def test_of_two_confirms_at_two_gateways_one_begins(tmp_path: Path) -> None:
