@@ -226,7 +226,7 @@ def _instrument(text: str) -> Instrument:
 
 def _debt(phase: Phase, capture_minor: int | None, since_us: int | None, *, final: bool) -> Debt | None:
     """None also where the columns contradict the phase: nobody may guess how much, or in which direction."""
-    void = phase in ("assessing", "awaiting_payer", "awaiting_confirmation", "voiding", "voided")
+    void = phase in ("assessing", *WAITING, "voiding", "voided")
     if since_us is None or void is (capture_minor is not None):
         return None
     if capture_minor is None:

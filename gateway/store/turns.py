@@ -66,7 +66,8 @@ class _SharedTurn:
         self._engine = engine.execution_options(weir_reads=True)
         self._scheduling = scheduling
         self._name = name
-        self._holding: Connection | None = None
+        self._asking: Connection | None = None
+        self._is_ours = False
         self._listening: Connection | None = None
 
     async def read(self, work: Callable[[Connection], T]) -> T | None:
@@ -76,22 +77,21 @@ class _SharedTurn:
         return await self._scheduling.run_blocking(f"{self._name}-calls", lambda: self._called(seconds))
 
     def close(self) -> None:
-        for connection in (self._holding, self._listening):
+        for connection in (self._asking, self._listening):
             _give_up(connection)
-        self._holding = self._listening = None
+        self._asking = self._listening = None
+        self._is_ours = False
 
     def _read(self, work: Callable[[Connection], T]) -> T | None:
         try:
-            if self._holding is None:
-                connection = self._opened()
-                if not self._is_free(connection):
-                    connection.close()
-                    return None
-                self._holding = connection
-            return work(self._holding)
+            if self._asking is None:
+                self._asking = self._opened()
+            # Who has to wait asks again by the same connection: a new one would cost the server much more.
+            self._is_ours = self._is_ours or self._is_free(self._asking)
+            return work(self._asking) if self._is_ours else None
         except AWAY as error:
-            _give_up(self._holding)
-            self._holding = None
+            _give_up(self._asking)
+            self._asking, self._is_ours = None, False
             raise StoreUnavailableError(f"the store cannot read: {_name(error)}") from None
 
     def _is_free(self, connection: Connection) -> bool:

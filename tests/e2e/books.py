@@ -106,7 +106,7 @@ def rows(path: Path, query: str) -> list[Row]:
 def is_quiet(home: Path) -> bool:
     """Whether nothing is owed: all sent, attempts ended and decided, due captures made, advices answered."""
     gateway, processor = gateway_of(home), home / "processor.sqlite"
-    phases = "'assessing', 'awaiting_payer', 'incrementing', 'capturing', 'voiding'"
+    phases = "'assessing', 'awaiting_payer', 'awaiting_confirm', 'incrementing', 'capturing', 'voiding'"
     unfinished = f"phase IN ({phases}) OR decision_id IS NULL"
     return not (
         gateway("SELECT 1 FROM outbox LIMIT 1")

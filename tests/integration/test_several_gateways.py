@@ -206,6 +206,7 @@ def test_one_that_was_only_thought_dead_ends_nothing_any_more_and_gives_up(tmp_p
 
 def test_one_that_was_only_thought_dead_takes_nothing_back_that_the_other_drives_on(tmp_path: Path) -> None:
     async def story(one: World, two: World) -> None:
+        await dead(two)
         slow = await beside(one, "slow", NearlyCutOff(one.processor))
         one.risk.silent = True
         payment, task = await confirming(slow, capture_method="manual")

@@ -283,7 +283,7 @@ _ENTRIES = """
 
 OWED_BY_GATEWAY = {
     "attempts unfinished": "SELECT count(*) FROM attempts WHERE phase IN "
-    "('assessing', 'incrementing', 'capturing', 'voiding', 'awaiting_payer')",
+    "('assessing', 'incrementing', 'capturing', 'voiding', 'awaiting_payer', 'awaiting_confirm')",
     "captures due": "SELECT count(*) FROM intents WHERE capture_due_us <= :now AND NOT EXISTS"
     " (SELECT 1 FROM reviews WHERE reviews.id = review_id AND closed_us IS NULL)",
     "authorizations past their time": "SELECT count(*) FROM attempts"

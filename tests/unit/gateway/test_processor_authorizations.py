@@ -268,18 +268,6 @@ async def test_an_advice_that_someone_is_sending_is_neither_waited_for_nor_sent_
 
 
 @in_one_thread
-async def test_more_than_was_authorized_cannot_be_captured() -> None:
-    bench = Bench()
-    token = await bench.token()
-    await bench.authorize("a", token, 1000)
-
-    with pytest.raises(InvalidRequestError):
-        await bench.capture("a", 1001)
-
-    assert (await bench.capture("a", 1000)).status == "captured"
-
-
-@in_one_thread
 async def test_a_capture_that_the_acquirer_refuses_gives_the_authorization_back() -> None:
     bench = Bench()
     token = await bench.token()
