@@ -24,6 +24,8 @@ PLACES_MAX = 5
 
 _SPARING = {"sqlalchemy.engine": logging.INFO, "kafka": logging.INFO}
 """Loggers that are no more detailed than this: below it SQLAlchemy logs rows, and kafka-python each poll."""
+_QUOTING = ("psycopg", "sqlalchemy.pool")
+"""Loggers that make a text of exceptions themselves, whose text may be a row: nobody hears them."""
 _FIRST_LINE_ALONE = frozenset({"asyncio"})
 """What these add to their first line are representations of tasks and exceptions."""
 
@@ -75,6 +77,8 @@ def log_as_json(level: LogLevel) -> None:
     )
     for name, least in _SPARING.items():
         logging.getLogger(name).setLevel(least if detailed else logging.NOTSET)
+    for name in _QUOTING:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     logging.raiseExceptions = False  # a line that cannot be made would be told with all its arguments
     logging.captureWarnings(True)
 
@@ -84,6 +88,10 @@ class JsonLine(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, without its end."""
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                type(one).__name__ if isinstance(one, BaseException) else one for one in record.args
+            )
         text = record.getMessage()
         if record.name in _FIRST_LINE_ALONE:
             text = text.partition("\n")[0]

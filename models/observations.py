@@ -55,12 +55,16 @@ ChallengeResult = Literal["passed", "failed", "abandoned"]
 
 
 class Decline(msgspec.Struct, frozen=True, kw_only=True):
-    """An issuer declined a payment that was assessed before; its entities are remembered by the engine."""
+    """An issuer declined a payment that was assessed before; its entities are remembered by the engine.
+
+    `card` None: what the engine remembers as having paid.
+    """
 
     payment_id: str
     attempt: int
     occurred_at_us: int
     reason: str
+    card: str | None = None
 
 
 class Challenge(msgspec.Struct, frozen=True, kw_only=True):

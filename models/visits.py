@@ -147,13 +147,18 @@ def note_sign_in(state: EngineState, event: SignIn) -> None:
 
 
 def note_decline(state: EngineState, event: Decline) -> None:
-    """A decline counts for every entity of its payment, once; one of a payment not remembered for none."""
+    """A decline counts for every entity of its payment, once; one of a payment not remembered for none.
+
+    The card is the event's own: the payment may have been tried with another since.
+    """
     payment = state.remembered(event.payment_id)
     if payment is None or event.attempt <= payment.declined:
         return
     payment.declined = event.attempt
     state.remember(event.payment_id, payment)
-    for kind, key in zip(PROFILE_TYPES, payment.entities, strict=True):
+    entities = dict(zip(PROFILE_TYPES, payment.entities, strict=True))
+    entities["card"] = event.card or entities["card"]
+    for kind, key in entities.items():
         if key is not None:
             state.opened(kind, key).trace.declines.add(event.occurred_at_us)
 

@@ -57,7 +57,7 @@ def figures(tally: Tally, title: str) -> Table:
         ("blocked", tally.decisions["block"]),
     ):
         table.add_row(words, f"{count}{_share(count, decided)}")
-    table.add_row("paid by UPI", str(tally.methods["upi"]))
+    table.add_row("tried by UPI", str(tally.methods["upi"]))
     table.add_row("caught fraud", f"{tally.caught} of {tally.frauds}{_share(tally.caught, tally.frauds)}")
     for part in sorted(tally.frauds_by_part):
         caught, frauds = tally.caught_by_part[part], tally.frauds_by_part[part]

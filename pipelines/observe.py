@@ -107,6 +107,7 @@ def decline(event: PaymentDeclined) -> Decline:
         attempt=event.attempt,
         occurred_at_us=microseconds(event.occurred_at),
         reason=event.reason,
+        card=event.card_surrogate or event.account_surrogate,
     )
 
 

@@ -41,7 +41,8 @@ declare(
     }
 )
 
-TOPICS = ("controls", "models", "accounts", "payments", "labels", "assessments")
+TOPICS = ("controls", "models", "accounts", "assessments", "payments", "labels")
+"""In the order in which a poll hands them over: what came of a payment is lost on who has not met it yet."""
 FIRST = ("controls", "models")
 EPOCH_SECONDS = 1.0
 """How much is read again after a crash, at most; shorter costs a sync each, longer a longer restart."""

@@ -74,13 +74,13 @@ class ObedientProcessor:
         if key not in self.operations and found.status == "approved":
             self.operations[key] = (request.amount_minor, "refused" if self.refuses_captures else "accepted")
             if self.refuses_captures:
-                self._become(attempt_id, status="captured" if found.captured_minor else "reversed")
+                self.become(attempt_id, status="captured" if found.captured_minor else "reversed")
             else:
                 captured_minor = found.captured_minor + request.amount_minor
                 assert 0 < request.amount_minor <= found.authorized_minor - found.captured_minor
                 final = request.final or captured_minor == found.authorized_minor
                 status = "captured" if final else "approved"
-                self._become(attempt_id, status=status, captured_minor=captured_minor)
+                self.become(attempt_id, status=status, captured_minor=captured_minor)
         return self._answered(attempt_id, key)
 
     async def increment(self, attempt_id: str, request: IncrementRequest) -> ProcessorAnswer:
@@ -91,7 +91,7 @@ class ObedientProcessor:
             refused = self.refuses_increments
             self.operations[key] = (request.amount_minor, "refused" if refused else "accepted")
             if not refused:
-                self._become(attempt_id, authorized_minor=found.authorized_minor + request.amount_minor)
+                self.become(attempt_id, authorized_minor=found.authorized_minor + request.amount_minor)
         answer = self._answered(attempt_id, key)
         if answer.operation != "refused":
             return answer
@@ -106,7 +106,7 @@ class ObedientProcessor:
             refused = self.refuses_refunds or refunded_minor > found.captured_minor
             self.operations[key] = (request.amount_minor, "refused" if refused else "accepted")
             if not refused:
-                self._become(attempt_id, refunded_minor=refunded_minor)
+                self.become(attempt_id, refunded_minor=refunded_minor)
         return self._answered(attempt_id, key)
 
     async def reverse(self, attempt_id: str, request: ReversalRequest) -> ProcessorAnswer:
@@ -115,7 +115,7 @@ class ObedientProcessor:
             self.answers[attempt_id] = ProcessorAnswer(attempt_id=attempt_id, status="reversed")
         if self.answers[attempt_id].status in ("approved", "action_required"):
             captured = self.answers[attempt_id].captured_minor
-            self._become(attempt_id, status="captured" if captured else "reversed")
+            self.become(attempt_id, status="captured" if captured else "reversed")
         return self._answered(attempt_id)
 
     async def find(self, attempt_id: str) -> ProcessorAnswer:
@@ -148,7 +148,8 @@ class ObedientProcessor:
             authorized_minor=authorized_minor,
         )
 
-    def _become(self, attempt_id: str, **members: Any) -> None:
+    def become(self, attempt_id: str, **members: Any) -> None:
+        """Let an answer have other members."""
         self.answers[attempt_id] = msgspec.structs.replace(self.answers[attempt_id], **members)
 
     async def _reached(self, call: str, attempt_id: str) -> None:

@@ -24,7 +24,11 @@ from gateway.instances import TakenOverError
 from gateway.outbox import Relay
 from gateway.payments import intents
 from gateway.payments.admission import give_back_in
-from gateway.payments.authentications import authenticated_in, with_authentication
+from gateway.payments.authentications import (
+    authenticated_in,
+    with_authentication,
+    without_withdrawn,
+)
 from gateway.payments.debts import Debts
 from gateway.payments.declining import decline_in
 from gateway.payments.delayed_captures import capture_due_us
@@ -121,6 +125,8 @@ class AttemptEnds:
     ) -> tuple[Intent, Attempt]:
         intent = load_intent(connection, attempt.payment_id)
         stored = load_attempt(connection, attempt.payment_id, attempt.number)
+        if stored is not None and stored.decision is not None:
+            answer = without_withdrawn(stored.decision, answer)
         must_confirm = intent.confirmation_method == "manual" and confirmed is None
         if stored is None or _changes_nothing(stored, answer, must_confirm=must_confirm):
             return intent, stored or attempt

@@ -7,6 +7,7 @@ from events.instruments import CardFacts
 from events.moments import moment
 from events.types import PaymentAuthenticated
 from gateway.event_recorder import EventRecorder
+from gateway.payments.effective_decision import EffectiveDecision
 from gateway.payments.intents import Attempt, Intent, PaymentOutcome
 from gateway.processor_port import ProcessorAnswer
 
@@ -32,6 +33,15 @@ def authenticated_in(
         card_surrogate=paying.surrogate if isinstance(paying, CardFacts) else None,
     )
     return recorder.record_step(connection, intent, event)
+
+
+def without_withdrawn(decision: EffectiveDecision, answer: ProcessorAnswer | None) -> ProcessorAnswer | None:
+    """The answer without a challenge that a late block took away: its payer did not abandon it."""
+    if answer is None or answer.authentication is None or decision.outcome != "block":
+        return answer
+    if answer.authentication.result != "abandoned":
+        return answer
+    return msgspec.structs.replace(answer, authentication=None)
 
 
 def with_outcome(intent: Intent, outcome: PaymentOutcome) -> Intent:

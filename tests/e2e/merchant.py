@@ -136,9 +136,11 @@ class Merchant:
             for code in codes:
                 form = {"do": "answer", "code": code}
                 shown = await self._client.post(page, data=form, follow_redirects=True)
+                self._seen(shown, "the issuer's page")
                 if back := re.search(r"url=([^']+)'", shown.text):
-                    await self._client.get(back[1])
-        except httpx2.TransportError:
+                    self._seen(await self._client.get(back[1]), "the way back")
+        except httpx2.TransportError as error:
+            self._broke_off(error, "the issuer's page")
             self.notebook.unanswered += 1
         intent = await self._ended(intent, "processing", "requires_action")
         self.notebook.payments[payment].statuses.append(intent["status"])
@@ -231,6 +233,11 @@ class Merchant:
             self.notebook.unanswered += 1
             await asyncio.sleep(0.1)
         raise GaveUpError(f"{method} {url}: no answer, last {last}")
+
+    def _seen(self, page: httpx2.Response, what: str) -> None:
+        """Payers' pages say that something is away; that something is wrong with the server, never."""
+        if page.status_code >= 500 and page.status_code != 503:
+            self.notebook.faults.append(f"{what}: {page.status_code}")
 
     def _broke_off(self, error: httpx2.TransportError, call: str) -> str:
         self.notebook.broken += 1

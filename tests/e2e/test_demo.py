@@ -56,7 +56,7 @@ def test_a_month_passes_is_summed_up_and_learned_from(log: str) -> None:
     assert payments >= 20
     assert decided == payments
     assert value(demo.stdout, "reported labels learned") > 0
-    assert value(demo.stdout, "paid by UPI") > 0
+    assert value(demo.stdout, "tried by UPI") > 0
     assert "failed calls" not in demo.stdout
     assert "The home of this run is removed; --home DIR keeps one." in demo.stdout
     for row in ("caught fraud", "false alarms", "average precision", "confirm p50"):

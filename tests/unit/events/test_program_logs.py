@@ -61,6 +61,25 @@ def test_an_exception_is_logged_by_class_and_places_and_its_text_is_not() -> Non
     assert line["at"] == ["<string>:5"]
 
 
+def test_an_exception_that_a_line_is_made_of_is_told_by_its_class() -> None:
+    program = (
+        "try:\n    int('x' + sys.argv[1])\n"
+        "except ValueError as error:\n"
+        "    logging.getLogger('library').warning('ignored on %s: %s', 1, error)\n"
+    )
+
+    (line,) = lines_of(program, LogLevel.DEBUG)
+
+    assert line["event"] == "ignored on 1: ValueError"
+
+
+@pytest.mark.parametrize("library", ["psycopg", "psycopg.pool", "sqlalchemy.pool.impl.QueuePool"])
+def test_libraries_that_quote_exceptions_themselves_are_not_heard(library: str) -> None:
+    program = f"logging.getLogger({library!r}).warning('reason: ' + sys.argv[1])\n"
+
+    assert lines_of(program, LogLevel.DEBUG) == []
+
+
 def test_a_task_that_failed_unheard_is_told_without_what_it_says_of_itself() -> None:
     program = (
         "import asyncio, gc\n"

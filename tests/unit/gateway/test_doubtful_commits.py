@@ -2,13 +2,15 @@
 
 import asyncio
 import random
+import sqlite3
+from collections.abc import Callable
 from typing import TypeVar
 
 import pytest
 
 from events.clock import VirtualClock
 from gateway.errors import StoreUnavailableError
-from gateway.processor import authentication_rows, rail_rows
+from gateway.processor import advice_rows, authentication_rows, rail_rows
 from gateway.processor.rails import RailsProcessor
 from gateway.processor.store import ProcessorStore, Work
 from gateway.processor.turns import Turns
@@ -134,6 +136,24 @@ async def test_money_that_is_owed_back_at_the_rails_is_given_back() -> None:
 
     assert await bank.owed() == []
     assert bank.line.books.moved_minor() == 0
+
+
+@pytest.mark.parametrize("look", [advice_rows.waiting, authentication_rows.open_ones, rail_rows.waiting])
+@in_one_thread
+async def test_a_look_for_what_is_owed_reads_an_index_of_that_and_no_whole_table(
+    look: Callable[[sqlite3.Connection], object],
+) -> None:
+    asked: list[str] = []
+
+    def plan(database: sqlite3.Connection) -> list[str]:
+        database.set_trace_callback(asked.append)
+        look(database)
+        database.set_trace_callback(None)
+        return [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {asked[-1]}")]
+
+    steps = await DoubtfulStore().transact(plan)
+
+    assert [step for step in steps if "USING" not in step or "INDEX" not in step] == []
 
 
 @in_one_thread

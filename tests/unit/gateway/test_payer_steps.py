@@ -10,7 +10,7 @@ import pytest
 from gateway.api.internal import make_internal_application
 from gateway.api.presenting import next_action_json
 from gateway.payments.intents import Intent
-from gateway.processor_port import AnswerChanged, PayerAction
+from gateway.processor_port import AnswerChanged, Authentication, PayerAction
 from gateway.requests import CancelIntent, CaptureIntent, ConfirmIntent, CreateIntent, RiskContextInput
 from tests.gateway_world import START, World, live_virtually
 
@@ -286,6 +286,10 @@ def test_a_block_that_comes_while_the_payer_is_away_ends_the_payment_whatever_th
         assert intent.not_assessed
         if is_done:
             world.processor.payer_is_done(f"{intent.id}_1")
+        else:
+            # As the processor calls a challenge that it is told to take back.
+            taken = Authentication(flow="challenge", result="abandoned")
+            world.processor.become(f"{intent.id}_1", authentication=taken)
 
         await asyncio.sleep(10)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
 from models.controls import Controls
@@ -154,6 +155,17 @@ def test_the_decline_of_each_attempt_counts_once_for_every_entity_of_its_payment
 
     row = features(state, payment(2, START_US + 2 * MINUTE_US, device="d"))
     assert [row[f"{e}_declines_1h"] for e in ("card", "device", "merchant")] == [2.0, 2.0, 2.0]
+
+
+def test_a_decline_that_is_read_after_the_next_attempt_counts_for_the_card_that_was_declined() -> None:
+    state = EngineState()
+    visit(state, payment(1, card="stolen"), RATES)
+    visit(state, payment(1, card="own"), RATES)
+    note_decline(state, msgspec.structs.replace(decline(1), card="stolen"))
+
+    later = START_US + 2 * MINUTE_US
+    assert features(state, payment(2, later, card="stolen"))["card_declines_1h"] == 1.0
+    assert features(state, payment(3, later, card="own"))["card_declines_1h"] == 0.0
 
 
 def test_a_decline_or_challenge_of_a_payment_that_nobody_remembers_changes_nothing() -> None:
