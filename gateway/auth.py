@@ -6,6 +6,7 @@ own time, which the platform's test clock follows; live keys are refused it. A h
 anybody may read them: they make tokens, and confirm an intent with its client secret.
 """
 
+import asyncio
 import hashlib
 import hmac
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from gateway.errors import AuthenticationError, NotFoundError, SecretKeyRequired
 from gateway.event_recorder import EventRecorder
 from gateway.http.presented_keys import is_publishable, mode_of
 from gateway.live_home import require_live_key
+from gateway.people.errors import RateLimitedError
 from gateway.people.merchants import Plan, load_merchant, settings_of
 from gateway.store.idempotency_rows import RequestKey
 from gateway.store.statements import Statement
@@ -35,6 +37,10 @@ _BY_DIGEST = Statement(
     .join(merchants, merchants.c.id == api_keys.c.merchant_id)
     .where(api_keys.c.digest == bindparam("the_digest"))
 )
+
+
+ALL_AGAIN_SECONDS = 1.0
+"""How often all keys in force are read for addresses whose unknown keys are not looked up one by one."""
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +90,9 @@ class Keys:
         live_alone: bool = False,
     ) -> None:
         self._wrong_keys = wrong_keys
-        self._opened: set[bytes] = set()
+        self._known: set[bytes] = set()
+        """Digests of keys that were in force when last seen."""
+        self._all_at = -ALL_AGAIN_SECONDS
         self._store = store
         self._secret = secret
         self._time = time
@@ -101,8 +109,8 @@ class Keys:
         """The caller behind a key; raises `AuthenticationError`, and `InvalidRequestError` for the time.
 
         Publishable keys, which anybody may read in a page, open what may come `from_browser`; they set no
-        time. An `address` with too many wrong keys is refused any that has not opened before
-        (`RateLimitedError`): who shares it is served all the same.
+        time. An `address` with too many wrong keys is refused those that are not in force without a look-up
+        of each (`RateLimitedError`): who shares it is served all the same.
         """
         publishable = is_publishable(presented)
         if publishable and (test_time is not None or not from_browser):
@@ -122,18 +130,30 @@ class Keys:
         )
 
     async def _looked_up(self, digest: bytes, address: str | None) -> Any:
-        if digest not in self._opened:
-            self._wrong_keys.require_few(address)
+        if digest not in self._known:
+            await self._require_few(digest, address)
         try:
             key = await self._store.read(lambda connection: _key_in_force(connection, digest))
         except AuthenticationError:
-            self._opened.discard(digest)
+            self._known.discard(digest)
             self._wrong_keys.count(address)
             raise
-        if len(self._opened) >= KEYS_MAX:
-            self._opened.clear()
-        self._opened.add(digest)
+        if len(self._known) >= KEYS_MAX:
+            self._known.clear()
+        self._known.add(digest)
         return key
+
+    async def _require_few(self, digest: bytes, address: str | None) -> None:
+        try:
+            self._wrong_keys.require_few(address)
+        except RateLimitedError:
+            # It may be a good key that this process has not met: one look for all of them, once in a while.
+            now = asyncio.get_running_loop().time()
+            if now >= self._all_at + ALL_AGAIN_SECONDS:
+                self._all_at = now
+                self._known.update(await self._store.read(_digests_in_force))
+            if digest not in self._known:
+                raise
 
 
 def key_digest(secret: bytes, key: str) -> bytes:
@@ -219,6 +239,13 @@ def revoke_key(
     if not revoked.rowcount:
         raise NotFoundError("There is no such key in force.")
     recorder.audit(connection, at, actor=actor, action="api_key.revoke", resource=key_id)
+
+
+def _digests_in_force(connection: Connection) -> list[bytes]:
+    """Of the newest keys, as many as are kept."""
+    newest = api_keys.c.created_us.desc()
+    query = select(api_keys.c.digest).where(api_keys.c.revoked_us.is_(None)).order_by(newest)
+    return list(connection.execute(query.limit(KEYS_MAX)).scalars())
 
 
 def _key_in_force(connection: Connection, digest: bytes) -> Any:

@@ -21,6 +21,8 @@ class Reply(NamedTuple):
 
     status: int
     body: bytes
+    after_seconds: int = 1
+    """When to come again, where it says so."""
 
 
 class Peer:
@@ -48,7 +50,8 @@ class Peer:
             async with self._session.request(
                 method, path, data=content, headers=headers, allow_redirects=False
             ) as response:
-                return Reply(response.status, await _read(response))
+                after = response.headers.get("retry-after", "1")
+                return Reply(response.status, await _read(response), int(after))
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise self._silent(f"no answer: {type(error).__name__}") from None
 

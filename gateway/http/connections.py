@@ -66,10 +66,13 @@ class Connections:
     ) -> None:
         """`per_address_max` None leaves addresses alone, as where all come from one program.
 
-        No listener takes more than a quarter of the files that its program may open.
+        No listener takes more than a quarter of the files that its program may open, and no address then
+        more than a quarter of those.
         """
         self.patience = patience
         self._connections_max = min(connections_max, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
+        if per_address_max is not None and self._connections_max < connections_max:
+            per_address_max = min(per_address_max, self._connections_max // 4)
         self._per_address_max = per_address_max
         self._by_address: Counter[str] = Counter()
         self._open: dict[Connection, str] = {}

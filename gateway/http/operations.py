@@ -78,7 +78,7 @@ _RFC_3339 = (
 
 TEST_TIME = Header(
     "Weir-Test-Time",
-    "With a test key: the request's own time, in the years 1990 to 2100; test mode's clock follows it.",
+    "With a test key: the request's own time, from 1990 to 400 days from now; test mode's clock follows it.",
     # Not of the format date-time: clients are generated that know it in no header.
     {"type": "string", "pattern": _RFC_3339},
     "2026-01-05T10:00:00Z",

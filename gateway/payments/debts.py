@@ -180,7 +180,8 @@ class Debts:
         save_attempt(connection, ended)
 
     def _voided_in(self, connection: Connection, intent: Intent, attempt: Attempt, debt: VoidOwed) -> Intent:
-        if intent.status != "canceled" or intent.last_error is not None:
+        is_over = attempt.number != intent.attempts or intent.last_error is not None
+        if intent.status != "canceled" or is_over:
             # A part was captured, or the attempt has failed, of which an event has told already.
             return intent
         reason = intent.cancellation_reason or "unspecified"

@@ -134,7 +134,8 @@ class PayerSteps:
         answer = await self._processor.find(attempt.id)
         open_still = answer.status in ("action_required", "unknown") and self._must_end(attempt, mode)
         # What the payer did in time counts, though it is heard of late; but not against a block.
-        if open_still or (answer.status == "approved" and _is_blocked(attempt)):
+        is_given_up = _is_blocked(attempt) or attempt.debt is not None
+        if open_still or (answer.status == "approved" and is_given_up):
             await self._ends.give_up(attempt)
             request = ReversalRequest(occurred_at=moment(attempt.moment_us))
             return await self._processor.reverse(attempt.id, request)

@@ -42,7 +42,8 @@ def begun_before_in(
 ) -> Attempt | None:
     """The attempt that a confirm goes on with: its payer is at it, or has approved it.
 
-    None where the confirm begins another one. Raises `InvalidRequestError` for what is new in it.
+    None where the confirm begins another one. Raises `InvalidRequestError` for another payment method; what
+    else it brings is not looked at.
     """
     attempt = latest_waiting_in(connection, intent)
     if attempt is None:

@@ -21,7 +21,6 @@ _REFUSALS = {
     HTTPStatus.UNAUTHORIZED: InvalidTokenError,
     HTTPStatus.FORBIDDEN: WrongMerchantError,
     HTTPStatus.CONFLICT: RequestInProgressError,
-    HTTPStatus.TOO_MANY_REQUESTS: RateLimitedError,
 }
 
 T = TypeVar("T")
@@ -54,6 +53,8 @@ class ApiPayDesk:
     async def _ask(self, path: str, body: msgspec.Struct, kind: type[T]) -> T:
         crash_point("processor.pay.asking")
         reply = await self._peer.ask("POST", path, body)
+        if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
+            raise RateLimitedError(reply.after_seconds)
         if reply.status in _REFUSALS:
             raise _REFUSALS[HTTPStatus(reply.status)]()
         if reply.status == HTTPStatus.BAD_REQUEST and _read(reply, _Problem).error.code == _REUSED:

@@ -28,7 +28,7 @@ class ApiRegistry:
         if reply.status == HTTPStatus.UNAUTHORIZED:
             raise AuthenticationError()
         if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
-            raise RateLimitedError()
+            raise RateLimitedError(reply.after_seconds)
         if reply.status != HTTPStatus.OK:
             raise ApiUnavailableError(f"The API answered {reply.status}.")
         try:

@@ -3,9 +3,9 @@
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
-    Integer,
     Row,
     String,
     Text,
@@ -37,6 +37,8 @@ SCANNED_MAX = 100_000
 
 _INDEXED = frozenset({"customer", "id", "payment_method", "receipt_email"})
 _SECOND_US = 1_000_000
+_SECONDS_MAX = 10**12
+"""Beyond any kept time, and in microseconds within 64 bits."""
 
 
 class Member(FunctionElement[str]):
@@ -107,7 +109,7 @@ COLUMNS: dict[str, Any] = {
     "canceled_at": intents.c.canceled_us,
     "cancellation_reason": intents.c.cancellation_reason,
     "capture_at": intents.c.capture_due_us,
-    "capture_delay_hours": intents.c.capture_delay_hours,
+    "capture_delay_hours": cast(intents.c.capture_delay_hours, BigInteger),
     "capture_method": intents.c.capture_method,
     "confirmation_method": intents.c.confirmation_method,
     "created": intents.c.created_us,
@@ -128,7 +130,7 @@ COLUMNS: dict[str, Any] = {
         f"outcome.{name}": _outcome(name)
         for name in ("advice_code", "network_status", "reason", "risk_level", "seller_message", "type")
     },
-    "outcome.risk_score": cast(_outcome("risk_score"), Integer),
+    "outcome.risk_score": cast(_outcome("risk_score"), BigInteger),
     **{
         f"outcome.three_d_secure.{name}": _outcome("three_d_secure", name)
         for name in ("eci", "flow", "result")
@@ -229,6 +231,7 @@ def _compared(column: Any, clause: Clause) -> ColumnElement[bool]:
     low = high = clause.value or 0
     if FIELDS[clause.field] == "time":
         # A second is all its microseconds.
+        low = max(-_SECONDS_MAX, min(low, _SECONDS_MAX))
         low, high = low * _SECOND_US, low * _SECOND_US + _SECOND_US - 1
     comparisons: dict[str, Any] = {
         ":": and_(column >= low, column <= high),

@@ -140,7 +140,10 @@ class _OneFailedError(Exception):
 
 def _together(connection: Connection, works: list[Callable[[Connection], Any]]) -> list[Any]:
     try:
-        return [work(connection) for work in works]
+        results = [work(connection) for work in works]
+        # Here, so that what the last ones wrote fails as one of several, too.
+        send_waiting(connection)
+        return results
     except AWAY:
         raise
     except Exception as error:

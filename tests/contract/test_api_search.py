@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gateway.api.resources import PaymentIntent
 from gateway.errors import InvalidRequestError
 from gateway.processor_port import Authentication
-from gateway.search_query import CLAUSES_MAX, FIELDS, parse_query
+from gateway.search_query import CLAUSES_MAX, FIELDS, NUMBER_MAX, parse_query
 from gateway.store import search_rows
 from gateway.store.search_rows import COLUMNS
 from tests.contract.api_serving import served
@@ -135,6 +135,18 @@ def test_what_matches_is_found_newest_first(tmp_path: Path) -> None:
         by_id = (await http.get(SEARCH, params={"query": f"id:'{ids[2]}'"})).json()["data"]
         assert [one["amount"] for one in by_id] == [2500]
         assert (await http.get(SEARCH, params={"query": "amount>0"}, headers=other)).json()["data"] == []
+
+    served(tmp_path, story)
+
+
+@pytest.mark.both_stores
+def test_numbers_beyond_what_is_kept_find_nothing_or_all(tmp_path: Path) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        assert (await http.post(INTENTS, json=BASKETS[0])).status_code == 200
+        for field in (name for name, kind in FIELDS.items() if kind in ("number", "time")):
+            for query in (f"{field}>{NUMBER_MAX}", f"{field}:{NUMBER_MAX}", f"{field}<{NUMBER_MAX}"):
+                answer = await http.get(SEARCH, params={"query": query})
+                assert answer.status_code == 200, (query, answer.text)
 
     served(tmp_path, story)
 

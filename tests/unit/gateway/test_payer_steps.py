@@ -276,6 +276,23 @@ def test_an_elevated_risk_is_held_for_review_after_the_payers_step(tmp_path: Pat
     live_virtually(tmp_path, story)
 
 
+def test_a_payer_who_approves_once_the_payment_is_given_up_gets_the_money_back(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        intent = await waiting(world)
+        world.processor.refusing = "reverse"
+        await world.caller(at=STEP.expires_at)
+        await asyncio.sleep(5)
+
+        world.processor.payer_is_done(f"{intent.id}_1")
+        world.processor.refusing = None
+        await asyncio.sleep(60)
+
+        assert (await world.intent(intent.id)).status == "requires_payment_method"
+        assert world.processor.answers[f"{intent.id}_1"].status == "reversed"
+
+    live_virtually(tmp_path, story)
+
+
 @pytest.mark.parametrize("is_done", [False, True])
 def test_a_block_that_comes_while_the_payer_is_away_ends_the_payment_whatever_they_do(
     tmp_path: Path, is_done: bool

@@ -174,6 +174,19 @@ def test_an_address_that_tries_keys_is_refused_without_a_look_and_who_shares_it_
     served(tmp_path, story, failures_max=3)
 
 
+def test_a_good_key_that_this_process_has_not_met_opens_at_an_address_that_tries_keys(tmp_path: Path) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        wrong = {"authorization": "Bearer sk_test_" + "0a" * 24}
+        for _ in range(5):
+            last = await http.get("/v1/payment_intents", headers=wrong)
+        assert last.status_code == 429
+
+        assert (await http.get("/v1/payment_intents")).status_code == 200
+        assert (await http.get("/v1/payment_intents", headers=wrong)).status_code == 429
+
+    served(tmp_path, story, failures_max=3)
+
+
 def test_an_address_that_tries_passwords_is_refused_whatever_the_names(tmp_path: Path) -> None:
     async def story(http: httpx2.AsyncClient, world: World) -> None:
         for name in ("nobody", "nothing"):

@@ -207,3 +207,22 @@ def test_a_late_block_takes_back_what_waits_for_its_merchant(tmp_path: Path) -> 
         await world.until(lambda: world.payment_events(intent.id) == [*BEGUN, "payment.blocked"])
 
     live_virtually(tmp_path, story, deadline_seconds=0.1)
+
+
+def test_a_lapsed_attempt_whose_void_is_told_late_does_not_cancel_the_payment_a_second_time(
+    tmp_path: Path,
+) -> None:
+    async def story(world: World) -> None:
+        intent = await approved(world, capture_method="manual")
+        world.processor.refusing = "reverse"
+        await passed(world, 20)
+        world.processor.action = None
+        other = ConfirmIntent(payment_method=await world.token(name="tok_other"))
+        assert (await confirmed(world, intent, other)).status == "requires_capture"
+        await world.gateway.payments.cancel(await world.caller(), intent.id, CancelIntent())
+        world.processor.refusing = None
+        await asyncio.sleep(120)
+
+        assert world.payment_events(intent.id).count("payment.canceled") == 1
+
+    live_virtually(tmp_path, story)

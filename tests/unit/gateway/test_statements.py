@@ -1,5 +1,6 @@
 """Statements that the driver runs itself: rows, counts, errors and savepoints are as SQLAlchemy's own."""
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,10 +11,11 @@ from sqlalchemy import Column, Connection, DateTime, MetaData, Table, bindparam,
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from events.errors import MoneyError
+from gateway.scheduling import InlineScheduling
 from gateway.store.database import open_engine
 from gateway.store.statements import Statement, apart, run_by_driver
 from gateway.store.tables import api_keys, merchants
-from gateway.store.writer import in_one_commit
+from gateway.store.writer import Store, in_one_commit
 from tests.stores import stores
 
 pytestmark = pytest.mark.both_stores
@@ -147,6 +149,24 @@ def test_what_was_added_by_a_work_that_failed_comes_with_nobody_elses(tmp_path: 
         in_one_commit(engine, failing)
 
     assert in_one_commit(engine, lambda connection: ALL.all(connection, {})) == []
+    engine.dispose()
+
+
+def test_what_one_work_adds_and_the_store_refuses_fails_that_work_alone(tmp_path: Path) -> None:
+    engine = open_engine(stores.url(tmp_path))
+    in_one_commit(engine, lambda connection: NEW.run(connection, TEA))
+    store = Store(engine, InlineScheduling())
+
+    async def both() -> list[object]:
+        good = store.write(lambda connection: NEW.add(connection, {**TEA, "id": "acct_two"}))
+        again = store.write(lambda connection: NEW.add(connection, TEA))
+        return await asyncio.gather(good, again, return_exceptions=True)
+
+    good, again = asyncio.run(both())
+
+    assert good is None
+    assert isinstance(again, IntegrityError)
+    assert len(in_one_commit(engine, lambda connection: ALL.all(connection, {}))) == 2
     engine.dispose()
 
 
