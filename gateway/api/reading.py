@@ -50,7 +50,23 @@ def _refuse_in_tree(tree: Any) -> None:
 def _convert_text(tree: dict[str, Any], struct: type[B]) -> B:
     """A tree whose leaves are text, by the struct's types; numbers are written plainly (no 1e3, no 1.0)."""
     _check_numbers(tree, struct)
-    return convert(tree, struct, strict=False)
+    read = convert(tree, struct, strict=False)
+    if any(text.lower() == "null" for text in texts_in(tree)):
+        _check_nulls(tree, msgspec.to_builtins(read), struct)
+    return read
+
+
+def _check_nulls(branch: Any, read: Any, struct: type[B], way: Path = ()) -> None:
+    """The word null is a text like any other: where none is expected it does not stand for nothing."""
+    if isinstance(branch, dict | list):
+        for name, inner in branch.items() if isinstance(branch, dict) else enumerate(branch):
+            # What a struct leaves out when it is written is nothing, too.
+            there = read.get(name) if isinstance(read, dict) else read[int(name)]
+            _check_nulls(inner, there, struct, (*way, name))
+    elif read is None:
+        param = bracketed(documented_place(struct, way))
+        message = at_member(param, "Expected a value, not null.")
+        raise InvalidRequestError(message, code="parameter_invalid", param=param)
 
 
 def _check_numbers(branch: Any, struct: type[B], way: Path = ()) -> None:

@@ -155,6 +155,9 @@ FORMS = {
     "not ASCII": "amount=1&currency=eur&customer=\u00e9",
     "very many": "&".join(f"metadata[{n}]=1" for n in range(600)),
     "unknown member": "amount=1&currency=eur&nothing=1",
+    "null for one of several words": "amount=1&currency=eur&setup_future_usage=null",
+    "null for an object": "amount=1&currency=eur&risk_context=NULL",
+    "null within": "amount=1&currency=eur&payment_method_data[type]=null",
 }
 
 
@@ -165,6 +168,18 @@ def test_a_bad_form_is_refused(tmp_path: Path, name: str) -> None:
         answer = await http.post(INTENTS, content=FORMS[name].encode(), headers=headers)
 
         assert answer.status_code == 400, answer.text
+
+    served(tmp_path, story)
+
+
+def test_the_word_null_is_a_text_where_a_text_is_expected(tmp_path: Path) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        form = {**ORDER, "description": "null", "metadata[null]": "null", "customer": "null"}
+        made = (await http.post(INTENTS, data=form)).json()
+
+        assert (made["description"], made["metadata"], made["customer"]) == ("null", {"null": "null"}, "null")
+        for other in ("type=null", "type=Null"):
+            assert (await http.get(f"/v1/payment_methods?customer=null&{other}")).status_code == 400
 
     served(tmp_path, story)
 

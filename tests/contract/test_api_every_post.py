@@ -6,10 +6,10 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import delete, func, select, update
-from tests.fuzz.test_api_fuzz import IN_STATE
 
 from gateway.api.openapi import OPERATIONS, Operation
 from gateway.store.tables import idempotency_keys
+from tests.fuzz.bringing_to_life import IN_STATE
 from tests.fuzz.living_api import LivingApi, living_api
 
 ORDER = {"amount": 1250, "currency": "eur"}
