@@ -5,7 +5,6 @@ proportion in other currencies.
 """
 
 from collections.abc import Mapping
-from datetime import date
 from decimal import Decimal
 
 from events.instruments import CardFacts, Instrument
@@ -22,7 +21,6 @@ DEFAULT_LIMIT_MAJOR: Mapping[str, Decimal] = {
 }
 """The most that one payment may be, in major units; other currencies follow the dollar's by their rate."""
 
-RATES_FROM = date(2025, 6, 30)
 RATES_PER_DOLLAR: Mapping[str, Decimal] = {
     currency: Decimal(rate)
     for currency, rate in (
@@ -47,8 +45,8 @@ RATES_PER_DOLLAR: Mapping[str, Decimal] = {
         .split("|")
     )
 }
-"""Units per US dollar, market rates of `RATES_FROM` rounded to two or three digits, official ones where there
-is no free market: for limits alone, no money is converted by them.
+"""Units per US dollar: round figures of the middle of 2025, put together by hand and compared with no
+official table. For limits alone; no money is converted by them.
 
 Not among them are ISO 4217's units of account (`CLF`, `USN`), in which nobody pays: no default limit, so that
 only a merchant with a limit of its own takes them.

@@ -147,40 +147,37 @@ def note_sign_in(state: EngineState, event: SignIn) -> None:
 
 
 def note_decline(state: EngineState, event: Decline) -> None:
-    """A decline counts for every entity of its payment, once; one of a payment not remembered for none.
-
-    The card is the event's own: the payment may have been tried with another since.
-    """
+    """A decline counts for every entity of its payment, once; one of a payment not remembered for none."""
     payment = state.remembered(event.payment_id)
     if payment is None or event.attempt <= payment.declined:
         return
     payment.declined = event.attempt
     state.remember(event.payment_id, payment)
-    entities = dict(zip(PROFILE_TYPES, payment.entities, strict=True))
-    entities["card"] = event.card or entities["card"]
-    for kind, key in entities.items():
+    for kind, key in _entities(payment, event.card).items():
         if key is not None:
             state.opened(kind, key).trace.declines.add(event.occurred_at_us)
 
 
 def note_challenge(state: EngineState, event: Challenge) -> None:
-    """A challenge counts once for card, device, address and customer; not for the merchant, who has no part.
-
-    The card is the event's own: the payment may have been tried with another since.
-    """
+    """A challenge counts once for card, device, address and customer; the merchant has no part."""
     payment = state.remembered(event.payment_id)
     if payment is None or event.attempt <= payment.challenged:
         return
     payment.challenged = event.attempt
     state.remember(event.payment_id, payment)
-    entities = dict(zip(PROFILE_TYPES, payment.entities, strict=True))
-    entities["card"] = event.card or entities["card"]
+    entities = _entities(payment, event.card)
     for kind in CHALLENGED:
         key = entities[kind]
         if key is not None:
             profile = state.opened(kind, key)
             profile.challenges = profile.challenges or ChallengeRecord()
             profile.challenges.note(event.result, event.occurred_at_us)
+
+
+def _entities(payment: Remembered, card: str | None) -> dict[str, str | None]:
+    """By kind; the card is the event's own, as the payment may have been tried with another since."""
+    entities = dict(zip(PROFILE_TYPES, payment.entities, strict=True))
+    return {**entities, "card": card or entities["card"]}
 
 
 def note_label(state: EngineState, label: Label) -> None:

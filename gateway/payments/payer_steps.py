@@ -133,7 +133,8 @@ class PayerSteps:
     async def _answer(self, attempt: Attempt, mode: Mode) -> ProcessorAnswer:
         answer = await self._processor.find(attempt.id)
         open_still = answer.status in ("action_required", "unknown") and self._must_end(attempt, mode)
-        # What the payer did in time counts, though it is heard of late; but not against a block.
+        # What the payer did in time counts, though it is heard of late; but not against a block,
+        # nor once it was committed that the attempt is given up: its reversal may have left.
         is_given_up = _is_blocked(attempt) or attempt.debt is not None
         if open_still or (answer.status == "approved" and is_given_up):
             await self._ends.give_up(attempt)
