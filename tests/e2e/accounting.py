@@ -13,6 +13,7 @@ from events.types import (
     Event,
     LabelReported,
     PaymentEvent,
+    PaymentRefunded,
     SignInAttempted,
 )
 from tests.e2e.books import Books, Row
@@ -124,9 +125,7 @@ def _by_attempt(books: Books) -> dict[str, list[Row]]:
 def _money(books: Books, notebook: Notebook) -> Iterator[str]:
     """What was captured is one amount everywhere, moved once, and every posting has its counterpart."""
     at_acquirer = _by_attempt(books)
-    moved: Counter[str] = Counter()
-    for row in books.postings:
-        moved[row["reference"]] += row["amount_minor"] if row["account"].startswith("cardholder:") else 0
+    moved, given_back = _moved(books), _given_back(books)
     if sum(row["amount_minor"] for row in books.postings):
         yield "the acquirer's postings do not add up to nothing"
     received: Counter[str] = Counter()
@@ -139,13 +138,33 @@ def _money(books: Books, notebook: Notebook) -> Iterator[str]:
             continue
         processor, authorizations = books.processor[name], at_acquirer.get(name, [])
         amounts = {processor["captured_minor"], *(row["captured_minor"] for row in authorizations)}
-        if amounts != {captured} or -moved.pop(processor["reference"], 0) != captured:
+        if amounts != {captured}:
             yield f"{name}: {captured} was captured at the gateway, elsewhere {sorted(amounts)}"
+        returned, kept = processor["refunded_minor"], -moved.pop(processor["reference"], 0)
+        if returned != given_back[name] or kept != captured - returned:
+            yield f"{name}: of {captured}, {kept} was kept; {given_back[name]} to go back, {returned} went"
     for payment, intent in books.intents.items():
         if intent["amount_received_minor"] != received[payment]:
             yield f"{payment} shows {intent['amount_received_minor']} as received, not {received[payment]}"
     if any(moved.values()):
         yield f"money moved for {len(moved)} authorizations that were never captured"
+
+
+def _moved(books: Books) -> Counter[str]:
+    """What cardholders got (minus: paid), by the reference of the authorization."""
+    moved: Counter[str] = Counter()
+    for row in books.postings:
+        moved[row["reference"]] += row["amount_minor"] if row["account"].startswith("cardholder:") else 0
+    return moved
+
+
+def _given_back(books: Books) -> Counter[str]:
+    """What goes back by attempt: a decision that blocks after the capture, as it came late, refunds."""
+    given_back: Counter[str] = Counter()
+    for event in once(books.events["payments"]):
+        if isinstance(event, PaymentRefunded):
+            given_back[f"{event.payment_id}_{event.attempt}"] += event.amount_minor
+    return given_back
 
 
 def _decisions(books: Books, notebook: Notebook) -> Iterator[str]:
