@@ -42,6 +42,7 @@ def tampered(books: Books) -> Iterator[tuple[str, Books]]:
         replace(books, attempts=[_more(row) if row == captured else row for row in books.attempts]),
     )
     yield "a capture that the processor lacks", replace(books, processor=_approved(books, captured["id"]))
+    yield "money that went back unasked", replace(books, processor=_returned(books, captured["id"]))
     yield "a label that was not learned", replace(books, learned=dict.fromkeys(books.learned))
     yield "an event that still waits", replace(books, outbox=1)
 
@@ -65,3 +66,7 @@ def _more(row: Row) -> Row:
 
 def _approved(books: Books, attempt: str) -> dict[str, Row]:
     return {**books.processor, attempt: {**books.processor[attempt], "status": "approved"}}
+
+
+def _returned(books: Books, attempt: str) -> dict[str, Row]:
+    return {**books.processor, attempt: {**books.processor[attempt], "refunded_minor": 1}}
