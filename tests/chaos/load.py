@@ -72,13 +72,14 @@ class Load:
     async def endure(self, trouble: Trouble) -> Gap:
         """Let it come, and wait until all is well again."""
         notebook = self.merchant.notebook
-        notebook.slowest, broken = (0.0, ""), notebook.broken
+        notebook.slowest, broken = (0.0, ""), len(notebook.broken)
         first, began = len(self._paid) - 1, time.monotonic()
         await trouble.come()
         lasted = time.monotonic() - began
         await self._until_well()
-        if notebook.broken > broken and not trouble.breaks_connections:
-            notebook.faults.append(f"{trouble.name}: {notebook.broken - broken} calls got no answer at all")
+        if not trouble.breaks_connections:
+            without = notebook.broken[broken:]
+            notebook.faults.extend(f"{trouble.name}: no answer at all for {call}" for call in without)
         since = self._paid[first:]
         return Gap(
             trouble=trouble.name,

@@ -47,7 +47,7 @@ class Notebook:
     sign_ins_sent: int = 0
     calls: int = 0
     unanswered: int = 0
-    broken: int = 0
+    broken: list[str] = field(default_factory=list)
     """Calls whose connection broke off, or could not be made; the other unanswered ones were put off."""
     slowest: tuple[float, str] = (0.0, "")
     """The longest that any call waited in seconds, for an answer or for its connection to break; which."""
@@ -240,7 +240,7 @@ class Merchant:
             self.notebook.faults.append(f"{what}: {page.status_code}")
 
     def _broke_off(self, error: httpx2.TransportError, call: str) -> str:
-        self.notebook.broken += 1
+        self.notebook.broken.append(f"{call}: {error!r}")
         if isinstance(error, httpx2.ReadTimeout):
             self.notebook.faults.append(f"{call}: no answer within {CALL_SECONDS_MAX:.0f} s")
         return type(error).__name__
