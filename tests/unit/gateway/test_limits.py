@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ import pytest
 from sqlalchemy import select
 
 from events.instruments import CardFacts
+from events.money import minor
 from gateway.auth import Caller
 from gateway.errors import GatewayError, InvalidRequestError
 from gateway.event_recorder import EventRecorder
-from gateway.limits import RATES_PER_DOLLAR, limit_per_payment_minor, require_method
+from gateway.exchange_rates import PER_DOLLAR
+from gateway.limits import limit_per_payment_minor, require_method
 from gateway.payments.intents import Intent
 from gateway.payments.taking import IncrementDeclinedError
 from gateway.people.errors import ForbiddenError
@@ -54,7 +57,7 @@ async def counted(world: World) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("currency", "limit_major"), [("INR", 10_000), ("USD", 10_000), ("EUR", 10_000), ("JPY", 1_450_000)]
+    ("currency", "limit_major"), [("INR", 10_000), ("USD", 10_000), ("EUR", 10_000), ("JPY", 1_600_000)]
 )
 def test_one_payment_may_be_ten_thousand_or_in_proportion(
     tmp_path: Path, currency: str, limit_major: int
@@ -68,12 +71,29 @@ def test_one_payment_may_be_ten_thousand_or_in_proportion(
     live_through(tmp_path, story)
 
 
-def test_every_rate_gives_a_limit_in_whole_minor_units() -> None:
+def test_every_rate_gives_a_limit_in_whole_minor_units_within_a_twentieth_of_its_proportion() -> None:
     shop = Merchant(id="m", name="Tea")
+    limits = {currency: limit_per_payment_minor(shop, currency) for currency in PER_DOLLAR}
 
-    assert all(limit_per_payment_minor(shop, currency) for currency in RATES_PER_DOLLAR)
-    assert limit_per_payment_minor(shop, "KWD") == 3_060_000
-    assert limit_per_payment_minor(shop, "XOF") == 5_600_000
+    assert all(limits.values())
+    assert (limits["KWD"], limits["XOF"], limits["GBP"]) == (3_100_000, 5_500_000, 740_000)
+    for currency in PER_DOLLAR.keys() - {"INR", "EUR"}:
+        digits = str(limits[currency]).rstrip("0")
+        proportion = minor(10_000 * PER_DOLLAR[currency], currency)
+        assert len(digits) <= 2, currency
+        assert abs((limits[currency] or 0) / proportion - 1) <= 0.05, currency
+
+
+@pytest.mark.parametrize(
+    ("currency", "per_euro"),
+    [("GBP", "0.8726"), ("JPY", "184.09"), ("CHF", "0.9314"), ("PLN", "4.221"), ("ZAR", "19.4439")],
+)
+def test_the_table_agrees_with_the_european_central_banks_rates_of_its_day(
+    currency: str, per_euro: str
+) -> None:
+    per_dollar = Decimal(per_euro) / Decimal("1.1750")
+
+    assert float(PER_DOLLAR[currency] / per_dollar) == pytest.approx(1, abs=0.003)
 
 
 def test_every_currency_that_anybody_pays_in_has_a_default_limit() -> None:
