@@ -288,7 +288,7 @@ ANSWERS: dict[str, Any] = {
     "List": list_json([], "/v1/reviews", has_more=False),
     "SearchResult": search_json([], "/v1/payment_intents/search", None),
     "PayAnswer": msgspec.structs.asdict(PayAnswer(status="approved")),
-    "Problem": problem(InvalidRequestError("", code="parameter_invalid", param="amount")),
+    "Problem": problem(InvalidRequestError("", code="parameter_invalid", param="amount"), "req_1"),
 }
 
 

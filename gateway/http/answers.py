@@ -23,6 +23,7 @@ from gateway.errors import (
     NotFoundError,
 )
 from gateway.http.problems import problem
+from gateway.http.request_ids import HEADER, begin_request, current_request_id
 
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 Elsewhere = Callable[[str], str | None]
@@ -35,10 +36,10 @@ def answered(content: Any, status: int = 200) -> Response:
     return Response(msgspec.json.encode(content), status, media_type="application/json")
 
 
-def refused(error: GatewayError) -> Response:
-    """A problem document with the error's status and headers."""
+def refused(error: GatewayError, request_id: str | None = None) -> Response:
+    """A problem document with the error's status and headers; `request_id` None: of the request under way."""
     return Response(
-        msgspec.json.encode(problem(error)),
+        msgspec.json.encode(problem(error, request_id or current_request_id())),
         error.STATUS,
         error.headers,
         media_type="application/problem+json",
@@ -51,30 +52,36 @@ def internal_error() -> GatewayError:
 
 
 class LastResort:
-    """Turns an error that nobody foresaw into a bare 500, and logs its class and places, not its text.
+    """Gives each request an id, turns an error that nobody foresaw into a bare 500, and logs its class and
+    places, not its text.
 
-    At `debug` each answer is logged by its route, whose members in braces stand for what the caller sent.
+    At `debug` each answer is logged, and one that failed here always: by the request's id and its route,
+    whose members in braces stand for what the caller sent.
     """
 
     def __init__(self, application: ASGIApp) -> None:
         self._application = application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        status, asked = 0, time.perf_counter()
+        status, asked, request_id = 0, time.perf_counter(), begin_request()
+        named = (HEADER.encode(), request_id.encode())
 
         async def watched(message: Any) -> None:
             nonlocal status
-            status = message.get("status", status)
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], named]
             await send(message)
 
         try:
             await self._application(scope, receive, watched)
         except Exception as error:
-            _log.error("request failed", error=type(error).__name__, at=places(error))
+            _log.error("request failed", request=request_id, error=type(error).__name__, at=places(error))
             if scope["type"] == "http" and not status:
                 await refused(internal_error())(scope, receive, watched)
-        _log.debug(
+        (_log.warning if status >= 500 else _log.debug)(
             "request answered",
+            request=request_id,
             method=scope.get("method"),
             route=getattr(scope.get("route"), "path", None),
             status=status,

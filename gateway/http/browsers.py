@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _ALLOWED = [
     (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", b"idempotent-replayed, retry-after"),
+    (b"access-control-expose-headers", b"idempotent-replayed, request-id, retry-after"),
 ]
 _PREFLIGHT = [
     (b"access-control-allow-methods", b"GET, POST"),

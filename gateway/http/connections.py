@@ -16,6 +16,7 @@ from gateway.errors import GatewayError, HeadTooLargeError, InvalidRequestError
 from gateway.http.answers import refused
 from gateway.http.errors import RequestTimeoutError, TooManyConnectionsError
 from gateway.http.origins import counted_as
+from gateway.http.request_ids import HEADER, new_request_id
 
 HEAD_BYTES_MAX = 32 * 1024
 """Of a request line and its headers together."""
@@ -262,8 +263,10 @@ class Connection(HttpToolsProtocol):
         self.loop.call_later(FAREWELL_SECONDS, self.transport.abort)
 
     def _write(self, error: GatewayError) -> None:
-        answer = refused(error)
+        request_id = new_request_id()
+        answer = refused(error, request_id)
         head = [f"HTTP/1.1 {error.STATUS} {error.TITLE}".encode(), b"connection: close"]
+        head.append(f"{HEADER}: {request_id}".encode())
         head += [b": ".join(each) for each in answer.raw_headers if each[0] != b"connection"]
         self.transport.write(b"\r\n".join(head) + b"\r\n\r\n" + bytes(answer.body))
         if self.transport.can_write_eof():

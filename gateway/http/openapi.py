@@ -40,6 +40,16 @@ _HEADERS: dict[str, Members] = {
 }
 """Headers of refusals that are their reader's business; `connection` is its HTTP client's."""
 
+_REQUEST_ID = "req_5f0c2d1e9ab34c7f8e6d5a4b3c2d1e0f"
+"""Of the request in every example."""
+_NAMED: dict[str, Members] = {"Request-Id": {"$ref": "#/components/headers/RequestId"}}
+"""What every answer carries."""
+_REQUEST_ID_HEADER: Members = {
+    "description": "Names this request, to whoever is asked about it and in the log.",
+    "schema": {"type": "string", "pattern": "^req_[0-9a-f]{32}$"},
+    "example": _REQUEST_ID,
+}
+
 _REPLAYED: dict[str, Members] = {
     "Idempotent-Replayed": {
         "description": "`true` where it was answered before, under the same idempotency key.",
@@ -73,7 +83,11 @@ def document(interface: Interface) -> bytes:
                 "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             },
             "paths": paths,
-            "components": {"schemas": components, "securitySchemes": interface.security},
+            "components": {
+                "schemas": components,
+                "headers": {"RequestId": _REQUEST_ID_HEADER},
+                "securitySchemes": interface.security,
+            },
         }
     )
 
@@ -125,16 +139,16 @@ def _responses(one: Operation, interface: Interface, schemas: Mapping[Any, Membe
     answer: Members = {"schema": schemas[one.answer]}
     if one.answer in interface.examples:
         answer["example"] = msgspec.to_builtins(interface.examples[one.answer])
-    replayed = {"headers": _REPLAYED} if one.is_replayed else {}
+    headers = {**_NAMED, **_REPLAYED} if one.is_replayed else {**_NAMED}
     responses: Members = {
-        "200": {"description": "Done.", "content": {one.answer_media: answer}, **replayed},
+        "200": {"description": "Done.", "content": {one.answer_media: answer}, "headers": headers},
     }
     if one.leads_to:
         location = {"Location": {"description": one.leads_to, "schema": {"type": "string", "format": "uri"}}}
-        responses["303"] = {"description": one.leads_to, "headers": location}
+        responses["303"] = {"description": one.leads_to, "headers": {**_NAMED, **location}}
     for error in sorted(refusals(one), key=lambda error: error.STATUS):
         _add_refusal(responses, error, one, interface, schemas)
-    for status in {"402", "500"} & responses.keys() if replayed else ():
+    for status in {"402", "500"} & responses.keys() if one.is_replayed else ():
         responses[status]["headers"].update(_REPLAYED)
     return responses
 
@@ -147,7 +161,7 @@ def _add_refusal(
     schemas: Mapping[Any, Members],
 ) -> None:
     response = responses.setdefault(
-        str(error.STATUS), {"description": _MEANINGS[error.STATUS], "headers": {}, "content": {}}
+        str(error.STATUS), {"description": _MEANINGS[error.STATUS], "headers": {**_NAMED}, "content": {}}
     )
     response["headers"].update(
         {name: said for name, said in _HEADERS.items() if name.lower() in error.headers}
@@ -158,4 +172,4 @@ def _add_refusal(
     else:
         fresh: Members = {"schema": schemas[interface.problem], "examples": {}}
         shown = response["content"].setdefault(PROBLEM, fresh)
-        shown["examples"][error.code] = {"value": problem(error)}
+        shown["examples"][error.code] = {"value": problem(error, _REQUEST_ID)}

@@ -48,6 +48,7 @@ class Error(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     code: str
     message: str
     doc_url: str
+    request_id: str
     param: str = ""
     decline_code: str = ""
 

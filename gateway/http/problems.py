@@ -8,14 +8,15 @@ REFERENCE = "docs/api.md"
 """Where the API is described, from the sources' root."""
 
 
-def problem(error: GatewayError) -> dict[str, Any]:
-    """The RFC 9457 document of an error, with Stripe's `error` member inside."""
+def problem(error: GatewayError, request_id: str) -> dict[str, Any]:
+    """The RFC 9457 document of a request's error, with Stripe's `error` member inside."""
     anchor = "declines" if isinstance(error, CardDeclinedError) else "error-codes"
     stripe: dict[str, Any] = {
         "type": error.TYPE,
         "code": error.code,
         "message": error.message,
         "doc_url": f"{REFERENCE}#{anchor}",
+        "request_id": request_id,
     }
     if error.param is not None:
         stripe["param"] = error.param

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import httpx2
 
@@ -23,3 +24,10 @@ def served(
                 await story(http, world)
 
     asyncio.run(live())
+
+
+def said(answer: httpx2.Response) -> Any:
+    """What a problem says, whichever request it was."""
+    problem = answer.json()
+    assert problem["error"].pop("request_id").startswith("req_")
+    return problem

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.auth import create_key
 from gateway.event_recorder import EventRecorder
-from tests.contract.api_serving import served
+from tests.contract.api_serving import said, served
 from tests.gateway_world import KEYRING, MERCHANT, World
 
 INTENTS = "/v1/payment_intents"
@@ -105,7 +105,7 @@ def test_another_secret_is_answered_as_no_intent_at_all(tmp_path: Path) -> None:
         missing = await http.get(f"{INTENTS}/pi_none", params={"client_secret": wrong}, headers=page)
         for query in ({}, {"client_secret": wrong}, {"client_secret": one["client_secret"][:-1] + "é"}):
             answer = await http.get(f"{INTENTS}/{one['id']}", params=query, headers=page)
-            assert (answer.status_code, answer.json()) == (404, missing.json())
+            assert (answer.status_code, said(answer)) == (404, said(missing))
         confirmed = await http.post(
             f"{INTENTS}/{one['id']}/confirm", json={"client_secret": wrong}, headers=page
         )

@@ -96,6 +96,9 @@ def test_a_declined_confirm_is_answered_again_without_another_attempt(tmp_path: 
 
         assert (first.status_code, again.status_code) == (402, 402)
         assert again.content == first.content
+        assert (
+            first.json()["error"]["request_id"] == first.headers["request-id"] != again.headers["request-id"]
+        )
         assert again.headers["content-type"] == "application/problem+json"
         assert await count(world, attempts) == 1
 

@@ -84,6 +84,7 @@ def test_a_declined_card_is_a_card_error_with_the_intent(api: LivingApi, intents
     assert error.error.decline_code == "insufficient_funds"
     assert error.error.charge == error.error.payment_intent.latest_charge
     assert error.error.doc_url == "docs/api.md#declines"
+    assert error.request_id == error.error["request_id"]
     assert error.error.payment_intent.status == "requires_payment_method"
 
 

@@ -95,7 +95,9 @@ async def last_words(reader: asyncio.StreamReader) -> tuple[int, str]:
     """Status and code of what a connection is told before its end."""
     async with asyncio.timeout(LOOKS_SECONDS):
         head, _, body = (await reader.read()).partition(b"\r\n\r\n")
-    return int(head.split()[1]), msgspec.json.decode(body)["error"]["code"]
+    error = msgspec.json.decode(body)["error"]
+    assert f"\r\nrequest-id: {error['request_id']}\r\n".encode() in head
+    return int(head.split()[1]), error["code"]
 
 
 async def is_gone(reader: asyncio.StreamReader) -> bool:

@@ -76,6 +76,7 @@ def test_beyond_its_plan_a_merchant_is_asked_to_come_again(tmp_path: Path) -> No
             "code": "rate_limit",
             "message": "Too many requests at once. Try again in a second.",
             "doc_url": "docs/api.md#error-codes",
+            "request_id": refused.headers["request-id"],
         }
         live = {"authorization": f"Bearer {world.keys['live']}"}
         assert (await http.get("/v1/payment_intents", headers=live)).status_code == 200
