@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from events.log.finding import remember_log
+from events.log.opening import open_log
 from gateway.backoffice import Backoffice
 from gateway.errors import HomeError
 from gateway.keys.home_keys import ensure_keys
@@ -39,7 +40,7 @@ async def running(wanted: Settings, report: Report) -> AsyncIterator[Platform]:
     """The platform, ready to take payments; stopped when the block ends, however it ends.
 
     Raises `HomeError`, `HomeInUseError`, `HomeUnusableError`, `AddressInUseError`, `AddressUnusableError`,
-    `ProgramFailedError`.
+    `LogUnavailableError`, `LogUnusableError`, `ProgramFailedError`.
     """
     if not wanted.home.exists():
         addresses.choose(wanted.host, wanted.port)  # a refusal leaves no home behind
@@ -49,6 +50,8 @@ async def running(wanted: Settings, report: Report) -> AsyncIterator[Platform]:
         try:
             test_key = await asyncio.to_thread(_prepared, wanted)
             log = await _log(wanted, supervisor, report)
+            if log.startswith("kafka") and not wanted.needs_broker:
+                await asyncio.to_thread(_look_at, log)
             remember_log(wanted.home, log)
             report("Starting the acquirer network, the risk flow, the learner and the page")
             await supervisor.start(settings.world(wanted, ports, log))
@@ -81,6 +84,12 @@ def _prepared(wanted: Settings) -> str | None:
     if wanted.live:
         Backoffice(wanted.home, wanted.keys).take_live_alone()
     return None if is_live_home(wanted.home) else merchants.first_key(wanted.home, wanted.keys)
+
+
+def _look_at(log: str) -> None:
+    """Open it once: the programs wait for one that is away, which who mistyped it should not have to."""
+    with closing(open_log(log)):
+        pass
 
 
 async def _log(wanted: Settings, supervisor: Supervisor, report: Report) -> str:

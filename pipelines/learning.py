@@ -10,7 +10,7 @@ from pathlib import Path
 
 from events.clock import SystemClock
 from events.errors import EventsError
-from events.log import open_log
+from events.log import OUTAGE_SECONDS_MAX, open_log
 from events.program_logs import add_log_level, log_as_json
 from events.programs import announce, leave
 from models.learning import Learner, Schedule
@@ -48,7 +48,10 @@ def main(arguments: list[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
     path = given.home / "learning" / "learning.sqlite"
     try:
-        with closing(open_log(given.log)) as log, closing(LearningStore(path)) as store:
+        with (
+            closing(open_log(given.log, append_seconds_max=OUTAGE_SECONDS_MAX)) as log,
+            closing(LearningStore(path)) as store,
+        ):
             learner = Learner(store, Schedule(horizon_days=given.horizon_days), fit=interruptible(stop))
             step = LearningStep(learner, store)
             parts = LearningParts(log, SystemClock(), store, step, idle_seconds=IDLE_SECONDS)

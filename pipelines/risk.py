@@ -9,7 +9,7 @@ from pathlib import Path
 
 from events.clock import SystemClock
 from events.errors import EventsError
-from events.log import open_log
+from events.log import OUTAGE_SECONDS_MAX, open_log
 from events.program_logs import add_log_level, log_as_json
 from events.programs import announce, leave
 from pipelines.errors import PipelinesError
@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> None:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
     try:
-        with closing(open_log(given.log)) as log:
+        with closing(open_log(given.log, append_seconds_max=OUTAGE_SECONDS_MAX)) as log:
             clock = SystemClock()
             parts = Parts(log, given.home / "risk", clock, WarmSteps(clock.now()))
             run(parts, stop, lambda: announce("pipelines.risk"))

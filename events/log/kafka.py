@@ -26,8 +26,10 @@ declare(
 )
 
 _RETRY_SECONDS = 0.05
-_TRIES = 5
-"""Times that offsets are asked for: a try that goes to a leader which has just died takes all of its time."""
+_OPENING_SECONDS_MAX = 5.0
+"""One try to look at the topics: a request that goes to a broker which has just died takes all of it."""
+_TRIES, _TRY_SECONDS_MAX = 5, 1.0
+"""Times that offsets are asked for, at least, and how long at most: see above."""
 logger = logging.getLogger(__name__)
 
 
@@ -48,9 +50,7 @@ class KafkaLog:
         self._append_seconds_max = append_seconds_max
         settings = {"bootstrap.servers": bootstrap, "reconnect.backoff.max.ms": 250}
         self._admin = AdminClient(settings, logger=logger)
-        self._durability = prepare_topics(
-            self._admin, names, time.monotonic() + append_seconds_max, create=create
-        )
+        self._durability = self._opened(create=create)
         self._sender = make_sender(bootstrap, names, append_seconds_max)
 
     def append(self, records: Sequence[Outgoing]) -> list[Position]:
@@ -80,13 +80,26 @@ class KafkaLog:
     def close(self) -> None:
         self._sender.close()
 
+    def _opened(self, *, create: bool) -> Durability:
+        deadline = time.monotonic() + self._append_seconds_max
+        while True:
+            try_until = min(deadline, time.monotonic() + _OPENING_SECONDS_MAX)
+            try:
+                return prepare_topics(self._admin, self._names, try_until, create=create)
+            except LogUnavailableError:
+                # Where nothing is to be made, a topic that is missing will be missing.
+                if not create or time.monotonic() >= deadline:
+                    raise
+            time.sleep(_RETRY_SECONDS)
+
     def _offsets(self, topic: str, which: OffsetSpec) -> list[int]:
         name = self._names.on_cluster(topic)
         asked = {Assignment(name, number): which for number in range(topic_named(topic).partitions)}
         deadline = time.monotonic() + self._append_seconds_max
+        try_seconds = min(_TRY_SECONDS_MAX, self._append_seconds_max / _TRIES)
         while True:
             try:
-                return _offsets_now(self._admin, asked, self._append_seconds_max / _TRIES)
+                return _offsets_now(self._admin, asked, try_seconds)
             except LogUnavailableError:
                 if time.monotonic() >= deadline:
                     raise

@@ -15,6 +15,8 @@ from events.log.kafka_senders import REQUEST_BYTES_MAX
 from events.log.port import Outgoing, Position
 
 _SERVING_SECONDS = 0.1
+_SILENCE_SECONDS_MAX = 2.5
+"""A broker that says nothing for so long is connected to anew, however long the caller would wait."""
 logger = logging.getLogger(__name__)
 
 
@@ -32,7 +34,7 @@ class ConfluentSender:
             "message.max.bytes": REQUEST_BYTES_MAX,
             # Below the caller's own limit, so that the producer mostly gives up before its caller does.
             "message.timeout.ms": int(append_seconds_max * 800),
-            "socket.timeout.ms": max(500, int(append_seconds_max * 500)),
+            "socket.timeout.ms": int(1000 * min(max(0.5, append_seconds_max / 2), _SILENCE_SECONDS_MAX)),
             "retry.backoff.ms": 50,
             "reconnect.backoff.ms": 50,
             "reconnect.backoff.max.ms": 250,

@@ -9,6 +9,9 @@ from events.log.port import Log
 from events.log.sqlite import DURABILITY, SqliteLog
 
 APPEND_SECONDS_MAX = 5.0
+OUTAGE_SECONDS_MAX = 60.0
+"""For programs that can do nothing without the log. They wait in place, and go on the moment that a broker is
+back, while a new life takes seconds, and a supervisor gives up who dies too often."""
 _SERVER = r"(?:[\w.\-]+|\[[\w:]+\]):\d+"
 
 

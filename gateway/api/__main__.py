@@ -6,15 +6,17 @@ import secrets
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 import uvloop
-from sqlalchemy import Engine
 
 from events.clock import SystemClock
+from events.errors import LogUnavailableError
 from events.log.opening import open_log
 from events.program_logs import LogLevel, add_log_level, log_as_json
 from events.programs import announce, leave, spare_what_stays
@@ -36,8 +38,10 @@ from gateway.store.opening import open_store
 from gateway.store.writer import Store
 from gateway.wiring import Gateway, Surroundings
 
-STORE_SECONDS_MAX = 60.0
-"""How long a start waits for PostgreSQL: below the time that its supervisor gives it."""
+START_SECONDS_MAX = 60.0
+"""How long a start waits for PostgreSQL and the broker: below the time that its supervisor gives it."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,14 +108,14 @@ async def serve(settings: Settings) -> None:
     settings.home.mkdir(parents=True, exist_ok=True)
     ensure_certificates(settings.keys, datetime.now(UTC))
     clock, scheduling = SystemClock(), ThreadScheduling()
-    log = open_log(settings.log)
+    log = await waited_for("log", lambda: open_log(settings.log))
     processor = HttpProcessor(settings.processor, client_context(settings.keys, "api", "internal"))
     gateway = Gateway(
         Surroundings(
             clock=clock,
             entropy=secrets.token_bytes,
             scheduling=scheduling,
-            store=Store(await opened(settings.home), scheduling),
+            store=Store(await waited_for("store", lambda: open_store(settings.home)), scheduling),
             log=log,
             processor=processor,
             keyring=open_keyring(settings.keys),
@@ -140,16 +144,16 @@ async def serve(settings: Settings) -> None:
         raise SystemExit("gateway.api: what moves payments on has failed (see above); start it again")
 
 
-async def opened(home: Path) -> Engine:
-    """The store; one whose server is away is waited for, for a supervisor gives up who dies too often."""
-    give_up_at = time.monotonic() + STORE_SECONDS_MAX
+async def waited_for(what: str, open_it: Callable[[], T]) -> T:
+    """What is opened; whose server is away is waited for, as a supervisor gives up who dies too often."""
+    give_up_at = time.monotonic() + START_SECONDS_MAX
     while True:
         try:
-            return await asyncio.to_thread(open_store, home)
-        except StoreUnavailableError as error:
+            return await asyncio.to_thread(open_it)
+        except (StoreUnavailableError, LogUnavailableError) as error:
             if isinstance(error, StoreUnsafeError) or time.monotonic() >= give_up_at:
                 raise
-            structlog.get_logger("gateway").warning("the store is waited for", error=error.message)
+            structlog.get_logger("gateway").warning(f"the {what} is waited for", error=type(error).__name__)
             await asyncio.sleep(1.0)
 
 

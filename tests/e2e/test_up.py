@@ -227,11 +227,16 @@ def test_what_cannot_be_is_refused_in_a_sentence_and_leaves_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["a-file"]
 
 
-def test_a_log_that_is_none_is_refused_in_a_sentence(tmp_path: Path) -> None:
-    refused = weir("up", "--home", str(tmp_path / "home"), "--log", "carrier-pigeon", seconds_max=60)
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [("carrier-pigeon", "give sqlite"), ("kafka://127.0.0.1:1", "weir up: no Kafka broker can be reached")],
+)
+def test_a_log_that_is_none_is_refused_in_a_sentence(tmp_path: Path, log: str, said: str) -> None:
+    refused = weir("up", "--home", str(tmp_path / "home"), "--log", log, "--port", "0", seconds_max=60)
 
     assert refused.returncode == 1
-    assert "give sqlite" in refused.stderr
+    assert said in refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
 def test_after_a_stop_the_same_home_goes_on_where_it_was_and_logs_more_where_it_is_asked_to(

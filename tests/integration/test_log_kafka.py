@@ -4,6 +4,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from os import kill
 from pathlib import Path
@@ -14,6 +15,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from events.errors import LogError, LogUnavailableError, LogUnusableError
 from events.log import open_log
 from events.log.kafka_topics import durability_of
+from events.log.opening import APPEND_SECONDS_MAX
 from events.log.port import Log, Outgoing, Reader, TopicPartition
 from events.topics import TOPICS
 from simulator.kafka.broker import Broker
@@ -119,6 +121,33 @@ def test_a_broker_that_died_is_reported_within_the_deadline_and_loses_nothing(
     assert set(before) <= set(once)
     assert len(once) == len(set(once)), "the client's retries must not write twice"
     assert found[-1] == "after"
+
+
+@pytest.mark.kafka
+def test_whoever_has_patience_waits_for_the_broker_and_goes_on_when_it_is_back(
+    broker: Broker, running: str
+) -> None:
+    url = f"kafka://{running}"
+    with (
+        closing(open_log(url, append_seconds_max=SECONDS_MAX)) as log,
+        closing(log.reader({PLACE: 0})) as reader,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        log.append([record("before")])
+        read = polled(reader, until=1)
+        broker.kill()
+        appending = pool.submit(log.append, [record("while it is away"), record("and after that")])
+        opening = pool.submit(open_log, url, append_seconds_max=SECONDS_MAX)
+        # For longer than others wait, and than one try to open takes.
+        assert wait([appending, opening], timeout=APPEND_SECONDS_MAX + 1.0).done == set()
+        assert reader.poll(10, 0.0) == []
+        broker.start()
+        positions = appending.result(SECONDS_MAX)
+        read += polled(reader, until=3)
+
+        with closing(opening.result(SECONDS_MAX)) as another:
+            assert everything(another) == read == ["before", "while it is away", "and after that"]
+    assert [position.offset for position in positions] == [1, 2]
 
 
 @pytest.mark.kafka
