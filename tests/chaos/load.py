@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from simulator.traffic.population import with_check_digit
-from tests.e2e.merchant import Merchant
+from tests.e2e.merchant import ISSUERS_PAGE, Merchant
 from tests.e2e.shopping import Shopping
 
 PAYERS = 4
@@ -24,13 +24,18 @@ PROOF = 2 * PAYERS
 class Trouble:
     """Something that happens to a platform; `come` returns when it is over.
 
-    `breaks_connections`: it ends a program that merchants are connected to. Whatever else happens they get
-    an answer.
+    `breaks_connections`: it ends a program that merchants are connected to. `takes_pages`: it ends the one
+    that serves the issuers' pages. Whatever else happens merchants and payers get an answer.
     """
 
     name: str
     come: Callable[[], Awaitable[None]]
     breaks_connections: bool = False
+    takes_pages: bool = False
+
+    def excuses(self, call: str) -> bool:
+        """Whether it is why this call got no answer."""
+        return self.breaks_connections or (self.takes_pages and call.startswith(ISSUERS_PAGE))
 
 
 @dataclass(frozen=True)
@@ -77,9 +82,8 @@ class Load:
         await trouble.come()
         lasted = time.monotonic() - began
         await self._until_well()
-        if not trouble.breaks_connections:
-            without = notebook.broken[broken:]
-            notebook.faults.extend(f"{trouble.name}: no answer at all for {call}" for call in without)
+        without = [call for call in notebook.broken[broken:] if not trouble.excuses(call)]
+        notebook.faults.extend(f"{trouble.name}: no answer at all for {call}" for call in without)
         since = self._paid[first:]
         return Gap(
             trouble=trouble.name,

@@ -125,7 +125,12 @@ def place(folder: Path, store: str, log: str) -> Iterator[Place]:
         platform.live_key = merchants_key(home, home.with_name("home-keys"))
         log_url = f"kafka://{servers.broker.bootstrap}" if servers.broker else f"sqlite:///{home}/log.sqlite"
         kills = [
-            Trouble(f"kill -9 of {name}", partial(killed, platform, name), name in CONNECTED)
+            Trouble(
+                f"kill -9 of {name}",
+                partial(killed, platform, name),
+                name in CONNECTED,
+                name == "simulator.acquirer",
+            )
             for name in sorted(PROGRAMS)
         ]
         yield Place(f"troubles on {store}, log {log}", platform, home, log_url, [*kills, *servers.troubles()])

@@ -20,6 +20,7 @@ from tests.e2e.whole_platform import WholePlatform
 RETRIED = frozenset({409, 429, 503})
 CALL_SECONDS_MAX = 30.0
 PATIENCE_SECONDS = 150.0
+ISSUERS_PAGE = "the issuer's page"
 START = datetime(2026, 1, 5, 10, tzinfo=UTC)
 
 
@@ -136,11 +137,11 @@ class Merchant:
             for code in codes:
                 form = {"do": "answer", "code": code}
                 shown = await self._client.post(page, data=form, follow_redirects=True)
-                self._seen(shown, "the issuer's page")
+                self._seen(shown, ISSUERS_PAGE)
                 if back := re.search(r"url=([^']+)'", shown.text):
                     self._seen(await self._client.get(back[1]), "the way back")
         except httpx2.TransportError as error:
-            self._broke_off(error, "the issuer's page")
+            self._broke_off(error, ISSUERS_PAGE)
             self.notebook.unanswered += 1
         intent = await self._ended(intent, "processing", "requires_action")
         self.notebook.payments[payment].statuses.append(intent["status"])
