@@ -48,7 +48,7 @@ def begun_before_in(
     attempt = latest_waiting_in(connection, intent)
     if attempt is None:
         return None
-    if body.payment_method not in (None, attempt.instrument.token) or body.payment_method_data is not None:
+    if body.payment_method not in (None, intent.token) or body.payment_method_data is not None:
         raise InvalidRequestError(
             "An attempt with another payment method is under way: wait for its end, or cancel.",
             code="payment_intent_unexpected_state",

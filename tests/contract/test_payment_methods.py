@@ -265,6 +265,46 @@ def test_upi_is_never_paid_without_the_payer(tmp_path: Any) -> None:
     in_shop(tmp_path, story)
 
 
+WAYS: dict[str, dict[str, Any]] = {
+    "upi": UPI,
+    "wallet": {"type": "wallet", "wallet": {"provider": "paytm", "wallet_id": "w-7"}},
+    "netbanking": {"type": "netbanking", "netbanking": {"bank": "HDFC"}},
+}
+
+
+async def named(shop: Shop, way: str) -> str:
+    """What pays, by the name that the merchant has for it."""
+    if way == "token":
+        return await shop.world.token()
+    return str((await shop.card() if way == "card" else await shop.post(METHODS, **WAYS[way]))["id"])
+
+
+@pytest.mark.parametrize("way", ["token", "card", *WAYS])
+def test_what_waits_is_confirmed_again_by_the_method_that_it_shows_and_by_no_other(
+    tmp_path: Any, way: str
+) -> None:
+    async def story(shop: Shop) -> None:
+        until = shop.world.clock.now() + timedelta(minutes=10)
+        shop.world.processor.action = msgspec.structs.replace(STEP, expires_at=until)
+        made, other = await named(shop, way), (await shop.post(METHODS, **UPI))["id"]
+        intent = await shop.intent(confirmation_method="manual")
+        confirm = f"{INTENTS}/{intent}/confirm"
+        await shop.post(confirm, payment_method=made)
+
+        shown = await shop.post(confirm, payment_method=made)
+        assert (shown["status"], shown["payment_method"]) == ("requires_action", made)
+        refusal = await shop.post(confirm, 400, payment_method=other)
+        assert (refusal["code"], refusal["param"]) == ("payment_intent_unexpected_state", "payment_method")
+
+        shop.world.processor.payer_is_done(f"{intent}_1")
+        await shop.world.gateway.payer_steps.answer_changed(AnswerChanged(attempt_id=f"{intent}_1"))
+        await shop.post(confirm, 400, payment_method=other)
+        paid = await shop.post(confirm, payment_method=made)
+        assert (paid["status"], paid["payment_method"]) == ("succeeded", made)
+
+    in_shop(tmp_path, story)
+
+
 def test_another_merchants_mode_does_not_know_the_method(tmp_path: Any) -> None:
     async def story(shop: Shop) -> None:
         made = await shop.post(METHODS, **UPI)
