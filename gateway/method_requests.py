@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from events.vocabulary import PaymentMethodType
-from gateway.request_members import Body, Identifier, IpAddress, Metadata, Moment, Text
+from gateway.request_members import Body, Identifier, IpAddress, Metadata, Moment, Paging, Text
 
 Provider = Annotated[
     str, Meta(pattern=r"^[a-z0-9_]{2,32}\Z", description="2 to 32 small letters, digits and underscores")
@@ -18,6 +18,7 @@ AccountNumber = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9]{4,34}\Z", description="an account: 4 to 34 letters and digits")
 ]
 TextVersion = Annotated[str, Meta(min_length=1, max_length=64)]
+Redisplay = Literal["always", "limited", "unspecified"]
 FutureUsage = Literal["on_session", "off_session"]
 
 
@@ -55,7 +56,7 @@ class PaymentMethodData(Body, frozen=True, kw_only=True):
     upi: UpiInput | None = None
     wallet: WalletInput | None = None
     netbanking: NetbankingInput | None = None
-    allow_redisplay: Literal["always", "limited", "unspecified"] = "unspecified"
+    allow_redisplay: Redisplay = "unspecified"
     metadata: Metadata = msgspec.field(default_factory=dict)
 
 
@@ -69,13 +70,12 @@ class DetachPaymentMethod(Body, frozen=True, kw_only=True):
     """`POST /v1/payment_methods/{id}/detach`: no members."""
 
 
-class ListPaymentMethods(Body, frozen=True, kw_only=True):
+class ListPaymentMethods(Paging, frozen=True, kw_only=True):
     """`GET /v1/payment_methods`."""
 
     customer: Text
     type: PaymentMethodType | None = None
-    limit: Annotated[int, Meta(ge=1, le=100)] = 10
-    starting_after: Identifier | None = None
+    allow_redisplay: Redisplay | None = None
 
 
 class OnlineAcceptance(Body, frozen=True, kw_only=True):

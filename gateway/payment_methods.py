@@ -72,17 +72,11 @@ class PaymentMethods:
 
     def _page_in(
         self, connection: Connection, caller: Caller, query: ListPaymentMethods
-    ) -> list[ShownMethod]:
-        found = list_methods(
-            connection,
-            merchant_id=caller.merchant_id,
-            mode=caller.mode,
-            customer=query.customer,
-            type_=query.type,
-            limit=query.limit + 1,
-            starting_after=query.starting_after,
+    ) -> tuple[list[ShownMethod], bool]:
+        page, has_more = list_methods(
+            connection, merchant_id=caller.merchant_id, mode=caller.mode, query=query
         )
-        return [self._shown(connection, method) for method in found]
+        return [self._shown(connection, method) for method in page], has_more
 
     def _create_in(self, connection: Connection, caller: Caller, body: PaymentMethodData) -> ShownMethod:
         method = make_method_in(connection, self.personal, self.entropy, caller, body)
@@ -135,8 +129,7 @@ class PaymentMethods:
 
     async def list(self, caller: Caller, query: ListPaymentMethods) -> tuple[list[ShownMethod], bool]:
         """A page of a customer's, newest first, and whether there is more."""
-        page = await self.store.read(lambda c: self._page_in(c, caller, query))
-        return page[: query.limit], len(page) > query.limit
+        return await self.store.read(lambda c: self._page_in(c, caller, query))
 
 
 def make_method_in(

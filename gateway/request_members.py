@@ -42,3 +42,24 @@ Metadata = Annotated[dict[MetadataKey, MetadataValue], Meta(max_length=METADATA_
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What every request body obeys."""
+
+
+UnixSeconds = Annotated[int, Meta(ge=0, le=253_402_300_799)]
+
+
+class CreatedRange(Body, frozen=True, kw_only=True):
+    """When something was created, in Unix seconds: after, from, before, up to."""
+
+    gt: UnixSeconds | None = None
+    gte: UnixSeconds | None = None
+    lt: UnixSeconds | None = None
+    lte: UnixSeconds | None = None
+
+
+class Paging(Body, frozen=True, kw_only=True):
+    """What every list takes."""
+
+    limit: Annotated[int, Meta(ge=1, le=100)] = 10
+    starting_after: Identifier | None = None
+    ending_before: Identifier | None = None
+    created: CreatedRange | None = None

@@ -20,6 +20,7 @@ from gateway.request_members import (
     IpAddress,
     Metadata,
     Moment,
+    Paging,
     ReturnUrl,
     Text,
 )
@@ -192,27 +193,6 @@ class ReportLabel(Body, frozen=True, kw_only=True):
     source: Source
     reported_at: Moment | None = None
     fraud: bool | None = None
-
-
-UnixSeconds = Annotated[int, Meta(ge=0, le=253_402_300_799)]
-
-
-class CreatedRange(Body, frozen=True, kw_only=True):
-    """When something was created, in Unix seconds: after, from, before, up to."""
-
-    gt: UnixSeconds | None = None
-    gte: UnixSeconds | None = None
-    lt: UnixSeconds | None = None
-    lte: UnixSeconds | None = None
-
-
-class Paging(Body, frozen=True, kw_only=True):
-    """What every list takes."""
-
-    limit: Annotated[int, Meta(ge=1, le=100)] = 10
-    starting_after: Identifier | None = None
-    ending_before: Identifier | None = None
-    created: CreatedRange | None = None
 
 
 class ListIntents(Paging, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ import gateway.processor.errors
 from events.instruments import CardFacts
 from events.types import RiskContext
 from events.vocabulary import ReportedKind
-from gateway import method_requests, requests
+from gateway import method_requests, request_members, requests
 from gateway.account_events import SignIn
 from gateway.api.application import make_application
 from gateway.api.charge_json import charge_json
@@ -68,7 +68,7 @@ BODIES: dict[str, type[msgspec.Struct]] = {
     "Item": requests.Item,
     "GET /v1/payment_intents": requests.ListIntents,
     "GET /v1/payment_intents/search": requests.SearchIntents,
-    "CreatedRange": requests.CreatedRange,
+    "CreatedRange": request_members.CreatedRange,
     "GET /v1/payment_intents/{id}": requests.RetrieveIntent,
     "POST /v1/payment_intents/{id}": requests.UpdateIntent,
     "POST /v1/payment_intents/{id}/confirm": requests.ConfirmIntent,

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from gateway import method_requests, requests
+from gateway import method_requests, request_members, requests
 from gateway.api import resources
 from gateway.payments.intents import PaymentOutcome
 from gateway.payments.outcomes import payment_error
@@ -206,7 +206,7 @@ REQUESTS: Mapping[Any, Any] = {
                 items=[requests.Item(description="tea", quantity=2, amount=450)],
             ),
         ),
-        requests.ListIntents(limit=3, created=requests.CreatedRange(gte=_CREATED), status="succeeded"),
+        requests.ListIntents(limit=3, created=request_members.CreatedRange(gte=_CREATED), status="succeeded"),
         requests.SearchIntents(query="status:'succeeded' AND metadata['order']:'7'"),
         requests.RetrieveIntent(expand=["latest_charge"]),
         requests.UpdateIntent(amount=2499, metadata={"order": "8"}),

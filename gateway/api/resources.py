@@ -12,11 +12,10 @@ import msgspec
 from events.vocabulary import Funding, PaymentMethodType, ReportedKind
 from gateway.http.operations import Error as PlainError
 from gateway.http.operations import Problem as PlainProblem
-from gateway.method_requests import FutureUsage
+from gateway.method_requests import FutureUsage, Redisplay
 from gateway.payments.charges import ChargeState, ChargeStatus
 from gateway.payments.intents import CaptureMethod, ConfirmationMethod, PaymentError, PaymentOutcome
 from gateway.payments.steps import Status
-from gateway.store.method_rows import Redisplay
 
 T = TypeVar("T")
 

@@ -3,16 +3,17 @@
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Connection, bindparam, exists, insert, select, tuple_, update
+from sqlalchemy import Connection, bindparam, exists, insert, select, update
 
 from events.vocabulary import Mode, PaymentMethodType
 from gateway.errors import NotFoundError
+from gateway.method_requests import ListPaymentMethods, Redisplay
 from gateway.payments.intents import Intent
 from gateway.processor_port import TestRisk
 from gateway.store.method_tables import consents, payment_methods
+from gateway.store.paging import read_page
 from gateway.store.statements import Statement
 
-Redisplay = Literal["always", "limited", "unspecified"]
 Usage = Literal["on_session", "off_session"]
 
 _METHOD = Statement(select(payment_methods).where(payment_methods.c.id == bindparam("the_id")))
@@ -83,27 +84,24 @@ def surrogate_of_method(connection: Connection, name: str, mode: Mode) -> tuple[
 
 
 def list_methods(
-    connection: Connection,
-    *,
-    merchant_id: str,
-    mode: Mode,
-    customer: str,
-    type_: PaymentMethodType | None,
-    limit: int,
-    starting_after: str | None,
-) -> list[PaymentMethod]:
-    """A customer's, newest first, at most `limit`, after the cursor; raises `NotFoundError`."""
+    connection: Connection, *, merchant_id: str, mode: Mode, query: ListPaymentMethods
+) -> tuple[list[PaymentMethod], bool]:
+    """A page of a customer's, newest first, and whether there is more; raises `NotFoundError`."""
+
+    def cursor_of(method_id: str) -> tuple[int, str]:
+        cursor = load_method(connection, method_id, merchant_id=merchant_id, mode=mode)
+        return cursor.created_us, cursor.id
+
     table = payment_methods.c
-    query = select(payment_methods).where(
-        table.merchant_id == merchant_id, table.mode == mode, table.customer == customer
+    own = select(payment_methods).where(
+        table.merchant_id == merchant_id, table.mode == mode, table.customer == query.customer
     )
-    if type_ is not None:
-        query = query.where(table.type == type_)
-    if starting_after is not None:
-        cursor = load_method(connection, starting_after, merchant_id=merchant_id, mode=mode)
-        query = query.where(tuple_(table.created_us, table.id) < (cursor.created_us, cursor.id))
-    newest = query.order_by(table.created_us.desc(), table.id.desc()).limit(limit)
-    return [_method(row) for row in connection.execute(newest)]
+    if query.type is not None:
+        own = own.where(table.type == query.type)
+    if query.allow_redisplay is not None:
+        own = own.where(table.allow_redisplay == query.allow_redisplay)
+    rows, has_more = read_page(connection, own, (table.created_us, table.id), query, cursor_of)
+    return [_method(row) for row in rows], has_more
 
 
 def insert_consent(connection: Connection, consent: Consent) -> None:

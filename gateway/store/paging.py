@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Row, Select, tuple_
 
 from gateway.errors import InvalidRequestError
-from gateway.requests import CreatedRange, Paging
+from gateway.request_members import CreatedRange, Paging
 
 Cursor = Callable[[str], tuple[int, str]]
 

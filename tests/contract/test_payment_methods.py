@@ -157,6 +157,32 @@ def test_an_intent_takes_the_types_that_it_names_and_by_default_those_of_its_cur
     in_shop(tmp_path, story)
 
 
+def test_a_customers_methods_are_listed_both_ways_and_by_what_they_are(tmp_path: Any) -> None:
+    async def story(shop: Shop) -> None:
+        made = []
+        for redisplay in ("always", "limited", "always"):
+            method = await shop.post(METHODS, **UPI, allow_redisplay=redisplay)
+            made.append(method["id"])
+            await shop.post(f"{METHODS}/{method['id']}/attach", customer="c-1")
+
+        async def listed(query: str) -> tuple[list[int], bool]:
+            page = await shop.get(f"{METHODS}?customer=c-1&{query}")
+            return [made.index(each["id"]) for each in page["data"]], page["has_more"]
+
+        at = method["created"]
+        newest = (await shop.get(f"{METHODS}?customer=c-1"))["data"]
+        order = [made.index(each["id"]) for each in newest]
+        assert sorted(order) == [0, 1, 2]
+        assert await listed(f"starting_after={made[order[0]]}&limit=1") == ([order[1]], True)
+        assert await listed(f"ending_before={made[order[2]]}&limit=1") == ([order[1]], True)
+        assert await listed(f"ending_before={made[order[1]]}") == ([order[0]], False)
+        assert await listed("allow_redisplay=limited") == ([1], False)
+        assert await listed(f"created[gte]={at}") == (order, False)
+        assert await listed(f"created[gt]={at}") == ([], False)
+
+    in_shop(tmp_path, story)
+
+
 def test_a_method_is_kept_for_its_customer_listed_and_detached(tmp_path: Any) -> None:
     async def story(shop: Shop) -> None:
         made = await shop.post(METHODS, **UPI)
