@@ -1,6 +1,7 @@
 """Why an account did not pay, in the merchant's words: one table."""
 
 from gateway.processor.declines import Decline
+from gateway.processor_port import AdviceCode
 
 RAIL_DECLINES: dict[str, Decline] = {
     "payment_declined": Decline("payment_declined", "try_again_later"),
@@ -18,6 +19,11 @@ _UNKNOWN = Decline("payment_declined", "try_again_later")
 def rail_decline(reason: str | None) -> Decline:
     """What to say of a reason; `payment_declined` for one of no table."""
     return RAIL_DECLINES.get(reason or "", _UNKNOWN)
+
+
+def rail_advice(decline_code: str | None) -> AdviceCode | None:
+    """What to do about an attempt that ended so; None where it was not declined."""
+    return None if decline_code is None else rail_decline(decline_code).advice_code
 
 
 def unanswered(*, is_collect: bool) -> Decline:

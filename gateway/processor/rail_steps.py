@@ -7,7 +7,7 @@ import msgspec
 
 from events.moments import microseconds, moment
 from gateway.processor import attempts, rail_rows
-from gateway.processor.rail_declines import rail_decline, unanswered
+from gateway.processor.rail_declines import rail_advice, rail_decline, unanswered
 from gateway.processor.rail_rows import RailOperation, RailOrder
 from gateway.processor.rails_port import RailAnswer, RailQuestion
 from gateway.processor_port import (
@@ -174,6 +174,7 @@ def answer(
         status="action_required" if order.state == "waiting" else order.state,
         operation=operation,
         decline_code=order.decline_code,
+        advice_code=rail_advice(order.decline_code),
         approval_code=order.reference,
         network_reference=order.reference,
         authorized_minor=order.amount_minor if has_come else 0,

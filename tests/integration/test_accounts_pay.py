@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateway.processor.rail_declines import RAIL_DECLINES
 from simulator.rails.testaddresses import TEST_ADDRESSES
 from tests.integration.test_simulated_payment import CONTEXT, INTENTS, Simulation
 from tests.virtual_time import run_virtually
@@ -103,6 +104,8 @@ def test_each_documented_address_ends_as_documented(tmp_path: Path) -> None:
 
             expected = known.reason or (None if paid else "payment_collect_request_expired")
             assert (end["last_payment_error"] or {}).get("code") == expected, known
+            advice = RAIL_DECLINES[expected].advice_code if expected else None
+            assert end["outcome"]["advice_code"] == advice, known
         payers = sum(known.reason is None and known.after_seconds is not None for known in TEST_ADDRESSES)
         assert till.rails.books.moved_minor() == payers * 50_000
 
