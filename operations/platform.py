@@ -9,10 +9,9 @@ from datetime import UTC, datetime
 from events.log.finding import remember_log
 from events.log.opening import open_log
 from gateway.backoffice import Backoffice
-from gateway.errors import HomeError
 from gateway.keys.home_keys import ensure_keys
 from gateway.live_home import is_live_home
-from gateway.store.finding import choose_store, store_url
+from gateway.store.opening import adopt_store
 from operations import addresses, merchants, settings
 from operations.home_lock import sole_supervisor
 from operations.settings import Settings
@@ -75,12 +74,7 @@ async def running(wanted: Settings, report: Report) -> AsyncIterator[Platform]:
 def _prepared(wanted: Settings) -> str | None:
     """Make what the programs expect to find: certificates, the store's tables, a first test key."""
     ensure_keys(wanted.home, wanted.keys, datetime.now(UTC), hosts=(wanted.host,))
-    choose_store(wanted.home, wanted.store)
-    if wanted.api_processes > 1 and store_url(wanted.home).startswith("sqlite:"):
-        raise HomeError(
-            f"the store of {wanted.home} is a file, which one API process has to itself: give a new home a "
-            "--store on PostgreSQL for several"
-        )
+    adopt_store(wanted.home, wanted.store)
     if wanted.live:
         Backoffice(wanted.home, wanted.keys).take_live_alone()
     return None if is_live_home(wanted.home) else merchants.first_key(wanted.home, wanted.keys)

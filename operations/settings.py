@@ -8,6 +8,7 @@ from events.log.finding import LOCAL_BROKER, log_url
 from events.program_logs import LogLevel
 from gateway.keys.home_keys import keys_of
 from gateway.rate_limits import MEMORY, require_usable
+from gateway.store.finding import chosen_store, require_shareable
 from models.labels import HORIZON_DAYS
 from operations.addresses import Ports
 from operations.processes import Program
@@ -61,6 +62,7 @@ def from_options(
     url = log_url(log, home, servers)
     keys = keys_of(home, keys)
     limits = require_usable(rate_limits)
+    require_shareable(home, chosen_store(home, store), api_processes)
     return Settings(
         home=home,
         keys=keys,

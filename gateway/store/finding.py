@@ -43,24 +43,43 @@ def store_url(home: Path) -> str:
     return checked(place.read_text().strip()).render_as_string()
 
 
-def choose_store(home: Path, given: str | None, environment: Mapping[str, str] = os.environ) -> None:
-    """Give a new home its store, durably; raises `HomeError` where it has another already.
+def chosen_store(home: Path, given: str | None, environment: Mapping[str, str] = os.environ) -> str:
+    """The URL of the home's store, or of one `given` to a new home; raises `HomeError` where it has another.
 
-    `given` None leaves the home what it has. A password file that `environment` names (`PGPASSFILE`) is
-    remembered, for no program that is started from here sees the variable.
+    `given` None takes what the home has. A password file that `environment` names (`PGPASSFILE`) comes into
+    the URL, for no program that is started from here sees the variable. Writes nothing: whoever has opened
+    the store, and found it to be the home's, has the home remember it.
     """
     if given is None:
-        return
+        return store_url(home)
     if given == SQLITE:
         wanted = f"sqlite:///{(home / STORE).absolute()}"
     else:
         wanted = _with_files(checked(given), environment).render_as_string()
-    is_new = not any((home / name).exists() for name in (STORE, STORE_PLACE))
-    if is_new and given != SQLITE:
-        write_secret(home / STORE_PLACE, f"{wanted}\n".encode())
-    elif not is_new and wanted != store_url(home):
+    if has_store(home) and wanted != store_url(home):
         raise HomeError(
             f"the store of {home} is {store_url(home)}, for good: leave --store away, or give a new --home"
+        )
+    return wanted
+
+
+def has_store(home: Path) -> bool:
+    """Whether the home has its store already."""
+    return any((home / name).exists() for name in (STORE, STORE_PLACE))
+
+
+def remember_store(home: Path, url: str) -> None:
+    """Have a new home take the store at the URL for good, durably; a file in it needs no remembering."""
+    if not has_store(home) and not url.startswith("sqlite:"):
+        write_secret(home / STORE_PLACE, f"{url}\n".encode())
+
+
+def require_shareable(home: Path, url: str, api_processes: int) -> None:
+    """Raises `HomeError` where several API processes shall share a store that is a file."""
+    if api_processes > 1 and url.startswith("sqlite:"):
+        raise HomeError(
+            f"the store of {home} is a file, which one API process has to itself: give a new home a "
+            "--store on PostgreSQL for several"
         )
 
 

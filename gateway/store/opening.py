@@ -4,6 +4,8 @@ Two homes on one database would make keys and surrogates that the other cannot r
 events to their own logs.
 """
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, insert, select
@@ -12,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from gateway.errors import HomeError, StoreUnavailableError
 from gateway.keys.home_keys import HOME_ID, STORE_PLACE
 from gateway.store.database import open_engine
-from gateway.store.finding import store_url
+from gateway.store.finding import chosen_store, has_store, remember_store, store_url
 from gateway.store.process_tables import homes
 from gateway.store.writer import in_one_commit
 
@@ -22,7 +24,21 @@ def open_store(home: Path) -> Engine:
 
     Raises `StoreUnavailableError`, and `HomeError` where it is another home's.
     """
-    url = store_url(home)
+    return _claimed(home, store_url(home))
+
+
+def adopt_store(home: Path, given: str | None, environment: Mapping[str, str] = os.environ) -> None:
+    """Give a new home the store `given`, durably, once it was opened: one that was mistyped binds no home.
+
+    A home that has its store keeps it. Raises as `open_store` does, and `HomeError` where it has another.
+    """
+    url = chosen_store(home, given, environment)
+    if not has_store(home) and not url.startswith("sqlite:"):
+        _claimed(home, url).dispose()
+        remember_store(home, url)
+
+
+def _claimed(home: Path, url: str) -> Engine:
     engine = open_engine(url)
     own = home / HOME_ID
     if engine.dialect.name != "postgresql" or not own.exists():
@@ -34,9 +50,11 @@ def open_store(home: Path) -> Engine:
         raise StoreUnavailableError(f"the store cannot be opened: {type(error.orig).__name__}") from None
     if owner != own.read_text().strip():
         engine.dispose()
+        place = home / STORE_PLACE
+        forget = f"delete {place} and " if place.exists() else ""
         raise HomeError(
-            f"{url} is the store of another home, {owner}: delete {home / STORE_PLACE} and give a --store "
-            f"that is empty (if {home} is that home, restored in part, write this id into {own})"
+            f"{url} is the store of another home, {owner}: {forget}give a --store that is empty "
+            f"(if {home} is that home, restored in part, write this id into {own})"
         )
     return engine
 

@@ -20,7 +20,7 @@ from gateway.backoffice import Backoffice
 from gateway.keys.tls import ensure_certificates
 from gateway.people.merchants import Merchant, MerchantSettings
 from gateway.rate_limits import MEMORY
-from gateway.store.finding import choose_store
+from gateway.store.opening import adopt_store
 from operations import addresses, processes, settings
 from operations.processes import LogFile, Program
 from operations.settings import Settings
@@ -206,7 +206,7 @@ async def whole_platform(
         store=store, rate_limits=rate_limits, log_level=log_level,
     )  # fmt: skip
     wanted.home.mkdir(parents=True, exist_ok=True)
-    choose_store(wanted.home, wanted.store)
+    adopt_store(wanted.home, wanted.store)
     ensure_certificates(wanted.keys, datetime.now(UTC), hosts=(wanted.host,))
     ports = addresses.choose(wanted.host, 0)
     reports: list[Callable[[str], None]] = []

@@ -15,8 +15,8 @@ from gateway.errors import HomeError, StoreUnavailableError, StoreUnsafeError
 from gateway.keys.home_keys import HOME_ID
 from gateway.scheduling import ThreadScheduling
 from gateway.store.database import open_engine
-from gateway.store.finding import choose_store
-from gateway.store.opening import open_store
+from gateway.store.finding import chosen_store, has_store, remember_store, store_url
+from gateway.store.opening import adopt_store, open_store
 from gateway.store.postgresql import SILENCE_MS_MAX, STATEMENT_MS_MAX
 from gateway.store.tables import merchants
 from gateway.store.writer import Store
@@ -84,7 +84,7 @@ def test_the_password_comes_from_a_file_and_into_no_error(server: PostgresServer
 def a_home(folder: Path, url: str) -> Path:
     folder.mkdir()
     (folder / HOME_ID).write_text(folder.name)
-    choose_store(folder, url, {})
+    remember_store(folder, url)
     return folder
 
 
@@ -101,6 +101,26 @@ def test_a_database_belongs_to_one_home_and_is_refused_to_another(
 
     (second / HOME_ID).write_text("first")
     open_store(second).dispose()
+
+
+def test_a_database_that_cannot_be_opened_or_is_another_homes_binds_no_home(
+    server: PostgresServer, tmp_path: Path
+) -> None:
+    for name in ("taken", "free"):
+        server.run(f"CREATE DATABASE {name}")
+    open_store(a_home(tmp_path / "first", server.url("taken"))).dispose()
+    home = tmp_path / "second"
+    home.mkdir()
+    (home / HOME_ID).write_text("second")
+
+    with pytest.raises(StoreUnavailableError, match="nowhere"):
+        adopt_store(home, server.url("nowhere"), {})
+    with pytest.raises(HomeError, match=r"the store of another home, first: give a --store"):
+        adopt_store(home, server.url("taken"), {})
+    assert not has_store(home)
+
+    adopt_store(home, server.url("free"), {})
+    assert store_url(home) == chosen_store(home, server.url("free"), {}) == server.url("free")
 
 
 def test_of_homes_that_want_a_database_at_once_one_gets_it(server: PostgresServer, tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from events.program_logs import LogLevel
+from gateway.errors import HomeError
 from operations import addresses, settings
 from operations.errors import AddressInUseError
 
@@ -14,6 +16,16 @@ def test_keys_are_apart_from_the_home_unless_said_otherwise(tmp_path: Path) -> N
     wanted = settings.from_options(tmp_path / "home", None, "127.0.0.1", 0, "sqlite", 250)
 
     assert wanted.keys == tmp_path / "home-keys"
+
+
+@pytest.mark.parametrize("asked", [{"store": "mysql://weir@db/weir"}, {"api_processes": 4}], ids=str)
+def test_a_store_that_cannot_be_is_refused_before_a_home_is_made(
+    tmp_path: Path, asked: dict[str, Any]
+) -> None:
+    with pytest.raises(HomeError):
+        settings.from_options(tmp_path / "home", None, "127.0.0.1", 0, "sqlite", 250, **asked)
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_taken_port_is_named_before_anything_starts() -> None:
