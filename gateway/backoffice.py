@@ -34,7 +34,15 @@ from gateway.people.merchants import (
     load_merchant,
     update_merchant,
 )
-from gateway.people.users import User, create_user, disable_user, list_users, reset_password, unlock_user
+from gateway.people.users import (
+    User,
+    create_user,
+    disable_user,
+    enable_user,
+    list_users,
+    reset_password,
+    unlock_user,
+)
 from gateway.personal import PersonalData
 from gateway.processor.forgetting import forget_cards
 from gateway.store.database import forget_overwritten
@@ -151,8 +159,12 @@ class Backoffice:
         """Let a user in no more; raises `NotFoundError`."""
         return self.write(lambda c: disable_user(c, self.recorder, name, at=_now(), actor=COMMAND_LINE))
 
+    def enable_user(self, name: str) -> User:
+        """Let in again who was disabled, with the password of before; raises `NotFoundError`."""
+        return self.write(lambda c: enable_user(c, self.recorder, name, at=_now(), actor=COMMAND_LINE))
+
     def unlock_user(self, name: str) -> User:
-        """Lift a lock, and leave the password; raises `NotFoundError`."""
+        """Lift a lock, and leave the password; raises `NotFoundError`, `InvalidRequestError`."""
         return self.write(lambda c: unlock_user(c, self.recorder, name, at=_now(), actor=COMMAND_LINE))
 
     def reset_password(self, name: str, password: str) -> User:

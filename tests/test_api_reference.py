@@ -116,6 +116,7 @@ NOT_OVER_HTTP = {
     "home_unusable",
     "merchant_exists",
     "password_too_weak",
+    "user_disabled",
     "user_exists",
     "table_unreadable",
     "idempotency_mismatch",

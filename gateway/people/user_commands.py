@@ -52,6 +52,12 @@ def users_disable(name: UserName, home: Home = HOME, keys: Keys = None) -> None:
     run("users", home, keys, lambda office: [_with_state(office.disable_user(name))])
 
 
+@users_app.command("enable")
+def users_enable(name: UserName, home: Home = HOME, keys: Keys = None) -> None:
+    """Let a user in again who was disabled, with the same password; tokens of before open nothing."""
+    run("users", home, keys, lambda office: [_with_state(office.enable_user(name))])
+
+
 @users_app.command("unlock")
 def users_unlock(name: UserName, home: Home = HOME, keys: Keys = None) -> None:
     """Let a user in again whom ten failures have locked; the password stays as it is."""

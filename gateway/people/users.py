@@ -103,8 +103,11 @@ def create_user(
 def reset_password(
     connection: Connection, recorder: EventRecorder, name: str, password: str, *, at: datetime, actor: str
 ) -> User:
-    """A new password, and no lock; tokens given for the old one are worth nothing. Raises `NotFoundError`."""
-    row = _row_named(connection, name)
+    """A new password, and no lock; tokens given for the old one are worth nothing.
+
+    Raises `NotFoundError`, and `InvalidRequestError` for who is disabled, whom no password lets in.
+    """
+    row = _enabled_row(connection, name)
     earlier = [row.password, *msgspec.json.decode(row.earlier_json, type=list[str])][:REMEMBERED]
     require_good(password, earlier)
     after = {
@@ -130,11 +133,30 @@ def disable_user(
     return load_user(connection, row.id)
 
 
+def enable_user(
+    connection: Connection, recorder: EventRecorder, name: str, *, at: datetime, actor: str
+) -> User:
+    """Let in again who was disabled, with the password of before; tokens of before stay worth nothing.
+
+    Raises `NotFoundError`.
+    """
+    row = _row_named(connection, name)
+    if row.disabled_us is not None:
+        # Another version: a token given before, and not expired yet, is not to come back to life.
+        after = {"disabled_us": None, "version": row.version + 1}
+        connection.execute(update(users).where(users.c.id == row.id), after)
+        recorder.audit(connection, at, actor=actor, action="user.enable", resource=row.id)
+    return load_user(connection, row.id)
+
+
 def unlock_user(
     connection: Connection, recorder: EventRecorder, name: str, *, at: datetime, actor: str
 ) -> User:
-    """Lift a lock, and count failures from zero; the password stays. Raises `NotFoundError`."""
-    row = _row_named(connection, name)
+    """Lift a lock, and count failures from zero; the password stays.
+
+    Raises `NotFoundError`, and `InvalidRequestError` for who is disabled, and would stay out.
+    """
+    row = _enabled_row(connection, name)
     connection.execute(update(users).where(users.c.id == row.id), {"failures": 0, "locked_until_us": None})
     recorder.audit(connection, at, actor=actor, action="user.unlock", resource=row.id)
     return load_user(connection, row.id)
@@ -191,6 +213,17 @@ def _row_named(connection: Connection, name: str) -> Row[Any]:
     row = connection.execute(_BY_NAME, {"the_name": name.lower()}).one_or_none()
     if row is None:
         raise NotFoundError("There is no such user.", param="name")
+    return row
+
+
+def _enabled_row(connection: Connection, name: str) -> Row[Any]:
+    row = _row_named(connection, name)
+    if row.disabled_us is not None:
+        raise InvalidRequestError(
+            f"{row.name} is disabled, and nothing else lets them in: `weir users enable {row.name}` first.",
+            code="user_disabled",
+            param="name",
+        )
     return row
 
 

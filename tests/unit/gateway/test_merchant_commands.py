@@ -79,11 +79,22 @@ def test_a_user_is_reset_and_disabled_by_name(shell: Shell) -> None:
     _, [reset], _ = shell.run("users", "reset", "ADA")
     _, [disabled], _ = shell.run("users", "disable", "ada")
 
-    _, [unlocked], _ = shell.run("users", "unlock", "ada")
-
     assert reset["password"] != made["password"]
-    assert (unlocked["state"], disabled["state"]) == ("disabled", "disabled")
-    assert disabled["disabled_at"] is not None
+    assert (disabled["state"], disabled["disabled_at"] is not None) == ("disabled", True)
+
+
+def test_who_is_disabled_is_let_in_by_enabling_alone(shell: Shell) -> None:
+    shell.run("users", "create", "ada", "--merchant", "m_1")
+    shell.run("users", "disable", "ada")
+
+    for command in ("reset", "unlock"):
+        status, printed, said = shell.run("users", command, "ada")
+        assert (status, printed) == (1, [])
+        assert "weir users enable ada" in said
+    _, [enabled], _ = shell.run("users", "enable", "ADA")
+
+    assert (enabled["state"], enabled["disabled_at"]) == ("active", None)
+    assert shell.run("users", "reset", "ada")[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -94,6 +105,7 @@ def test_a_user_is_reset_and_disabled_by_name(shell: Shell) -> None:
         ("create", "taken", "--merchant", "m_1"),
         ("reset", "nobody"),
         ("disable", "nobody"),
+        ("enable", "nobody"),
         ("unlock", "nobody"),
     ],
 )

@@ -22,7 +22,15 @@ from gateway.keys.keyring import open_keyring
 from gateway.people.access_tokens import VALID_FOR, AccessTokens
 from gateway.people.errors import InvalidTokenError, WrongCredentialsError
 from gateway.people.passwords import WAITING_MAX, Passwords, generated, hashed, require_good
-from gateway.people.users import LOCKED_FOR, User, disable_user, reset_password, state_of, unlock_user
+from gateway.people.users import (
+    LOCKED_FOR,
+    User,
+    disable_user,
+    enable_user,
+    reset_password,
+    state_of,
+    unlock_user,
+)
 from gateway.requests import CreateIntent, RiskContextInput
 from gateway.store.tables import users
 from models.engine import Engine
@@ -121,6 +129,22 @@ def test_a_disabled_user_and_one_with_a_new_password_lose_their_tokens(tmp_path:
         await world.store.write(lambda c: disable_user(c, recorder, "ada", at=START, actor="test"))
         await refused(world, token)
         assert await tried(world, "another horse 43") is None
+
+    signed_in(tmp_path, story)
+
+
+def test_who_is_enabled_again_signs_in_anew_and_a_token_of_before_stays_worth_nothing(tmp_path: Path) -> None:
+    async def story(world: World, clock: VirtualClock) -> None:
+        recorder = EventRecorder(world.entropy)
+        token = await tried(world)
+        for change in (disable_user, enable_user):
+            await world.store.write(
+                lambda c, change=change: change(c, recorder, "ada", at=START, actor="test")
+            )
+
+        await refused(world, token)
+        assert await tried(world) is not None
+        await world.until(lambda: "user.enable" in {event.action for event in audited(world)})
 
     signed_in(tmp_path, story)
 
