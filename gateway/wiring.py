@@ -43,6 +43,7 @@ from gateway.personal import PersonalData
 from gateway.processor_port import Processor
 from gateway.rate_limits import OWN_PER_SECOND, Limiter, RateLimits
 from gateway.receipts import Receipts
+from gateway.retrying import Driving
 from gateway.scheduling import Scheduling, run_for_good
 from gateway.store.writer import Store
 from gateway.tokens import RegisteredTokens
@@ -167,12 +168,9 @@ def _personal(around: Surroundings) -> PersonalData:
 
 
 def _ends(around: Surroundings, recorder: EventRecorder, relay: Relay, debts: Debts) -> AttemptEnds:
+    driving = Driving(around.scheduling)
     refunds = Refunds(
-        store=around.store,
-        recorder=recorder,
-        relay=relay,
-        processor=around.processor,
-        scheduling=around.scheduling,
+        store=around.store, recorder=recorder, relay=relay, processor=around.processor, driving=driving
     )
     return AttemptEnds(
         store=around.store,

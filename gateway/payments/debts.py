@@ -6,7 +6,7 @@ pauses that grow. A capture that the network refused ends (`payment.capture_fail
 the authorization back, so that asking again could only be refused again.
 """
 
-import asyncio
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -49,7 +49,7 @@ from gateway.processor_port import (
     ProcessorAnswer,
     ReversalRequest,
 )
-from gateway.retrying import Backoff
+from gateway.retrying import Driving
 from gateway.scheduling import Scheduling
 from gateway.store.charge_rows import grow_charge
 from gateway.store.intent_rows import load_attempt, load_intent, save_attempt, save_intent
@@ -101,33 +101,23 @@ class Debts:
         self._recorder = recorder
         self._relay = relay
         self._processor = processor
-        self._scheduling = scheduling
-        self._driving: dict[str, asyncio.Task[None]] = {}
+        self._driving = Driving(scheduling)
         self._log = structlog.get_logger("gateway.debts")
 
     def drive(self, attempt: Attempt) -> None:
         """Pay what the attempt owes, if anything and if nobody is at it."""
-        # A sweep may come with the same debt as the request that made it.
-        if attempt.phase in _OWING and attempt.id not in self._driving:
-            self._driving[attempt.id] = self._scheduling.spawn(self._pay(attempt), f"debt {attempt.id}")
+        if attempt.phase in _OWING:
+            self._driving.drive(_task(attempt), partial(self._try_to_pay, attempt))
 
     async def paid(self, attempt: Attempt, seconds_max: float) -> None:
         """Pay what the attempt owes, and return when it is paid or after so long."""
         self.drive(attempt)
-        if attempt.id in self._driving:
-            await asyncio.wait({self._driving[attempt.id]}, timeout=seconds_max)
+        await self._driving.ended(_task(attempt), seconds_max)
 
-    async def _pay(self, attempt: Attempt) -> None:
-        backoff = Backoff(self._scheduling)
-        try:
-            if attempt.debt is None:
-                raise ValueError(f"attempt {attempt.id} is {attempt.phase}, and it is not kept what it owes")
-            while not await self._try_to_pay(attempt, attempt.debt):
-                await backoff.rest()
-        finally:
-            self._driving.pop(attempt.id, None)
-
-    async def _try_to_pay(self, attempt: Attempt, debt: Debt) -> bool:
+    async def _try_to_pay(self, attempt: Attempt) -> bool:
+        debt = attempt.debt
+        if debt is None:
+            raise ValueError(f"attempt {attempt.id} is {attempt.phase}, and it is not kept what it owes")
         try:
             crash_point("gateway.debt.owed")
             answer = await self._ask(attempt, debt)
@@ -230,6 +220,10 @@ class Debts:
         intent = intents.capture_failed(intent, payment_error("processing_error"))
         failed = PaymentCaptureFailed(**header, attempt=attempt.number, authorization_id=attempt.id)
         return self._recorder.record_step(connection, intent, failed)
+
+
+def _task(attempt: Attempt) -> str:
+    return f"debt {attempt.id}"
 
 
 _OWING: tuple[Phase, ...] = ("incrementing", "capturing", "voiding")

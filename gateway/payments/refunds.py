@@ -4,7 +4,8 @@ A refund is told once its capture is paid. One that the network refuses leaves i
 (`late_block_after_capture`), for a person to give the money back in another way.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 import structlog
@@ -20,8 +21,7 @@ from gateway.outbox import Relay
 from gateway.payments.intents import Attempt, Intent
 from gateway.payments.refunding import Refund, RefundStatus, ended, ended_before_told
 from gateway.processor_port import Processor, RefundRequest
-from gateway.retrying import Backoff
-from gateway.scheduling import Scheduling
+from gateway.retrying import Driving
 from gateway.store.intent_rows import load_attempt, load_intent, save_intent
 from gateway.store.refund_rows import end_refund, insert_refund, load_refund, refund_owed_for, refunds_owed
 from gateway.store.writer import Store
@@ -54,8 +54,7 @@ class Refunds:
     recorder: EventRecorder
     relay: Relay
     processor: Processor
-    scheduling: Scheduling
-    _driving: set[str] = field(default_factory=set)
+    driving: Driving
 
     async def drive_for(self, payment_id: str) -> None:
         """Pay the refund that the payment owes, if any."""
@@ -69,17 +68,7 @@ class Refunds:
             self._drive(refund)
 
     def _drive(self, refund: Refund) -> None:
-        if refund.id not in self._driving:
-            self._driving.add(refund.id)
-            self.scheduling.spawn(self._pay(refund), f"refund {refund.id}")
-
-    async def _pay(self, refund: Refund) -> None:
-        backoff = Backoff(self.scheduling)
-        try:
-            while not await self._try_to_pay(refund):
-                await backoff.rest()
-        finally:
-            self._driving.discard(refund.id)
+        self.driving.drive(f"refund {refund.id}", partial(self._try_to_pay, refund))
 
     async def _try_to_pay(self, refund: Refund) -> bool:
         try:

@@ -29,10 +29,3 @@ class ApiListener:
     async def close(self) -> None:
         """Close the connections to the API."""
         await self._peer.close()
-
-
-class NobodyListens:
-    """Where nobody is to be told: whoever waits asks."""
-
-    async def answer_changed(self, change: AnswerChanged) -> None:
-        """Nothing."""
