@@ -14,8 +14,8 @@ ROWS_KEPT = 500
 """Enough that a table of one outcome only has something to show."""
 ROWS_MAX = 25
 
-Shown = Outcome | Literal["marked"]
-"""To what the table can be held: one outcome, or what a person has to refund."""
+Shown = Outcome | Literal["marked", "waiting"]
+"""To what the table can be held: one outcome, what waits for its payer, or what a person has to refund."""
 
 
 class Latest:
@@ -57,9 +57,11 @@ class Latest:
             self._rows[attempt] = replace(self._rows[attempt], **members)
 
     def newest(self, only: Shown | None = None) -> list[AttemptRow]:
-        """The newest rows, newest first; `only`: of one outcome, or the marked, latest mark first."""
+        """The newest rows, newest first; `only`: of one outcome, waiting, or marked, latest mark first."""
         if only == "marked":
             marked = (self._rows.get(attempt, row) for attempt, row in reversed(self._marked.items()))
             return list(islice(marked, ROWS_MAX))
         rows = (self._rows[attempt] for *_, attempt in reversed(self._order))
+        if only == "waiting":
+            return list(islice((row for row in rows if row.waits), ROWS_MAX))
         return list(islice((row for row in rows if only in (None, row.outcome)), ROWS_MAX))

@@ -5,15 +5,12 @@ is what the log shows: the time from seeing a question to seeing its answer.
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Collection
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from functools import singledispatchmethod
 from typing import TypeVar
 
 from dashboards.in_force import AttemptKey, InForce
 from dashboards.latest import Latest
-from dashboards.ranking import average_precision
+from dashboards.learning import Learning
 from dashboards.rows import AttemptRow, asked, marked, row, sentence
 from dashboards.seconds import Seconds
 from events.types import (
@@ -22,8 +19,10 @@ from events.types import (
     Event,
     LabelReported,
     ModelPublished,
+    PaymentActionRequired,
     PaymentAuthorized,
     PaymentBlocked,
+    PaymentCanceled,
     PaymentCaptured,
     PaymentDecidedLate,
     PaymentDeclined,
@@ -36,76 +35,9 @@ EARLY_MAX = 25
 WAITING_MAX = 5_000
 SCORES_MAX = 20_000
 LABELED_MAX = 4_000
-CURVE_POINTS_MAX = 400
-LABELS_OF_EACH_KIND_MIN = 10
-"""Fewer known frauds, or fewer known genuine payments, say nothing of how well fraud is found."""
-LESSON = timedelta(hours=1)
-"""The learner learns at full hours of event time (`models.learning.Schedule.cut_us`)."""
 
 K = TypeVar("K")
 V = TypeVar("V")
-
-
-@dataclass(frozen=True)
-class CurvePoint:
-    """How far learning was at one moment: labels in the snapshot, and average precision of known payments."""
-
-    labels: int
-    average_precision: float | None
-
-
-@dataclass
-class Learning:
-    """What is known of the models."""
-
-    labels: int = 0
-    versions: dict[str, int] = field(default_factory=dict)
-    counted: Counter[str] = field(default_factory=Counter)
-    """Labels by kind, also those that matured without a report."""
-    latest_at: datetime | None = None
-    known_frauds: int = 0
-    known_genuine: int = 0
-    average_precision: float | None = None
-    curve: list[CurvePoint] = field(default_factory=list)
-
-    @property
-    def reported(self) -> int:
-        """Labels that someone reported."""
-        return self.counted.total() - self.counted["matured"]
-
-    @property
-    def reported_learned(self) -> int:
-        """How many of these are learned, at least: a snapshot counts matured labels too."""
-        return min(self.reported, max(0, self.labels - self.counted["matured"]))
-
-    @property
-    def next_lesson(self) -> datetime | None:
-        """The full hour from which on the next label brings a lesson; None before the first label."""
-        if self.latest_at is None:
-            return None
-        return self.latest_at.replace(minute=0, second=0, microsecond=0) + LESSON
-
-    @property
-    def enough_known(self) -> bool:
-        """Whether enough is known for an average precision to mean anything."""
-        return min(self.known_frauds, self.known_genuine) >= LABELS_OF_EACH_KIND_MIN
-
-    def judge(self, labeled: Collection[tuple[float, bool]]) -> None:
-        """Measure how well fraud is found among payments whose truth is known, and put it on the curve."""
-        self.known_frauds = sum(fraud for _, fraud in labeled)
-        self.known_genuine = len(labeled) - self.known_frauds
-        self.average_precision = average_precision(labeled) if self.enough_known else None
-        self.mark()
-
-    def mark(self) -> None:
-        """Put where learning stands on the curve; the latest point of as many labels gives way to it."""
-        point = CurvePoint(self.labels, self.average_precision)
-        if self.curve and self.curve[-1].labels == point.labels:
-            self.curve.pop()
-        self.curve.append(point)
-        if len(self.curve) > CURVE_POINTS_MAX:
-            # Every second point goes, so that the curve keeps its whole length.
-            del self.curve[1::2]
 
 
 class LiveView:
@@ -122,6 +54,7 @@ class LiveView:
         self._early: OrderedDict[AttemptKey, DecisionMade] = OrderedDict()
         self._in_force = InForce()
         self._rulings: OrderedDict[AttemptKey, Ruling] = OrderedDict()
+        self._awaiting_payer: OrderedDict[str, int] = OrderedDict()
         self._scores: OrderedDict[str, float] = OrderedDict()
         self._labeled: OrderedDict[str, tuple[float, bool]] = OrderedDict()
         self._now = 0.0
@@ -153,6 +86,11 @@ class LiveView:
         """All attempts with an outcome so far."""
         return self.outcomes.total()
 
+    @property
+    def awaiting_payer(self) -> int:
+        """Payments whose payer has to do something first, and has not done it yet."""
+        return len(self._awaiting_payer)
+
     @singledispatchmethod
     def _take(self, event: Event) -> None:
         """Other events change nothing here."""
@@ -183,18 +121,31 @@ class LiveView:
             self._add(row(question[0], event, latency_ms))
 
     @_take.register
+    def _(self, event: PaymentActionRequired) -> None:
+        _keep(self._awaiting_payer, event.payment_id, event.attempt, WAITING_MAX)
+        self._rule(event, event.ruling)
+        self._show((event.payment_id, event.attempt))
+
+    @_take.register
+    def _(self, event: PaymentCanceled) -> None:
+        self._no_longer_awaited(event.payment_id)
+
+    @_take.register
     def _(self, event: PaymentAuthorized) -> None:
+        self._no_longer_awaited(event.payment_id)
         self.payments["authorized"] += 1
         self.payments["fallback"] += not event.assessed
         self._rule(event, event.ruling)
 
     @_take.register
     def _(self, event: PaymentDeclined) -> None:
+        self._no_longer_awaited(event.payment_id)
         self.payments["declined"] += 1
         self._rule(event, event.ruling)
 
     @_take.register
     def _(self, event: PaymentBlocked) -> None:
+        self._no_longer_awaited(event.payment_id)
         self._rule(event, event.ruling)
 
     @_take.register
@@ -237,7 +188,11 @@ class LiveView:
 
     def _rule(
         self,
-        event: PaymentAuthorized | PaymentDeclined | PaymentBlocked | PaymentDecidedLate,
+        event: PaymentActionRequired
+        | PaymentAuthorized
+        | PaymentDeclined
+        | PaymentBlocked
+        | PaymentDecidedLate,
         ruling: Ruling | None,
     ) -> None:
         """Show what was done where that is not what the engine said in time."""
@@ -252,6 +207,11 @@ class LiveView:
         else:
             self._show(attempt)
 
+    def _no_longer_awaited(self, payment_id: str) -> None:
+        attempt = self._awaiting_payer.pop(payment_id, None)
+        if attempt is not None:
+            self._show((payment_id, attempt))
+
     def _put_in_force(self, attempt: AttemptKey, outcome: str) -> None:
         before = self._in_force.put(attempt, outcome)
         # What was decided before anyone looked belongs to no second of the page's own clock.
@@ -263,6 +223,8 @@ class LiveView:
         self._show((line.payment, line.attempt))
 
     def _show(self, attempt: AttemptKey) -> None:
+        payment_id, number = attempt
+        self.rows.change(attempt, waits=self._awaiting_payer.get(payment_id) == number)
         if (ruling := self._rulings.get(attempt)) is not None:
             self.rows.change(
                 attempt,

@@ -25,6 +25,8 @@ class AttemptRow:
     risk_score: int | None = None
     reasons: tuple[str, ...] = ()
     latency_ms: float | None = None
+    waits: bool = False
+    """Whether its payer has to do something first, and has not done it yet."""
     marked: bool = False
     """Whether a block came after the capture and the money was not given back: a person has to refund."""
 

@@ -37,10 +37,14 @@ class PaymentConfirmed(PaymentEvent, frozen=True, kw_only=True, tag="payment.con
 
 
 class PaymentActionRequired(PaymentEvent, frozen=True, kw_only=True, tag="payment.action_required"):
-    """The payer has to do something before the attempt can end; `kind` is what."""
+    """The payer has to do something before the attempt can end; `kind` is what.
+
+    `ruling` is what was decided before they were sent off, and holds until the end tells another.
+    """
 
     attempt: Count
     kind: str
+    ruling: Ruling | None = None
 
 
 class PaymentAuthenticated(PaymentEvent, frozen=True, kw_only=True, tag="payment.authenticated"):

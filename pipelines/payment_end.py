@@ -65,6 +65,7 @@ def payment_end(log: Log, payment_id: str, attempt: int | None = None) -> Paymen
         return None
     authorized = any(isinstance(event, PaymentAuthorized) and event.attempt == wanted for event in events)
     lines = [line for event in events for line in _told(event, wanted, authorized=authorized)]
+    lines += _awaited(events, wanted)
     return PaymentEnd(wanted, lines or ["confirmed, and not at its end yet"])
 
 
@@ -76,6 +77,17 @@ def _life(log: Log, payment_id: str) -> list[PaymentEvent]:
         if isinstance(event, PaymentEvent) and event.payment_id == payment_id
     }
     return [found[number] for number in sorted(found)]
+
+
+def _awaited(events: list[PaymentEvent], attempt: int) -> list[str]:
+    """Of an attempt without an end: that it waits for its payer still, or was canceled meanwhile."""
+    asked = [event for event in events if isinstance(event, PaymentActionRequired)]
+    if not asked or asked[-1].attempt != attempt:
+        return []
+    after = [event for event in events if event.sequence > asked[-1].sequence]
+    canceled = [line for event in after if isinstance(event, PaymentCanceled) for line in _after(event)]
+    ended = any(isinstance(event, End) for event in after)
+    return [] if ended else canceled or ["waits for its payer still", *_ruled(asked[-1].ruling)]
 
 
 def _told(event: PaymentEvent, attempt: int, *, authorized: bool) -> list[str]:

@@ -184,6 +184,7 @@ class AttemptEnds:
             **self.recorder.header(intent, moment(attempt.moment_us)),
             attempt=attempt.number,
             kind=answer.action.kind,
+            ruling=ruling(decision),
         )
         attempt = _replace(
             reached(attempt, "awaiting_payer"),

@@ -1,11 +1,21 @@
 """The live page shows what was done with a payment, also where that is not what the engine said in time."""
 
+from typing import TypeVar
+
 import msgspec
 import pytest
 
 from dashboards.latest import ROWS_KEPT
 from dashboards.live_view import LiveView
-from events.types import PaymentAuthorized, PaymentBlocked, PaymentDecidedLate
+from events.types import (
+    PaymentActionRequired,
+    PaymentAuthorized,
+    PaymentBlocked,
+    PaymentCanceled,
+    PaymentDecidedLate,
+    PaymentDeclined,
+    PaymentEvent,
+)
 from events.vocabulary import Ruling
 from tests.unit.dashboards.flowing import answer, authorized, question, refunded
 
@@ -19,11 +29,50 @@ def view() -> LiveView:
     return LiveView()
 
 
-def life(kind: type[PaymentBlocked | PaymentDecidedLate], ruling: Ruling, **members: str) -> PaymentBlocked:
+K = TypeVar("K", bound=PaymentEvent)
+
+
+def life(event: type[K], ruling: Ruling | None, **members: str) -> K:
     """A later event of the payment that `authorized` is of."""
     base = msgspec.structs.asdict(authorized(1))
-    shared = {name: base[name] for name in kind.__struct_fields__ if name in base}
-    return kind(**{**shared, "id": f"later-{kind.__name__}", "ruling": ruling, **members})  # type: ignore[return-value]  # or the other
+    shared = {name: base[name] for name in event.__struct_fields__ if name in base}
+    ruled = {"ruling": ruling} if ruling else {}
+    return event(**{**shared, "id": f"later-{event.__name__}", **ruled, **members})
+
+
+ALLOWED_TEST_CARD = Ruling(by="test_card", outcome="allow", risk_score=10, text="A test card.")
+
+
+def sent_off() -> PaymentActionRequired:
+    return life(PaymentActionRequired, ALLOWED_TEST_CARD, kind="three_d_secure")
+
+
+@pytest.mark.parametrize("decided_first", [True, False])
+def test_what_waits_for_its_payer_is_shown_as_waiting_with_what_was_decided_whatever_comes_first(
+    view: LiveView, decided_first: bool
+) -> None:
+    view.take(question(1), 1.0)
+    for event in (answer(1, "block"), sent_off()) if decided_first else (sent_off(), answer(1, "block")):
+        view.take(event, 1.0)
+
+    [row] = view.rows.newest("waiting")
+    assert (row.outcome, row.risk_score, row.waits) == ("allow", 10, True)
+    assert (counts(view), view.awaiting_payer) == ({"allow": 1}, 1)
+
+
+@pytest.mark.parametrize("end", ["authorized", "declined", "blocked", "canceled"])
+def test_nothing_waits_for_its_payer_any_more_that_has_its_end(view: LiveView, end: str) -> None:
+    ends = {
+        "authorized": authorized(1),
+        "declined": life(PaymentDeclined, ALLOWED_TEST_CARD, reason="payment_declined"),
+        "blocked": life(PaymentBlocked, ENGINE, reason="rule"),
+        "canceled": life(PaymentCanceled, None, reason="abandoned"),
+    }
+    for event in (question(1), answer(1), sent_off(), ends[end]):
+        view.take(event, 1.0)
+
+    assert (view.awaiting_payer, view.rows.newest("waiting")) == (0, [])
+    assert not view.rows.newest()[0].waits
 
 
 def fell_back() -> PaymentAuthorized:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from dashboards import live_view
+from dashboards import learning, live_view
 from dashboards.latest import ROWS_MAX
 from dashboards.live_view import LiveView
 from dashboards.tail import take_all
@@ -77,7 +77,7 @@ def know(view: LiveView, frauds: int, genuine: int) -> None:
 
 
 def test_average_precision_is_that_of_payments_whose_label_is_known(view: LiveView) -> None:
-    know(view, frauds=live_view.LABELS_OF_EACH_KIND_MIN - 1, genuine=live_view.LABELS_OF_EACH_KIND_MIN)
+    know(view, frauds=learning.LABELS_OF_EACH_KIND_MIN - 1, genuine=learning.LABELS_OF_EACH_KIND_MIN)
     view.take(answer(100, probability=0.01), 1.0)
     view.take(label(100, True), 2.0)
     view.take(label(100, None, "other_dispute"), 2.0)
@@ -85,7 +85,7 @@ def test_average_precision_is_that_of_payments_whose_label_is_known(view: LiveVi
 
     view.refresh()
 
-    least = live_view.LABELS_OF_EACH_KIND_MIN
+    least = learning.LABELS_OF_EACH_KIND_MIN
     assert view.learning.average_precision == pytest.approx((least - 1 + least / (2 * least)) / least)
 
 
@@ -138,7 +138,7 @@ def test_the_next_lesson_comes_at_the_full_hour_after_the_latest_label(view: Liv
     view.take(label(2, True), 1.0)
 
     assert view.learning.next_lesson == START + timedelta(days=3, hours=1)
-    assert timedelta(microseconds=Schedule().cut_us) == live_view.LESSON
+    assert timedelta(microseconds=Schedule().cut_us) == learning.LESSON
 
 
 def test_authorizations_that_no_model_decided_are_counted_as_fallbacks(view: LiveView) -> None:

@@ -7,6 +7,7 @@ import pytest
 from events.codec import encode
 from events.log.port import Outgoing
 from events.types import (
+    PaymentActionRequired,
     PaymentAuthorized,
     PaymentBlocked,
     PaymentCanceled,
@@ -46,7 +47,7 @@ class Life:
         self.log = MemoryLog()
         self.events = 0
 
-    def told(self, kind: type[PaymentEvent], **members: Any) -> None:
+    def told(self, kind: type[PaymentEvent], /, **members: Any) -> None:
         self.events += 1
         event = kind(
             id=derived_id(PAYMENT, str(self.events), START),
@@ -73,6 +74,9 @@ class Life:
 
     def explained(self, attempt: int | None = None) -> str:
         return explain_payment(self.log, PAYMENT, attempt)
+
+
+ALLOWED = Ruling(by="test_card", outcome="allow", risk_score=10, text="A test card.")
 
 
 @pytest.fixture
@@ -201,3 +205,28 @@ def test_an_attempt_that_never_was_is_told_so(life: Life) -> None:
 
     with pytest.raises(NotInLogError, match="has no attempt 7: it has one attempt"):
         life.explained(7)
+
+
+def test_a_payment_that_waits_for_its_payer_says_so_with_what_was_decided_until_its_end(life: Life) -> None:
+    life.confirmed()
+    life.told(PaymentActionRequired, attempt=1, kind="three_d_secure", ruling=ALLOWED)
+    waiting = life.explained().split("\n\n")[0]
+    life.told(PaymentAuthorized, attempt=1, authorization_id="pi_1_1", ruling=ALLOWED)
+
+    assert waiting.splitlines()[1:] == [
+        "  the payer was asked to do something first",
+        "  waits for its payer still",
+        "  allow, by its test card, whatever the engine decides (risk score 10): A test card.",
+    ]
+    assert "waits" not in life.explained()
+
+
+def test_a_payment_that_was_canceled_while_its_payer_was_awaited_says_so(life: Life) -> None:
+    life.confirmed()
+    life.told(PaymentActionRequired, attempt=1, kind="upi_collect", ruling=ALLOWED)
+    life.told(PaymentCanceled, reason="abandoned")
+
+    done = life.explained().split("\n\n")[0]
+
+    assert "canceled: abandoned" in done
+    assert "waits" not in done
