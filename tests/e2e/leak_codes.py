@@ -8,12 +8,16 @@ else (`is_code`), as the cell of a database is.
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 import msgspec
 
+from tests.e2e.leak_patterns import Patterns
+
 WINDOW_CHARACTERS = 48
 """As far around the digits as anything is looked for."""
+NEEDLE_BYTES_MIN = 3
 BCD_FIELDS_BYTES = 20
 """The rest of a card number in BCD, its expiry and its code lie within so much."""
 
@@ -63,34 +67,49 @@ def is_code(code: SecurityCode, value: object) -> bool:
 
 
 def _forms(code: SecurityCode, content: bytes) -> Iterator[tuple[str, bool]]:
-    for width, name in ((1, ""), (2, " in UTF-16"), (4, " in UTF-32")):
-        for before, after in _around(code.digits, content, width):
-            yield f"named{name}", bool(_NAMED.search(before)) and not after[:1].isdigit()
-            yield f"quoted{name}", bool(_QUOTED[0].search(before)) and bool(_QUOTED[1].match(after))
-            yield f"a form's value{name}", bool(_FORM[0].search(before)) and bool(_FORM[1].match(after))
-    for field in _iso_fields(code.digits):
-        yield "field 48", field in content
-    for at in _places(b"\xcd" + int(code.digits).to_bytes(2, "big"), content):
-        yield "a named number in MessagePack", bool(_NAME.search(content[max(0, at - 24) : at]))
+    needles, patterns = _needles(code)
+    for name, at in patterns.places(content):
+        kind, pattern = needles[name]
+        after = at + len(pattern)
+        if kind in _WIDTHS:
+            yield from _text_forms(content, at, after, _WIDTHS[kind], kind)
+        elif kind == "number":
+            named = bool(_NAME.search(content[max(0, at - 24) : at]))
+            yield "a named number in MessagePack", named
+        elif kind == "card":
+            soon = content[after : after + BCD_FIELDS_BYTES].hex()
+            yield "BCD beside its card", any(half_bytes in soon for half_bytes in _padded(code.digits))
+        else:
+            yield kind, True
+
+
+_WIDTHS = {"": 1, " in UTF-16": 2, " in UTF-32": 4}
+
+
+@cache
+def _needles(code: SecurityCode) -> tuple[dict[str, tuple[str, bytes]], Patterns]:
+    """What to look for, each with what it then is: digits of a width, a field, a number, or a card beside."""
+    found = [
+        (kind, (b"\0" * (width - 1)).join(digit.encode() for digit in code.digits))
+        for kind, width in _WIDTHS.items()
+    ]
+    found += [("field 48", field) for field in _iso_fields(code.digits)]
+    found.append(("number", b"\xcd" + int(code.digits).to_bytes(2, "big")))
     for start in code.card_starts:
-        yield "BCD beside its card", _bcd_beside(code.digits, start, content)
+        found += [("card", bytes.fromhex(start[:10])), ("card", bytes.fromhex(start[1:11]))]
+    numbered = {str(number): needle for number, needle in enumerate(found)}
+    return numbered, Patterns([(name, pattern) for name, (_, pattern) in numbered.items()], NEEDLE_BYTES_MIN)
 
 
-def _around(digits: str, content: bytes, width: int) -> Iterator[tuple[bytes, bytes]]:
-    """What stands before and after each occurrence, in one byte a character."""
-    pattern = (b"\0" * (width - 1)).join(digit.encode() for digit in digits)
+def _text_forms(content: bytes, at: int, end: int, width: int, kind: str) -> Iterator[tuple[str, bool]]:
+    """What the digits are by what stands before and after them, read in one byte a character."""
     reach = WINDOW_CHARACTERS * width
-    for at in _places(pattern, content):
-        before = content[max(0, at - reach) : at]
-        after = content[at + len(pattern) : at + len(pattern) + reach]
-        yield (before, after) if width == 1 else (before.replace(b"\0", b""), after.replace(b"\0", b""))
-
-
-def _places(pattern: bytes, content: bytes) -> Iterator[int]:
-    at = content.find(pattern)
-    while at >= 0:
-        yield at
-        at = content.find(pattern, at + 1)
+    before, after = content[max(0, at - reach) : at], content[end : end + reach]
+    if width > 1:
+        before, after = before.replace(b"\0", b""), after.replace(b"\0", b"")
+    yield f"named{kind}", bool(_NAMED.search(before)) and not after[:1].isdigit()
+    yield f"quoted{kind}", bool(_QUOTED[0].search(before)) and bool(_QUOTED[1].match(after))
+    yield f"a form's value{kind}", bool(_FORM[0].search(before)) and bool(_FORM[1].match(after))
 
 
 def _iso_fields(digits: str) -> Iterator[bytes]:
@@ -102,15 +121,9 @@ def _iso_fields(digits: str) -> Iterator[bytes]:
     yield bytes.fromhex(f"{len(inner):04}") + inner.encode()
 
 
-def _bcd_beside(digits: str, start: str, content: bytes) -> bool:
-    """Whether the code's half bytes, padded to whole bytes, follow soon after a card number in BCD."""
-    padded = (digits,) if len(digits) % 2 == 0 else (f"0{digits}", f"{digits}f", f"f{digits}")
-    return any(
-        half_bytes in content[at + len(number) : at + len(number) + BCD_FIELDS_BYTES].hex()
-        for number in (bytes.fromhex(start[:10]), bytes.fromhex(start[1:11]))
-        for at in _places(number, content)
-        for half_bytes in padded
-    )
+def _padded(digits: str) -> tuple[str, ...]:
+    """The code's half bytes, padded to whole bytes."""
+    return (digits,) if len(digits) % 2 == 0 else (f"0{digits}", f"{digits}f", f"f{digits}")
 
 
 def _unpacked(value: bytes) -> Any:

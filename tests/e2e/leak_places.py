@@ -15,7 +15,7 @@ import sqlite3
 import struct
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,6 +36,8 @@ SOL_PACKET, PACKET_STATISTICS, SO_RCVBUFFORCE = 263, 6, 33
 """Linux's own numbers, which `socket` does not name."""
 RECEIVED_BYTES_MAX = 64 * 1024 * 1024
 IPV4, TCP = 0x0800, 6
+LISTENING = "0A"
+"""How `/proc/net/tcp` writes the state of a socket that listens."""
 DISCARD_PORT = 9
 TLS_KINDS = range(20, 24)
 TLS_VERSIONS = (b"\3\1", b"\3\3")
@@ -58,18 +60,18 @@ def files(*folders: Path, since: float = 0.0) -> Iterator[tuple[str, bytes]]:
                 continue
 
 
-def cells(*folders: Path) -> Iterator[tuple[str, bytes]]:
+def cells(*folders: Path, since: float = 0.0) -> Iterator[tuple[str, bytes]]:
     """Every table of every SQLite database: its cells one after the other, whole where a page would cut."""
     for folder in folders:
-        for path in _databases(folder):
+        for path in _databases(folder, since):
             for name, rows in _rows(path):
                 yield f"{path.name}:{name}", b"\n".join(_bytes(cell) for row in rows for cell in row)
 
 
-def values(log_url: str, *folders: Path) -> Iterator[tuple[str, object]]:
+def values(log_url: str, *folders: Path, since: float = 0.0) -> Iterator[tuple[str, object]]:
     """Each cell of every SQLite database and each record's value, by itself and of its own type."""
     for folder in folders:
-        for path in _databases(folder):
+        for path in _databases(folder, since):
             for name, rows in _rows(path):
                 yield from ((f"{path.name}:{name}", cell) for row in rows for cell in row)
     with closing(open_log(log_url)) as log:
@@ -77,12 +79,13 @@ def values(log_url: str, *folders: Path) -> Iterator[tuple[str, object]]:
             yield from ((f"topic {topic}", value) for value in records(log, topic))
 
 
-def _databases(folder: Path) -> Iterator[Path]:
-    return (
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix in (".sqlite", ".sqlite3") and path.is_file()
-    )
+def _databases(folder: Path, since: float) -> Iterator[Path]:
+    """Those that were changed since then, themselves or their write-ahead log."""
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in (".sqlite", ".sqlite3") and path.is_file():
+            parts = (path, path.with_name(f"{path.name}-wal"))
+            if any(part.exists() and part.stat().st_mtime >= since for part in parts):
+                yield path
 
 
 def _rows(path: Path) -> Iterator[tuple[str, Iterable[tuple[object, ...]]]]:
@@ -103,11 +106,14 @@ def log_records(log_url: str) -> Iterator[tuple[str, bytes]]:
             yield f"topic {topic}", b"\n".join(value or b"" for value in records(log, topic))
 
 
-def memory(pid: int) -> Iterator[bytes]:
-    """What a process has in memory that is not merely a mapped file; needs root or the same user."""
-    regions = re.findall(r"^([0-9a-f]+)-([0-9a-f]+) r[w-]", Path(f"/proc/{pid}/maps").read_text(), re.M)
+def memory(pid: int, *, shared: bool = True) -> Iterator[bytes]:
+    """What a process has in memory that is not merely a mapped file; needs root or the same user.
+
+    `shared` False leaves out what it shares with other processes.
+    """
+    regions = [region for region in _regions(pid) if shared or not region.shared]
     with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as image:
-        for first, last in ((int(a, 16), int(b, 16)) for a, b in regions):
+        for first, last, _ in regions:
             for start in range(first, last, MEMORY_CHUNK_BYTES):
                 size = min(last - start, MEMORY_CHUNK_BYTES + OVERLAP_BYTES)
                 try:
@@ -117,6 +123,35 @@ def memory(pid: int) -> Iterator[bytes]:
                     break
 
 
+class _Region(NamedTuple):
+    first: int
+    last: int
+    shared: bool
+
+
+def _regions(pid: int) -> Iterator[_Region]:
+    """All that can be read, but files that the process can only read: those are as they lie on disk."""
+    lines = Path(f"/proc/{pid}/maps").read_text()
+    for match in re.finditer(r"^(\w+)-(\w+) r([w-]).([ps]) \w+ \S+ \d+ *(/?)", lines, re.M):
+        first, last, writable, kind, is_file = match.groups()
+        if writable == "w" or not is_file:
+            yield _Region(int(first, 16), int(last, 16), kind == "s")
+
+
+def listening_at(port: int) -> Iterator[int]:
+    """The processes of this machine that listen at a port."""
+    sockets = set[str]()
+    for table in ("tcp", "tcp6"):
+        for row in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            _, local, _, state, *others = row.split()
+            if state == LISTENING and int(local.rpartition(":")[2], 16) == port:
+                sockets.add(f"socket:[{others[5]}]")
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # one that has ended meanwhile
+            if any(str(opened.readlink()) in sockets for opened in (process / "fd").iterdir()):
+                yield int(process.name)
+
+
 def broker_ports(log_url: str) -> list[int]:
     """The ports at which a log's brokers listen; none for the embedded log."""
     if log_url.startswith("sqlite"):
@@ -124,6 +159,13 @@ def broker_ports(log_url: str) -> list[int]:
     address = log_url.partition("://")[2].partition("/")[0]
     brokers = AdminClient({"bootstrap.servers": address}).list_topics(timeout=30).brokers
     return [broker.port for broker in brokers.values()]
+
+
+def broker_memory(log_url: str) -> Iterator[tuple[str, bytes]]:
+    """Of a log's brokers, as far as they run on this machine: a heap, and buffers beside it."""
+    for port in broker_ports(log_url):
+        for pid in listening_at(port):
+            yield from (("memory of the broker", region) for region in memory(pid))
 
 
 @contextmanager

@@ -14,6 +14,8 @@ import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
+
 from tests.e2e.leak_codes import SecurityCode, found_codes
 from tests.e2e.leak_patterns import Patterns
 
@@ -21,6 +23,8 @@ DECOMPRESSED_BYTES_MAX = 64 * 1024 * 1024
 BCD_DIGITS_MIN = 13
 """Fewer, two a byte, are found in any memory by chance."""
 ZEROS = bytes(64)
+BLOCK_BYTES = 512
+"""So many zeros are left out where a block of so many begins. A multiple of eight."""
 DEPTH_MAX = 3
 """A stream within a text within a stream: deeper nesting is nobody's."""
 
@@ -116,7 +120,15 @@ class Search:
 
 def condensed(content: bytes) -> bytes:
     """Without the zeros of what was never written, which are most of a memory: no secret holds so many."""
-    return ZEROS.join(part for part in content.split(ZEROS) if part)
+    whole = len(content) // BLOCK_BYTES
+    if not whole:
+        return content
+    words = np.frombuffer(content, np.uint64, whole * BLOCK_BYTES // 8).reshape(whole, -1)
+    used = np.append(words.any(axis=1), any(content[whole * BLOCK_BYTES :]))
+    if used.all():
+        return content
+    edges = np.flatnonzero(np.diff(used, prepend=False, append=False)).reshape(-1, 2) * BLOCK_BYTES
+    return ZEROS.join(content[first:last] for first, last in edges.tolist())
 
 
 def _streams(content: bytes) -> Iterator[tuple[str, bytes]]:

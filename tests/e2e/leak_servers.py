@@ -8,7 +8,7 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,10 +49,10 @@ class Servers:
         owed = f"SELECT 1 FROM attempts WHERE {UNFINISHED} UNION ALL SELECT 1 FROM outbox LIMIT 1"
         return not self.postgres.run(owed, DATABASE)
 
-    def files(self) -> Iterator[tuple[str, bytes]]:
-        """What PostgreSQL wrote since the start, its own log too; Redis writes nothing."""
+    def files(self, since: float = 0.0) -> Iterator[tuple[str, bytes]]:
+        """What PostgreSQL wrote since the start or later, its own log too; Redis writes nothing."""
         self.postgres.run("CHECKPOINT")
-        return files(self.postgres.folder, since=self.since)
+        return files(self.postgres.folder, since=max(since, self.since))
 
     def cells(self) -> Iterator[tuple[str, object]]:
         """Each cell of every table, and each key of Redis with its value."""
@@ -67,12 +67,17 @@ class Servers:
                 yield "Redis", client.dump(key)
 
     def memory(self) -> Iterator[tuple[str, bytes]]:
-        """Of PostgreSQL's first process, whose buffers all its others share, and of Redis."""
-        (postgres,) = self.postgres.run("SELECT pg_read_file('postmaster.pid', 0, 32)")
+        """Of PostgreSQL's first process with the buffers that all share, each other's own, and Redis's."""
+        first, *others = self.postgres.pids()
         with Redis(port=self.redis.port) as client:
-            found = {"PostgreSQL": str(postgres[0]).split()[0], "Redis": client.info("server")["process_id"]}
-        for name, pid in found.items():
-            yield from ((f"memory of {name}", region) for region in memory(int(pid)))
+            redis = int(client.info("server")["process_id"])
+        for name, pid in (("PostgreSQL", first), ("Redis", redis)):
+            yield from ((f"memory of {name}", region) for region in memory(pid))
+        for pid in others:
+            with suppress(FileNotFoundError, ProcessLookupError):  # a backend whose client has left
+                yield from (
+                    ("memory of a backend of PostgreSQL", region) for region in memory(pid, shared=False)
+                )
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """No card number, code, password, key or personal detail is anywhere that a run leaves something, logging at
 debug, whatever is sent and whoever dies: in its files, databases, log records and answers, on loopback (to a
-broker, PostgreSQL and Redis too), or in the memory or a core dump of a program that can do without it.
+broker, PostgreSQL and Redis too), or in the memory or a core dump of a program that can do without it; nor in
+the memory of those servers.
 
 What may be where stands with what is planted (`held_by` in `planting.py`): card numbers and security codes in
 the memory of processor and acquirer alone, one-time codes in that of the issuers, which are the acquirer's
@@ -11,6 +12,7 @@ may be in that process's memory (whose core is never dumped), and nowhere else.
 import asyncio
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ from tests.e2e.leak_batches import READABLE, batches_by_codec
 from tests.e2e.leak_codes import is_code
 from tests.e2e.leak_places import (
     Loopback,
+    broker_memory,
     broker_ports,
     cells,
     cores_left,
@@ -56,6 +59,8 @@ from tests.e2e.whole_platform import (
 pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("platform")]
 
 WITHOUT_CARDS = (API, RISK, LEARNING, PAGE)
+CLOCK_SECONDS = 2.0
+"""More than a file's time is behind the clock."""
 LOG_FILES_MAX = 3
 """Of one program: with a fourth a line may have been dropped before it was searched."""
 
@@ -120,10 +125,12 @@ async def _run_with(here: Surroundings, *, has_cores: bool) -> list[str]:
         planted = (*EVERYTHING, *traffic.credentials)
         found = [*_on_loopback(platform, loopback, traffic, planted), *_batches(loopback, brokers)]
         assert {port for packet in loopback.packets for port in (packet.source, packet.target)} >= {*others}
-        found += [*_in_memory(platform, planted), *_at_servers(here, planted), *_written(here, planted)]
+        found += [*_in_memory(platform, planted), *_at_servers(here, planted)]
+        looked_at = time.time() - CLOCK_SECONDS
+        found += _written(here, planted)
         found += await _in_core_dumps(platform, planted, has_cores=has_cores)
-    # A clean stop writes once more.
-    return found + _written(here, planted) + _in_logs(here)
+    # A clean stop writes once more; what nobody changed since it was looked at is as it was.
+    return found + _written(here, planted, since=looked_at) + _in_logs(here)
 
 
 async def _at_rest(platform: WholePlatform, here: Surroundings) -> None:
@@ -181,8 +188,18 @@ def _forbidden_to(name: str, planted: tuple[Planted, ...]) -> list[Planted]:
 
 def _at_servers(here: Surroundings, planted: tuple[Planted, ...]) -> Iterator[str]:
     search = Search(*planted, codes=LONE_CODES)
-    for place, content in here.servers.memory() if here.servers else ():
-        yield from _told(place, search.plainly(content))
+    found = {
+        f"{place}: {what}" for place, content in _server_memory(here) for what in search.plainly(content)
+    }
+    yield from sorted(found)
+
+
+def _server_memory(here: Surroundings) -> Iterator[tuple[str, bytes]]:
+    """Of PostgreSQL, Redis and a broker of this machine: what they were sent is there long afterwards."""
+    if here.servers is None:
+        return
+    yield from here.servers.memory()
+    yield from broker_memory(here.log_url)
 
 
 async def _in_core_dumps(
@@ -205,17 +222,17 @@ async def _in_core_dumps(
     return found
 
 
-def _written(here: Surroundings, planted: tuple[Planted, ...]) -> list[str]:
+def _written(here: Surroundings, planted: tuple[Planted, ...], since: float = 0.0) -> list[str]:
     search = Search(*planted, codes=LONE_CODES)
     paths = [path for prefix in here.partitions for path in prefix.parent.glob(f"{prefix.name}.*")]
     places: Iterable[tuple[str, bytes]] = (
-        *files(here.folder, *paths),
-        *cells(here.folder),
+        *files(here.folder, *paths, since=since),
+        *cells(here.folder, since=since),
         *log_records(here.log_url),
     )
-    at_server = [*here.servers.files()] if here.servers else []
+    at_server = [*here.servers.files(since)] if here.servers else []
     server_cells = [*here.servers.cells()] if here.servers else []
-    single = [*values(here.log_url, here.folder), *server_cells]
+    single = [*values(here.log_url, here.folder, since=since), *server_cells]
     whole = b"\n".join(cell if isinstance(cell, bytes) else str(cell).encode() for _, cell in server_cells)
     found = [
         what

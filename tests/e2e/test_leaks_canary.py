@@ -23,6 +23,7 @@ from tests.e2e.leak_batches import READABLE, batches_by_codec
 from tests.e2e.leak_codes import SecurityCode, code_canaries, is_code
 from tests.e2e.leak_places import (
     Loopback,
+    broker_memory,
     broker_ports,
     cells,
     cores_left,
@@ -274,6 +275,17 @@ def test_a_canary_in_a_record_is_found_on_its_way_to_the_broker_and_back(kafka_u
         forms = {what.removeprefix("the canary as ") for what in found}
         assert forms >= {"plain", "hex", "base64", "URL", "UTF-16", "BCD", "plain in zlib", "plain in gzip"}
         assert any("none" in batches_by_codec(content) for way, content in passed if way is to_broker)
+
+
+@needs_root
+@by_the_platforms
+def test_a_canary_in_a_record_is_found_in_the_memory_of_the_broker(kafka_url: str) -> None:
+    with closing(open_log(kafka_url)) as log:
+        log.append([Outgoing("audit", b"k", value) for value in FORMS.values()])
+        found = {what for _, region in broker_memory(kafka_url) for what in SEARCH.plainly(region)}
+
+    forms = {what.removeprefix("the canary as ") for what in found}
+    assert forms >= {"plain", "hex", "base64", "URL", "UTF-16", "BCD"}
 
 
 @needs_root

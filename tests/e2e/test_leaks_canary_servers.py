@@ -50,6 +50,18 @@ def test_a_canary_in_postgresql_is_found_in_a_cell_a_deleted_row_the_write_ahead
     assert "memory of PostgreSQL" in places(here.memory())
 
 
+def test_a_canary_that_postgresql_was_only_asked_about_is_found_in_the_memory_of_that_backend(
+    here: Servers,
+) -> None:
+    asked = CANARY[::-1]
+    search = Search(Planted("asked about", asked))
+    with closing(psycopg.connect(here.store, autocommit=True)) as connection:
+        connection.execute("SELECT length(%s)", [asked])
+        found = {place for place, content in here.memory() if search.plainly(content)}
+
+    assert found == {"memory of a backend of PostgreSQL"}
+
+
 def test_a_canary_in_a_failed_statement_that_postgresql_logs_is_found(here: Servers) -> None:
     with pytest.raises(psycopg.DataError):
         here.postgres.run(f"SELECT 'x{CANARY}'::integer", "weir")
