@@ -15,6 +15,10 @@ _STYLE = """
 body { margin: 0 auto; max-width: 26rem; padding: 1rem; overflow-wrap: anywhere; }
 h1 { font-size: 1.25rem; }
 input, button { font: inherit; padding: .6rem; width: 100%; box-sizing: border-box; margin: .3rem 0; }
+button { border: 1px solid #0b5f6b; border-radius: .4rem; background: #0b5f6b; color: #fff; cursor: pointer; }
+button.other { border-color: currentColor; background: transparent; color: inherit; }
+.quiet { font-size: .85rem; }
+svg { display: block; width: min(100%, 15rem); height: auto; margin: 1rem auto; }
 :focus-visible { outline: 3px solid Highlight; outline-offset: 2px; }
 [role=alert] { border-inline-start: .3rem solid; padding-inline-start: .7rem; font-weight: bold; }
 """
@@ -61,12 +65,22 @@ def unknown_page(title: str) -> str:
     return page(title, "<p>This page is no longer of use. Go back to the shop.</p>")
 
 
-def button(name: str, text: str) -> str:
-    """A form of one button, which sends `do=NAME`."""
+def button(name: str, text: str, *, is_other: bool = False) -> str:
+    """A form of one button, which sends `do=NAME`; `is_other`: not what most payers come for."""
+    look = " class='other'" if is_other else ""
     return (
         f"<form method='post'><input type='hidden' name='do' value='{name}'>"
-        f"<button type='submit'>{text}</button></form>\n"
+        f"<button type='submit'{look}>{text}</button></form>\n"
     )
+
+
+def qr_code(text: str, says: str) -> str:
+    """A QR code of the text, dark on light in any color scheme, as scanners want it; `says` names it."""
+    # Here, for no other page needs the library.
+    import segno
+
+    code = segno.make(text, error="m", micro=False)
+    return str(code.svg_inline(border=4, dark="#000", light="#fff", title=says, omitsize=True))
 
 
 def amount(amount_minor: int, currency: str) -> str:

@@ -81,12 +81,13 @@ def next_action_json(intent: Intent) -> dict[str, Any] | None:
     action = intent.next_action
     if action is None:
         return None
+    expires_at = int(action.expires_at.timestamp())
     shown: dict[str, Any] = dict.fromkeys(("type", "redirect_to_url", AWAIT_APP, OPEN_APP))
     if action.kind == "upi_collect":
-        details = {"app_url": action.url, "expires_at": action.expires_at}
+        details = {"app_url": action.url, "expires_at": expires_at}
         return shown | {"type": AWAIT_APP, AWAIT_APP: details}
     if action.kind == "upi_intent":
-        code = {"data": action.link, "expires_at": action.expires_at}
+        code = {"data": action.link, "expires_at": expires_at}
         details = {"hosted_instructions_url": action.url, "mobile_auth_url": action.link, "qr_code": code}
         return shown | {"type": OPEN_APP, OPEN_APP: details}
     where = {"url": action.url, "return_url": intent.return_url}

@@ -35,14 +35,14 @@ class AppRequest(Resource, frozen=True, kw_only=True):
     """A request that waits in the payer's UPI app."""
 
     app_url: str
-    expires_at: datetime
+    expires_at: int
 
 
 class QrCode(Resource, frozen=True, kw_only=True):
     """What the code holds."""
 
     data: str | None
-    expires_at: datetime
+    expires_at: int
 
 
 class AppLink(Resource, frozen=True, kw_only=True):

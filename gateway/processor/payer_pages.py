@@ -1,4 +1,4 @@
-"""Where cardholders come back to from their issuer's page: on to the shop, or a word that they are done."""
+"""Where cardholders come back to from their issuer's page: on to the shop, or a word of what came of it."""
 
 from html import escape
 
@@ -9,6 +9,7 @@ from starlette.routing import Route
 from gateway.errors import NotFoundError
 from gateway.processor.authentication import AuthenticatingProcessor
 from gateway.processor.shop_address import shop_address
+from gateway.processor_port import ProcessorAnswer
 
 HEADERS = {
     "content-security-policy": "default-src 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -16,6 +17,12 @@ HEADERS = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
+
+_NOT_PAID = {
+    "abandoned": "The payment was canceled, or not confirmed in time.",
+    "failed": "The payment was not confirmed: the code was wrong too often.",
+}
+"""Why, by what came of the authentication."""
 
 
 def payer_route(cards: AuthenticatingProcessor) -> Route:
@@ -35,10 +42,26 @@ def payer_route(cards: AuthenticatingProcessor) -> Route:
             )
         shop = shop_address(row.asked())
         if shop is None:
-            return _page("Done", "<p>You may close this page and go back to the shop.</p>")
+            title, words = last_words(await cards.find(row.attempt_id))
+            return _page(title, f"<p>{words} You may close this page and go back to the shop.</p>")
         return RedirectResponse(shop, 303, HEADERS)
 
     return Route("/payer/{secret}", returned, methods=["GET"])
+
+
+def last_words(answer: ProcessorAnswer) -> tuple[str, str]:
+    """Title and sentence for a payer who has no shop's page to read it on.
+
+    >>> from gateway.processor_port import ProcessorAnswer
+    >>> last_words(ProcessorAnswer(attempt_id="pi_1_1", status="approved"))[0]
+    'Your payment went through'
+    """
+    if answer.status in ("approved", "captured"):
+        return "Your payment went through", "Your bank has approved it."
+    if answer.status not in ("declined", "reversed"):
+        return "Your payment is on its way", "What came of it is not known yet: the shop will know."
+    why = answer.authentication.result if answer.authentication else None
+    return "Nothing was paid", _NOT_PAID.get(why or "", "Your bank did not approve the payment.")
 
 
 def _page(title: str, body: str) -> Response:

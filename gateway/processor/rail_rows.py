@@ -21,7 +21,10 @@ OperationState = Literal["waiting", "accepted", "refused"]
 
 
 class RailOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt over the rails. No handle is kept: the API brings it while the order is opened."""
+    """One attempt over the rails. No handle is kept: the API brings it while the order is opened.
+
+    `merchant` is as its payers know it, for it is they who read it.
+    """
 
     attempt_id: str
     method: AccountMethod

@@ -37,7 +37,7 @@ def begin(database: sqlite3.Connection, request: AuthorizationRequest, account: 
     order = RailOrder(
         attempt_id=request.attempt_id,
         method=account.method,
-        merchant=request.merchant_id,
+        merchant=request.merchant_name or request.merchant_id,
         amount_minor=request.amount_minor,
         currency=request.currency,
         is_collect=int(account.method == "upi" and bool(account.handle)),

@@ -116,7 +116,7 @@ class RailsProcessor:
                 handle=account.handle,
                 amount_minor=request.amount_minor,
                 currency=request.currency,
-                merchant=request.merchant_id,
+                merchant=order.merchant,
                 return_url=shop_address(request) or "",
                 is_test=request.mode == "test",
             )

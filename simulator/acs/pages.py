@@ -24,7 +24,9 @@ def challenge_page(transaction: Transaction) -> str:
     price = payer_pages.amount(question.amount_minor, question.currency)
     sent = "<p role='status'>Another code was sent.</p>" if challenge.resends else ""
     hint = "<p>A test payment: any 4 to 10 digits are right.</p>" if challenge.is_test else ""
-    more = "" if challenge.resends >= RESENDS_MAX else payer_pages.button("resend", "Send another code")
+    more = payer_pages.button("resend", "Send another code", is_other=True)
+    if challenge.resends >= RESENDS_MAX:
+        more = "<p>No further code can be sent.</p>"
     return payer_pages.page(
         "Confirm your payment",
         f"""<p>{escape(question.merchant)} asks for <strong>{price}</strong> from your card
@@ -35,7 +37,7 @@ ending in {escape(question.number[-4:])}. A code was sent to your phone.</p>
 <input id="code" name="code" inputmode="numeric" autocomplete="one-time-code" maxlength="10"
 required autofocus>
 <button type="submit">Confirm</button></form>
-{more}{payer_pages.button("cancel", "Cancel the payment")}""",
+{more}{payer_pages.button("cancel", "Cancel the payment", is_other=True)}""",
     )
 
 

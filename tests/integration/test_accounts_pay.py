@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.processor.rail_declines import RAIL_DECLINES
+from gateway.processor.rail_steps import GRACE_SECONDS
 from simulator.rails.testaddresses import TEST_ADDRESSES
 from tests.integration.test_simulated_payment import CONTEXT, INTENTS, Simulation
 from tests.virtual_time import run_virtually
@@ -73,6 +74,13 @@ def test_a_payer_approves_in_the_app_by_a_code_or_on_the_wallets_page(tmp_path: 
             asked = await till.paid(method)
             assert asked["status"] == "requires_action", asked
             assert asked["next_action"]["type"] == way
+            order = till.rails.switch.find(f"{asked['id']}_1")
+            assert order is not None
+            assert order.merchant == "Books and Tea"
+            shown = asked["next_action"][way]
+            expires_at = shown.get("expires_at") or shown.get("qr_code", {}).get("expires_at")
+            assert expires_at in (None, order.expires_us // 1_000_000 + GRACE_SECONDS)
+            assert (expires_at is None) == (way == "redirect_to_url")
             till.rails.payer(f"{asked['id']}_1", "pay")
 
             done = await till.until(asked["id"], "succeeded", steps=2)

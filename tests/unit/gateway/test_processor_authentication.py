@@ -3,12 +3,15 @@
 import asyncio
 from typing import Any
 
+import httpx2
 import msgspec
 import pytest
 
 from gateway.processor import attempts, authentication_rows
 from gateway.processor.authentication_rows import AuthenticationRow
 from gateway.processor.directory import Proof
+from gateway.processor.payer_pages import payer_route
+from gateway.processor.routing import application
 from gateway.processor.shop_address import shop_address
 from gateway.processor_port import AuthorizationRequest, ProcessorAnswer
 from simulator.acs import proofs
@@ -16,6 +19,7 @@ from simulator.acs.challenge import LIFETIME_SECONDS
 from tests.processor_parts import Bench, in_one_thread
 
 CHALLENGED, OPTIONAL, ANY = "4000000000003220", "4000000000003055", "4000002760000016"
+CHALLENGED_THEN_DECLINED = "4000008400001629"
 UNAUTHENTICATED = "payment_intent_authentication_failure"
 RIGHT = "4815"
 
@@ -333,3 +337,35 @@ async def test_no_card_number_is_kept_with_an_authentication() -> None:
     kept = await bench.store.transact(lambda db: list(db.execute("SELECT * FROM authentications")))
 
     assert CHALLENGED not in repr(kept)
+
+
+@pytest.mark.parametrize(
+    ("does", "title", "words"),
+    [
+        ("confirms", "Your payment went through", "Your bank has approved it."),
+        ("cancels", "Nothing was paid", "canceled, or not confirmed in time"),
+        ("guesses", "Nothing was paid", "the code was wrong too often"),
+        ("cannot pay", "Nothing was paid", "Your bank did not approve the payment."),
+    ],
+)
+@in_one_thread
+async def test_a_cardholder_without_a_shops_page_reads_what_came_of_it(
+    does: str, title: str, words: str
+) -> None:
+    bench = Bench()
+    await sent_off(bench, CHALLENGED_THEN_DECLINED if does == "cannot pay" else CHALLENGED)
+    row = await row_of(bench)
+    page = bench.issuers.page((row.url or "").rpartition("/")[2])
+    assert page is not None
+    if does == "cancels":
+        bench.issuers.cancel(page)
+    for code in ("1", "2", "3") if does == "guesses" else (RIGHT,):
+        page = bench.issuers.answer(page, code) if does != "cancels" else page
+    transport = httpx2.ASGITransport(application([payer_route(bench.cards)]))
+
+    async with httpx2.AsyncClient(transport=transport, base_url="https://processor") as client:
+        end = await client.get(f"/payer/{row.secret}")
+
+    assert end.status_code == 200
+    assert f"<h1>{title}</h1>" in end.text
+    assert words in end.text

@@ -1,13 +1,16 @@
 """The simulated rails: what payers do, who is told, and that money is moved and given back once."""
 
 import json
+import re
 from datetime import UTC, datetime
+from html import escape
 from typing import Any
 
 import pytest
 
 from events.clock import VirtualClock
 from gateway.paying_accounts import TEST_ADDRESSES as KNOWN_TO_THE_GATEWAY
+from simulator.payer_pages import qr_code
 from simulator.rails.books import RailsBooks
 from simulator.rails.members import answered
 from simulator.rails.pages import order_page
@@ -113,10 +116,29 @@ def test_the_page_of_a_payer_who_paid_says_what_became_of_the_money() -> None:
     rails.ask("POST", "/orders/pi_1_1/give_back", **ORDER)
     taken_back = order_page(rails.page_of(rails.state()))
 
-    assert "If the shop has taken it back, you get the money back." in paid
+    assert "Thank you. The payment is made." in paid
     assert "Of it the shop has given" in in_part
     assert "has given all of it back" in taken_back
     assert "Thank you" not in taken_back
+
+
+def test_a_payer_without_the_app_on_this_device_scans_a_code_that_holds_the_link() -> None:
+    rails = Rails()
+    page = order_page(rails.page_of(rails.open("", merchant='Tea & "Books"')))
+
+    link = rails.state()["link"]
+    assert f'<a href="{escape(link)}">Open your UPI app</a>' in page
+    assert path_of(page) == path_of(qr_code(link, "the same"))
+    assert path_of(page) != path_of(qr_code(link + "1", "another"))
+    assert "style=" not in page  # which the pages' policy would not let through
+    assert "simulated" in page
+
+
+def path_of(page: str) -> str:
+    """What draws the code's dark modules."""
+    found = re.search(r'd="(M4 [^"]+)"', page)
+    assert found is not None, page
+    return found[1]
 
 
 def test_an_order_that_is_taken_back_moves_no_money_whether_it_was_paid_or_never_arrived() -> None:
