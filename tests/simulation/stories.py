@@ -87,6 +87,9 @@ class Shopper(Asking):
             body["risk_context"] = CONTEXT
         if method == "automatic" and random.random() < 0.2:
             body["capture_delay_hours"] = 1
+        if Random(f"{self.world.seed}/{self.name}/confirmation").random() < 0.25:
+            # What its payer approves waits for a second confirm, which some never send.
+            body["confirmation_method"] = "manual"
         if random.random() < 0.15:
             body |= {"confirm": True} | self._confirmation()
         return body
