@@ -1,7 +1,7 @@
 """What an issuer knows of an account, and how it answers: pure functions, amounts in US cents.
 
-An account that nobody has seen is made from the card's fingerprint, so that the same card always meets the
-same account; expiry and security code are those with which it first came. The issuer's own fraud check is as
+An account that nobody has seen is made from the beginning of the card's fingerprint, so that the same card
+always meets the same account, in test mode as in live mode, where it has another one; expiry and security code are those with which it first came. The issuer's own fraud check is as
 simple as it looks: declines in a row, and sudden size.
 """
 
@@ -100,7 +100,7 @@ def open_account(
     fingerprint: str, card: CardRange, expiry: str, at: datetime, security_code: str | None = None
 ) -> Account:
     """The account of a card that its issuer meets for the first time, funded as its range says."""
-    kind, size, home = (byte / 255 for byte in bytes.fromhex(fingerprint)[:3])
+    kind, size, home = (byte / 255 for byte in bytes.fromhex(fingerprint[:6]))
     funding = card.funding or _drawn_funding(kind)
     low, high = _LIMITS_MINOR[funding]
     limit_minor = round(low * (high / low) ** size)

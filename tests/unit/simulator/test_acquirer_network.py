@@ -219,6 +219,17 @@ def test_a_reversal_may_come_before_its_authorization_which_is_then_refused() ->
     assert member.books.states() == ["reversed"]
 
 
+def test_a_card_that_test_time_renewed_is_neither_renewed_nor_spent_in_live_mode() -> None:
+    member, later = Member(), NOW.replace(year=NOW.year + 4)
+    in_test = {"f48": "73011"}
+    limit_minor = member.limit_minor()
+
+    first = {**member.authorization(limit_minor, expiry="2709"), **in_test}
+    renewed = {**member.authorization(limit_minor, expiry=f"{later:%y}12", at=later), **in_test}
+    assert [member.ask(**asked)["39"] for asked in (first, renewed)] == ["00", "00"]
+    assert member.authorize(limit_minor, expiry="2709") == "00"
+
+
 def test_an_expired_card_is_refused_and_a_later_expiry_is_then_a_renewed_card() -> None:
     member = Member()
 
