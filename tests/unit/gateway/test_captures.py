@@ -209,6 +209,21 @@ def test_a_refused_increment_is_a_decline_and_leaves_the_authorization(tmp_path:
     served(tmp_path, story)
 
 
+@pytest.mark.parametrize("verb", ["capture", "increment_authorization", "create", "update"])
+def test_what_no_amount_can_be_has_one_answer_everywhere(tmp_path: Path, verb: str) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        till = await Till.opened(http, world)
+        name = "amount_to_capture" if verb == "capture" else "amount"
+        path = {"create": INTENTS, "update": f"{INTENTS}/{till.id}"}.get(verb, f"{INTENTS}/{till.id}/{verb}")
+
+        answer = await http.post(path, json={name: 10**12, **({"currency": "eur"} if verb == "create" else {})})
+
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "parameter_invalid")
+        assert answer.json()["error"]["param"] == name
+
+    served(tmp_path, story)
+
+
 @pytest.mark.parametrize(("amount", "code"), [(1000, "parameter_invalid"), (10**12 - 1, "limit_exceeded")])
 def test_an_increment_is_more_and_within_limits(tmp_path: Path, amount: int, code: str) -> None:
     async def story(http: httpx2.AsyncClient, world: World) -> None:
