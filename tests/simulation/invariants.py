@@ -150,9 +150,10 @@ def at_rest(world: Any) -> None:
     """The three books agree, nothing is owed, and the log tells the whole story; raises `ViolationError`."""
     gateway, processor = world.gateway_disk, world.processor_disk
     intents = gateway.rows(
-        "SELECT id, status, attempts, sequence, amount_received_minor, amount_refunded_minor FROM intents"
+        "SELECT id, status, attempts, sequence, amount_received_minor, amount_refunded_minor,"
+        " confirmation_method FROM intents"
     )
-    for payment, status, attempts, sequence, received, refunded in intents:
+    for payment, status, attempts, sequence, received, refunded, confirmation in intents:
         told = world.watch.events[payment]
         _require(len(told) == sequence, f"{payment} has {sequence} events, on the log are {len(told)}")
         captured = sum(e["amount_minor"] for e in told if e["type"] == "payment.captured")
@@ -160,7 +161,7 @@ def at_rest(world: Any) -> None:
         _refunds_agree(world, payment, refunded)
         taken = _of_processor(world, "captured_minor", payment)
         _require(taken == received, f"{payment} received {received}, the processor captured {taken}")
-        _latest_fits(world, payment, status, attempts)
+        _latest_fits(world, payment, status, attempts, must_confirm=confirmation == "manual")
     _done_once(world)
     accounted: set[tuple[str, str, str]] = set()
     for attempt, phase, assessed, decision, amount in gateway.rows(
@@ -292,7 +293,7 @@ def _nothing_unaccounted(world: Any, accounted: set[tuple[str, str, str]]) -> No
     _require(+captured == +kept, f"the network captured {kept}, and posted {captured}")
 
 
-def _latest_fits(world: Any, payment: str, status: str, attempts: int) -> None:
+def _latest_fits(world: Any, payment: str, status: str, attempts: int, *, must_confirm: bool) -> None:
     phases = {
         int(number): phase
         for number, phase in world.gateway_disk.rows(
@@ -307,7 +308,9 @@ def _latest_fits(world: Any, payment: str, status: str, attempts: int) -> None:
         "requires_payment_method": (None, "blocked", "declined", "capture_failed"),
         "requires_confirmation": (None,),
     }
-    _require(last in fits.get(status, ()), f"{payment} is {status}, its last attempt {last}")
+    # What its payer approved and nobody confirmed again has been given back, and another may be tried.
+    lapsed = must_confirm and (status, last) == ("requires_payment_method", "voided")
+    _require(lapsed or last in fits.get(status, ()), f"{payment} is {status}, its last attempt {last}")
     earlier = {phase for number, phase in phases.items() if number < attempts}
     _require(
         earlier <= {"blocked", "declined", "capture_failed", "voided"},
