@@ -9,12 +9,13 @@ looks for whatever it has not sent, not for what stands behind it.
 """
 
 import asyncio
+import json
 from collections.abc import Iterable
 from functools import partial
 from typing import NamedTuple
 
 import structlog
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import JSON, BigInteger, Connection, String, bindparam, cast, delete, func, insert, select
 
 from events.codec import encode
 from events.crash import crash_point, declare
@@ -50,13 +51,16 @@ _INSERT = Statement(insert(outbox).inline())
 _NEXT = Statement(
     select(outbox).where(outbox.c.id > bindparam("sent_to")).order_by(outbox.c.id).limit(BATCH_MAX)
 )
-_NEXT_OF_ALL = (
-    select(outbox)
-    .where(outbox.c.id.not_in(bindparam("sent", expanding=True)))
-    .order_by(outbox.c.id)
-    .limit(BATCH_MAX)
+# Numbers as one JSON text: however many there are, the statement has one form.
+_GIVEN = bindparam("numbers", type_=String)
+_EACH = {
+    "sqlite": select(func.json_each(_GIVEN).table_valued("value").c.value),
+    "postgresql": select(cast(func.json_array_elements_text(cast(_GIVEN, JSON)), BigInteger)),
+}
+_NEXT_OF_ALL = Statement(
+    select(outbox).where(outbox.c.id.not_in(_EACH["postgresql"])).order_by(outbox.c.id).limit(BATCH_MAX)
 )
-_DELETE = delete(outbox).where(outbox.c.id.in_(bindparam("numbers", expanding=True)))
+_DELETE = {name: Statement(delete(outbox).where(outbox.c.id.in_(each))) for name, each in _EACH.items()}
 
 
 def enqueue(connection: Connection, topic: str, key: str, event: Event) -> None:
@@ -133,7 +137,7 @@ class Relay:
 
     def _next_rows(self, connection: Connection) -> list[_Row]:
         if self._store.is_shared:
-            found = connection.execute(_NEXT_OF_ALL, {"sent": self._forgetting}).all()
+            found = _NEXT_OF_ALL.all(connection, {"numbers": json.dumps(self._forgetting)})
         else:
             found = _NEXT.all(connection, {"sent_to": self._sent_to})
         return [_Row(*row) for row in found]
@@ -160,4 +164,4 @@ class Relay:
 
 
 def _delete(numbers: list[int], connection: Connection) -> None:
-    connection.execute(_DELETE, {"numbers": numbers})
+    _DELETE[connection.dialect.name].add(connection, {"numbers": json.dumps(numbers)})

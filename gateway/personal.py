@@ -6,37 +6,25 @@ sealed field forget the person at once, while nothing is rewritten and every sum
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from functools import cache
 from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Select,
-    Table,
-    bindparam,
-    delete,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Select, delete, insert, select, update
 
 from events.ids import Entropy, prefixed
 from events.personal import KEY_BYTES, NONCE_BYTES, keyed_hash, seal, unseal
 from events.vocabulary import Mode
 from gateway.errors import NotFoundError
+from gateway.store.by_key import ByKey, Wanted, fetch
 from gateway.store.idempotency_rows import forget_answers
 from gateway.store.method_tables import consents, payment_methods
 from gateway.store.statements import Statement
 from gateway.store.tables import intents, subject_keys, subject_surrogates, surrogates, tokens
 
-_WRAPPED_KEY = Statement(
-    select(subject_keys.c.wrapped_key).where(subject_keys.c.subject == bindparam("the_subject"))
-)
-_INSERT_KEY = Statement(insert(subject_keys))
-_INSERT_SURROGATE = Statement(insert(surrogates))
-_LINK = Statement(insert(subject_surrogates))
+_KEYS = ByKey(subject_keys, "subject")
+_SURROGATES = ByKey(surrogates, "digest")
+# A link says nothing but that it is there.
+_LINK = Statement(insert(subject_surrogates), or_nothing=True)
 
 _FORGOTTEN = {
     "customer": None,
@@ -66,13 +54,17 @@ class PersonalData:
         Test and live never meet: one value has a surrogate in each.
         """
         digests = self._digests(mode, entities)
-        known = self._known(connection, list(digests.values()))
+        known = self._known(connection, digests.values())
         for kind, digest in digests.items():
             if digest not in known:
                 known[digest] = prefixed(PREFIXES[kind], self._entropy(12))
                 row = {"digest": digest, "kind": kind, "surrogate": known[digest]}
-                _INSERT_SURROGATE.add(connection, row)
+                _SURROGATES.insert(connection, row)
         return {kind: known[digest] for kind, digest in digests.items()}
+
+    def wanted(self, mode: Mode, entities: Mapping[str, str]) -> list[Wanted]:
+        """The mappings of kind → value, which will be looked for."""
+        return [_SURROGATES.wanted(digest) for digest in self._digests(mode, entities).values()]
 
     def link(
         self,
@@ -86,24 +78,30 @@ class PersonalData:
 
         `more` are mappings that the caller knows by their keyed hash alone.
         """
-        digests = {*self._digests(mode, entities).values(), *more}
-        if not digests:
-            return
-        given = {"the_subject": subject, **_numbered(digests)}
-        known = {row.digest for row in _linked(len(digests)).all(connection, given)}
-        for digest in sorted(digests - known):
+        for digest in sorted({*self._digests(mode, entities).values(), *more}):
             _LINK.add(connection, {"subject": subject, "digest": digest})
 
-    def seal(self, connection: Connection, subject: str, fields: dict[str, str], at_us: int) -> bytes | None:
-        """The fields under the subject's key, which is made where it is missing; None for no fields."""
+    def seal(
+        self,
+        connection: Connection,
+        subject: str,
+        fields: dict[str, str],
+        at_us: int,
+        *,
+        is_new: bool = False,
+    ) -> bytes | None:
+        """The fields under the subject's key, which is made where it is missing; None for no fields.
+
+        Nobody has a key of a subject that is new.
+        """
         if not fields:
             return None
-        key = self._key(connection, subject)
+        key = None if is_new else self._key(connection, subject)
         if key is None:
             key = self._entropy(KEY_BYTES)
             wrapped = self._wrapped(key, subject)
             row = {"subject": subject, "wrapped_key": wrapped, "created_us": at_us}
-            _INSERT_KEY.add(connection, row)
+            _KEYS.insert(connection, row)
         return seal(fields, key=key, subject=subject, nonce=self._entropy(NONCE_BYTES))
 
     def unseal(self, connection: Connection, subject: str, sealed: bytes | None) -> dict[str, str]:
@@ -202,12 +200,13 @@ class PersonalData:
     def _digests(self, mode: Mode, entities: Mapping[str, str]) -> dict[str, bytes]:
         return {kind: keyed_hash(self._secret, f"{mode}:{kind}", value) for kind, value in entities.items()}
 
-    def _known(self, connection: Connection, digests: list[bytes]) -> dict[bytes, str]:
-        found = _known(len(digests)).all(connection, _numbered(digests)) if digests else ()
-        return {row.digest: row.surrogate for row in found}
+    def _known(self, connection: Connection, digests: Collection[bytes]) -> dict[bytes, str]:
+        fetch(connection, [_SURROGATES.wanted(digest) for digest in digests])
+        rows = [_SURROGATES.find(connection, digest) for digest in digests]
+        return {row.digest: row.surrogate for row in rows if row is not None}
 
     def _key(self, connection: Connection, subject: str) -> bytes | None:
-        row = _WRAPPED_KEY.one_or_none(connection, {"the_subject": subject})
+        row = _KEYS.find(connection, subject)
         if row is None:
             return None
         wrapped = row.wrapped_key
@@ -221,26 +220,3 @@ class PersonalData:
 def customer_entity(merchant_id: str, customer: str) -> str:
     """What identifies a customer: two merchants' customers with one name are two people."""
     return f"{merchant_id}\0{customer}"
-
-
-@cache
-def _known(count: int) -> Statement:
-    """The mappings of so many digests: of a payment's few, so that there are few statements."""
-    return Statement(select(surrogates.c.digest, surrogates.c.surrogate).where(_one_of(surrogates, count)))
-
-
-@cache
-def _linked(count: int) -> Statement:
-    """Which of so many digests lead to a subject already."""
-    of_subject = subject_surrogates.c.subject == bindparam("the_subject")
-    return Statement(
-        select(subject_surrogates.c.digest).where(of_subject, _one_of(subject_surrogates, count))
-    )
-
-
-def _one_of(table: Table, count: int) -> ColumnElement[bool]:
-    return table.c.digest.in_([bindparam(f"digest_{number}") for number in range(count)])
-
-
-def _numbered(digests: Collection[bytes]) -> dict[str, bytes]:
-    return {f"digest_{number}": digest for number, digest in enumerate(sorted(digests))}

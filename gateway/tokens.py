@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, select
 
 from events.instruments import CardFacts
 from events.moments import microseconds
@@ -15,12 +15,11 @@ from gateway.people.sign_ins import SignIns
 from gateway.personal import PersonalData
 from gateway.processor_port import TestRisk, TokenRegistered, TokenRegistration
 from gateway.rate_limits import RateLimits
-from gateway.store.statements import Statement
+from gateway.store.by_key import ByKey, Wanted
 from gateway.store.tables import tokens
 from gateway.store.writer import Store
 
-_TOKEN = Statement(select(tokens).where(tokens.c.id == bindparam("the_id")))
-_INSERT = Statement(insert(tokens))
+_TOKENS = ByKey(tokens, "id")
 
 
 class KnownCard(NamedTuple):
@@ -48,7 +47,9 @@ class RegisteredTokens:
         """
         caller = await self._caller(registration)
         await self.rate_limits.admit(caller, registration.address)
-        await self.store.write(lambda connection: self._register_in(connection, registration, caller))
+        card = {"card": registration.fingerprint}
+        wanted = (token_wanted(registration.token), *self.personal.wanted(caller.mode, card))
+        await self.store.write(lambda connection: self._register_in(connection, registration, caller), wanted)
         return TokenRegistered(merchant_id=caller.merchant_id, mode=caller.mode)
 
     async def _caller(self, registration: TokenRegistration) -> Caller:
@@ -60,7 +61,7 @@ class RegisteredTokens:
 
     def _register_in(self, connection: Connection, card: TokenRegistration, caller: Caller) -> None:
         # The processor asks again where it heard no answer.
-        if _TOKEN.one_or_none(connection, {"the_id": card.token}) is not None:
+        if _TOKENS.find(connection, card.token) is not None:
             return
         stand_in = self.personal.surrogates(connection, caller.mode, {"card": card.fingerprint})["card"]
         row = {
@@ -80,7 +81,12 @@ class RegisteredTokens:
             "test_risk": card.test_risk if caller.mode == "test" else None,
             "created_us": microseconds(caller.at),
         }
-        _INSERT.add(connection, row)
+        _TOKENS.insert(connection, row)
+
+
+def token_wanted(token: str) -> Wanted:
+    """A token that will be looked for."""
+    return _TOKENS.wanted(token)
 
 
 def surrogate_of_card(connection: Connection, token: str, mode: Mode) -> str | None:
@@ -103,7 +109,7 @@ def made_us(connection: Connection, token: str) -> int:
 
 def load_card(connection: Connection, token: str, *, merchant_id: str, mode: Mode) -> KnownCard:
     """The card of a token of this merchant and mode; raises `NotFoundError`."""
-    row = _TOKEN.one_or_none(connection, {"the_id": token})
+    row = _TOKENS.find(connection, token)
     # Another's token is answered as none at all, so that nobody learns which there are.
     if row is None or (row.merchant_id, row.mode) != (merchant_id, mode):
         raise NotFoundError("There is no such payment method.", param="payment_method")

@@ -49,7 +49,7 @@ from gateway.payments.second_confirms import Confirmed, awaiting_confirmation, l
 from gateway.payments.steps import Phase
 from gateway.processor_port import ProcessorAnswer
 from gateway.store.idempotency_rows import claim_in
-from gateway.store.intent_rows import load_attempt, load_intent, save_attempt, save_intent
+from gateway.store.intent_rows import intent_and_attempt, load_attempt, load_intent, save_attempt, save_intent
 from gateway.store.method_rows import make_consent_effective
 from gateway.store.writer import Store
 
@@ -84,7 +84,7 @@ class AttemptEnds:
         drives it.
         """
         intent, after = await self.store.write(
-            lambda c: self._end_in(c, attempt, decision, answer, confirmed)
+            lambda c: self._end_in(c, attempt, decision, answer, confirmed), intent_and_attempt(attempt)
         )
         self.relay.nudge()
         self.debts.drive(after)

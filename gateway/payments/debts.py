@@ -52,7 +52,7 @@ from gateway.processor_port import (
 from gateway.retrying import Driving
 from gateway.scheduling import Scheduling
 from gateway.store.charge_rows import grow_charge
-from gateway.store.intent_rows import load_attempt, load_intent, save_attempt, save_intent
+from gateway.store.intent_rows import intent_and_attempt, load_attempt, load_intent, save_attempt, save_intent
 from gateway.store.refund_rows import lessen_refund
 from gateway.store.writer import Store
 
@@ -129,7 +129,9 @@ class Debts:
                 return False
             if end == "capture_failed":
                 self._log.error("capture refused", attempt=attempt.id)
-            await self._store.write(lambda c: self._record_end_in(c, attempt, debt, answer, end))
+            await self._store.write(
+                lambda c: self._record_end_in(c, attempt, debt, answer, end), intent_and_attempt(attempt)
+            )
         except (UnavailableError, ConflictError):
             return False
         crash_point("gateway.debt.paid")

@@ -6,6 +6,7 @@ answer (`gateway.payments.attempt_ends`).
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -31,7 +32,7 @@ from gateway.payments.lifetimes import Lifetimes
 from gateway.payments.payer_steps import PayerSteps
 from gateway.payments.second_confirms import begun_before_in
 from gateway.payments.taking import Taking
-from gateway.people.merchants import Merchant, load_merchant
+from gateway.people.merchants import Merchant, load_merchant, merchant_wanted
 from gateway.receipts import sealed_email
 from gateway.requests import (
     ConfirmIntent,
@@ -39,14 +40,17 @@ from gateway.requests import (
     known_currency,
 )
 from gateway.shopper import Shopper, known_shopper, restored, risk_context, sealed_fields, subject_of
+from gateway.store.by_key import Wanted
 from gateway.store.charge_rows import begin_charge, leave_charge
-from gateway.store.idempotency_rows import claim_in
+from gateway.store.idempotency_rows import claim_in, claim_wanted
 from gateway.store.intent_rows import (
     insert_attempt,
     insert_intent,
+    intent_wanted,
     not_before_last_step,
     save_intent,
 )
+from gateway.tokens import token_wanted
 
 declare(
     {
@@ -92,22 +96,27 @@ class Payments(Taking):
                 code="parameter_invalid",
                 param="capture_delay_hours",
             )
+        wanted = self._wanted(caller, body)
         if body.risk_context:
             # What it says is read at the confirm; here an absurd context is refused, to the one who gave it.
-            known_shopper(
+            shopper = known_shopper(
                 body.risk_context, merchant_id=caller.merchant_id, customer=None, geography=self.geography
             )
+            wanted += self.personal.wanted(caller.mode, shopper.entities) if body.confirm else []
         if body.confirm:
-            begun = await self.store.write(lambda c: self._create_confirmed_in(c, caller, body, currency))
+            begun = await self.store.write(
+                lambda c: self._create_confirmed_in(c, caller, body, currency), wanted
+            )
             return await self._answer(*begun)
-        intent = await self.store.write(lambda c: self._create_in(c, caller, body, currency))
+        intent = await self.store.write(lambda c: self._create_in(c, caller, body, currency), wanted)
         crash_point("gateway.intent.created")
         self.relay.nudge()
         return intent
 
     async def confirm(self, caller: Caller, payment_id: str, body: ConfirmIntent) -> Intent:
         """The intent after its attempt; `processing` where the network has not answered yet."""
-        begun = await self.store.write(lambda c: self._begin_or_go_on_in(c, caller, payment_id, body))
+        wanted = [intent_wanted(payment_id), *self._wanted(caller, body)]
+        begun = await self.store.write(lambda c: self._begin_or_go_on_in(c, caller, payment_id, body), wanted)
         if isinstance(begun, BegunBefore):
             return await self.payer_steps.confirm(caller, *begun)
         return await self._answer(*begun)
@@ -155,14 +164,16 @@ class Payments(Taking):
             statement_descriptor=body.statement_descriptor,
             capture_delay_hours=body.capture_delay_hours,
             metadata=body.metadata,
-            sealed_context=self.personal.seal(connection, subject, fields, microseconds(caller.at)),
+            sealed_context=self.personal.seal(
+                connection, subject, fields, microseconds(caller.at), is_new=subject == payment_id
+            ),
             **receipt,
         )
         admit(load_merchant(connection, caller.merchant_id), intent)
         event = PaymentCreated(**self.recorder.header(intent, caller.at))
         intent = self.recorder.record_step(connection, intent, event)
-        insert_intent(connection, intent)
         if not body.confirm:
+            insert_intent(connection, intent)
             claim_in(connection, caller.request_key, intent.id)
         return intent
 
@@ -173,7 +184,7 @@ class Payments(Taking):
         given = ConfirmIntent(
             return_url=body.return_url, off_session=body.off_session, mandate_data=body.mandate_data
         )
-        return self._confirm_in(connection, caller, intent, given)
+        return self._confirm_in(connection, caller, intent, given, insert_intent)
 
     def _begin_or_go_on_in(
         self, connection: Connection, caller: Caller, payment_id: str, body: ConfirmIntent
@@ -183,10 +194,15 @@ class Payments(Taking):
         before = begun_before_in(connection, caller, intent, body)
         if before is not None:
             return BegunBefore(intent, before)
-        return self._confirm_in(connection, caller, intent, body)
+        return self._confirm_in(connection, caller, intent, body, save_intent)
 
     def _confirm_in(
-        self, connection: Connection, caller: Caller, intent: Intent, body: ConfirmIntent
+        self,
+        connection: Connection,
+        caller: Caller,
+        intent: Intent,
+        body: ConfirmIntent,
+        keep: Callable[[Connection, Intent], Intent],
     ) -> tuple[Intent, Attempt, Merchant]:
         leave_charge(connection, intent)
         at = not_before_last_step(connection, intent, caller.at)
@@ -209,7 +225,7 @@ class Payments(Taking):
         begin_charge(connection, intent, attempt)
         claim_in(connection, caller.request_key, intent.id, attempt=attempt.number)
         intent = ask_for_decision_in(connection, self.recorder, intent, attempt, merchant, at)
-        return save_intent(connection, intent), attempt, merchant
+        return keep(connection, intent), attempt, merchant
 
     def _attempt_in(
         self,
@@ -248,6 +264,13 @@ class Payments(Taking):
             counted_day=admit_in(connection, merchant, intent, instrument, at),
             owner=self.instance,
         )
+
+    def _wanted(self, caller: Caller, body: CreateIntent | ConfirmIntent) -> list[Wanted]:
+        """What a create or confirm looks at, as far as the request says so."""
+        wanted = [merchant_wanted(caller.merchant_id), *claim_wanted(caller.request_key)]
+        if body.payment_method is not None and not body.payment_method.startswith("pm_"):
+            wanted.append(token_wanted(body.payment_method))
+        return wanted
 
     def _receipt_in(
         self, connection: Connection, caller: Caller, subject: str, email: str | None

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from events.errors import MoneyError
 from events.moments import microseconds
@@ -18,7 +18,7 @@ from events.vocabulary import PaymentMethodType
 from gateway.countries import COUNTRIES
 from gateway.errors import InvalidRequestError, NotFoundError
 from gateway.event_recorder import EventRecorder
-from gateway.store.statements import Statement
+from gateway.store.by_key import ByKey, Wanted
 from gateway.store.tables import merchants
 
 MerchantStatus = Literal["pending", "active", "suspended"]
@@ -27,7 +27,7 @@ Plan = Literal["standard", "growth", "scale"]
 NAME_LENGTH_MAX = 200
 _MERCHANT_ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _CATEGORY = re.compile(r"[0-9]{4}")
-_MERCHANT = Statement(select(merchants).where(merchants.c.id == bindparam("the_id")))
+_MERCHANTS = ByKey(merchants, "id")
 
 
 class MerchantSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -84,9 +84,14 @@ def update_merchant(
     recorder.audit(connection, at, actor=actor, action=action, resource=merchant.id)
 
 
+def merchant_wanted(merchant_id: str) -> Wanted:
+    """A merchant that will be looked for."""
+    return _MERCHANTS.wanted(merchant_id)
+
+
 def load_merchant(connection: Connection, merchant_id: str) -> Merchant:
     """Raises `NotFoundError`."""
-    row = _MERCHANT.one_or_none(connection, {"the_id": merchant_id})
+    row = _MERCHANTS.find(connection, merchant_id)
     if row is None:
         raise NotFoundError("There is no such merchant.", param="merchant")
     return _merchant(row)

@@ -20,7 +20,7 @@ _encode = msgspec.json.encode
 
 _INSERT = Statement(insert(charges))
 _CHARGE = select(charges).where(charges.c.id == bindparam("the_id"))
-_END = Statement(update(charges).where(charges.c.id == bindparam("the_id")))
+_END = Statement(update(charges).where(charges.c.id == bindparam("the_id")), key={"the_id": "id"})
 
 
 def begin_charge(connection: Connection, intent: Intent, attempt: Attempt) -> None:
@@ -35,7 +35,8 @@ def begin_charge(connection: Connection, intent: Intent, attempt: Attempt) -> No
         created_us=attempt.moment_us,
     )
     row = msgspec.structs.asdict(kept)
-    _INSERT.add(connection, {**row, "outcome_json": _text(row.pop("outcome")), "error_json": None})
+    row["outcome_json"], row["error_json"] = _text(row.pop("outcome")), _text(row.pop("error"))
+    _INSERT.add(connection, row)
 
 
 def leave_charge(connection: Connection, intent: Intent) -> None:

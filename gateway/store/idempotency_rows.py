@@ -3,10 +3,11 @@
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from events.vocabulary import Mode
 from gateway.errors import RequestInProgressError
+from gateway.store.by_key import ByKey, Wanted
 from gateway.store.statements import Statement
 from gateway.store.tables import idempotency_keys as table
 
@@ -40,11 +41,15 @@ _KEY = (
     & (table.c.mode == bindparam("the_mode"))
     & (table.c.digest == bindparam("the_digest"))
 )
-_CLAIM = Statement(select(table).where(_KEY))
-_INSERT = Statement(insert(table))
+_CLAIMS = ByKey(table, "merchant_id", "mode", "digest")
 _ANSWER = Statement(update(table).where(_KEY, table.c.status.is_(None)))
 _OLD = select(*table.primary_key.columns).where(table.c.claimed_us < bindparam("the_oldest_us"))
 _PRUNE = delete(table).where(_KEY)
+
+
+def claim_wanted(key: RequestKey | None) -> tuple[Wanted, ...]:
+    """A key that will be claimed, if there is one."""
+    return () if key is None else (_CLAIMS.wanted(key.merchant_id, key.mode, key.digest),)
 
 
 def claim_in(
@@ -59,12 +64,12 @@ def claim_in(
     if find_claim(connection, key) is not None:
         raise RequestInProgressError()
     row = {**msgspec.structs.asdict(key), "resource": resource, "attempt": attempt}
-    _INSERT.add(connection, row)
+    _CLAIMS.insert(connection, row)
 
 
 def find_claim(connection: Connection, key: RequestKey) -> Claim | None:
     """What was done under the key, if anything."""
-    row = _CLAIM.one_or_none(connection, _place(key))
+    row = _CLAIMS.find(connection, key.merchant_id, key.mode, key.digest)
     return _claim(row) if row else None
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, or_, select
 
 from events.instruments import AccountFacts, CardFacts, Instrument
 from events.moments import moment
@@ -26,6 +26,7 @@ from gateway.payments.intents import (
 from gateway.payments.steps import UNFINISHED, WAITING, Phase
 from gateway.processor_port import PayerAction
 from gateway.requests import ListIntents
+from gateway.store.by_key import ByKey, Wanted
 from gateway.store.paging import read_page
 from gateway.store.process_tables import instances
 from gateway.store.statements import Statement
@@ -34,18 +35,8 @@ from gateway.store.tables import attempts, intents
 _encode = msgspec.json.encode
 
 # Statements are built once: building one costs as much as running it.
-_INSERT_INTENT = Statement(insert(intents))
-_SAVE_INTENT = Statement(
-    update(intents).where(intents.c.id == bindparam("the_id"), intents.c.version == bindparam("the_version"))
-)
-_INTENT = Statement(select(intents).where(intents.c.id == bindparam("the_id")))
-_INSERT_ATTEMPT = Statement(insert(attempts))
-_SAVE_ATTEMPT = Statement(update(attempts).where(attempts.c.id == bindparam("the_id")))
-_ATTEMPT = Statement(
-    select(attempts).where(
-        attempts.c.payment_id == bindparam("the_payment"), attempts.c.number == bindparam("the_number")
-    )
-)
+_INTENTS = ByKey(intents, "id")
+_ATTEMPTS = ByKey(attempts, "payment_id", "number")
 
 
 def _is_in(phases: Iterable[Phase]) -> ColumnElement[bool]:
@@ -71,17 +62,30 @@ _UNFINISHED = Statement(
 )
 
 
-def insert_intent(connection: Connection, intent: Intent) -> None:
+def intent_wanted(payment_id: str) -> Wanted:
+    """An intent that will be looked for."""
+    return _INTENTS.wanted(payment_id)
+
+
+def intent_and_attempt(attempt: Attempt) -> tuple[Wanted, Wanted]:
+    """What is looked at where an attempt goes on."""
+    return _INTENTS.wanted(attempt.payment_id), _ATTEMPTS.wanted(attempt.payment_id, attempt.number)
+
+
+def insert_intent(connection: Connection, intent: Intent) -> Intent:
     """Keep a new intent."""
-    _INSERT_INTENT.add(connection, _intent_row(intent))
+    _INTENTS.insert(connection, _intent_row(intent))
+    return intent
 
 
 def save_intent(connection: Connection, intent: Intent) -> Intent:
     """Write a changed intent; raises `ConflictError` where someone changed it since it was read."""
-    after = msgspec.structs.replace(intent, version=intent.version + 1)
-    place = {"the_id": intent.id, "the_version": intent.version}
-    if _SAVE_INTENT.run(connection, {**_intent_row(after), **place}) != 1:
+    # What this transaction sees stays so until it commits, or it does not commit.
+    stored = _INTENTS.find(connection, intent.id)
+    if stored is None or stored.version != intent.version:
         raise ConflictError()
+    after = msgspec.structs.replace(intent, version=intent.version + 1)
+    _INTENTS.update(connection, _intent_row(after))
     return after
 
 
@@ -89,7 +93,7 @@ def load_intent(
     connection: Connection, payment_id: str, *, merchant_id: str | None = None, mode: Mode | None = None
 ) -> Intent:
     """The intent, of this merchant and mode where given; raises `NotFoundError`."""
-    row = _INTENT.one_or_none(connection, {"the_id": payment_id})
+    row = _INTENTS.find(connection, payment_id)
     if row is None or merchant_id not in (None, row.merchant_id) or mode not in (None, row.mode):
         raise NotFoundError("There is no such payment intent.")
     return intent_of(row)
@@ -116,17 +120,17 @@ def list_intents(
 
 def insert_attempt(connection: Connection, attempt: Attempt) -> None:
     """Keep a new attempt."""
-    _INSERT_ATTEMPT.add(connection, _attempt_row(attempt))
+    _ATTEMPTS.insert(connection, _attempt_row(attempt))
 
 
 def save_attempt(connection: Connection, attempt: Attempt) -> None:
     """Write a changed attempt."""
-    _SAVE_ATTEMPT.add(connection, {**_attempt_row(attempt), "the_id": attempt.id})
+    _ATTEMPTS.update(connection, _attempt_row(attempt))
 
 
 def load_attempt(connection: Connection, payment_id: str, number: int) -> Attempt | None:
     """The attempt of that number, None where there is none."""
-    row = _ATTEMPT.one_or_none(connection, {"the_payment": payment_id, "the_number": number})
+    row = _ATTEMPTS.find(connection, payment_id, number)
     return _attempt(row._asdict()) if row else None
 
 

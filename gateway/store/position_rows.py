@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select
 
 from events.log.port import TopicPartition
+from gateway.store.by_key import ByKey, fetch
 from gateway.store.process_tables import positions
+
+_POSITIONS = ByKey(positions, "instance", "topic", "partition")
 
 
 def load_positions(connection: Connection, instance: str, topic: str) -> dict[int, int]:
@@ -18,8 +21,8 @@ def load_positions(connection: Connection, instance: str, topic: str) -> dict[in
 
 def save_positions(connection: Connection, instance: str, reached: Mapping[TopicPartition, int]) -> None:
     """Keep the next offset of each of these partitions."""
+    fetch(connection, [_POSITIONS.wanted(instance, *place) for place in reached])
     for (topic, partition), offset in reached.items():
-        key = {"instance": instance, "topic": topic, "partition": partition}
-        known = update(positions).where(*(positions.c[name] == value for name, value in key.items()))
-        if not connection.execute(known, {"next_offset": offset}).rowcount:
-            connection.execute(insert(positions), {**key, "next_offset": offset})
+        row = {"instance": instance, "topic": topic, "partition": partition, "next_offset": offset}
+        is_known = _POSITIONS.find(connection, instance, topic, partition) is not None
+        (_POSITIONS.update if is_known else _POSITIONS.insert)(connection, row)

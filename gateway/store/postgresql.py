@@ -11,6 +11,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
 from gateway.errors import StoreUnsafeError
+from gateway.store.memory import forget_unless_read
 from gateway.store.statements import send_waiting
 
 DRIVER = "postgresql+psycopg"
@@ -90,6 +91,12 @@ def _options(*, only_reads: bool) -> str:
         "idle_in_transaction_session_timeout": 2 * STATEMENT_MS_MAX,
         "tcp_user_timeout": SILENCE_MS_MAX,
         "TimeZone": "UTC",
+        # What is asked for is always behind an index. A plan that reads a whole table, because it was small
+        # when the plan was made, slows down as it grows, and conflicts with everybody who writes to it.
+        "enable_seqscan": "off",
+        "enable_hashjoin": "off",
+        "enable_mergejoin": "off",
+        "jit": "off",
         "default_transaction_read_only": "on" if only_reads else "off",
     }
     return " ".join(f"-c {name}={value}" for name, value in settings.items())
@@ -107,8 +114,9 @@ def _require_durable(connection: Any, _record: object) -> None:
             raise StoreUnsafeError(f"PostgreSQL has {name} = {found}; the store needs it {wanted}")
 
 
-def _send_waiting_first(connection: Connection, *_: object) -> None:
+def _send_waiting_first(connection: Connection, _cursor: object, text: str, *_: object) -> None:
     send_waiting(connection)
+    forget_unless_read(connection, text)
 
 
 def _begin_as_asked(connection: Connection) -> None:

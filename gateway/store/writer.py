@@ -5,9 +5,10 @@ the whole, with its wait, `_create_in` the part that is written or undone as one
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import (
@@ -24,6 +25,8 @@ from events.crash import crash_point, declare
 from gateway.errors import StoreUnavailableError
 from gateway.group_commit import GroupCommit
 from gateway.scheduling import Scheduling
+from gateway.store.by_key import Wanted, fetch
+from gateway.store.memory import remember_answers, remember_rows
 from gateway.store.postgresql import lost_a_race
 from gateway.store.statements import apart, send_waiting
 
@@ -35,6 +38,7 @@ declare(
 )
 
 T = TypeVar("T")
+Work = Callable[[Connection], Any]
 
 PATIENCE_SECONDS = 10.0
 """How long a server may say nothing: two statements' longest, and below a caller's patience."""
@@ -55,22 +59,24 @@ class Store:
         self._reader = engine.execution_options(weir_reads=True)
         self._scheduling = scheduling
         self._patience_seconds = patience_seconds
+        self._reads: GroupCommit[Connection] = GroupCommit(scheduling, "store-reads", self._read_all)
         self._writes: GroupCommit[Connection] = GroupCommit(scheduling, "store-writes", self._commit)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """Run a read; each of its statements sees what was committed by then."""
-        return await self._in_time(
-            self._scheduling.run_blocking("store-reads", lambda: self._read(work)), "read"
-        )
+        """Run a read; each of its statements sees what was committed when it was asked for, or later."""
+        return await self._in_time(self._reads.run(work), "read")
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
+    async def write(self, work: Callable[[Connection], T], wanted: Iterable[Wanted] = ()) -> T:
         """Run `work` in a transaction shared with others; it alone is undone if it raises.
+
+        Rows that are `wanted` are read beforehand, together with those of the others; that they are is no
+        promise that the work looks at them, nor must it look at no others.
 
         It must touch nothing but its connection, and may run twice. Raises what `work` raises, or
         `StoreUnavailableError`; then nothing of it is kept, unless PostgreSQL fell silent, or the connection
         broke, within the commit itself: who asks again must find out what there is.
         """
-        return await self._in_time(self._writes.run(work), "write")
+        return await self._in_time(self._writes.run(_Asked(work, wanted)), "write")
 
     def close(self) -> None:
         """Close the connections; nothing may be waiting."""
@@ -86,20 +92,32 @@ class Store:
         except TimeoutError:
             raise StoreUnavailableError(f"the store cannot {what}: no answer in time") from None
 
-    def _read(self, work: Callable[[Connection], T]) -> T:
+    def _read_all(self, works: list[Work]) -> list[Any]:
+        """Reads that waited together share a connection; what several ask in the same words is asked once."""
         try:
             with self._reader.connect() as connection:
-                return work(connection)
+                remember_answers(connection)
+                return [_result(connection, work) for work in works]
         except AWAY as error:
-            raise _unavailable("read", error) from None
+            if len(works) == 1:
+                raise _unavailable("read", error) from None
+        # One that took too long, or a connection that broke, is not to fail the others.
+        return [self._read_alone(work) for work in works]
 
-    def _commit(self, works: list[Callable[[Connection], Any]]) -> list[Any]:
+    def _read_alone(self, work: Work) -> Any:
+        try:
+            return self._read_all([work])[0]
+        except StoreUnavailableError as error:
+            return error
+
+    def _commit(self, works: list[Work]) -> list[Any]:
+        wanted = [each for work in works if isinstance(work, _Asked) for each in work.wanted]
         try:
             if self.is_shared and len(works) > 1:
                 # A savepoint is two more round trips for each work, and hardly ever needed.
                 with suppress(_OneFailedError):
-                    return in_one_commit(self.engine, lambda connection: _together(connection, works))
-            return in_one_commit(self.engine, lambda connection: _results(connection, works))
+                    return in_one_commit(self.engine, lambda connection: _together(connection, works, wanted))
+            return in_one_commit(self.engine, lambda connection: _results(connection, works, wanted))
         except AWAY as error:
             raise _unavailable("write", error) from None
 
@@ -120,6 +138,7 @@ def in_one_commit(engine: Engine, work: Callable[[Connection], T]) -> T:
 def _in_one_commit(engine: Engine, work: Callable[[Connection], T], *, alone: bool) -> T:
     options = {"weir_writes": True, "weir_alone": alone}
     with engine.connect().execution_options(**options) as connection, connection.begin():
+        remember_rows(connection)
         result = work(connection)
         send_waiting(connection)
         crash_point("gateway.store.commit.before")
@@ -134,12 +153,24 @@ def _unavailable(what: str, error: SQLAlchemyError) -> StoreUnavailableError:
     return StoreUnavailableError(f"the store cannot {what}: {name}")
 
 
+@dataclass(frozen=True)
+class _Asked(Generic[T]):
+    """A work, and what it is going to look at."""
+
+    work: Callable[[Connection], T]
+    wanted: Iterable[Wanted]
+
+    def __call__(self, connection: Connection) -> T:
+        return self.work(connection)
+
+
 class _OneFailedError(Exception):
     """One work of several failed, and the others with it: they run again, each apart."""
 
 
-def _together(connection: Connection, works: list[Callable[[Connection], Any]]) -> list[Any]:
+def _together(connection: Connection, works: list[Work], wanted: list[Wanted]) -> list[Any]:
     try:
+        fetch(connection, wanted)
         results = [work(connection) for work in works]
         # Here, so that what the last ones wrote fails as one of several, too.
         send_waiting(connection)
@@ -150,12 +181,22 @@ def _together(connection: Connection, works: list[Callable[[Connection], Any]]) 
         raise _OneFailedError from error
 
 
-def _results(connection: Connection, works: list[Callable[[Connection], Any]]) -> list[Any]:
+def _results(connection: Connection, works: list[Work], wanted: list[Wanted]) -> list[Any]:
+    fetch(connection, wanted)
     # One that is alone needs no savepoint: what undoes it undoes nobody else.
     return [_run(connection, work) for work in works] if len(works) > 1 else [works[0](connection)]
 
 
-def _run(connection: Connection, work: Callable[[Connection], Any]) -> Any:
+def _result(connection: Connection, work: Work) -> Any:
+    try:
+        return work(connection)
+    except AWAY:
+        raise
+    except Exception as error:
+        return error
+
+
+def _run(connection: Connection, work: Work) -> Any:
     try:
         with apart(connection):
             return work(connection)

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, insert, inspect, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, bindparam, insert, inspect, select, update
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 import gateway.wiring  # noqa: F401  # what it imports declares all tables
+from gateway.errors import StoreUnavailableError
 from gateway.scheduling import ThreadScheduling
 from gateway.store.database import downgrade, migrate, open_engine
+from gateway.store.statements import Statement
 from gateway.store.tables import merchants, metadata
 from gateway.store.writer import Store
 from tests.stores import stores
@@ -22,6 +24,7 @@ pytestmark = pytest.mark.both_stores
 
 PROCESSES = 3
 STEPS = 15
+BY_ID = Statement(select(merchants).where(merchants.c.id == bindparam("the_id")))
 
 
 def with_stores(folder: Path, count: int, story: Callable[..., Awaitable[None]]) -> None:
@@ -150,6 +153,49 @@ def test_two_that_want_the_same_rows_in_opposite_order_both_get_them(tmp_path: P
         assert await one.read(numbers) == {"a": 2 * STEPS, "b": 2 * STEPS}
 
     with_stores(tmp_path, 2, story)
+
+
+def test_reads_that_wait_together_each_get_their_answer_or_their_own_error(tmp_path: Path) -> None:
+    """One that the store itself gives up, as what took too long, fails no other."""
+
+    def failing(_: Connection) -> None:
+        raise ZeroDivisionError
+
+    def given_up(connection: Connection) -> None:
+        raise OperationalError("SELECT", None, Exception())
+
+    def found(connection: Connection) -> str | None:
+        row = BY_ID.one_or_none(connection, {"the_id": "a"})
+        return row and row.id
+
+    async def story(store: Store) -> None:
+        await store.write(put("a"))
+        works = (numbers, failing, found, found)
+        assert await asyncio.gather(*map(store.read, works[:1])) == [{"a": 0}]
+        answers = await asyncio.gather(*map(store.read, works), return_exceptions=True)
+        assert [answers[0], answers[2], answers[3]] == [{"a": 0}, "a", "a"]
+        assert isinstance(answers[1], ZeroDivisionError)
+
+        answers = await asyncio.gather(*map(store.read, (given_up, found)), return_exceptions=True)
+        assert isinstance(answers[0], StoreUnavailableError)
+        assert answers[1] == "a"
+
+    with_stores(tmp_path, 1, story)
+
+
+def test_a_read_sees_what_was_written_before_it_was_asked_for(tmp_path: Path) -> None:
+    def found(connection: Connection) -> int | None:
+        row = BY_ID.one_or_none(connection, {"the_id": "counter"})
+        return row and row.created_us
+
+    async def story(store: Store) -> None:
+        assert await store.read(found) is None
+        await store.write(put("counter"))
+        for step in range(STEPS):
+            assert await asyncio.gather(store.read(found), store.read(found)) == [step, step]
+            await store.write(lambda c: counted_up(c, "counter"))
+
+    with_stores(tmp_path, 1, story)
 
 
 def test_a_reader_waits_for_no_writer_and_sees_nothing_uncommitted(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ class PausingStore:
         self._store = store
         self.heard = asyncio.Event()
 
-    async def write(self, work: Callable[[Connection], Any]) -> Any:
+    async def write(self, work: Callable[[Connection], Any], wanted: Any = ()) -> Any:
         done = await self._store.write(work)
         await self.heard.wait()
         return done

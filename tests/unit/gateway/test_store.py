@@ -15,6 +15,7 @@ from sqlalchemy import Connection, insert, inspect, select
 from sqlalchemy.exc import IntegrityError
 
 from gateway.errors import ConflictError, StoreUnavailableError
+from gateway.payments.intents import Intent
 from gateway.scheduling import InlineScheduling, Scheduling, ThreadScheduling
 from gateway.store.database import migrate, open_engine
 from gateway.store.intent_rows import load_intent, save_intent
@@ -196,6 +197,11 @@ def test_an_intent_that_someone_else_changed_is_not_overwritten(tmp_path: Path) 
 
             with pytest.raises(ConflictError):
                 await world.store.write(lambda c: save_intent(c, intent))
+
+            stored = await world.store.read(lambda c: load_intent(c, intent.id))
+            twice = [world.store.write(lambda c: save_intent(c, stored)) for _ in range(2)]
+            first, second = await asyncio.gather(*twice, return_exceptions=True)
+            assert [type(first), type(second)] == [Intent, ConflictError]
 
     asyncio.run(story())
 
