@@ -78,10 +78,13 @@ class _Row(NamedTuple):
 class Relay:
     """Moves rows of the outbox to the log, as soon as it is nudged."""
 
-    def __init__(self, store: Store, log: Log, scheduling: Scheduling) -> None:
+    def __init__(
+        self, store: Store, log: Log, scheduling: Scheduling, *, poll_seconds: float = POLL_SECONDS
+    ) -> None:
         self._store = store
         self._log = log
         self._scheduling = scheduling
+        self._poll_seconds = poll_seconds
         self._nudged = asyncio.Event()
         self._sent_to = 0
         self._forgetting: list[int] = []
@@ -103,7 +106,7 @@ class Relay:
                 self._logger.warning("events wait in the outbox", error=type(error).__name__)
                 await self._scheduling.sleep(RELAY_RETRY_SECONDS)
                 continue
-            await self._scheduling.wait(self._nudged, POLL_SECONDS)
+            await self._scheduling.wait(self._nudged, self._poll_seconds)
 
     async def listen(self) -> None:
         """Be nudged by other processes, on a store that has several, until canceled."""

@@ -19,7 +19,7 @@ from gateway.idempotency import IdempotencyKeys
 from gateway.instances import Instances
 from gateway.keys.keyring import Keyring
 from gateway.labels import Labels
-from gateway.outbox import Relay
+from gateway.outbox import POLL_SECONDS, Relay
 from gateway.payment_methods import PaymentMethods
 from gateway.payments.account_charging import AccountCharging
 from gateway.payments.attempt_ends import AttemptEnds
@@ -72,6 +72,7 @@ class Surroundings(NamedTuple):
     limiter: Limiter | None = None
     own_per_second: int = OWN_PER_SECOND
     failures_max: int = FAILURES_MAX
+    relay_poll_seconds: float = POLL_SECONDS
 
 
 class Gateway:
@@ -83,7 +84,7 @@ class Gateway:
         recorder = EventRecorder(around.entropy)
         self.instances = _instances(around)
         own = self.instances.own
-        self.relay = relay = Relay(store, around.log, scheduling)
+        self.relay = relay = Relay(store, around.log, scheduling, poll_seconds=around.relay_poll_seconds)
         time = BusinessTime(around.clock)
         self.keys = Keys(
             store=store,

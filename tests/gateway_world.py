@@ -28,6 +28,7 @@ from gateway.counting import FAILURES_MAX
 from gateway.event_recorder import EventRecorder
 from gateway.geo import Geography
 from gateway.keys.keyring import Keyring
+from gateway.outbox import POLL_SECONDS
 from gateway.payments.intents import Intent
 from gateway.people.merchants import Merchant, MerchantSettings, create_merchant
 from gateway.people.users import User, create_user
@@ -152,6 +153,7 @@ class World:
         self.limiter: Limiter | None = None
         self.own_per_second = OWN_PER_SECOND
         self.failures_max = FAILURES_MAX
+        self.relay_poll_seconds = POLL_SECONDS
         self.keys: dict[Mode, str] = {}
         self.instance_name = "api"
         self.failed = asyncio.Event()
@@ -190,6 +192,7 @@ class World:
                 limiter=self.limiter,
                 own_per_second=self.own_per_second,
                 failures_max=self.failures_max,
+                relay_poll_seconds=self.relay_poll_seconds,
             )
         )
         self.scheduling.spawn(self.risk.run(), "risk")
