@@ -28,6 +28,9 @@ declare({"gateway.account_event.kept": "a sign-in is durable in the outbox, its 
 
 T = TypeVar("T")
 
+_OWN_PEOPLE = "\0"
+"""Before the id of a user, where customers' own ids stand: no text of a request holds a zero byte."""
+
 PAST_MAX = timedelta(days=30)
 """How late a sign-in may be reported: the longest window that counts them."""
 
@@ -84,9 +87,20 @@ class AccountEvents:
         return result
 
     def record_in(
-        self, connection: Connection, body: AccountEvent, *, merchant_id: str, mode: Mode, at: datetime
+        self,
+        connection: Connection,
+        body: AccountEvent,
+        *,
+        merchant_id: str,
+        mode: Mode,
+        at: datetime,
+        user_id: str | None = None,
     ) -> str:
-        """The same within a commit: the event's id."""
+        """The same within a commit: the event's id.
+
+        `user_id` is one of the merchant's own people, counted as a customer of the merchant whom no request
+        can name: so it is seen who is guessed at, from however many addresses.
+        """
         event_id = self.recorder.event_id(at)
         given = RiskContextInput(
             ip=body.ip, device_id=body.device_id, email=body.email, user_agent=body.user_agent
@@ -94,7 +108,7 @@ class AccountEvents:
         shopper = known_shopper(
             given,
             merchant_id=merchant_id,
-            customer=body.customer,
+            customer=body.customer if user_id is None else f"{_OWN_PEOPLE}{user_id}",
             geography=self.geography,
             ip_param="ip",
         )

@@ -77,6 +77,18 @@ LogLevelChoice = Annotated[
         help="From which level on the programs log; at debug libraries and requests too. Never secrets.",
     ),
 ]
+RateLimitsUrl = Annotated[
+    str,
+    typer.Option(help="Where requests are counted: memory, each API process its part, or redis://HOST:PORT."),
+]
+TrustedProxies = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CIDR",
+        help="A proxy before API and processor, which is believed for whom it asks (X-Forwarded-For); may be "
+        "given several times.",
+    ),
+]
 DeadlineMs = Annotated[int, typer.Option(min=1, help="How long a confirm waits for its decision.")]
 
 
@@ -107,12 +119,8 @@ def up(
             help="For production: a new home takes live payments alone, from its first start and for good.",
         ),
     ] = False,
-    rate_limits: Annotated[
-        str,
-        typer.Option(
-            help="Where requests are counted: memory, each API process its part, or redis://HOST:PORT."
-        ),
-    ] = "memory",
+    rate_limits: RateLimitsUrl = "memory",
+    trusted_proxy: TrustedProxies = None,
     store: StoreUrl = None,
     api_processes: Annotated[
         int, typer.Option(min=1, max=16, help="How many API processes share the port, on PostgreSQL.")
@@ -135,6 +143,7 @@ def up(
                 live=live,
                 authorization_days=authorization_days,
                 rate_limits=rate_limits,
+                trusted_proxies=trusted_proxy or (),
                 store=store,
                 api_processes=api_processes,
                 log_level=log_level,

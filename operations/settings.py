@@ -1,11 +1,13 @@
 """What `weir up` was asked for, and the programs that follow from it."""
 
 import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from events.log.finding import LOCAL_BROKER, log_url
 from events.program_logs import LogLevel
+from gateway.http.proxies import trusted
 from gateway.keys.home_keys import keys_of
 from gateway.rate_limits import MEMORY, require_usable
 from gateway.store.finding import chosen_store, require_shareable
@@ -30,6 +32,7 @@ class Settings:
     live: bool = False
     authorization_days: float | None = None
     rate_limits: str = MEMORY
+    trusted_proxies: tuple[str, ...] = ()
     store: str | None = None
     api_processes: int = 1
     log_level: LogLevel = LogLevel.INFO
@@ -52,6 +55,7 @@ def from_options(
     live: bool = False,
     authorization_days: float | None = None,
     rate_limits: str = MEMORY,
+    trusted_proxies: Sequence[str] = (),
     store: str | None = None,
     api_processes: int = 1,
     log_level: LogLevel = LogLevel.INFO,
@@ -74,6 +78,7 @@ def from_options(
         live=live,
         authorization_days=authorization_days,
         rate_limits=limits,
+        trusted_proxies=tuple(trusted(trusted_proxies).as_texts()),
         store=store,
         api_processes=api_processes,
         log_level=log_level,
@@ -113,6 +118,7 @@ def gateway(settings: Settings, ports: Ports, log: str) -> list[Program]:
             *("--api", f"https://127.0.0.1:{ports.api_internal}"),
             *("--acquirer", f"127.0.0.1:{ports.acquirer}"),
             *("--directory", f"https://127.0.0.1:{ports.directory}"),
+            *_proxies(settings),
         ),
     )
     numbers = range(1, settings.api_processes + 1)
@@ -131,11 +137,17 @@ def _api(settings: Settings, ports: Ports, log: str, number: int) -> Program:
             *("--deadline-ms", str(settings.deadline_ms)),
             *(() if days is None else ("--authorization-days", str(days))),
             *("--rate-limits", settings.rate_limits),
+            *_proxies(settings),
             *("--processes", str(settings.api_processes)),
             *(("--instance", f"api-{number}", "--share-ports") if settings.api_processes > 1 else ()),
         ),
         number=number,
     )
+
+
+def _proxies(settings: Settings) -> Iterator[str]:
+    for network in settings.trusted_proxies:
+        yield from ("--trusted-proxy", network)
 
 
 def _places(settings: Settings) -> tuple[str, ...]:

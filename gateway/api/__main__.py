@@ -27,6 +27,7 @@ from gateway.geo import Geography
 from gateway.hardening import allow_open_files, forbid_core_dumps
 from gateway.http.connections import Connections
 from gateway.http.listening import Listener, bind, serve_until
+from gateway.http.proxies import add_trusted_proxy, trusted
 from gateway.keys.keyring import open_keyring
 from gateway.keys.tls import client_context, ensure_certificates, server_context
 from gateway.live_home import is_live_home
@@ -60,6 +61,7 @@ class Settings:
     addresses: Path | None
     bins: Path | None
     rate_limits: str
+    trusted_proxy: list[str]
     instance: str
     share_ports: bool
     processes: int
@@ -96,6 +98,7 @@ def parse(arguments: list[str]) -> Settings:
     parser.add_argument("--addresses", type=Path, help="CSV: first,last,country of IP addresses")
     parser.add_argument("--bins", type=Path, help="CSV: first,last,country of card prefixes")
     parser.add_argument("--rate-limits", default=MEMORY, help="memory, or redis://HOST:PORT[/DB]")
+    add_trusted_proxy(parser)
     add_log_level(parser)
     return Settings(**vars(parser.parse_args(arguments)))
 
@@ -160,7 +163,9 @@ async def waited_for(what: str, open_it: Callable[[], T]) -> T:
 async def listen(gateway: Gateway, settings: Settings, stop: asyncio.Event) -> None:
     """Open both listeners, say so, and close them when asked to stop."""
     public = Listener(
-        make_application(gateway), bind(settings.host, settings.port, shared=settings.share_ports)
+        make_application(gateway),
+        bind(settings.host, settings.port, shared=settings.share_ports),
+        proxies=trusted(settings.trusted_proxy),
     )
     internal = Listener(
         make_internal_application(gateway),

@@ -6,7 +6,7 @@ from starlette.responses import Response
 from gateway.api.reading import read_struct, refuse_card_numbers
 from gateway.http.answers import answered
 from gateway.http.bodies import read_body
-from gateway.http.origins import origin
+from gateway.http.origins import origin, public_origin
 from gateway.people.errors import WrongCredentialsError
 from gateway.requests import SignInWith
 from gateway.wiring import Gateway
@@ -29,7 +29,7 @@ def add_sign_in(application: FastAPI, gateway: Gateway) -> None:
         gateway.wrong_passwords.require_few(address)
         try:
             token = await gateway.sign_ins.sign_in(
-                given.username, given.password, ip=address, user_agent=agent or None
+                given.username, given.password, ip=public_origin(request), user_agent=agent or None
             )
         except WrongCredentialsError:
             gateway.wrong_passwords.count(address)

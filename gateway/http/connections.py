@@ -16,6 +16,7 @@ from gateway.errors import GatewayError, HeadTooLargeError, InvalidRequestError
 from gateway.http.answers import refused
 from gateway.http.errors import RequestTimeoutError, TooManyConnectionsError
 from gateway.http.origins import counted_as
+from gateway.http.proxies import NO_PROXIES, Proxies
 from gateway.http.request_ids import HEADER, new_request_id
 
 HEAD_BYTES_MAX = 32 * 1024
@@ -64,8 +65,10 @@ class Connections:
         connections_max: int = CONNECTIONS_MAX,
         per_address_max: int | None = CONNECTIONS_PER_ADDRESS_MAX,
         patience: Patience = PATIENCE,
+        proxies: Proxies = NO_PROXIES,
     ) -> None:
-        """`per_address_max` None leaves addresses alone, as where all come from one program.
+        """`per_address_max` None leaves addresses alone, as where all come from one program; those of
+        `proxies`, which ask for many, are left alone anyway.
 
         No listener takes more than a quarter of the files that its program may open, and no address then
         more than a quarter of those.
@@ -75,6 +78,7 @@ class Connections:
         if per_address_max is not None and self._connections_max < connections_max:
             per_address_max = min(per_address_max, self._connections_max // 4)
         self._per_address_max = per_address_max
+        self._proxies = proxies
         self._by_address: Counter[str] = Counter()
         self._open: dict[Connection, str] = {}
         self.farewells = 0
@@ -82,7 +86,7 @@ class Connections:
     def admit(self, connection: "Connection") -> bool:
         """Whether one more may stay."""
         address = counted_as(connection.client[0]) if connection.client else ""
-        if self._per_address_max is not None and self._by_address[address] >= self._per_address_max:
+        if self._is_one_too_many(address):
             return False
         if len(self._open) >= self._connections_max and not self._one_gives_way():
             return False
@@ -106,6 +110,12 @@ class Connections:
         """End what has kept the listener waiting for too long; call it every second or so."""
         for connection in list(self._open):
             connection.end_what_is_late()
+
+    def _is_one_too_many(self, address: str) -> bool:
+        """Whether this address has all the connections that one may have."""
+        if self._per_address_max is None or self._by_address[address] < self._per_address_max:
+            return False
+        return not self._proxies.include(address)
 
     def _one_gives_way(self) -> bool:
         idle = [connection for connection in self._open if connection.is_idle]

@@ -10,6 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from gateway.http.connections import Connection, Connections
+from gateway.http.proxies import NO_PROXIES, Proxies
 
 GRACE_SECONDS = 3
 """How long a stop waits for requests under way: a third of what the supervisor allows."""
@@ -31,8 +32,9 @@ class Listener(uvicorn.Server):
         context: ssl.SSLContext | None = None,
         *,
         connections: Connections | None = None,
+        proxies: Proxies = NO_PROXIES,
     ) -> None:
-        """`connections` None is a public listener's."""
+        """`connections` None is a public listener's, which counts none of its proxies'."""
         super().__init__(
             uvicorn.Config(
                 application,
@@ -42,14 +44,15 @@ class Listener(uvicorn.Server):
                 access_log=False,
                 lifespan="off",
                 server_header=False,
-                proxy_headers=False,
+                proxy_headers=bool(proxies.networks),
+                forwarded_allow_ips=proxies.as_texts(),
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=GRACE_SECONDS,
                 ssl_context_factory=None if context is None else lambda _config, _default: context,
             )
         )
         self._bound = bound
-        self._connections = connections or Connections()
+        self._connections = connections or Connections(proxies=proxies)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn's, which knows neither our connections nor a time for handshakes."""

@@ -1,4 +1,4 @@
-"""Where a request comes from: the address at the other end of its connection."""
+"""Where a request comes from: the address at the other end of its connection, or behind a trusted proxy."""
 
 from ipaddress import IPv6Address, ip_address, ip_network
 

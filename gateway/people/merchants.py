@@ -24,6 +24,9 @@ from gateway.store.tables import merchants
 MerchantStatus = Literal["pending", "active", "suspended"]
 Plan = Literal["standard", "growth", "scale"]
 
+NOBODYS_MERCHANT = "unknown"
+"""Of whom a try to sign in with a name that is nobody's is told; no merchant may have this id."""
+
 NAME_LENGTH_MAX = 200
 _MERCHANT_ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _CATEGORY = re.compile(r"[0-9]{4}")
@@ -61,6 +64,9 @@ def create_merchant(
 ) -> None:
     """Raises `InvalidRequestError` where the id is taken, or a member is not of its form."""
     require_form(merchant)
+    if merchant.id == NOBODYS_MERCHANT:
+        message = f"The merchant's id must not be {merchant.id}, which stands for nobody's."
+        raise InvalidRequestError(message, code="parameter_invalid", param="id")
     if connection.execute(select(merchants.c.id).where(merchants.c.id == merchant.id)).first():
         raise InvalidRequestError("There is such a merchant already.", code="merchant_exists", param="id")
     row = {"id": merchant.id, "created_us": microseconds(at), **_members(merchant)}

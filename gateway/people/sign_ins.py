@@ -19,6 +19,7 @@ from gateway.errors import NotFoundError
 from gateway.event_recorder import EventRecorder
 from gateway.people.access_tokens import AccessTokens
 from gateway.people.errors import InvalidTokenError, WrongCredentialsError
+from gateway.people.merchants import NOBODYS_MERCHANT
 from gateway.people.passwords import Passwords
 from gateway.people.users import (
     Credentials,
@@ -31,9 +32,6 @@ from gateway.people.users import (
 )
 from gateway.requests import AccountEvent
 from gateway.store.writer import Store
-
-NOBODYS_MERCHANT = "unknown"
-"""The merchant of a try with a name that is nobody's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,9 +105,14 @@ class SignIns:
         ip, user_agent = origin
         self.account_events.record_in(
             connection,
-            AccountEvent(type="sign_in" if user else "sign_in_failed", ip=ip, user_agent=user_agent),
+            AccountEvent(
+                type="sign_in" if user else "sign_in_failed",
+                ip=ip,
+                user_agent=user_agent,
+            ),
             merchant_id=found.user.merchant_id if found else NOBODYS_MERCHANT,
             mode=mode,
             at=self.time.now(mode),
+            user_id=found.user.id if found else None,
         )
         return user

@@ -21,6 +21,7 @@ from gateway.business_time import BusinessTime
 from gateway.hardening import allow_open_files, forbid_core_dumps
 from gateway.http.connections import Connections
 from gateway.http.listening import Listener, bind, serve_until
+from gateway.http.proxies import add_trusted_proxy, trusted
 from gateway.keys.tls import client_context, ensure_certificates, server_context
 from gateway.live_home import is_live_home
 from gateway.processor import vault_rows
@@ -53,6 +54,7 @@ class Settings:
     acquirer: str
     directory: str | None
     rotate_vault_keys: bool
+    trusted_proxy: list[str]
     log_level: LogLevel
 
 
@@ -137,6 +139,7 @@ async def _serve(
             public.app(),
             bound,
             server_context(settings.keys, "processor", "public"),
+            proxies=trusted(settings.trusted_proxy),
         ),
         Listener(
             internal_app(processor.port),
@@ -190,6 +193,7 @@ def _settings(arguments: list[str] | None) -> Settings:
     parser.add_argument("--acquirer", required=True, help="HOST:PORT of the acquirer network")
     parser.add_argument("--directory", help="of cardholders' issuers and accounts' rails, https://HOST:PORT")
     parser.add_argument("--rotate-vault-keys", action="store_true", help="wrap every card anew, then start")
+    add_trusted_proxy(parser)
     add_log_level(parser)
     return Settings(**vars(parser.parse_args(arguments)))
 

@@ -284,7 +284,7 @@ def test_the_one_that_relays_is_woken_by_the_others(tmp_path: Path) -> None:
         for _ in range(5):
             payment = (await two.gateway.payments.create(await two.caller(), body)).id
 
-            # The wake-up takes the server's time, during which much virtual time may pass; a poll's is longer.
+            # The wake-up takes the server's time, in which much virtual time may pass.
             await one.until(
                 lambda payment=payment: one.payment_events(payment) == ["payment.created"], HOUR_SECONDS / 6
             )

@@ -63,6 +63,13 @@ def test_a_setting_that_cannot_be_read_is_refused_in_one_line(shell: Shell, word
     assert shell.run("merchants", "show", "m_1")[1][0]["settings"] == {}
 
 
+def test_no_merchant_is_called_as_who_is_nobody_is_told_of(shell: Shell) -> None:
+    status, printed, said = shell.run("merchants", "create", "unknown", "--name", "Tea")
+
+    assert (status, printed) == (1, [])
+    assert "stands for nobody" in said
+
+
 def test_a_user_gets_a_password_that_is_shown_once(shell: Shell) -> None:
     _, [made], _ = shell.run("users", "create", "Ada@Example.com", "--merchant", "m_1")
     _, [listed], _ = shell.run("users", "list", "--merchant", "m_1")

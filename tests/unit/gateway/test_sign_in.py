@@ -1,6 +1,7 @@
 """Signing in: passwords, lock-out, access tokens, and what is told of every try."""
 
 import asyncio
+from collections import Counter as Counts
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -27,11 +28,12 @@ from gateway.people.users import (
     User,
     disable_user,
     enable_user,
+    find_credentials,
     reset_password,
     state_of,
     unlock_user,
 )
-from gateway.requests import CreateIntent, RiskContextInput
+from gateway.requests import AccountEvent, CreateIntent, RiskContextInput
 from gateway.store.tables import users
 from models.engine import Engine
 from models.features import POSITIONS
@@ -228,7 +230,9 @@ def test_every_try_is_an_event_of_the_address_and_holds_no_password(tmp_path: Pa
         ]
         assert len({e.ip for e in events}) == 1
         assert events[0].ip
-        assert events[0].customer is None
+        assert events[0].customer == events[1].customer
+        assert events[0].customer is not None
+        assert events[2].customer is None
         assert [(e.action, e.outcome) for e in audited(world)][-2:] == [
             ("user.sign_in", "succeeded"),
             ("user.sign_in", "refused"),
@@ -330,6 +334,49 @@ def test_no_more_wait_for_their_password_than_may(tmp_path: Path) -> None:
         assert sum(isinstance(answer, Exception) for answer in answers) == 3
 
     signed_in(tmp_path, story)
+
+
+def test_who_is_guessed_at_from_many_addresses_is_seen_and_is_none_of_the_shop_s_customers(
+    tmp_path: Path,
+) -> None:
+    async def story(world: World, clock: VirtualClock) -> None:
+        await make_user(world, "bob")
+        for name, last in (("ada", 1), ("ADA", 2), ("bob", 3), ("ada", 4)):
+            with pytest.raises(WrongCredentialsError):
+                await world.gateway.sign_ins.sign_in(
+                    name, "wrong horse 42", ip=f"203.0.113.{last}", user_agent=None
+                )
+        ada = await world.store.read(lambda c: find_credentials(c, "ada"))
+        assert ada is not None
+        namesake = AccountEvent(type="sign_in_failed", customer=ada.user.id)
+        await world.gateway.account_events.record(await world.caller(at=None), namesake)
+        await world.until(lambda: len(world.log.events("accounts")) == 5)
+
+        events = [event for event in world.log.events("accounts") if isinstance(event, SignInAttempted)]
+        tries = Counts(event.customer for event in events)
+        assert sorted(tries.values()) == [1, 1, 3]
+        assert None not in tries
+
+    signed_in(tmp_path, story)
+
+
+@pytest.mark.parametrize(("address", "is_told"), [("9.9.9.9", True), ("10.1.2.3", False)])
+def test_the_event_of_a_try_has_a_public_address_and_never_a_proxy_s(
+    tmp_path: Path, address: str, is_told: bool
+) -> None:
+    async def story() -> None:
+        async with World(tmp_path) as world:
+            await make_user(world, "ada")
+            transport = httpx2.ASGITransport(app=make_application(world.gateway), client=(address, 4711))
+            async with httpx2.AsyncClient(transport=transport, base_url="http://weir") as http:
+                await http.post("/signin", json={"username": "ada", "password": "wrong horse 42"})
+            await world.until(lambda: len(world.log.events("accounts")) == 1)
+
+            [event] = world.log.events("accounts")
+            assert isinstance(event, SignInAttempted)
+            assert (event.ip is not None) is is_told
+
+    asyncio.run(story())
 
 
 @pytest.mark.parametrize(

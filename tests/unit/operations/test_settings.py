@@ -59,6 +59,29 @@ def test_every_program_finds_the_others_where_they_listen(tmp_path: Path) -> Non
     assert f"--log {wanted.log}" in words["pipelines.risk"]
 
 
+def test_api_and_processor_and_no_other_program_are_told_of_trusted_proxies(tmp_path: Path) -> None:
+    wanted = settings.from_options(
+        *(tmp_path, tmp_path / "keys", "127.0.0.1", 0, "sqlite", 250),
+        trusted_proxies=["10.0.0.7", "192.0.2.0/24"],
+    )
+    ports = addresses.Ports(1, 2, 3, 4, 5, 6, 7, 8)
+    told = "--trusted-proxy 10.0.0.7/32 --trusted-proxy 192.0.2.0/24"
+
+    for program in (
+        *settings.world(wanted, ports, wanted.log),
+        *settings.gateway(wanted, ports, wanted.log),
+    ):
+        assert (told in " ".join(program.arguments)) is program.name.startswith("gateway.")
+
+
+@pytest.mark.parametrize("text", ["proxy.example", "10.0.0.7/8", "0.0.0.0/0", "::/0", ""])
+def test_what_is_no_proxy_s_address_is_refused_before_anything_starts(tmp_path: Path, text: str) -> None:
+    with pytest.raises(HomeError, match="--trusted-proxy takes"):
+        settings.from_options(
+            *(tmp_path, tmp_path / "keys", "127.0.0.1", 0, "sqlite", 250), trusted_proxies=[text]
+        )
+
+
 def test_the_api_alone_sends_to_kafka_with_kafka_python(tmp_path: Path) -> None:
     wanted = settings.from_options(tmp_path, tmp_path / "keys", "127.0.0.1", 0, "kafka://a:1,b:2/demo", 250)
     ports = addresses.Ports(1, 2, 3, 4, 5, 6, 7, 8)
