@@ -138,7 +138,8 @@ class DecisionMade(Event, frozen=True, kw_only=True, tag="decision.made"):
     `probability` is the calibrated probability of fraud (0–1), `risk_score` its form for people (0–100),
     `features` the vector as scored in the order of the catalogue `versions.features`, `costs_minor` the
     expected cost of each action in the reference currency's minor units, `sequence` the shard's own count.
-    `challenged_by` are those of the rules that want the payer authenticated first.
+    `challenged_by` are those of the rules that want the payer authenticated first,
+    and `challenged_by_model` tells that costs or thresholds do.
     """
 
     payment_id: str
@@ -154,6 +155,7 @@ class DecisionMade(Event, frozen=True, kw_only=True, tag="decision.made"):
     reasons: list[Reason]
     rules: list[str]
     challenged_by: list[str] = msgspec.field(default_factory=list)
+    challenged_by_model: bool = False
     costs_minor: dict[str, float]
     features: list[float | str | None]
     challengers: dict[str, float]
@@ -161,6 +163,11 @@ class DecisionMade(Event, frozen=True, kw_only=True, tag="decision.made"):
     versions: Versions
     sequence: Count
     shard: Count
+
+    @property
+    def challenge(self) -> bool:
+        """Whether the payer is to be authenticated first, whoever asked for it."""
+        return bool(self.challenged_by) or self.challenged_by_model
 
 
 class LabelReported(Event, frozen=True, kw_only=True, tag="label.reported"):

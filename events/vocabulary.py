@@ -13,6 +13,9 @@ Outcome = Literal["allow", "review", "block"]
 RuleAction = Literal["allow", "block", "review", "challenge"]
 """What a rule may ask for: an outcome, or, whatever the outcome, that the payer is authenticated first."""
 
+Choice = Literal["allow", "challenge", "review", "block"]
+"""What rules and model choose, the mildest first; `challenge`: to allow, once the payer was authenticated."""
+
 AccountMethod = Literal["upi", "wallet", "netbanking"]
 """How an account pays that is no card: each over its own rails."""
 
@@ -57,10 +60,12 @@ class Ruling(msgspec.Struct, frozen=True, kw_only=True):
     """What the gateway acted on for an attempt, on whose word, and what its merchant was told of it.
 
     `test_card`: a documented test card has its own outcome, whatever the engine says. `risk_score` None: no
-    score was known in time.
+    score was known in time. `unchallenged`: a late decision wanted the payer challenged, whom nobody
+    could ask any more.
     """
 
     by: Literal["engine", "test_card", "fallback"]
     outcome: Outcome
     risk_score: int | None
     text: str
+    unchallenged: bool = False

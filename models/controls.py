@@ -10,7 +10,7 @@ from events.moments import microseconds
 from events.vocabulary import ControlKind
 from models.body_words import in_words
 from models.builtin_controls import BUILTIN_COSTS, BUILTIN_POLICY, BUILTIN_RATES, BUILTIN_RULES
-from models.costs import Costs, Policy
+from models.costs import SCORE_MAX, Costs, Policy
 from models.errors import ControlError
 from models.feature import Row
 from models.features import POSITIONS
@@ -182,6 +182,8 @@ def _policy_of(name: str, body: Mapping[str, Any]) -> Policy:
     policy = msgspec.convert(body, Policy)
     if policy.block_at < policy.review_at:
         raise ControlError("block_at must not lie below review_at")
+    if policy.review_at < policy.challenge_at <= SCORE_MAX:
+        raise ControlError("challenge_at must not lie above review_at, where it would ask nobody (101: off)")
     return policy
 
 

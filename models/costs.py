@@ -1,17 +1,18 @@
 """What each action is expected to cost, in the reference currency, and the risk score for people."""
 
 from itertools import combinations
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
-from events.vocabulary import Outcome
+from events.vocabulary import Choice
 from models.odds import log_odds
 
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 AmountMinor = Annotated[float, msgspec.Meta(ge=0.0, le=1e12)]
 Score = Annotated[int, msgspec.Meta(ge=1, le=101)]
 
+SCORE_MAX = 100
 ELEVATED_SCORE, HIGHEST_SCORE = 65, 75
 """Where Stripe's risk levels *elevated* and *highest* begin."""
 
@@ -41,13 +42,22 @@ class Costs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     review_minor: AmountMinor = 300.0
     review_catch_rate: Share = 0.8
     review_false_decline_rate: Share = 0.05
+    challenge_minor: AmountMinor | None = None
+    """What asking one payer costs: the directory's fee and the message. None: costs choose no challenge,
+    since what shoppers put up with is known to no merchant from the start."""
+    challenge_abandon_rate: Share = 0.1
+    """Of genuine payers, who cannot or will not prove themselves: a round tenth, until it was counted."""
+    challenge_catch_rate: Share = 0.75
+    """Of frauds, which a challenge stops: below the reviews' share, for thieves have phones, and talk their
+    victims into typing codes."""
 
     def expected_minor(self, probability: float, amount_minor: float) -> dict[str, float]:
         """Expected cost of each action, for a probability of fraud (0–1) and an amount.
 
         A fraud that passes costs the amount and the fee; a genuine payment that is declined costs the margin
         and a part of the customer's future; a review costs its work, lets some frauds pass and turns away
-        some who were genuine.
+        some who were genuine; so does a challenge, whose payers turn themselves away. What passes a challenge
+        counts as lost, though the issuer may have to bear it: it is not known beforehand.
         """
         fraud = probability * (amount_minor * self.fraud_loss_share + self.chargeback_fee_minor)
         decline = (1.0 - probability) * (amount_minor * self.margin_share + self.lost_customer_minor)
@@ -56,7 +66,11 @@ class Costs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             + fraud * (1.0 - self.review_catch_rate)
             + decline * self.review_false_decline_rate
         )
-        return {"allow": fraud, "review": review, "block": decline}
+        expected = {"allow": fraud, "review": review, "block": decline}
+        if self.challenge_minor is not None:
+            passing = fraud * (1.0 - self.challenge_catch_rate)
+            expected["challenge"] = self.challenge_minor + passing + decline * self.challenge_abandon_rate
+        return expected
 
     def break_evens_minor(self, probability: float) -> list[float]:
         """The amounts above 0 at which two actions are expected to cost the same, in no order.
@@ -77,30 +91,37 @@ class Costs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a payment is decided when no rule decides: by least expected cost, or by fixed thresholds.
 
-    `review_at` and `block_at` are risk scores; 101 switches an action off. They also decide where the amount
-    is unknown in the reference currency, because then no cost can be compared.
+    `challenge_at`, `review_at` and `block_at` are risk scores; 101 switches an action off. They also decide
+    where the amount is unknown in the reference currency, because then no cost can be compared.
 
-    >>> [Policy(review_at=50).by_score(score) for score in (49, 50, 75)]
-    ['allow', 'review', 'block']
+    >>> [Policy(challenge_at=40, review_at=50).by_score(score) for score in (39, 40, 50, 75)]
+    ['allow', 'challenge', 'review', 'block']
     """
 
     method: Literal["expected_cost", "thresholds"] = "expected_cost"
     review_at: Score = ELEVATED_SCORE
     block_at: Score = HIGHEST_SCORE
+    challenge_at: Score = SCORE_MAX + 1
 
-    def by_score(self, risk_score: int) -> Outcome:
-        """The outcome by the fixed thresholds."""
+    def by_score(self, risk_score: int) -> Choice:
+        """The choice by the fixed thresholds."""
         if risk_score >= self.block_at:
             return "block"
-        return "review" if risk_score >= self.review_at else "allow"
+        if risk_score >= self.review_at:
+            return "review"
+        return "challenge" if risk_score >= self.challenge_at else "allow"
 
 
-def least(costs: dict[str, float]) -> Outcome:
+_MILDEST_FIRST: tuple[Choice, ...] = get_args(Choice)
+
+
+def least(costs: dict[str, float]) -> Choice:
     """The cheapest action; of equals the milder one."""
-    outcome: Outcome = "allow"
-    if costs["review"] < costs["allow"]:
-        outcome = "review"
-    return "block" if costs["block"] < costs[outcome] else outcome
+    choice: Choice = "allow"
+    for action in _MILDEST_FIRST:
+        if action in costs and costs[action] < costs[choice]:
+            choice = action
+    return choice
 
 
 _KNOTS = (

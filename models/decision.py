@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from events.vocabulary import Outcome, Reason, RuleAction
+from events.vocabulary import Choice, Outcome, Reason, RuleAction
 from models.controls import Controls
 from models.costs import least, risk_score
 from models.feature import Row
@@ -34,7 +34,8 @@ PRECEDENCE: tuple[Precedence, ...] = (
     Precedence("review", yields_to=frozenset({"block"})),
 )
 """From the first that speaks to the last; where no rule has fired, the model speaks. A rule with action
-challenge is no line of it: whatever the outcome is but a block, the payer is authenticated first."""
+challenge is no line of it: whatever the outcome is but a block, the payer is authenticated first. So it is
+where the model speaks and chooses a challenge, and the outcome is allow."""
 
 _BY_ACTION: dict[RuleAction, Precedence] = {line.action: line for line in PRECEDENCE}
 
@@ -42,7 +43,8 @@ _BY_ACTION: dict[RuleAction, Precedence] = {line.action: line for line in PRECED
 class Decision(msgspec.Struct, frozen=True):
     """What is done with a payment, and why. `rules` are those that fired, the deciding ones first.
 
-    `challenged_by` are those of them that want the payer authenticated first.
+    `challenged_by` are those of them that want the payer authenticated first; `challenged_by_model`: costs or
+    thresholds chose to.
     """
 
     outcome: Outcome
@@ -51,6 +53,7 @@ class Decision(msgspec.Struct, frozen=True):
     costs_minor: dict[str, float]
     reasons: list[Reason]
     challenged_by: list[str] = []
+    challenged_by_model: bool = False
 
 
 def decide(
@@ -70,18 +73,15 @@ def decide(
     fired = controls.fired(observation, row)
     score = risk_score(probability)
     by_model, costs_minor = model_outcome(probability, score, observation, controls)
-    outcome = combined(fired, by_model)
-    by_score = controls.policy.by_score(score)
-    costs = None
-    # Where a rule asks for the same, the rule is the reason.
-    if costs_minor and outcome != by_score and not any(rule.action == outcome for rule in fired):
-        costs = reason_of_costs(outcome, by_score, costs_minor, controls.rates.reference)
-    if not fired and outcome == "allow":
+    choice = combined(fired, by_model)
+    outcome: Outcome = "allow" if choice == "challenge" else choice
+    costs = _by_costs(choice, controls.policy.by_score(score), costs_minor, fired, controls)
+    if not fired and choice == "allow":
         return Decision(outcome, score, [], costs_minor, [] if costs is None else [costs])
     given = contributions() if callable(contributions) else contributions
     reasons = reasons_of(
         probability=probability,
-        outcome=outcome,
+        choice=choice,
         row=row,
         rules=fired,
         costs=costs,
@@ -89,11 +89,25 @@ def decide(
         reference=controls.rates.reference,
     )
     challenged_by = [rule.name for rule in fired if rule.action == "challenge"]
-    return Decision(outcome, score, [rule.name for rule in fired], costs_minor, reasons, challenged_by)
+    names = [rule.name for rule in fired]
+    return Decision(outcome, score, names, costs_minor, reasons, challenged_by, choice == "challenge")
 
 
-def combined(fired: Sequence[Rule], by_model: Outcome) -> Outcome:
-    """The outcome by the table of precedence, in whose order `fired` stands; challenges stand behind all."""
+def _by_costs(
+    choice: Choice, by_score: Choice, costs_minor: dict[str, float], fired: Sequence[Rule], controls: Controls
+) -> Reason | None:
+    """The reason where costs lead elsewhere than the score alone would; a rule that asks for the same is one
+    itself."""
+    if by_score not in costs_minor:
+        # Costs that know no challenge were not compared with one.
+        by_score = "allow"
+    if choice not in costs_minor or choice == by_score or any(rule.action == choice for rule in fired):
+        return None
+    return reason_of_costs(choice, by_score, costs_minor, controls.rates.reference)
+
+
+def combined(fired: Sequence[Rule], by_model: Choice) -> Choice:
+    """The choice by the table of precedence, in whose order `fired` stands; challenges stand behind all."""
     line = _BY_ACTION.get(fired[0].action) if fired else None
     if line is None:
         return by_model
@@ -102,14 +116,23 @@ def combined(fired: Sequence[Rule], by_model: Outcome) -> Outcome:
 
 def model_outcome(
     probability: float, score: int, observation: Observation, controls: Controls
-) -> tuple[Outcome, dict[str, float]]:
-    """What the model alone asks for, and the costs compared (empty where the amount has no rate)."""
+) -> tuple[Choice, dict[str, float]]:
+    """What the model alone asks for, and the costs compared (empty where the amount has no rate).
+
+    It asks for no challenge where none is possible: an account's payer proves themselves at its own provider.
+    """
+    by_score = controls.policy.by_score(score)
+    is_card = observation.payment_method == "card"
+    if by_score == "challenge" and not is_card:
+        by_score = "allow"
     amount = controls.rates.reference_minor(
         observation.amount_minor, observation.currency, observation.occurred_at_us
     )
     if amount is None:
-        return controls.policy.by_score(score), {}
+        return by_score, {}
     costs = controls.costs_of(observation.merchant).expected_minor(probability, amount)
+    if not is_card:
+        costs.pop("challenge", None)
     if controls.policy.method == "thresholds":
-        return controls.policy.by_score(score), costs
+        return by_score, costs
     return least(costs), costs

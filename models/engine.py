@@ -177,6 +177,7 @@ class Engine:
             rules=decision.rules,
             costs_minor=decision.costs_minor,
             challenged_by=decision.challenged_by,
+            challenged_by_model=decision.challenged_by_model,
             features=row,
             challengers=score.challengers,
             anomaly=score.anomaly,

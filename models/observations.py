@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from events.vocabulary import LabelKind, Mode, ModelKind, Outcome, Reason
+from events.vocabulary import Choice, LabelKind, Mode, ModelKind, Outcome, Reason
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +110,7 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     rules: list[str]
     costs_minor: dict[str, float]
     challenged_by: list[str] = []
+    challenged_by_model: bool = False
     features: list[float | str | None]
     challengers: dict[str, float]
     anomaly: float | None
@@ -119,6 +120,16 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     controls_versions: dict[str, int]
     sequence: int
     shard: int
+
+    @property
+    def challenge(self) -> bool:
+        """Whether the payer is to be authenticated first, whoever asked for it."""
+        return bool(self.challenged_by) or self.challenged_by_model
+
+    @property
+    def choice(self) -> Choice:
+        """What rules and model chose together."""
+        return "challenge" if self.challenged_by_model else self.outcome
 
 
 class ModelSnapshot(msgspec.Struct, frozen=True, kw_only=True):

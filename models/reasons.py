@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from events.vocabulary import Outcome, Reason
+from events.vocabulary import Choice, Reason
 from models.feature import Row, Value
 from models.features import BY_NAME, POSITIONS
 from models.odds import log_odds
@@ -24,8 +24,18 @@ BEYOND_FEATURES = {
 }
 """Words for what contributes and is no feature."""
 
-_BY_SCORE: dict[Outcome, str] = {"allow": "pass", "review": "be held", "block": "be blocked"}
-_ACTION: dict[Outcome, str] = {"allow": "letting it pass", "review": "a review", "block": "a block"}
+_BY_SCORE: dict[Choice, str] = {
+    "allow": "pass",
+    "challenge": "be challenged",
+    "review": "be held",
+    "block": "be blocked",
+}
+_ACTION: dict[Choice, str] = {
+    "allow": "letting it pass",
+    "challenge": "a challenge",
+    "review": "a review",
+    "block": "a block",
+}
 
 Contributions = Sequence[tuple[str | tuple[str, ...], float]]
 """(feature, or the features of a cross, and its share of the log-odds), in any order."""
@@ -34,20 +44,20 @@ Contributions = Sequence[tuple[str | tuple[str, ...], float]]
 def reasons_of(
     *,
     probability: float,
-    outcome: Outcome,
+    choice: Choice,
     row: Row,
     rules: Sequence[Rule],
     costs: Reason | None,
     contributions: Contributions,
     reference: str,
 ) -> list[Reason]:
-    """Rules first, then `costs` where they decided, then what spoke most for the outcome.
+    """Rules first, then `costs` where they decided, then what spoke most for the choice.
 
     Where nothing does, all together is the reason.
     A feature speaks with its own share and those of the crosses that it leads, so that it is named once.
     What spoke for an allow spoke for genuine, else for fraud. `reference` is the currency of amounts.
     """
-    sign = -1.0 if outcome == "allow" else 1.0
+    sign = -1.0 if choice == "allow" else 1.0
     told = [given for given in by_leading_feature(contributions) if sign < 0 or _happened(given[0], row)]
     weighed = sorted(told, key=lambda given: -sign * given[1])
     chosen = [given for given in weighed[:REASONS_MAX] if sign * given[1] >= CONTRIBUTION_MIN]
@@ -64,18 +74,18 @@ def reasons_of(
 
 
 def reason_of_costs(
-    outcome: Outcome, by_score: Outcome, costs_minor: Mapping[str, float], reference: str
+    choice: Choice, by_score: Choice, costs_minor: Mapping[str, float], reference: str
 ) -> Reason:
-    """Why amount and costs lead to another outcome than the policy's thresholds on the risk score would.
+    """Why amount and costs lead to another choice than the policy's thresholds on the risk score would.
 
     >>> reason = reason_of_costs("review", "allow", {"review": 2510.4, "allow": 6045.0}, "EUR")
     >>> reason.text.partition("; ")[2]
     'for its amount a review is expected to cost 25.10 EUR, letting it pass 60.45 EUR'
     """
-    chosen, other = (money(round(costs_minor[action]), reference) for action in (outcome, by_score))
+    chosen, other = (money(round(costs_minor[action]), reference) for action in (choice, by_score))
     return Reason(
         feature=EXPECTED_COSTS,
-        text=f"by its risk score alone it would {_BY_SCORE[by_score]}; for its amount {_ACTION[outcome]} "
+        text=f"by its risk score alone it would {_BY_SCORE[by_score]}; for its amount {_ACTION[choice]} "
         f"is expected to cost {chosen}, {_ACTION[by_score]} {other}",
     )
 

@@ -31,6 +31,10 @@ from pipelines.payment_labels import PaymentLabels, payment_labels
 E = TypeVar("E", bound=Event)
 
 
+_UNASKED = (
+    "nobody asked the payer to be authenticated, as the engine wanted: it was too late, or not possible"
+)
+
 _OTHER_IDS = {"tok_": "a token", "prv_": "a review", "acct_": "a merchant", "card_": "a card's surrogate"}
 
 
@@ -52,6 +56,8 @@ def explained_attempt(log: Log, payment_id: str, attempt: int | None = None) -> 
     end, labels = payment_end(log, payment_id, attempt), payment_labels(log, payment_id)
     try:
         decision = explain(evidence_of(log, payment_id, end.attempt if end else attempt))
+        if end is not None and end.is_unasked and decision.evidence.assessment.challenge:
+            end = end._replace(lines=[*end.lines, _UNASKED])
         return ExplainedAttempt(end, labels, decision)
     except NotInLogError:
         if end is None:

@@ -47,6 +47,8 @@ class PaymentEnd(NamedTuple):
 
     attempt: int
     lines: list[str]
+    is_unasked: bool = False
+    """Whether it was authorized, and nobody had asked its payer to be authenticated."""
 
 
 def payment_end(log: Log, payment_id: str, attempt: int | None = None) -> PaymentEnd | None:
@@ -66,7 +68,8 @@ def payment_end(log: Log, payment_id: str, attempt: int | None = None) -> Paymen
     authorized = any(isinstance(event, PaymentAuthorized) and event.attempt == wanted for event in events)
     lines = [line for event in events for line in _told(event, wanted, authorized=authorized)]
     lines += _awaited(events, wanted)
-    return PaymentEnd(wanted, lines or ["confirmed, and not at its end yet"])
+    asked = any(isinstance(event, PaymentAuthenticated) and event.attempt == wanted for event in events)
+    return PaymentEnd(wanted, lines or ["confirmed, and not at its end yet"], authorized and not asked)
 
 
 def _life(log: Log, payment_id: str) -> list[PaymentEvent]:
@@ -99,7 +102,10 @@ def _told(event: PaymentEvent, attempt: int, *, authorized: bool) -> list[str]:
     if isinstance(event, PaymentAuthenticated):
         return _authenticated(event) if event.attempt == attempt else []
     if isinstance(event, PaymentDecidedLate):
-        late = f"later the engine decided {event.ruling.outcome}, which {_LATE[event.effect]}"
+        decided = f"decided {event.ruling.outcome}"
+        if event.ruling.unchallenged:
+            decided = "wanted the payer challenged, whom nobody could ask any more"
+        late = f"later the engine {decided}, which {_LATE[event.effect]}"
         return [late] if event.attempt == attempt else []
     return _after(event) if authorized else []
 

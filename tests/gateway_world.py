@@ -76,6 +76,7 @@ class ObedientRisk:
         self.outcome: Outcome = "allow"
         self.risk_score = 12
         self.challenged_by: list[str] = []
+        self.challenged_by_model = False
         self.delay_seconds = 0.0
         self.silent = False
         self._log = log
@@ -118,6 +119,7 @@ class ObedientRisk:
             reasons=[Reason(feature="card_count_1h", text="This card is used often.")],
             rules=self.challenged_by,
             challenged_by=self.challenged_by,
+            challenged_by_model=self.challenged_by_model,
             costs_minor={},
             features=[],
             challengers={},

@@ -22,4 +22,4 @@ class EffectiveDecision(NamedTuple):
     decision_id: str | None
     by: Literal["engine", "test_card", "fallback"]
     challenge: bool = False
-    """Whether a rule wants the payer authenticated first."""
+    """Whether rules or costs want the payer authenticated first."""

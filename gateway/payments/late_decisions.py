@@ -16,10 +16,11 @@ from gateway.payments.outcomes import (
     authorized_outcome,
     blocked_outcome,
     decided_by_engine,
+    held_unchallenged,
     marked_outcome,
     ruling,
 )
-from gateway.payments.precedence import late_effect
+from gateway.payments.precedence import choice_of, late_effect
 from gateway.payments.refunds import owe_refund_in
 from gateway.payments.reviews import open_review_in
 from gateway.payments.steps import WAITING
@@ -50,12 +51,16 @@ def act_late_in(
     if intent.attempts == attempt.number:
         # No event of a payment carries a time before its confirm's, whatever clock the engine goes by.
         at_us = max(attempt.moment_us, microseconds(late.occurred_at))
-        intent, attempt, effect = _apply_late_in(connection, entropy, intent, attempt, decision, at_us)
+        choice = choice_of(decision, intent, attempt.instrument)
+        effect, unchallenged = late_effect(choice, intent), choice == "challenge"
+        if unchallenged:
+            decision = held_unchallenged(decision, by_rule=bool(late.challenged_by))
+        intent, attempt = _apply_late_in(connection, entropy, intent, attempt, decision, effect, at_us)
         if effect is not None:
             event = PaymentDecidedLate(
                 **recorder.header(intent, moment(at_us)),
                 attempt=attempt.number,
-                ruling=ruling(decision),
+                ruling=ruling(decision, unchallenged=unchallenged),
                 effect=effect,
             )
             intent = recorder.record_step(connection, intent, event)
@@ -70,9 +75,9 @@ def _apply_late_in(
     intent: Intent,
     attempt: Attempt,
     decision: EffectiveDecision,
+    effect: LateEffect | None,
     at_us: int,
-) -> tuple[Intent, Attempt, LateEffect | None]:
-    effect = late_effect(decision.outcome, intent)
+) -> tuple[Intent, Attempt]:
     if effect == "voided":
         if intent.amount_received_minor:
             owe_refund_in(connection, entropy, intent, attempt, at_us)
@@ -85,7 +90,7 @@ def _apply_late_in(
     elif effect == "held":
         review_id = open_review_in(connection, entropy, intent, attempt, decision.reason)
         intent = _replace(with_outcome(intent, authorized_outcome(decision)), review_id=review_id)
-    return intent, attempt, effect
+    return intent, attempt
 
 
 def _void_late_in(

@@ -95,11 +95,12 @@ TEST_OUTCOMES: dict[TestRisk, OutcomeOfTestCard] = {
 def decided_by_engine(decision: DecisionMade, test_risk: TestRisk | None) -> EffectiveDecision:
     """The engine's decision; a documented test card has its own outcome, whatever the engine says.
 
-    That a rule wants the payer authenticated holds for test cards, too: else none could show it.
+    That rules or costs want the payer authenticated holds for test cards, too: else none could show it.
     """
-    challenge = bool(decision.challenged_by)
     if test_risk is not None:
-        return _decided_by_test_card(test_risk)._replace(decision_id=decision.id, challenge=challenge)
+        return _decided_by_test_card(test_risk)._replace(
+            decision_id=decision.id, challenge=decision.challenge
+        )
     return EffectiveDecision(
         outcome=decision.outcome,
         level=risk_level(decision.risk_score),
@@ -109,7 +110,16 @@ def decided_by_engine(decision: DecisionMade, test_risk: TestRisk | None) -> Eff
         assessed=True,
         decision_id=decision.id,
         by="engine",
-        challenge=challenge,
+        challenge=decision.challenge,
+    )
+
+
+def held_unchallenged(decision: EffectiveDecision, *, by_rule: bool) -> EffectiveDecision:
+    """What is left of a decision to challenge whose payer can no longer be asked: a person looks at it."""
+    return decision._replace(
+        outcome="review",
+        reason=_reason("review", by_rule=by_rule),
+        message=f"Too late to have the payer authenticated: {decision.message}",
     )
 
 
@@ -149,9 +159,15 @@ def _reason(outcome: RiskOutcome, *, by_rule: bool) -> str | None:
     return "rule" if by_rule else "highest_risk_level" if outcome == "block" else "elevated_risk_level"
 
 
-def ruling(decision: EffectiveDecision) -> Ruling:
+def ruling(decision: EffectiveDecision, *, unchallenged: bool = False) -> Ruling:
     """The effective decision as the log keeps it."""
-    return Ruling(by=decision.by, outcome=decision.outcome, risk_score=decision.score, text=decision.message)
+    return Ruling(
+        by=decision.by,
+        outcome=decision.outcome,
+        risk_score=decision.score,
+        text=decision.message,
+        unchallenged=unchallenged,
+    )
 
 
 def risk_level(score: int) -> RiskLevel:

@@ -1,12 +1,15 @@
 """What a decision does with a payment, by when it arrives: two tables, pure.
 
-In time is what is known when the network may be asked, late what comes when a fallback has decided.
+In time is what is known when the network may be asked, late what comes when a fallback has decided. In time a
+challenge lies before the effect, which is that of the outcome; late there is nobody any more to be asked.
 """
 
 from collections.abc import Mapping
 from typing import Literal
 
-from events.vocabulary import LateEffect, Outcome
+from events.instruments import CardFacts, Instrument
+from events.vocabulary import Choice, LateEffect, Outcome
+from gateway.payments.effective_decision import EffectiveDecision
 from gateway.payments.intents import CaptureMethod, Intent
 from gateway.payments.steps import Status
 
@@ -24,8 +27,9 @@ Standing = Literal["uncaptured", "reviewed", "captured", "elsewhere"]
 """Where the money is: authorized and not captured, without a review or with one (open or closed); captured;
 or nowhere, since the payment was declined, canceled or has expired."""
 
-LATE: Mapping[Outcome, Mapping[Standing, LateEffect]] = {
+LATE: Mapping[Choice, Mapping[Standing, LateEffect]] = {
     "allow": {},
+    "challenge": {"uncaptured": "held"},
     "review": {"uncaptured": "held"},
     "block": {"uncaptured": "voided", "reviewed": "voided", "captured": "refunded"},
 }
@@ -40,6 +44,14 @@ def standing(intent: Intent) -> Standing:
     return "reviewed" if found == "uncaptured" and intent.review_id is not None else found
 
 
-def late_effect(outcome: Outcome, intent: Intent) -> LateEffect | None:
-    """What a late outcome does to the intent; None: nothing."""
-    return LATE[outcome].get(standing(intent))
+def late_effect(choice: Choice, intent: Intent) -> LateEffect | None:
+    """What a late choice does to the intent; None: nothing."""
+    return LATE[choice].get(standing(intent))
+
+
+def choice_of(decision: EffectiveDecision, intent: Intent, instrument: Instrument) -> Choice:
+    """What a decision still asks for; no challenge of what none is possible with, or that has been passed."""
+    if decision.outcome != "allow" or not decision.challenge or not isinstance(instrument, CardFacts):
+        return decision.outcome
+    told = None if intent.outcome is None else intent.outcome.three_d_secure
+    return "allow" if told is not None and told.result == "authenticated" else "challenge"

@@ -23,12 +23,13 @@ def plain(explanation: Explanation) -> dict[str, Any]:
         "amount_minor": observation.amount_minor,
         "currency": observation.currency,
         "outcome": assessment.outcome,
+        "choice": assessment.choice,
         "probability": assessment.probability,
         "risk_score": assessment.risk_score,
         "expected_costs_minor": assessment.costs_minor,
         "reference_currency": evidence.controls.rates.reference,
         "rules": [rule._asdict() for rule in fired_rules(assessment, evidence.controls)],
-        "outcome_again": explanation.outcome_again,
+        "choice_again": explanation.choice_again,
         "entities": {name: getattr(observation, name) for name in ENTITY_FIELDS},
         "reasons": [msgspec.to_builtins(reason) for reason in assessment.reasons],
         "contributions": [msgspec.to_builtins(reason) for reason in explanation.contributions],
@@ -66,7 +67,7 @@ def _turn(explanation: Explanation) -> dict[str, Any] | None:
         return None
     row, reference = evidence.assessment.features, evidence.controls.rates.reference
     return {
-        "outcome": turn.outcome,
+        "choice": turn.choice,
         "probability": turn.probability,
         "changes": [
             {

@@ -3,7 +3,8 @@
 import re
 
 from events.moments import moment
-from events.vocabulary import Reason
+from events.vocabulary import Choice, Reason
+from models.costs import SCORE_MAX
 from models.explain.changes import Change
 from models.explain.explanation import BoostingAgain, Explanation
 from models.feature import Row
@@ -24,6 +25,12 @@ _RESCORED = {
     "equal": "the stored vector, scored again under its versions, gives the same probability bit by bit",
     "different": "WARNING: the stored vector, scored again under its versions, gives another probability",
     "no_model": "not scored again: the champion of this version is no longer in the log",
+}
+_CHOICES: dict[Choice, str] = {
+    "allow": "allow",
+    "challenge": "allow, once the payer was authenticated",
+    "review": "review",
+    "block": "block",
 }
 _BOOSTING: dict[BoostingAgain, str] = {
     "equal": "the boosting's log-odds, too, are those that its snapshot gives, bit by bit",
@@ -59,7 +66,7 @@ def _decision(explanation: Explanation, *, entities: bool) -> list[str]:
     assessment, observation = explanation.evidence.assessment, explanation.evidence.observation
     when = moment(assessment.occurred_at_us)
     lines = [
-        f"payment {assessment.payment_id}: {assessment.outcome}",
+        f"payment {assessment.payment_id}: {_CHOICES[assessment.choice]}",
         f"  {money(observation.amount_minor, observation.currency)} at {when:%Y-%m-%d %H:%M:%S} UTC",
         f"  probability of fraud {percent(assessment.probability)}, "
         f"risk score {assessment.risk_score} ({score_scale()})",
@@ -71,9 +78,9 @@ def _decision(explanation: Explanation, *, entities: bool) -> list[str]:
         )
         lines.append(f"  expected costs: {compared}")
     lines += _deciding(explanation, entities=entities)
-    if explanation.outcome_again != assessment.outcome:
+    if explanation.choice_again != assessment.choice:
         lines.append(
-            f"  WARNING: rules and costs as found now decide {explanation.outcome_again} for it; see below"
+            f"  WARNING: rules and costs as found now decide {explanation.choice_again} for it; see below"
         )
     return lines
 
@@ -85,7 +92,10 @@ def _deciding(explanation: Explanation, *, entities: bool) -> list[str]:
     if assessment.costs_minor and policy.method == "expected_cost":
         model = "the least expected cost"
     else:
-        model = f"the policy's thresholds (review from {policy.review_at}, block from {policy.block_at})"
+        asks = f"challenge from {policy.challenge_at}, " if policy.challenge_at <= SCORE_MAX else ""
+        model = (
+            f"the policy's thresholds ({asks}review from {policy.review_at}, block from {policy.block_at})"
+        )
     lines = [f"  decided by: {_rule(rule, entities=entities)}" for rule in fired if rule.decided]
     if not fired:
         lines = [f"  decided by: {model}; no rule fired"]
@@ -172,7 +182,7 @@ def _turn(explanation: Explanation) -> list[str]:
     return [
         head,
         *(f"  {line}" for line in words),
-        f"  then: {turn.outcome} (probability of fraud {percent(turn.probability)})",
+        f"  then: {turn.choice} (probability of fraud {percent(turn.probability)})",
         *([f"  {_PAIRS}; this is the smallest of the pairs of the strongest"] if len(words) > 1 else []),
         f"  {_TRIED}",
     ]

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from events.vocabulary import Outcome
+from events.vocabulary import Choice
 from models.controls import Controls
 from models.costs import risk_score
 from models.decision import combined, model_outcome
@@ -27,10 +27,10 @@ PAIR_POOL = 24
 
 @dataclass(frozen=True)
 class Turn:
-    """Changes that together would have led to `outcome`."""
+    """Changes that together would have led to `choice`."""
 
     changes: tuple[Change, ...]
-    outcome: Outcome
+    choice: Choice
     probability: float
 
 
@@ -42,10 +42,10 @@ class _Tried:
 
 
 def smallest_turn(
-    *, outcome: Outcome, observation: Observation, row: Row, controls: Controls, probabilities: Probabilities
+    *, choice: Choice, observation: Observation, row: Row, controls: Controls, probabilities: Probabilities
 ) -> Turn | None:
-    """The smallest of the changes tried that leads to another outcome; None where none does."""
-    search = _Search(outcome, observation, row, controls, probabilities)
+    """The smallest of the changes tried that leads to another choice; None where none does."""
+    search = _Search(choice, observation, row, controls, probabilities)
     singles = search.tried([(change,) for change in candidates(observation, row, controls, probabilities)])
     turned = search.smallest(singles)
     if turned is not None:
@@ -58,13 +58,13 @@ def smallest_turn(
 class _Search:
     def __init__(
         self,
-        outcome: Outcome,
+        choice: Choice,
         observation: Observation,
         row: Row,
         controls: Controls,
         probabilities: Probabilities,
     ) -> None:
-        self._outcome = outcome
+        self._choice = choice
         self._observation = observation
         self._row = row
         self._controls = controls
@@ -87,7 +87,7 @@ class _Search:
 
     def smallest(self, found: Sequence[_Tried]) -> Turn | None:
         """The smallest that turns."""
-        turned = [one for one in found if one.turn.outcome != self._outcome]
+        turned = [one for one in found if one.turn.choice != self._choice]
         best = min(turned, key=_size, default=None)
         return best.turn if best is not None else None
 

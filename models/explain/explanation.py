@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from events.vocabulary import Outcome, Reason
+from events.vocabulary import Choice, Reason
 from models.blending import BASE_LOGIT, blended, cold_share, contributions_of
 from models.controls import Controls
 from models.decision import combined, model_outcome
@@ -50,8 +50,8 @@ class Evidence:
 class Explanation:
     """A decision with its why.
 
-    `contributions`: what speaks for fraud first; they add up to the log-odds. `outcome_again` is what rules
-    and costs of the evidence decide for the stored probability. `turn` None: nothing small turns it, or
+    `contributions`: what speaks for fraud first; they add up to the log-odds. `choice_again` is what rules
+    and costs of the evidence choose for the stored probability. `turn` None: nothing small turns it, or
     `searched` is False because the champion is gone.
     """
 
@@ -59,7 +59,7 @@ class Explanation:
     contributions: list[Reason]
     rescoring: Rescoring
     boosting_again: BoostingAgain
-    outcome_again: Outcome
+    choice_again: Choice
     searched: bool
     turn: Turn | None
 
@@ -76,7 +76,7 @@ def explain(evidence: Evidence) -> Explanation:
     turn = None
     if evidence.champion is not None:
         turn = smallest_turn(
-            outcome=assessment.outcome,
+            choice=assessment.choice,
             observation=evidence.observation,
             row=assessment.features,
             controls=evidence.controls,
@@ -87,7 +87,7 @@ def explain(evidence: Evidence) -> Explanation:
         contributions=scoring.contributions(),
         rescoring=scoring.rescoring(),
         boosting_again=_boosting_again(evidence),
-        outcome_again=_outcome(evidence),
+        choice_again=_choice(evidence),
         searched=evidence.champion is not None,
         turn=turn,
     )
@@ -97,15 +97,17 @@ def observation_of(assessment: Assessment) -> Observation:
     """What the vector itself still says of the payment, where its request is no longer in the log."""
     amount = assessment.features[POSITIONS["amount_minor"]]
     currency = assessment.features[POSITIONS["currency"]]
+    method = assessment.features[POSITIONS["payment_method"]]
     return Observation(
         payment_id=assessment.payment_id,
         occurred_at_us=assessment.occurred_at_us,
         amount_minor=int(amount) if isinstance(amount, float) else 0,
         currency=currency if isinstance(currency, str) else "",
+        payment_method=method if isinstance(method, str) else "card",
     )
 
 
-def _outcome(evidence: Evidence) -> Outcome:
+def _choice(evidence: Evidence) -> Choice:
     assessment = evidence.assessment
     fired = evidence.controls.fired(evidence.observation, assessment.features)
     by_model, _ = model_outcome(

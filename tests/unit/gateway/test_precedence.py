@@ -10,11 +10,14 @@ import msgspec
 import pytest
 
 from events.codec import decode
+from events.instruments import AccountFacts, CardFacts
 from events.types import AssessmentRequested, PaymentDecidedLate
-from events.vocabulary import LateEffect, Outcome
+from events.vocabulary import Choice, LateEffect, Outcome
 from gateway.errors import InvalidRequestError
+from gateway.payments.effective_decision import EffectiveDecision
 from gateway.payments.intents import CaptureMethod, Intent
-from gateway.payments.precedence import IN_TIME, LATE, Effect, Standing
+from gateway.payments.precedence import IN_TIME, LATE, Effect, Standing, choice_of
+from gateway.processor_port import Authentication
 from gateway.requests import CancelIntent, CaptureIntent, ConfirmIntent, CreateIntent, RiskContextInput
 from gateway.store.review_rows import Review
 from tests.gateway_world import START, World, live_virtually
@@ -23,6 +26,7 @@ KNOWN = RiskContextInput(ip="192.0.2.7", device_id="device-1", email="a@example.
 """A shopper whom the fallback lets pass; it holds one of whom nothing is known."""
 PART_MINOR = 500
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+CHOICES: tuple[Choice, ...] = get_args(Choice)
 METHODS: tuple[CaptureMethod, ...] = get_args(CaptureMethod)
 WORDS: Mapping[Effect | LateEffect | None, str] = {
     "captured": "authorized and captured",
@@ -63,13 +67,23 @@ async def network_status(world: World, intent: Intent, status: str) -> None:
     await world.until(lambda: answers[f"{intent.id}_1"].status == status)
 
 
+def outcome_of(choice: Choice) -> Outcome:
+    return "allow" if choice == "challenge" else choice
+
+
+@pytest.mark.parametrize("is_challenged", [False, True])
 @pytest.mark.parametrize("outcome", OUTCOMES)
 @pytest.mark.parametrize("capture_method", METHODS)
-def test_in_time_the_table_decides(tmp_path: Path, capture_method: CaptureMethod, outcome: Outcome) -> None:
+def test_in_time_the_table_decides(
+    tmp_path: Path, capture_method: CaptureMethod, outcome: Outcome, is_challenged: bool
+) -> None:
     async def story(world: World) -> None:
         world.risk.outcome, world.risk.risk_score = outcome, 80
+        world.risk.challenged_by_model = is_challenged
         intent = await confirmed(world, capture_method)
         effect = IN_TIME[outcome][capture_method]
+        wishes = [request.authentication for request in world.processor.asked.values()]
+        assert wishes == ([] if effect == "not_sent" else ["preferred" if is_challenged else "none"])
 
         if effect == "not_sent":
             assert (intent.status, world.processor.authorized) == ("requires_payment_method", [])
@@ -152,8 +166,8 @@ WAYS: Mapping[tuple[CaptureMethod, bool], Mapping[Way, Standing]] = {
 where the money is then."""
 
 
-@pytest.mark.parametrize("outcome", OUTCOMES)
-def test_late_the_table_decides_whatever_has_happened_meanwhile(tmp_path: Path, outcome: Outcome) -> None:
+@pytest.mark.parametrize("choice", CHOICES)
+def test_late_the_table_decides_whatever_has_happened_meanwhile(tmp_path: Path, choice: Choice) -> None:
     async def story(world: World) -> None:
         await world.caller(at=START)
         world.risk.silent = True
@@ -162,19 +176,20 @@ def test_late_the_table_decides_whatever_has_happened_meanwhile(tmp_path: Path, 
                 intent = await confirmed(world, capture_method, RiskContextInput() if held else KNOWN)
                 assert (intent.review_id is not None) == held
                 await way(world, intent)
-                await decides_late(world, intent, outcome, LATE[outcome].get(where))
+                await decides_late(world, intent, choice, LATE[choice].get(where))
         world.processor.decline_code = "do_not_honor"
         for method in METHODS:
-            await decides_late(world, await confirmed(world, method), outcome, None)
+            await decides_late(world, await confirmed(world, method), choice, None)
 
     live_virtually(tmp_path, story, 0.05)
 
 
-async def decides_late(world: World, intent: Intent, outcome: Outcome, expected: LateEffect | None) -> None:
+async def decides_late(world: World, intent: Intent, choice: Choice, expected: LateEffect | None) -> None:
     """Deal with the late decision, twice, and look at what it did."""
     await asyncio.sleep(0.5)  # until what was owed before is paid
     before = await world.intent(intent.id)
-    world.risk.outcome, world.risk.risk_score = outcome, 80
+    world.risk.outcome, world.risk.risk_score = outcome_of(choice), 80
+    world.risk.challenged_by_model = choice == "challenge"
     records = (r for place, rs in world.log.records.items() if place.topic == "assessments" for r in rs)
     [record] = [record for record in records if _asks_about(record.value, intent)]
     decision = world.risk.made(intent.id, 1, record)
@@ -242,8 +257,59 @@ def test_of_an_approval_and_a_rejection_at_once_one_counts(
     live_virtually(tmp_path, story)
 
 
+PASSED = Authentication(result="authenticated", flow="frictionless", eci="05", liability_shifted=True)
+
+
+@pytest.mark.parametrize(
+    ("authentication", "effect"),
+    [(None, "held"), (PASSED, None), (msgspec.structs.replace(PASSED, result="attempted", eci="06"), "held")],
+)
+def test_a_late_challenge_holds_those_alone_who_were_not_authenticated_meanwhile(
+    tmp_path: Path, authentication: Authentication | None, effect: LateEffect | None
+) -> None:
+    async def story(world: World) -> None:
+        world.risk.silent = True
+        world.processor.authentication = authentication
+        intent = await confirmed(world, "manual")
+        await decides_late(world, intent, "challenge", effect)
+
+    live_virtually(tmp_path, story, 0.05)
+
+
+def test_nobody_could_have_asked_who_pays_from_an_account(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        intent = await confirmed(world, "manual")
+        decision = EffectiveDecision("allow", "normal", 60, None, "", True, "d_1", "engine", challenge=True)
+        account = AccountFacts(token="t", surrogate="a", method="upi", provider="okbank")
+
+        card = CardFacts(token="t", surrogate="c", bin="400000", last4="0000", brand="visa")
+        assert choice_of(decision, intent, card) == "challenge"
+        assert choice_of(decision, intent, account) == "allow"
+
+    live_virtually(tmp_path, story)
+
+
+@pytest.mark.parametrize(("rules", "reason"), [([], "elevated_risk_level"), (["mine"], "rule")])
+def test_who_holds_what_could_not_be_challenged_any_more_is_said(
+    tmp_path: Path, rules: list[str], reason: str
+) -> None:
+    async def story(world: World) -> None:
+        world.risk.silent, world.risk.challenged_by = True, rules
+        intent = await confirmed(world, "manual")
+        await decides_late(world, intent, "challenge", "held")
+
+        assert (await review_of(world, await world.intent(intent.id))).reason == reason
+        [event] = {
+            e.id: e for e in world.log.events("payments") if isinstance(e, PaymentDecidedLate)
+        }.values()
+        assert (event.ruling.outcome, event.ruling.unchallenged) == ("review", True)
+        assert event.ruling.text.startswith("Too late to have the payer authenticated:")
+
+    live_virtually(tmp_path, story, 0.05)
+
+
 def test_both_tables_speak_of_every_outcome() -> None:
-    assert set(IN_TIME) == set(LATE) == set(OUTCOMES)
+    assert (set(IN_TIME), set(LATE)) == (set(OUTCOMES), set(CHOICES))
     assert all(set(effects) == set(METHODS) for effects in IN_TIME.values())
     assert all(set(effects) <= set(STANDINGS) for effects in LATE.values())
 
@@ -253,17 +319,23 @@ def test_the_architecture_shows_both_tables() -> None:
     lines = text.partition("| When the decision arrives |")[2].partition("\n\n")[0].splitlines()
 
     assert lines == [
-        f" {' | '.join(OUTCOMES)} |",
-        f"|---|{'---|' * len(OUTCOMES)}",
+        f" {' | '.join(CHOICES)} |",
+        f"|---|{'---|' * len(CHOICES)}",
+        *(f"| in time, {method} capture | {in_time(method)} |" for method in METHODS),
         *(
-            f"| in time, {method} capture | {cells(IN_TIME[outcome][method] for outcome in OUTCOMES)} |"
-            for method in METHODS
-        ),
-        *(
-            f"| late, {words} | {cells((LATE[outcome].get(where) for outcome in OUTCOMES), late=True)} |"
+            f"| late, {words} | {cells((LATE[choice].get(where) for choice in CHOICES), late=True)} |"
             for where, words in STANDINGS.items()
         ),
     ]
+
+
+def in_time(method: CaptureMethod) -> str:
+    told = dict(
+        zip(OUTCOMES, cells(IN_TIME[outcome][method] for outcome in OUTCOMES).split(" | "), strict=True)
+    )
+    return " | ".join(
+        told.get(choice, f"payer authenticated first, then {told['allow']}") for choice in CHOICES
+    )
 
 
 def cells(effects: Any, *, late: bool = False) -> str:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from models.controls import Controls
 from models.costs import Costs, least, risk_score
 from models.decision import Decision, decide
+from models.errors import ControlError
 from models.feature import Row
 from models.observations import Observation
 from models.odds import log_odds
@@ -165,6 +166,105 @@ def test_where_amount_and_costs_decide_otherwise_than_the_score_a_reason_says_so
     assert decision.outcome == outcome
     assert decision.reasons[0].text == words
     assert decision.reasons[0].feature == EXPECTED_COSTS
+
+
+ASKED = {"challenge_minor": 20}
+
+
+def asking(**policy: object) -> Controls:
+    """Costs that know what a challenge costs."""
+    controls = controls_with().changed("costs", "costs", 1, ASKED)
+    return controls.changed("decision", "policy", 1, policy) if policy else controls
+
+
+def test_costs_that_know_no_challenge_compare_none() -> None:
+    assert not {"challenge"} & set(Costs().expected_minor(0.2, 5_000.0))
+    assert not any(decided(p / 100, controls_with()).challenged_by_model for p in range(101))
+
+
+def test_a_challenge_costs_its_asking_the_frauds_that_pass_it_and_the_payers_who_give_up() -> None:
+    costs = Costs(challenge_minor=20.0, challenge_abandon_rate=0.2, challenge_catch_rate=0.5)
+
+    expected = costs.expected_minor(0.25, 3000.0)
+
+    assert expected["challenge"] == 20 + 0.5 * 0.25 * 4500 + 0.2 * 0.75 * 1250
+
+
+def test_where_a_challenge_is_cheapest_the_payment_passes_once_its_payer_was_authenticated() -> None:
+    decision = decided(0.2, asking())
+
+    assert (decision.outcome, decision.challenged_by, decision.challenged_by_model) == ("allow", [], True)
+    assert min(decision.costs_minor, key=lambda action: decision.costs_minor[action]) == "challenge"
+    assert decision.reasons[0].text == (
+        "by its risk score alone it would be held; for its amount a challenge is expected to cost 4.85 EUR, "
+        "a review 6.30 EUR"
+    )
+
+
+@given(probability=probabilities, amount=st.integers(1, 10**12))
+def test_with_challenges_the_model_still_takes_the_action_of_least_expected_cost(
+    probability: float, amount: int
+) -> None:
+    decision = decided(probability, asking(), amount=amount)
+
+    chosen = "challenge" if decision.challenged_by_model else decision.outcome
+    assert decision.costs_minor[chosen] == min(decision.costs_minor.values())
+
+
+@pytest.mark.parametrize(
+    ("rules", "outcome"),
+    [
+        ({"a": ("allow", FIRES)}, "allow"),
+        ({"c": ("review", FIRES)}, "review"),
+        ({"b": ("block", FIRES)}, "block"),
+    ],
+)
+def test_a_rule_that_decides_leaves_costs_no_challenge(
+    rules: dict[str, tuple[str, str]], outcome: str
+) -> None:
+    decision = decided(0.2, controls_with(**rules).changed("costs", "costs", 1, ASKED))
+
+    assert (decision.outcome, decision.challenged_by_model) == (outcome, False)
+
+
+@pytest.mark.parametrize("policy", [{}, {"method": "thresholds", "challenge_at": 30}])
+def test_who_pays_from_an_account_is_not_challenged_for_nobody_could_ask(policy: dict[str, object]) -> None:
+    controls = asking(**policy)
+    account = Observation(
+        payment_id="p", occurred_at_us=10**15, amount_minor=5_000, currency="EUR", payment_method="upi"
+    )
+
+    decision = decide(
+        probability=0.05, observation=account, row=row_with(), controls=controls, contributions=[]
+    )
+
+    assert decided(0.05, controls).challenged_by_model
+    assert not decision.challenged_by_model
+    assert "challenge" not in decision.costs_minor
+
+
+def test_thresholds_may_ask_for_a_challenge_below_those_of_a_review() -> None:
+    controls = asking(method="thresholds", challenge_at=50)
+
+    found = [decided(p, controls, amount=1) for p in (0.02, 0.05, 0.0999, 0.1)]
+
+    assert [decision.challenged_by_model for decision in found] == [False, True, True, False]
+    assert [decision.outcome for decision in found] == ["allow", "allow", "allow", "review"]
+    assert decided(0.05, asking(challenge_at=50), currency="BRL").challenged_by_model
+
+
+def test_a_threshold_that_would_ask_nobody_is_refused() -> None:
+    with pytest.raises(ControlError, match="challenge_at"):
+        asking(challenge_at=70)
+
+
+def test_costs_without_a_challenge_are_compared_with_what_the_score_alone_would_let_pass() -> None:
+    controls = controls_with().changed("decision", "policy", 1, {"challenge_at": 40})
+
+    decision = decided(0.05, controls, amount=100_000)
+
+    assert decision.outcome == "review"
+    assert decision.reasons[0].text.startswith("by its risk score alone it would pass;")
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,8 @@ def evidence(
         reasons=decision.reasons,
         rules=decision.rules,
         costs_minor=decision.costs_minor,
+        challenged_by=decision.challenged_by,
+        challenged_by_model=decision.challenged_by_model,
         features=row,
         challengers={},
         anomaly=None,
@@ -132,7 +134,7 @@ def test_the_stored_vector_scored_again_gives_the_same_bits(champion: BinnedLogi
     explanation = explain(found)
 
     assert explanation.rescoring == "equal"
-    assert explanation.outcome_again == found.assessment.outcome == "block"
+    assert explanation.choice_again == found.assessment.outcome == "block"
 
 
 def test_a_vector_that_was_changed_in_its_last_bit_is_noticed(champion: BinnedLogisticRegression) -> None:
@@ -162,8 +164,8 @@ def test_one_change_turns_the_decision_when_it_is_made(champion: BinnedLogisticR
     turn = turn_of(explain(found))
 
     assert len(turn.changes) == 1
-    assert turn.outcome != found.assessment.outcome
-    assert decided_with(found, turn.changes) == turn.outcome
+    assert turn.choice != found.assessment.outcome
+    assert decided_with(found, turn.changes) == turn.choice
 
 
 def test_no_smaller_single_change_would_have_turned_it(champion: BinnedLogisticRegression) -> None:
@@ -189,7 +191,7 @@ def test_a_rule_that_fires_is_respected_and_what_stops_it_is_the_change(
     assert [(change.name, change.after, change.words) for change in turn.changes] == [
         ("card_count_10m", 6.0, "at most")
     ]
-    assert turn.outcome == "allow"
+    assert turn.choice == "allow"
 
 
 def test_the_rule_that_decided_is_named_with_its_version_and_what_it_asks(
@@ -232,6 +234,31 @@ def test_where_no_rule_fired_costs_or_thresholds_are_said_to_have_decided(
     assert "decided by: the policy's thresholds (review from 65, block from 75); no rule fired" in render(
         explain(evidence(champion, payment_row(), by_score))
     )
+
+
+def test_a_challenge_that_costs_chose_is_said_to_be_theirs_and_what_would_have_turned_it(
+    champion: BinnedLogisticRegression,
+) -> None:
+    controls = NO_RULES.changed("costs", "costs", 1, {"challenge_minor": 1})
+    found = evidence(champion, payment_row(), controls)
+
+    explanation = explain(found)
+    text = render(explanation)
+
+    assert text.startswith("payment pi_1: allow, once the payer was authenticated\n")
+    assert "decided by: the least expected cost; no rule fired" in text
+    assert re.search(r"expected costs: allow .*, challenge [0-9.]+ EUR", text)
+    assert "WARNING: rules and costs" not in text
+    assert turn_of(explanation).choice != "challenge"
+    told = plain(explanation)
+    assert (told["outcome"], told["choice"], told["choice_again"]) == ("allow", "challenge", "challenge")
+
+
+def test_thresholds_of_challenges_are_named_where_there_are_any(champion: BinnedLogisticRegression) -> None:
+    policy = {"method": "thresholds", "challenge_at": 40}
+    found = evidence(champion, payment_row(), NO_RULES.changed("decision", "policy", 1, policy))
+
+    assert "thresholds (challenge from 40, review from 65, block from 75)" in render(explain(found))
 
 
 def test_a_block_that_rules_only_wanted_reviewed_is_the_models(champion: BinnedLogisticRegression) -> None:
@@ -437,5 +464,5 @@ def test_controls_that_decide_otherwise_now_are_pointed_out(champion: BinnedLogi
 
     explanation = explain(Evidence(found.assessment, found.observation, stricter, champion))
 
-    assert (found.assessment.outcome, explanation.outcome_again) == ("allow", "block")
+    assert (found.assessment.outcome, explanation.choice_again) == ("allow", "block")
     assert "WARNING: rules and costs as found now decide block" in render(explanation)

@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from events.vocabulary import Outcome, RuleAction
+from events.vocabulary import Choice, Outcome, RuleAction
 from models.controls import Controls
 from models.costs import risk_score
 from models.decision import PRECEDENCE, Decision, decide
@@ -14,14 +14,14 @@ from models.observations import Observation
 from models.rules.rule import ACTIONS
 from tests.unit.models.rows import row_with
 
-PROBABILITIES: dict[Outcome, float] = {"allow": 0.001, "review": 0.2, "block": 0.9}
-"""One for each outcome of the model, by its thresholds."""
+PROBABILITIES: dict[Choice, float] = {"allow": 0.001, "challenge": 0.05, "review": 0.2, "block": 0.9}
+"""One for each choice of the model, by its thresholds."""
 BY_LIST, BY_FEATURE = "device IN @listed", "hour = 1"
 SETS = list(chain.from_iterable(combinations(ACTIONS, size) for size in range(len(ACTIONS) + 1)))
 
 
-def decided(fired: tuple[RuleAction, ...], when: str, by_model: Outcome) -> Decision:
-    thresholds = {"method": "thresholds", "review_at": 65, "block_at": 75}
+def decided(fired: tuple[RuleAction, ...], when: str, by_model: Choice) -> Decision:
+    thresholds = {"method": "thresholds", "challenge_at": 50, "review_at": 65, "block_at": 75}
     controls = Controls.builtin().only([]).changed("decision", "policy", 1, thresholds)
     controls = controls.changed("listed", "list", 1, {"entries": [{"value": "d"}]})
     for action in ACTIONS:
@@ -39,7 +39,7 @@ def decided(fired: tuple[RuleAction, ...], when: str, by_model: Outcome) -> Deci
     )
 
 
-def by_the_table(fired: tuple[RuleAction, ...], by_model: Outcome) -> Outcome:
+def by_the_table(fired: tuple[RuleAction, ...], by_model: Choice) -> Choice:
     for line in PRECEDENCE:
         if line.action in fired:
             return by_model if by_model in line.yields_to else line.action
@@ -54,7 +54,9 @@ def test_whatever_rules_fire_and_whatever_the_model_says_the_table_decides(
     for by_model in PROBABILITIES:
         decision = decided(fired, when, by_model)
 
-        assert decision.outcome == by_the_table(fired, by_model)
+        choice = by_the_table(fired, by_model)
+        assert decision.outcome == ("allow" if choice == "challenge" else choice)
+        assert decision.challenged_by_model == (choice == "challenge")
         assert sorted(decision.rules) == sorted(f"rule_{action}" for action in fired)
         assert decision.challenged_by == ["rule_challenge"] * ("challenge" in fired)
 
@@ -63,15 +65,15 @@ def test_what_the_table_says_of_each_action_alone() -> None:
     def outcomes(action: RuleAction) -> list[Outcome]:
         return [decided((action,), BY_FEATURE, by_model).outcome for by_model in PROBABILITIES]
 
-    assert outcomes("allow") == ["allow", "allow", "allow"]
-    assert outcomes("block") == ["block", "block", "block"]
-    assert outcomes("review") == ["review", "review", "block"]
-    assert outcomes("challenge") == ["allow", "review", "block"]
+    assert outcomes("allow") == ["allow", "allow", "allow", "allow"]
+    assert outcomes("block") == ["block", "block", "block", "block"]
+    assert outcomes("review") == ["review", "review", "review", "block"]
+    assert outcomes("challenge") == ["allow", "allow", "review", "block"]
 
 
 def test_the_table_has_a_line_for_every_outcome_in_the_order_in_which_rules_stand() -> None:
     assert (*(line.action for line in PRECEDENCE), "challenge") == ACTIONS
-    assert set(ACTIONS) - {"challenge"} == set(get_args(Outcome)) == set(PROBABILITIES)
+    assert set(ACTIONS) - {"challenge"} == set(get_args(Outcome)) == set(PROBABILITIES) - {"challenge"}
 
 
 def test_the_architecture_shows_the_table() -> None:
@@ -91,7 +93,7 @@ def rendered() -> list[str]:
         yields = ", ".join(f"where it says {outcome}, {outcome}" for outcome in sorted(line.yields_to))
         still = f"the model: {yields}" if line.yields_to else nobody
         rows.append(f"| {number} | a rule with action {line.action} | {line.action} | {still} |")
-    *others, last = get_args(Outcome)
+    *others, last = get_args(Choice)
     model = f"{', '.join(others)} or {last}"
     by = "the model, by least expected cost (or fixed thresholds)"
     beside = "none: unless it is blocked, the payer is authenticated first"

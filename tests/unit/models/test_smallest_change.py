@@ -116,7 +116,7 @@ def assert_smallest(
         score,
     )
     turn = smallest_turn(
-        outcome=outcome,  # type: ignore[arg-type]  # one of the outcomes
+        choice=outcome,  # type: ignore[arg-type]  # one of the choices
         observation=observation,
         row=row,
         controls=controls,
@@ -135,7 +135,7 @@ def assert_smallest(
     assert turn is not None
     assert len(turn.changes) == 1
     (turned, logit), *_ = outcomes(turn.changes, observation, row, controls, score)
-    assert turned == turn.outcome != outcome
+    assert turned == turn.choice != outcome
     assert size(turn.changes[0], logit, start) <= min(sizes)
     return turn
 
@@ -147,7 +147,7 @@ def test_where_costs_decided_the_change_is_to_the_amount_at_which_they_are_equal
 
     assert turn is not None
     assert [(change.after, change.words, change.bins) for change in turn.changes] == [(9_377.0, "at most", 0)]
-    assert turn.outcome == "allow"
+    assert turn.choice == "allow"
 
 
 @pytest.mark.parametrize("amount", [12, 190, 600, 900, 2_400, 6_000, 9_500, 19_000])
@@ -201,7 +201,7 @@ def test_an_allow_that_a_rule_would_have_turned_is_turned_by_what_it_reads() -> 
 
     assert turn is not None
     assert [(change.after, change.words) for change in turn.changes] == [(3.0, "known, such as")]
-    assert turn.outcome == "block"
+    assert turn.choice == "block"
 
 
 @pytest.mark.parametrize(
@@ -252,6 +252,9 @@ amounts = st.floats(0.0, 5_000.0)
         review_minor=amounts,
         review_catch_rate=shares,
         review_false_decline_rate=shares,
+        challenge_minor=st.none() | amounts,
+        challenge_abandon_rate=shares,
+        challenge_catch_rate=shares,
     ),
     probability=st.floats(0.001, 0.9),
 )

@@ -8,6 +8,7 @@ from events.codec import encode
 from events.log.port import Outgoing
 from events.types import (
     PaymentActionRequired,
+    PaymentAuthenticated,
     PaymentAuthorized,
     PaymentBlocked,
     PaymentCanceled,
@@ -23,6 +24,7 @@ from events.types import (
     PaymentRefundFailed,
 )
 from events.vocabulary import LateEffect, Ruling
+from models.controls import Controls
 from models.engine import Engine
 from pipelines.delivery import delivered
 from pipelines.errors import NotInLogError
@@ -62,13 +64,15 @@ class Life:
         )
         self.log.append([Outgoing("payments", PAYMENT.encode(), encode(event), 0)] * 2)
 
-    def confirmed(self, attempt: int = 1, *, decided: bool = True) -> None:
+    def confirmed(self, attempt: int = 1, *, decided: bool = True, challenged: bool = False) -> None:
         event = assessment(1, payment_id=PAYMENT, attempt=attempt)
         if decided:
             outgoing = asked(event)
             place = self.log.append([outgoing])[0]
             record = self.log.on(place.topic, place.partition)[place.offset]
-            for key, decision in RiskStep(Engine()).handle([delivered(record)], START).decisions:
+            for key, decision in (
+                RiskStep(Engine(_controls(challenged))).handle([delivered(record)], START).decisions
+            ):
                 self.log.append([Outgoing("decisions", key, encode(decision), place.partition)])
         self.told(PaymentConfirmed, attempt=attempt, card=event.card)
 
@@ -77,6 +81,11 @@ class Life:
 
 
 ALLOWED = Ruling(by="test_card", outcome="allow", risk_score=10, text="A test card.")
+
+
+def _controls(challenged: bool) -> Controls:
+    costs = {"challenge_minor": 0, "challenge_abandon_rate": 0.0} if challenged else {}
+    return Controls.builtin().changed("costs", "costs", 1, costs)
 
 
 @pytest.fixture
@@ -134,6 +143,32 @@ def test_a_fallback_and_what_the_late_decision_did_are_told(
     assert "  allow, by the fallback, since the engine's decision was late (no risk score in time)" in text
     assert "  later the engine decided block, which" in text
     assert words in text
+
+
+UNASKED = "nobody asked the payer to be authenticated, as the engine wanted"
+
+
+def test_a_challenge_that_came_too_late_is_told_as_one_that_nobody_was_asked_for(life: Life) -> None:
+    life.confirmed(challenged=True)
+    life.told(PaymentAuthorized, attempt=1, authorization_id="a", assessed=False, ruling=FALLBACK)
+    assert UNASKED in life.explained()
+    late = Ruling(by="engine", outcome="review", risk_score=60, text="Too late", unchallenged=True)
+    life.told(PaymentDecidedLate, attempt=1, ruling=late, effect="held")
+
+    assert (
+        "  later the engine wanted the payer challenged, whom nobody could ask any more, "
+        "which held the capture for a review"
+    ) in life.explained()
+
+
+def test_a_challenge_in_time_is_told_as_what_came_of_it(life: Life) -> None:
+    life.confirmed(challenged=True)
+    passed = {"result": "authenticated", "flow": "challenge", "eci": "05", "liability_shifted": True}
+    life.told(PaymentAuthenticated, attempt=1, **passed)
+    life.told(PaymentAuthorized, attempt=1, authorization_id="a", ruling=LATE_BLOCK)
+
+    assert UNASKED not in life.explained()
+    assert "payment pi_1: allow, once the payer was authenticated" in life.explained()
 
 
 def test_a_payment_whose_decision_never_came_is_still_told_of(life: Life) -> None:
