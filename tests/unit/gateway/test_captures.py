@@ -216,7 +216,9 @@ def test_what_no_amount_can_be_has_one_answer_everywhere(tmp_path: Path, verb: s
         name = "amount_to_capture" if verb == "capture" else "amount"
         path = {"create": INTENTS, "update": f"{INTENTS}/{till.id}"}.get(verb, f"{INTENTS}/{till.id}/{verb}")
 
-        answer = await http.post(path, json={name: 10**12, **({"currency": "eur"} if verb == "create" else {})})
+        answer = await http.post(
+            path, json={name: 10**12, **({"currency": "eur"} if verb == "create" else {})}
+        )
 
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "parameter_invalid")
         assert answer.json()["error"]["param"] == name
