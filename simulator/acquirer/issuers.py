@@ -1,8 +1,9 @@
 """What an issuer knows of an account, and how it answers: pure functions, amounts in US cents.
 
 An account that nobody has seen is made from the beginning of the card's fingerprint, so that the same card
-always meets the same account, in test mode as in live mode, where it has another one; expiry and security code are those with which it first came. The issuer's own fraud check is as
-simple as it looks: declines in a row, and sudden size.
+always meets the same account, in test mode as in live mode, where it has another one; expiry and security
+code are those with which it first came. The issuer's own fraud check is as simple as it looks: declines in a
+row, and sudden size.
 """
 
 from dataclasses import dataclass, replace
