@@ -31,7 +31,7 @@ End = PaymentAuthorized | PaymentBlocked | PaymentDeclined
 
 _WORD = {
     "engine": "as the engine decided",
-    "test_card": "by its test card, whatever the engine decides",
+    "test_card": "by its test card or address, whatever the engine decides",
     "fallback": "by the fallback, since the engine's decision was late",
 }
 _LATE: dict[LateEffect, str] = {

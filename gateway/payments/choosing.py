@@ -191,8 +191,15 @@ def require_available(
     obstacle = obstacle_to(type_, currency, country)
     if obstacle is None:
         return
-    where = {"currency": LIMITS[type_].currencies, "country": LIMITS[type_].countries}[obstacle]
-    message = f"{param}: {type_} is there for {', '.join(sorted(where or ()))} alone (by {obstacle})."
+    if obstacle == "currency":
+        where = ", ".join(sorted(LIMITS[type_].currencies or ()))
+        message = f"{param}: {type_} pays in {where} alone, not in {currency}."
+    else:
+        where = ", ".join(sorted(LIMITS[type_].countries or ()))
+        message = (
+            f"{param}: {type_} is for merchants in {where} alone, and yours is in {country} "
+            "(`weir merchants update MERCHANT --country`)."
+        )
     raise InvalidRequestError(message, code="payment_method_not_available", param=param)
 
 

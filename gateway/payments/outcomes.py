@@ -88,7 +88,7 @@ TEST_OUTCOMES: dict[TestRisk, OutcomeOfTestCard] = {
     "blocked": OutcomeOfTestCard("block", "highest", 100, "A test card that is always blocked."),
     "highest": OutcomeOfTestCard("block", "highest", 90, "A test card that always has the highest risk."),
     "elevated": OutcomeOfTestCard("review", "elevated", 70, "A test card that always has an elevated risk."),
-    "normal": OutcomeOfTestCard("allow", "normal", 10, "A test card that always has a normal risk."),
+    "normal": OutcomeOfTestCard("allow", "normal", 10, "A test payment that always has a normal risk."),
 }
 
 

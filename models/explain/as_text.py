@@ -38,8 +38,8 @@ _BOOSTING: dict[BoostingAgain, str] = {
     "gone": "the boosting's log-odds were taken as stored: its snapshot is no longer in the log",
 }
 _TRIED = (
-    "tried: each number in other bins and on other sides of what rules compare, the amount also where two\n"
-    "    costs are equal, what rules read also as known or unknown, entities off their lists"
+    "tried: each number in other bins and on other sides of what rules compare, the amount also where two "
+    "costs are equal, what rules read also as known or unknown, entities off their lists"
 )
 """What a single change may be; a text is not turned into another text, nor an entity put on a list."""
 _PAIRS = "no single change that was tried leads to another outcome"

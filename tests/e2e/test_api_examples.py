@@ -29,7 +29,10 @@ PLACES = {"token": "TOKEN", "payment_intent": "INTENT", "review": "REVIEW"}
 class Reader:
     """Someone who types the examples, and keeps the ids that the answers show."""
 
-    def __init__(self, platform: Up, password: str) -> None:
+    def __init__(self, platform: Up, password: str, home: Path) -> None:
+        self._home = home
+        self.seen: set[tuple[str, str]] = set()
+        """Currency and status of each intent that was answered."""
         self._known = {
             "PASSWORD": password,
             "API": platform.api,
@@ -41,7 +44,11 @@ class Reader:
         self._client = httpx2.Client(verify=trusted, trust_env=False, timeout=CALL_SECONDS_MAX)
 
     def type(self, command: str) -> dict[str, Any]:
-        """What curl would get."""
+        """What curl would get, or `weir` would print of one thing."""
+        if command.startswith("weir "):
+            done = weir(*shlex.split(command)[1:], "--home", str(self._home), seconds_max=60)
+            assert done.returncode == 0, done.stderr
+            return dict(json.loads(done.stdout))
         for name, value in self._known.items():
             command = command.replace(f"${name}", value)
         assert "$" not in command, command
@@ -58,6 +65,8 @@ class Reader:
     def _keep(self, answer: dict[str, Any]) -> None:
         if set(answer) == {"token"}:
             self._known["ACCESS"] = answer["token"]
+        if answer.get("object") == "payment_intent":
+            self.seen.add((answer["currency"], answer["status"]))
         for shown in [answer, *answer.get("data", [])]:
             if place := PLACES.get(shown.get("object", "")):
                 self._known[place] = shown["id"]
@@ -99,7 +108,7 @@ def test_every_example_of_the_api_reference_is_answered_as_it_is_shown(tmp_path:
     answer: dict[str, Any] = {}
     wrong: list[str] = []
     with up(tmp_path / "home") as platform:
-        reader = Reader(platform, password_of("ada", tmp_path / "home"))
+        reader = Reader(platform, password_of("ada", tmp_path / "home"), tmp_path / "home")
         for kind, text in BLOCKS:
             if kind == "json":
                 wrong += same_shape(json.loads(text), answer)
@@ -110,6 +119,7 @@ def test_every_example_of_the_api_reference_is_answered_as_it_is_shown(tmp_path:
         first = first_payment(platform)
 
     assert wrong == [], "\n".join(wrong)
+    assert {("eur", "succeeded"), ("inr", "succeeded")} <= reader.seen
     assert first.stdout == "succeeded\n", first.stderr
 
 

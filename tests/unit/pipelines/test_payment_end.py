@@ -103,7 +103,7 @@ def test_a_blocked_test_card_is_said_to_be_blocked_before_what_the_engine_though
     assert done.splitlines() == [
         "What was done with payment pi_1, attempt 1:",
         "  blocked",
-        "  block, by its test card, whatever the engine decides (risk score 100): "
+        "  block, by its test card or address, whatever the engine decides (risk score 100): "
         "A test card that is always blocked.",
         "",
     ]
@@ -251,7 +251,7 @@ def test_a_payment_that_waits_for_its_payer_says_so_with_what_was_decided_until_
     assert waiting.splitlines()[1:] == [
         "  the payer was asked to do something first",
         "  waits for its payer still",
-        "  allow, by its test card, whatever the engine decides (risk score 10): A test card.",
+        "  allow, by its test card or address, whatever the engine decides (risk score 10): A test card.",
     ]
     assert "waits" not in life.explained()
 
