@@ -43,23 +43,31 @@ def test_settings_are_changed_one_by_one_and_taken_away(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("words", "why"),
     [
-        ("--limit-per-payment", "12.345 EUR"),
-        ("--limit-per-payment", "EUR 12"),
-        ("--limit-per-day", "-1 EUR"),
-        ("--limit-per-day", "NaN EUR"),
-        ("--plan", "golden"),
-        ("--methods", "cash"),
-        ("--countries", "Germany"),
-        ("--currencies", "eur"),
-        ("--category", "tea"),
+        (("--limit-per-payment", "12.345 EUR"), "EUR has 2 decimals"),
+        (("--limit-per-payment", "EUR 12"), "such as '5000.00 EUR'"),
+        (("--limit-per-payment", "12"), "such as '5000.00 EUR'"),
+        (("--limit-per-payment", "50 QQQ"), "QQQ"),
+        (("--limit-per-day", "-1 EUR"), "'none EUR' takes one away"),
+        (("--limit-per-day", "NaN EUR"), "such as '5000.00 EUR'"),
+        (("--limit-per-day", "9e30 EUR"), "smaller limit"),
+        (("--plan", "golden"), "none of standard, growth, scale"),
+        (("--methods", "card,cash"), "'cash' is none of card, "),
+        (("--countries", "Germany"), "countr"),
+        (("--currencies", "eur"), "currenc"),
+        (("--category", "tea"), "categor"),
+        ((), "at least one thing to change"),
     ],
+    ids=str,
 )
-def test_a_setting_that_cannot_be_read_is_refused_in_one_line(shell: Shell, words: tuple[str, ...]) -> None:
+def test_a_setting_that_cannot_be_read_is_refused_in_one_line_that_says_why(
+    shell: Shell, words: tuple[str, ...], why: str
+) -> None:
     status, printed, said = shell.run("merchants", "update", "m_1", *words)
 
     assert (status, printed, len(said.splitlines())) == (1, [], 1)
+    assert why in said
     assert shell.run("merchants", "show", "m_1")[1][0]["settings"] == {}
 
 
