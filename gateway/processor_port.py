@@ -36,7 +36,7 @@ takes no part, `required` (by law) does not. With `none` it happens where the is
 
 AuthenticationResult = Literal["authenticated", "attempted", "failed", "abandoned", "not_supported", "error"]
 """`attempted`: the issuer could not, and stands in for it; `abandoned`: canceled, or never done in time;
-`error`: nobody could be asked."""
+`error`: nobody could be asked, or the issuers have lost what came of it."""
 
 ActionKind = Literal["three_d_secure", "upi_collect", "upi_intent", "redirect"]
 """What a payer may have to do: be authenticated by the card's issuer, approve a request that is in the app

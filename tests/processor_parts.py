@@ -114,6 +114,9 @@ class DirectoryInReach:
     async def find(self, transaction_id: str) -> Lookup:
         return self._told(self.issuers.find(transaction_id))
 
+    async def withdraw(self, transaction_id: str) -> Lookup:
+        return self._told(self.issuers.withdraw(transaction_id))
+
     def _told(self, result: issuers_directory.Result) -> Lookup:
         if self.away:
             raise DirectoryUnavailableError("away")

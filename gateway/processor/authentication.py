@@ -6,6 +6,7 @@ other. Whoever does not come back is asked for at the directory; after ten minut
 """
 
 import sqlite3
+from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
@@ -226,6 +227,7 @@ class AuthenticatingProcessor:
             if microseconds(self._clock.now()) < row.expires_us:
                 return row
             found = Lookup(status="abandoned")
+            self._withdraw(row)
         return await self._end(authentication_steps.answered(row, found))
 
     async def _go_on(self, row: AuthenticationRow) -> tuple[AuthenticationRow, ProcessorAnswer]:
@@ -236,8 +238,18 @@ class AuthenticatingProcessor:
         row = await self._store.transact(lambda db: authentication_rows.find(db, attempt_id))
         if row is not None and row.is_open:
             result = row.result or "abandoned"
+            if row.state == "waiting":
+                self._withdraw(row)
             row = await self._end(msgspec.structs.replace(row, state="refused", result=result))
         return authentication_steps.told(row, await self._cards.reverse(attempt_id, request))
+
+    def _withdraw(self, row: AuthenticationRow) -> None:
+        """Have the cardholder told who is at the page still; nothing hangs on it, so it is tried once."""
+        self._scheduling.spawn(self._withdrawn(row), f"withdrawal of {row.attempt_id}")
+
+    async def _withdrawn(self, row: AuthenticationRow) -> None:
+        with suppress(DirectoryUnavailableError):
+            await self._directory.withdraw(row.transaction_id)
 
     async def _end(self, row: AuthenticationRow) -> AuthenticationRow:
         await self._store.transact(lambda db: authentication_rows.put(db, row))

@@ -61,8 +61,9 @@ def told(row: AuthenticationRow | None, answer: ProcessorAnswer) -> ProcessorAns
     if row.state == "waiting":
         return _waiting(row)
     if row.state == "refused" and answer.approval_code is None:
-        chosen = row.result in ("failed", "abandoned")
-        code = AUTHENTICATION_FAILED if chosen else PROOF_WANTED
+        # Who was sent off may try again, also where the issuers have lost what came of it.
+        is_lost = row.flow == "challenge" and row.result == "error"
+        code = AUTHENTICATION_FAILED if is_lost or row.result in ("failed", "abandoned") else PROOF_WANTED
         return msgspec.structs.replace(
             answer, status="declined", decline_code=code, advice_code=None, authentication=told_of
         )

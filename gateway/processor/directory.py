@@ -53,5 +53,9 @@ class Directory(Protocol):
         ...
 
     async def find(self, transaction_id: str) -> Lookup:
-        """What came of it: `challenge` as long as the cardholder is at it."""
+        """What came of it: `challenge` while the cardholder is at it, `error` where nobody knows any more."""
+        ...
+
+    async def withdraw(self, transaction_id: str) -> Lookup:
+        """Nobody waits for its cardholder any more, who is to be told so; what came of it stands."""
         ...

@@ -30,6 +30,9 @@ class DirectoryLink:
     async def find(self, transaction_id: str) -> Lookup:
         return await self._ask("GET", f"{_TRANSACTIONS}/{transaction_id}")
 
+    async def withdraw(self, transaction_id: str) -> Lookup:
+        return await self._ask("DELETE", f"{_TRANSACTIONS}/{transaction_id}")
+
     async def close(self) -> None:
         """Close the connections."""
         await self._peer.close()
@@ -52,7 +55,10 @@ class NoDirectory:
         return Lookup(status="not_supported")
 
     async def find(self, transaction_id: str) -> Lookup:  # noqa: ARG002  # the port's shape
-        return Lookup(status="failed")
+        return Lookup(status="error")
+
+    async def withdraw(self, transaction_id: str) -> Lookup:  # noqa: ARG002  # the port's shape
+        return Lookup(status="error")
 
     async def close(self) -> None:
         """Nothing is open."""

@@ -41,6 +41,9 @@ def directory_app(directory: Directory, pages: str) -> Starlette:
     async def find(request: Request) -> Response:
         return told(directory.find(request.path_params["transaction_id"]))
 
+    async def withdraw(request: Request) -> Response:
+        return told(directory.withdraw(request.path_params["transaction_id"]))
+
     async def phone(request: Request) -> Response:
         message = directory.phone(request.path_params["transaction_id"])
         return Response(status_code=404) if message is None else JSONResponse({"message": message})
@@ -50,6 +53,7 @@ def directory_app(directory: Directory, pages: str) -> Starlette:
         routes=[
             Route("/directory/transactions", look_up, methods=["POST"]),
             Route(one, find, methods=["GET"]),
+            Route(one, withdraw, methods=["DELETE"]),
             Route(f"{one}/phone", phone, methods=["GET"]),
         ]
     )

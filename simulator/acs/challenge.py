@@ -10,7 +10,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
-State = Literal["open", "authenticated", "failed", "canceled", "expired"]
+State = Literal["open", "authenticated", "failed", "canceled", "expired", "withdrawn"]
+"""`withdrawn`: whoever asked for it no longer waits."""
 
 ATTEMPTS_MAX = 3
 RESENDS_MAX = 3
@@ -76,6 +77,12 @@ def canceled(challenge: Challenge, now: float) -> Challenge:
     """The payer gave up."""
     challenge = at(challenge, now)
     return replace(challenge, state="canceled") if challenge.state == "open" else challenge
+
+
+def withdrawn(challenge: Challenge, now: float) -> Challenge:
+    """Nobody waits for it any more."""
+    challenge = at(challenge, now)
+    return replace(challenge, state="withdrawn") if challenge.state == "open" else challenge
 
 
 def _digest(code: str, salt: bytes) -> bytes:

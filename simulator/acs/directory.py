@@ -1,6 +1,7 @@
 """The networks' directory and the issuers behind it: who takes part, and what became of a transaction.
 
-All in memory: a transaction that nobody knows after a restart has failed, as if the payer had left the page.
+All in memory: of a transaction that nobody knows after a restart there is no more to say than that (`error`).
+Its payer may have typed the right code.
 No card number is kept beyond the transaction's end.
 """
 
@@ -17,7 +18,7 @@ from simulator.acs.challenge import Challenge
 from simulator.testcards import Participation
 
 Status = Literal["challenge", "authenticated", "attempted", "not_supported", "error", "failed", "abandoned"]
-"""`abandoned`: the payer canceled, or let the time pass."""
+"""`abandoned`: the payer canceled, or let the time pass; `error`: nobody can tell."""
 
 TRANSACTIONS_MAX = 10_000
 KEPT_SECONDS = 3600.0
@@ -94,9 +95,16 @@ class Directory:
         return self._result(self._open(question))
 
     def find(self, transaction_id: str) -> Result:
-        """What became of it; a transaction that nobody knows has failed."""
+        """What became of it, where it is known."""
         known = self._transactions.get(transaction_id)
-        return Result("failed") if known is None else self._result(known)
+        return Result("error") if known is None else self._result(known)
+
+    def withdraw(self, transaction_id: str) -> Result:
+        """Whoever asked no longer waits: its page takes no code any more, and says so."""
+        known = self._transactions.get(transaction_id)
+        if known is not None:
+            self._keep(replace(known, challenge=challenges.withdrawn(known.challenge, self._now)))
+        return self.find(transaction_id)
 
     def page(self, secret: str) -> Transaction | None:
         """The transaction whose page has this address."""

@@ -11,6 +11,7 @@ _ENDS = {
     "failed": "The code was wrong too often. The payment was not confirmed.",
     "canceled": "You have canceled. The payment was not confirmed.",
     "expired": "The time is over. The payment was not confirmed.",
+    "withdrawn": "The shop no longer waits for this payment. It was not confirmed.",
 }
 
 

@@ -87,6 +87,12 @@ class DirectoryOverLink:
 
         return _lookup(await self._ask("ask for a payer", found))
 
+    async def withdraw(self, transaction_id: str) -> Lookup:
+        async def withdrawn(directory: issuers.Directory) -> issuers.Result:
+            return directory.withdraw(transaction_id)
+
+        return _lookup(await self._ask("withdraw a challenge", withdrawn))
+
     async def _ask(self, what: str, call: Any) -> issuers.Result:
         try:
             return await self._link.ask(what, call)

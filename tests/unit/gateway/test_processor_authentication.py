@@ -166,6 +166,46 @@ async def test_a_cardholder_who_never_comes_back_is_asked_for_and_has_paid() -> 
     assert bench.listener.told == ["pi_1_1"]
 
 
+@pytest.mark.parametrize("wish", ["none", "preferred", "required"])
+@in_one_thread
+async def test_who_was_asked_by_issuers_that_have_lost_it_has_not_paid_and_not_failed(wish: str) -> None:
+    bench = Bench()
+    await sent_off(bench, authentication=wish)
+    bench.type_code("pi_1_1", RIGHT)
+    bench.issuers._transactions.clear()
+
+    after = await bench.come_back("pi_1_1")
+
+    assert (after.status, after.decline_code) == ("declined", UNAUTHENTICATED)
+    assert after.authentication is not None
+    assert (after.authentication.result, after.authentication.flow) == ("error", "challenge")
+
+
+@in_one_thread
+async def test_a_payer_whose_attempt_was_canceled_is_told_so_by_the_page() -> None:
+    bench = Bench()
+    await sent_off(bench)
+    secret = bench.urls["pi_1_1"].rpartition("/")[2]
+
+    assert (await bench.reverse("pi_1_1")).status == "declined"
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+    page = bench.issuers.page(secret)
+    assert page is not None
+    assert page.challenge.state == "withdrawn"
+
+
+@in_one_thread
+async def test_an_attempt_is_canceled_also_where_the_page_cannot_be_told() -> None:
+    bench = Bench()
+    await sent_off(bench)
+    bench.directory.away = True
+
+    assert (await bench.reverse("pi_1_1")).status == "declined"
+    await passed(bench, 1)
+
+
 @pytest.mark.parametrize("is_away", [False, True])
 @in_one_thread
 async def test_after_ten_minutes_it_is_over_whatever_the_issuer_says(is_away: bool) -> None:

@@ -15,6 +15,7 @@ from simulator.acs import proofs
 from simulator.acs.app import directory_app, pages_app
 from simulator.acs.challenge import ATTEMPTS_MAX, LIFETIME_SECONDS, RESENDS_MAX
 from simulator.acs.directory import Directory, Question, Transaction
+from simulator.acs.pages import challenge_page
 from tests.gateway_world import START
 
 CARD = "4000000000003220"
@@ -138,8 +139,28 @@ def test_codes_are_kept_hashed() -> None:
     assert issuers.code.encode() not in page.challenge.digest
 
 
-def test_a_transaction_that_nobody_knows_has_failed() -> None:
-    assert Issuers().directory.find("another").status == "failed"
+def test_of_a_transaction_that_nobody_knows_nothing_is_said() -> None:
+    assert Issuers().directory.find("another").status == "error"
+
+
+def test_who_comes_when_nobody_waits_any_more_is_told_so_and_no_code_counts() -> None:
+    issuers = Issuers()
+    page, code = issuers.challenged(), issuers.code
+
+    assert issuers.directory.withdraw("t1").status == "abandoned"
+
+    assert issuers.directory.phone("t1") is None
+    after = issuers.directory.answer(issuers.directory.page(page.secret) or page, code)
+    assert after.challenge.state == "withdrawn"
+    assert "no longer waits" in challenge_page(after)
+    assert "<form" not in challenge_page(after)
+
+
+def test_what_the_cardholder_has_proven_is_not_withdrawn() -> None:
+    issuers = Issuers()
+    issuers.directory.answer(issuers.challenged(), issuers.code)
+
+    assert issuers.directory.withdraw("t1").status == "authenticated"
 
 
 @given(
