@@ -43,6 +43,7 @@ FIELDS: Mapping[str, Kind] = {
     "next_action.type": "text",
     "not_assessed": "flag",
     "outcome.advice_code": "text",
+    "outcome.amount_incremented": "number",
     "outcome.network_status": "text",
     "outcome.reason": "text",
     "outcome.risk_level": "text",

@@ -6,7 +6,7 @@ Facts are taken in the order given. A payment sees what was told before it, neve
   when a clock runs backwards; ages and gaps are never negative.
 - A payment told again with the same id and time is a duplicate: it is answered, and not counted again. The
   same id with another time is another attempt of the same payment.
-- A label, decline or challenge of a payment that is not remembered (`MEMORY_DAYS`) changes nothing.
+- What is told of a payment that is not remembered (`MEMORY_DAYS`) changes nothing.
 - Labels that come twice or contradict each other are resolved by `models.labels`.
 
 Equal facts give equal answers, bit for bit, however they are split into batches.
@@ -23,13 +23,22 @@ from models.decision import decide
 from models.errors import ControlError, StateRowError
 from models.feature import Row
 from models.features import FEATURES_VERSION
-from models.observations import Assessment, Challenge, Decline, Label, ModelSnapshot, Observation, SignIn
+from models.observations import (
+    Assessment,
+    Challenge,
+    Decline,
+    Increment,
+    Label,
+    ModelSnapshot,
+    Observation,
+    SignIn,
+)
 from models.scorer import Score, Scorer
 from models.slots import Matrix, Slots
 from models.state import MEMORY_DAYS, EngineState, shard_of
-from models.visits import note_challenge, note_decline, note_label, note_sign_in, visit
+from models.visits import note_challenge, note_decline, note_increment, note_label, note_sign_in, visit
 
-Fact = Observation | SignIn | Decline | Challenge | Label
+Fact = Observation | SignIn | Decline | Challenge | Increment | Label
 
 BATCH_MAX = 512
 """Payments scored at once: beyond it the cost per payment no longer falls, and memory grows."""
@@ -133,13 +142,15 @@ class Engine:
         if self._track:
             self._own_rows[row] = msgspec.msgpack.encode(value)
 
-    def _note(self, fact: SignIn | Decline | Challenge | Label) -> None:
+    def _note(self, fact: SignIn | Decline | Challenge | Increment | Label) -> None:
         if isinstance(fact, Label):
             note_label(self.state, fact)
         elif isinstance(fact, Decline):
             note_decline(self.state, fact)
         elif isinstance(fact, Challenge):
             note_challenge(self.state, fact)
+        elif isinstance(fact, Increment):
+            note_increment(self.state, fact, self.controls.rates)
         else:
             note_sign_in(self.state, fact)
 

@@ -67,6 +67,16 @@ class Decline(msgspec.Struct, frozen=True, kw_only=True):
     card: str | None = None
 
 
+class Increment(msgspec.Struct, frozen=True, kw_only=True):
+    """The issuer of an assessed payment promised `more_minor` more: `amount_minor` is the whole."""
+
+    payment_id: str
+    attempt: int
+    amount_minor: int
+    more_minor: int
+    currency: str
+
+
 class Challenge(msgspec.Struct, frozen=True, kw_only=True):
     """A card's issuer challenged the payer of a payment that was assessed before, and this came of it.
 

@@ -51,7 +51,8 @@ class Remembered(msgspec.Struct, array_like=True, gc=False):
     """A payment's entities and what its label will need; `explained`: the card's own behavior was unusual.
 
     `declined` and `challenged` are the latest attempts whose decline and challenge were counted: an attempt
-    has one of each at most, and a payment's attempts come in their order.
+    has one of each at most, and a payment's attempts come in their order. `incremented` are the attempt and
+    the whole amount after the latest increment that was counted: the whole only grows.
     """
 
     occurred_at_us: int
@@ -60,6 +61,7 @@ class Remembered(msgspec.Struct, array_like=True, gc=False):
     standing: Standing | None = None
     declined: int = 0
     challenged: int = 0
+    incremented: tuple[int, int] = (0, 0)
 
 
 _Sequences = Annotated[list[int], msgspec.Meta(min_length=SHARDS, max_length=SHARDS)]

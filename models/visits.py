@@ -8,7 +8,7 @@ from models.features import CATALOGUE, POSITIONS
 from models.histories import CLIP_DEVIATIONS
 from models.labels import Effect, Standing, resolve
 from models.merchants import MerchantProfile
-from models.observations import Challenge, Decline, Label, Observation, SignIn
+from models.observations import Challenge, Decline, Increment, Label, Observation, SignIn
 from models.profiles import CardProfile, CustomerProfile, SharedProfile
 from models.rates import Rates
 from models.state import PROFILE_TYPES, EngineState, Remembered
@@ -70,7 +70,11 @@ def visit(state: EngineState, seen: Observation, rates: Rates) -> Row:
 
 
 def _reference_minor(seen: Observation, rates: Rates) -> int | None:
-    converted = rates.reference_minor(seen.amount_minor, seen.currency, seen.occurred_at_us)
+    return _in_reference(seen.amount_minor, seen.currency, seen.occurred_at_us, rates)
+
+
+def _in_reference(amount_minor: int, currency: str, at_us: int, rates: Rates) -> int | None:
+    converted = rates.reference_minor(amount_minor, currency, at_us)
     return round(converted) if converted is not None and isfinite(converted) else None
 
 
@@ -114,7 +118,7 @@ def _take_in(
     if before is None:
         payment = Remembered(now_us, entities, explained)
     else:
-        told = before.standing, before.declined, before.challenged
+        told = before.standing, before.declined, before.challenged, before.incremented
         payment = Remembered(now_us, entities, explained, *told)
     state.remember(seen.payment_id, payment)
     if seen.card is not None:
@@ -156,6 +160,26 @@ def note_decline(state: EngineState, event: Decline) -> None:
     for kind, key in _entities(payment, event.card).items():
         if key is not None:
             state.opened(kind, key).trace.declines.add(event.occurred_at_us)
+
+
+def note_increment(state: EngineState, event: Increment, rates: Rates) -> None:
+    """An increment adds to the sums of its payment's entities, at the payment's time, and counts nothing.
+
+    What is usual for an entity stays what its payers asked for: means are of the amounts that were assessed.
+    """
+    payment = state.remembered(event.payment_id)
+    if payment is None or (event.attempt, event.amount_minor) <= payment.incremented:
+        return
+    payment.incremented = event.attempt, event.amount_minor
+    state.remember(event.payment_id, payment)
+    paid_us, before_minor = payment.occurred_at_us, event.amount_minor - event.more_minor
+    before = _in_reference(before_minor, event.currency, paid_us, rates)
+    after = _in_reference(event.amount_minor, event.currency, paid_us, rates)
+    if before is None or after is None:
+        return
+    for kind, key in zip(PROFILE_TYPES, payment.entities, strict=True):
+        if key is not None:
+            state.opened(kind, key).trace.payments.grow(paid_us, after - before)
 
 
 def note_challenge(state: EngineState, event: Challenge) -> None:

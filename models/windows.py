@@ -61,6 +61,14 @@ class Window(msgspec.Struct, array_like=True, gc=False):
             place -= 1
         return False
 
+    def grow(self, moment_us: int, more: int) -> bool:
+        """Add to the amount of an event of that moment, and count none; False where it is no longer kept."""
+        place = bisect_right(self.times, moment_us) - 1
+        if place < 0 or self.times[place] != moment_us:
+            return False
+        self._shift(place, more)
+        return True
+
     def end(self, now_us: int) -> int:
         """How many kept events are not later than `now_us`."""
         times = self.times

@@ -20,6 +20,7 @@ from events.types import (
     ModelPublished,
     PaymentAuthenticated,
     PaymentDeclined,
+    PaymentIncremented,
     SignInAttempted,
     Versions,
 )
@@ -29,6 +30,7 @@ from models.observations import (
     Challenge,
     ChallengeResult,
     Decline,
+    Increment,
     Label,
     ModelSnapshot,
     Observation,
@@ -54,12 +56,7 @@ def observation(event: AssessmentRequested) -> Observation:
 
     An empty text, and a funding that is unknown, are missing.
     """
-    try:
-        exponent(event.currency)
-    except MoneyError:
-        raise UnusableEventError("the currency is unknown") from None
-    if not 0 <= event.amount_minor <= AMOUNT_MINOR_MAX:
-        raise UnusableEventError("the amount is not between 0 and the largest payment")
+    _require_amount(event.amount_minor, event.currency)
     paying, context = event.instrument, event.context
     if paying is None:
         raise UnusableEventError("nothing is said of what pays")
@@ -88,6 +85,15 @@ def observation(event: AssessmentRequested) -> Observation:
     )
 
 
+def _require_amount(amount_minor: int, currency: str) -> None:
+    try:
+        exponent(currency)
+    except MoneyError:
+        raise UnusableEventError("the currency is unknown") from None
+    if not 0 <= amount_minor <= AMOUNT_MINOR_MAX:
+        raise UnusableEventError("the amount is not between 0 and the largest payment")
+
+
 def sign_in(event: SignInAttempted) -> SignIn:
     """A sign-in, or one that failed."""
     return SignIn(
@@ -108,6 +114,20 @@ def decline(event: PaymentDeclined) -> Decline:
         occurred_at_us=microseconds(event.occurred_at),
         reason=event.reason,
         card=event.card_surrogate or event.account_surrogate,
+    )
+
+
+def increment(event: PaymentIncremented) -> Increment:
+    """An issuer's promise of more; raises `UnusableEventError` where an amount or the currency cannot be."""
+    _require_amount(event.amount_minor, event.currency)
+    if event.more_minor > event.amount_minor:
+        raise UnusableEventError("more was promised on top than the whole is")
+    return Increment(
+        payment_id=event.payment_id,
+        attempt=event.attempt,
+        amount_minor=event.amount_minor,
+        more_minor=event.more_minor,
+        currency=event.currency,
     )
 
 

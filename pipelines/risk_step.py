@@ -21,6 +21,7 @@ from events.types import (
     ModelPublished,
     PaymentAuthenticated,
     PaymentDeclined,
+    PaymentIncremented,
     SignInAttempted,
 )
 from models.controls import Control
@@ -138,6 +139,8 @@ class RiskStep:
             facts.told.append(observe.label(event))
         elif isinstance(event, PaymentDeclined):
             facts.told.append(observe.decline(event))
+        elif isinstance(event, PaymentIncremented):
+            facts.told.append(observe.increment(event))
         elif isinstance(event, PaymentAuthenticated):
             challenge = observe.challenge(event)
             if challenge is not None:

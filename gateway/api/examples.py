@@ -212,7 +212,7 @@ REQUESTS: Mapping[Any, Any] = {
         requests.UpdateIntent(amount=2499, metadata={"order": "8"}),
         requests.ConfirmIntent(payment_method=_METHOD, return_url="https://shop.example/thanks"),
         requests.CaptureIntent(amount_to_capture=1000, final_capture=False),
-        requests.IncrementIntent(amount=2999),
+        requests.IncrementIntent(amount=1499),
         requests.CancelIntent(cancellation_reason="requested_by_customer"),
         method_requests.PaymentMethodData(
             type="wallet", wallet=method_requests.WalletInput(wallet_id="w-7"), allow_redisplay="always"

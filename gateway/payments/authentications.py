@@ -45,9 +45,13 @@ def without_withdrawn(decision: EffectiveDecision, answer: ProcessorAnswer | Non
 
 
 def with_outcome(intent: Intent, outcome: PaymentOutcome) -> Intent:
-    """The intent with another outcome of the same attempt: what came of the authentication stays."""
-    told = intent.outcome and intent.outcome.three_d_secure
-    return msgspec.structs.replace(intent, outcome=msgspec.structs.replace(outcome, three_d_secure=told))
+    """The intent with another outcome of the same attempt: authentication and increments stay as they are."""
+    before = intent.outcome
+    if before is not None:
+        outcome = msgspec.structs.replace(
+            outcome, three_d_secure=before.three_d_secure, amount_incremented=before.amount_incremented
+        )
+    return msgspec.structs.replace(intent, outcome=outcome)
 
 
 def with_authentication(intent: Intent, answer: ProcessorAnswer | None) -> Intent:

@@ -28,6 +28,7 @@ from gateway.outbox import Relay
 from gateway.payments import intents
 from gateway.payments.admission import give_back_in
 from gateway.payments.debt_ends import end_of, was_refused
+from gateway.payments.increments import incremented
 from gateway.payments.intents import (
     Attempt,
     CaptureOwed,
@@ -198,10 +199,10 @@ class Debts:
             declined = PaymentIncrementDeclined(**self._recorder.header(intent, at), **about, reason=reason)
             intent = self._recorder.record_step(connection, intent, declined)
             return intent, _replace(attempt, increment_decline=reason)
-        intent = intents.incremented(intent, debt.amount_minor)
+        intent = incremented(intent, debt.amount_minor)
         grow_charge(connection, intent)
-        incremented = PaymentIncremented(**self._recorder.header(intent, at), **about)
-        return self._recorder.record_step(connection, intent, incremented), attempt
+        event = PaymentIncremented(**self._recorder.header(intent, at), **about)
+        return self._recorder.record_step(connection, intent, event), attempt
 
     def _captured_in(
         self,

@@ -19,7 +19,10 @@ ConfirmationMethod = Literal["automatic", "manual"]
 
 
 class PaymentOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How risk and network answered, in Stripe's words."""
+    """How risk and network answered, in Stripe's words.
+
+    `amount_incremented` (minor units) is what the issuer promised on top of the amount decided about.
+    """
 
     type: Literal["authorized", "manual_review", "issuer_declined", "blocked", "invalid"]
     network_status: Literal[
@@ -31,6 +34,7 @@ class PaymentOutcome(msgspec.Struct, frozen=True, kw_only=True):
     seller_message: str = ""
     advice_code: AdviceCode | None = None
     three_d_secure: Authentication | None = None
+    amount_incremented: int = 0
 
 
 class PaymentError(msgspec.Struct, frozen=True, kw_only=True):
@@ -236,15 +240,6 @@ def captured(intent: Intent, amount_minor: int | None, *, final: bool = True) ->
         amount_received_minor=intent.amount_received_minor + taken,
         amount_capturable_minor=left,
         capture_due_us=intent.capture_due_us if left else None,
-    )
-
-
-def incremented(intent: Intent, more_minor: int) -> Intent:
-    """The issuer promised to pay so much more."""
-    return msgspec.structs.replace(
-        stepped(intent, "increment"),
-        amount_minor=intent.amount_minor + more_minor,
-        amount_capturable_minor=intent.amount_capturable_minor + more_minor,
     )
 
 

@@ -15,10 +15,12 @@ from gateway.outbox import Relay
 from gateway.payments import intents
 from gateway.payments.admission import admit_more_in
 from gateway.payments.debts import Debts, owe_in
+from gateway.payments.increments import incremented, require_increment
 from gateway.payments.intents import Attempt, CaptureOwed, IncrementOwed, Intent, VoidOwed, owing
 from gateway.payments.known_payments import KnownPayments
 from gateway.payments.lifetimes import has_expired
 from gateway.payments.second_confirms import latest_waiting_in
+from gateway.payments.second_factor import law_for
 from gateway.people.merchants import load_merchant
 from gateway.requests import CancelIntent, CaptureIntent, IncrementIntent
 from gateway.store.idempotency_rows import claim_in
@@ -118,16 +120,17 @@ class Taking(KnownPayments):
         intent, attempt = self._latest_in(connection, caller, payment_id)
         at = not_before_last_step(connection, intent, caller.at)
         more_minor = body.amount - intent.amount_minor
-        after = intents.incremented(intent, more_minor)
+        after = incremented(intent, more_minor)
         merchant = load_merchant(connection, caller.merchant_id)
-        if more_minor <= 0:
-            raise InvalidRequestError(
-                "amount: an increment asks for more than is authorized.",
-                code="parameter_invalid",
-                param="amount",
-            )
         if attempt is None or has_expired(attempt.expires_us, microseconds(at)):
             raise InvalidRequestError("The authorization has expired.", code="charge_expired_for_capture")
+        require_increment(
+            intent,
+            attempt,
+            more_minor,
+            under_review=is_open(connection, intent.review_id),
+            by_law=law_for(attempt.instrument, merchant.country, at) is not None,
+        )
         admit_more_in(connection, merchant, after, attempt, more_minor)
         claim_in(connection, caller.request_key, payment_id)
         debt = IncrementOwed(amount_minor=more_minor, since_us=microseconds(at))

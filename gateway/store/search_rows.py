@@ -130,6 +130,7 @@ COLUMNS: dict[str, Any] = {
         f"outcome.{name}": _outcome(name)
         for name in ("advice_code", "network_status", "reason", "risk_level", "seller_message", "type")
     },
+    "outcome.amount_incremented": cast(_outcome("amount_incremented"), BigInteger),
     "outcome.risk_score": cast(_outcome("risk_score"), BigInteger),
     **{
         f"outcome.three_d_secure.{name}": _outcome("three_d_secure", name)

@@ -16,7 +16,7 @@ ORDER = {"amount": 1250, "currency": "eur"}
 BODIES: dict[str, dict[str, Any]] = {
     "/v1/payment_intents": ORDER,
     "/v1/payment_intents/{id}": {"description": "tea"},
-    "/v1/payment_intents/{id}/increment_authorization": {"amount": 2000},
+    "/v1/payment_intents/{id}/increment_authorization": {"amount": 1400},
     "/v1/payment_methods/{id}/attach": {"customer": "c-17"},
     "/v1/account_events": {"type": "sign_in", "customer": "c-17"},
 }

@@ -81,7 +81,7 @@ class Life:
             if isinstance(members, dict):
                 self._bring_members(members, path, draw)
         if path.endswith("/increment_authorization") and isinstance(case.body, dict):
-            more = st.integers(1251, 5000) if mostly(draw) else st.just(case.body.get("amount"))
+            more = st.integers(1251, 1500) if mostly(draw) else st.just(case.body.get("amount"))
             case.body["amount"] = draw(more)
         if path == "/v1/payment_methods" and isinstance(case.body, dict) and mostly(draw):
             case.body = {

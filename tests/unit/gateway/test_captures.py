@@ -165,11 +165,12 @@ def test_an_increment_authorizes_more_which_can_be_captured(tmp_path: Path) -> N
     async def story(http: httpx2.AsyncClient, world: World) -> None:
         till = await Till.opened(http, world)
         await till.part(300)
-        grown = (await till.step("increment_authorization", amount=1500)).json()
+        grown = (await till.step("increment_authorization", amount=1200)).json()
 
-        assert (grown["amount"], grown["amount_capturable"]) == (1500, 1200)
-        assert (await till.seen())["latest_charge"]["amount"] == 1500
-        assert amounts(await till.part(1200)) == ("succeeded", 1500, 0)
+        assert (grown["amount"], grown["amount_capturable"]) == (1200, 900)
+        assert grown["outcome"]["amount_incremented"] == 200
+        assert (await till.seen())["latest_charge"]["amount"] == 1200
+        assert amounts(await till.part(900)) == ("succeeded", 1200, 0)
         assert [key[1:] for key in world.processor.operations] == [
             ("capture", "1"),
             ("increment", "2"),
@@ -183,7 +184,7 @@ def test_an_increment_authorizes_more_which_can_be_captured(tmp_path: Path) -> N
             "payment.captured",
         ]
         [grew] = [one for one in world.log.events("payments") if isinstance(one, PaymentIncremented)]
-        assert (grew.amount_minor, grew.more_minor, grew.attempt) == (1500, 500, 1)
+        assert (grew.amount_minor, grew.more_minor, grew.attempt) == (1200, 200, 1)
 
     served(tmp_path, story)
 
@@ -193,8 +194,8 @@ def test_a_refused_increment_is_a_decline_and_leaves_the_authorization(tmp_path:
         till = await Till.opened(http, world)
         world.processor.refuses_increments = True
         key = {"idempotency-key": "k"}
-        declined = await till.step("increment_authorization", headers=key, amount=1500)
-        again = await till.step("increment_authorization", headers=key, amount=1500)
+        declined = await till.step("increment_authorization", headers=key, amount=1100)
+        again = await till.step("increment_authorization", headers=key, amount=1100)
         world.processor.refuses_increments = False
         grown = await till.step("increment_authorization", amount=1200)
 
@@ -204,7 +205,7 @@ def test_a_refused_increment_is_a_decline_and_leaves_the_authorization(tmp_path:
         assert (grown.status_code, grown.json()["amount"]) == (200, 1200)
         await world.until(lambda: "payment.incremented" in world.payment_events(till.id))
         [refusal] = [one for one in world.log.events("payments") if isinstance(one, PaymentIncrementDeclined)]
-        assert (refusal.reason, refusal.amount_minor, refusal.more_minor) == ("insufficient_funds", 1000, 500)
+        assert (refusal.reason, refusal.amount_minor, refusal.more_minor) == ("insufficient_funds", 1000, 100)
 
     served(tmp_path, story)
 
@@ -226,8 +227,11 @@ def test_what_no_amount_can_be_has_one_answer_everywhere(tmp_path: Path, verb: s
     served(tmp_path, story)
 
 
-@pytest.mark.parametrize(("amount", "code"), [(1000, "parameter_invalid"), (10**12 - 1, "limit_exceeded")])
-def test_an_increment_is_more_and_within_limits(tmp_path: Path, amount: int, code: str) -> None:
+@pytest.mark.parametrize(
+    ("amount", "code"),
+    [(1000, "parameter_invalid"), (1201, "increment_too_large"), (10**12 - 1, "increment_too_large")],
+)
+def test_an_increment_is_more_and_not_too_much(tmp_path: Path, amount: int, code: str) -> None:
     async def story(http: httpx2.AsyncClient, world: World) -> None:
         till = await Till.opened(http, world)
 
@@ -235,5 +239,49 @@ def test_an_increment_is_more_and_within_limits(tmp_path: Path, amount: int, cod
         await till.part(1000)
         ended = await till.step("increment_authorization", amount=2000)
         assert ended.json()["error"]["code"] == "payment_intent_unexpected_state"
+
+    served(tmp_path, story)
+
+
+def test_all_increments_together_are_bounded_by_what_was_decided_about(tmp_path: Path) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        till = await Till.opened(http, world)
+
+        assert (await till.step("increment_authorization", amount=1150)).status_code == 200
+        # A tenth of what stands, but with what came before more than a fifth of what was decided about.
+        refused = await till.step("increment_authorization", amount=1201)
+        assert refused.json()["error"]["code"] == "increment_too_large"
+        assert (await till.step("increment_authorization", amount=1200)).status_code == 200
+
+    served(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        {"type": "upi", "upi": {"vpa": "asha@okbank"}},
+        {"type": "wallet", "wallet": {"wallet_id": "w-7"}},
+        {"type": "netbanking", "netbanking": {"bank": "DEMO", "account": "Acc7"}},
+    ],
+)
+def test_an_account_is_asked_for_no_more_and_nothing_is_written(
+    tmp_path: Path, method: dict[str, Any]
+) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        order = {
+            **ORDER,
+            "currency": "inr",
+            "payment_method_data": method,
+            "return_url": "https://shop.example",
+        }
+        intent = (await http.post(INTENTS, json=order)).json()
+        assert intent["status"] == "requires_capture"
+        till = Till(http, world, intent["id"])
+        before = await world.intent(till.id)
+
+        refused = await till.step("increment_authorization", amount=1100)
+
+        assert (refused.status_code, refused.json()["error"]["code"]) == (400, "payment_method_not_available")
+        assert await world.intent(till.id) == before
 
     served(tmp_path, story)

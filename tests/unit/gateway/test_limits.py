@@ -234,20 +234,20 @@ def test_what_ended_before_its_payer_approved_counts_to_no_days_limit(tmp_path: 
 
 def test_an_increment_is_held_to_both_limits_and_given_back_where_the_issuer_refuses(tmp_path: Path) -> None:
     async def story(world: World) -> None:
-        await become(world, limit_per_day={"EUR": 6000})
+        await become(world, limit_per_day={"EUR": 4600}, limit_per_payment={"EUR": 4700})
         caller, payments = await world.caller(), world.gateway.payments
         intent = await paid(world, capture_method="manual")
 
-        for amount in (6001, 1_000_001):
+        for amount in (4601, 4701):
             refused = payments.increment(caller, intent.id, IncrementIntent(amount=amount))
             assert await code_of(refused) == "limit_exceeded"
         world.processor.refuses_increments = True
         with pytest.raises(IncrementDeclinedError):
-            await payments.increment(caller, intent.id, IncrementIntent(amount=6000))
+            await payments.increment(caller, intent.id, IncrementIntent(amount=4600))
         assert await counted(world) == [4000]
         world.processor.refuses_increments = False
-        await payments.increment(caller, intent.id, IncrementIntent(amount=6000))
-        assert await counted(world) == [6000]
+        await payments.increment(caller, intent.id, IncrementIntent(amount=4600))
+        assert await counted(world) == [4600]
 
     live_through(tmp_path, story)
 

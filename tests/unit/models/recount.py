@@ -7,14 +7,16 @@ challenges, sign-ins and labels that belong to it. Nothing is kept between two q
 from collections.abc import Callable, Sequence
 from math import log, sqrt
 
-from models.observations import Challenge, Decline, Label, Observation, SignIn
+from msgspec.structs import replace
+
+from models.observations import Challenge, Decline, Increment, Label, Observation, SignIn
 
 MINUTE_US = 60_000_000
 HOUR_US = 60 * MINUTE_US
 DAY_US = 24 * HOUR_US
 WIDTHS_US = {"10m": 10 * MINUTE_US, "1h": HOUR_US, "1d": DAY_US, "7d": 7 * DAY_US, "30d": 30 * DAY_US}
 
-Fact = Observation | SignIn | Decline | Challenge | Label
+Fact = Observation | SignIn | Decline | Challenge | Increment | Label
 Values = dict[str, float | str | None]
 Key = Callable[[Observation], str | None]
 
@@ -191,7 +193,16 @@ class _Past:
         return sum(self.within(seen.occurred_at_us, window) for seen in mine)
 
     def sum(self, mine: list[Observation], window: str) -> int:
-        return sum(self.in_reference(seen) or 0 for seen in mine if self.within(seen.occurred_at_us, window))
+        return sum(self.whole(seen) or 0 for seen in mine if self.within(seen.occurred_at_us, window))
+
+    def whole(self, seen: Observation) -> int | None:
+        """The amount with what was promised on top of it since: the largest whole that was told."""
+        wholes = [
+            fact.amount_minor
+            for fact in self.facts
+            if isinstance(fact, Increment) and fact.payment_id == seen.payment_id
+        ]
+        return self.in_reference(replace(seen, amount_minor=max(wholes, default=seen.amount_minor)))
 
     def counted(self, entity: str, mine: list[Observation], windows: Sequence[str]) -> Values:
         return {f"{entity}_count_{window}": self.count(mine, window) for window in windows}

@@ -9,7 +9,7 @@ from models.controls import Controls
 from models.engine import Engine
 from models.feature import Row
 from models.features import CATALOGUE, POSITIONS
-from models.observations import Challenge, ChallengeResult, Decline, Label, Observation, SignIn
+from models.observations import Challenge, ChallengeResult, Decline, Increment, Label, Observation, SignIn
 from models.windows import DAY_US, HOUR_US, MINUTE_US
 from tests.unit.models.recount import Fact, Recounter, Values
 from tests.unit.models.sample_payments import START_US
@@ -81,6 +81,7 @@ def _others(chance: random.Random, number: int, now_us: int) -> list[Fact]:
         )
         facts.append(declined)
     facts += _challenges(chance, number, now_us)
+    facts += _increments(facts, number)
     for entity in ("customer", "device", "ip"):
         if chance.random() < 0.35:
             key = f"{entity}_{chance.randrange(3)}"
@@ -113,6 +114,26 @@ def _challenges(chance: random.Random, number: int, now_us: int) -> list[Fact]:
         card=chance.choice((None, "card_0", "card_2")),
     )
     return [challenged] * chance.choice((1, 1, 2))
+
+
+def _increments(facts: list[Fact], number: int) -> list[Fact]:
+    """Of every third payment, soon after it or much later; some twice, some told again."""
+    paid = {fact.payment_id: fact for fact in facts if isinstance(fact, Observation)}
+    told: list[Fact] = []
+    for before, times in ((1, 1), (2, 2), (9, 1)):
+        seen = paid.get(f"pi_{number - before}")
+        if seen is not None and (number - before) % 3 == 0:
+            amount_minor = seen.amount_minor + 40 * before
+            more_minor = {1: 40, 2: 40, 9: 280}[before]
+            increment = Increment(
+                payment_id=seen.payment_id,
+                attempt=1,
+                amount_minor=amount_minor,
+                more_minor=more_minor,
+                currency=seen.currency,
+            )
+            told += [increment] * times
+    return told
 
 
 @cache

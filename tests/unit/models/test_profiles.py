@@ -8,10 +8,10 @@ import pytest
 from models.controls import Controls
 from models.feature import Value
 from models.features import CATALOGUE, POSITIONS
-from models.observations import Challenge, ChallengeResult, Decline, Observation, SignIn
+from models.observations import Challenge, ChallengeResult, Decline, Increment, Observation, SignIn
 from models.state import EngineState
-from models.visits import note_challenge, note_decline, note_label, note_sign_in, visit
-from models.windows import DAY_US, HOUR_US, MINUTE_US
+from models.visits import note_challenge, note_decline, note_increment, note_label, note_sign_in, visit
+from models.windows import DAY_US, HOUR_US, MINUTE_US, Window
 from tests.unit.models.sample_payments import START_US, label, payment
 
 RATES = Controls.builtin().rates
@@ -313,3 +313,27 @@ def test_a_clock_that_runs_backwards_gives_no_negative_age() -> None:
     assert row["card_gap_days"] == 0.0
     assert row["card_age_days"] == 0.0
     assert row["card_count_1h"] == 0.0
+
+
+def test_an_increment_adds_to_the_sums_of_its_payment_and_is_no_payment() -> None:
+    state = EngineState()
+    visit(state, payment(1, amount_minor=1_000, device="d", ip="i", customer="c"), RATES)
+    grown = Increment(payment_id="pi_1", attempt=1, amount_minor=1_200, more_minor=200, currency="EUR")
+    for _ in range(2):
+        note_increment(state, grown, RATES)
+    note_increment(state, msgspec.structs.replace(grown, payment_id="pi_9"), RATES)
+
+    for table, key in (("cards", "card_1"), ("devices", "d"), ("ips", "i"), ("customers", "c")):
+        assert getattr(state, table)[key].trace.last_total(START_US, 1) == 1_200
+    assert state.merchants["shop_1"].trace.last_total(START_US, 1) == 1_200
+    row = features(state, payment(2, START_US + HOUR_US))
+    assert (row["card_amount_sum_1d_minor"], row["card_count_1d"]) == (1_200.0, 1.0)
+    assert row["card_amount_mean_minor"] == 1_000.0
+
+
+def test_an_increment_of_a_payment_that_its_windows_have_forgotten_changes_nothing() -> None:
+    window = Window()
+    window.add(10, 500)
+
+    assert not window.grow(11, 7)
+    assert (window.grow(10, 7), window.total(10, 5)) == (True, 507)

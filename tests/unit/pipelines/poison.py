@@ -19,6 +19,7 @@ from events.types import (
     PaymentAuthenticated,
     PaymentCaptured,
     PaymentDeclined,
+    PaymentIncremented,
     SignInAttempted,
 )
 from events.vocabulary import ControlKind, ModelKind
@@ -92,6 +93,10 @@ def records() -> list[tuple[str, bytes]]:
         ("accounts", SignInAttempted(**HEADER, merchant_id="m1", mode="test", succeeded=False, device="d1")),
         ("payments", PaymentCaptured(**PAYMENT, authorization_id="a")),
         ("payments", PaymentAuthenticated(**PAYMENT, attempt=1, result="failed", flow="challenge")),
+        (
+            "payments",
+            PaymentIncremented(**PAYMENT, attempt=1, authorization_id="a", more_minor=0),
+        ),
         ("payments", PaymentDeclined(**PAYMENT, attempt=1, reason="do_not_honor", card_surrogate="card1")),
         ("controls", control_of("rates", "rates", rates)),
         ("controls", control_of("costs", "costs", dict(BUILTIN_COSTS))),
