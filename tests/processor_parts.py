@@ -220,10 +220,8 @@ class Bench:
             token=token,
             amount_minor=amount_minor,
             currency=currency,
-            merchant_id="m_1",
             merchant_category="5942",
-            occurred_at=self.clock.now(),
-            **{"mode": "test", **more},
+            **{"mode": "test", "merchant_id": "m_1", "occurred_at": self.clock.now(), **more},
         )
         answer = await self.processor.port.authorize(request)
         if answer.action is not None:

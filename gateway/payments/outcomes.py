@@ -29,6 +29,7 @@ STAND_ALONE_CODES = frozenset(
         "processing_error",
         "incorrect_number",
         "payment_intent_authentication_failure",
+        "too_many_challenges",
         *PAYER_WORDS,
     }
 )
@@ -44,11 +45,13 @@ _MESSAGES = {
     "card_velocity_exceeded": "The card was used too often.",
     "payment_intent_authentication_failure": "The payment was not authenticated. Try again, or another way.",
     "authentication_required": "The card needs authentication, which is not possible here. Use another card.",
+    "too_many_challenges": "The cardholder was asked too often. Try again in an hour, or another way.",
 }
 _DECLINED = "The card was declined."
 
 NOT_SENT = {
     "payment_intent_authentication_failure": "The payer was not authenticated.",
+    "too_many_challenges": "The payer was challenged too often within the hour, and not asked once more.",
 }
 """What ended before the network was asked, in words for the merchant."""
 

@@ -20,6 +20,12 @@ from events.moments import microseconds
 from gateway.errors import UnavailableError
 from gateway.processor import attempts, authentication_rows, authentication_steps, transitions, vault_rows
 from gateway.processor.authentication_rows import AuthenticationRow
+from gateway.processor.challenge_bound import (
+    CHALLENGES_PER_HOUR_MAX,
+    ChallengeBound,
+    challenged_lately,
+    counted_card,
+)
 from gateway.processor.directory import Directory, Lookup, Proof, Question
 from gateway.processor.errors import DirectoryUnavailableError, VaultError
 from gateway.processor.store import ProcessorStore
@@ -86,6 +92,7 @@ class AuthenticatingProcessor:
         self._directory = directory
         self._listener = listener
         self._turns = Turns(scheduling)
+        self._bound = ChallengeBound()
         self._scheduling = scheduling
         self._keys = keys
         self._clock = clock
@@ -157,44 +164,60 @@ class AuthenticatingProcessor:
     async def _look_up(
         self, request: AuthorizationRequest, *, asked_by_issuer: bool = False
     ) -> AuthenticationRow:
-        secret, transaction_id = self._entropy(_SECRET_BYTES).hex(), self._entropy(_SECRET_BYTES).hex()
-        wish = "required" if asked_by_issuer else request.authentication
-        try:
-            question = await self._question(request, transaction_id, secret, mandated=wish == "required")
-            found = await self._directory.look_up(question)
-        except (DirectoryUnavailableError, VaultError):
-            found = Lookup(status="error")
         row = AuthenticationRow(
             attempt_id=request.attempt_id,
             request=msgspec.json.encode(request),
-            state=authentication_steps.state_after(found.status, wish),
-            flow="challenge" if found.status == "challenge" else "frictionless",
-            transaction_id=transaction_id,
-            secret=secret,
-            url=found.url,
-            result=None if found.status == "challenge" else found.status,
-            eci=found.eci,
-            proof=found.proof,
+            state="refused",
+            flow="frictionless",
+            secret=self._entropy(_SECRET_BYTES).hex(),
+            transaction_id=self._entropy(_SECRET_BYTES).hex(),
+            url=None,
+            result=None,
+            eci=None,
+            proof=None,
             expires_us=microseconds(self._clock.now()) + PAYER_SECONDS_MAX * 1_000_000,
+            asked_us=microseconds(request.occurred_at),
         )
+        wish = "required" if asked_by_issuer else request.authentication
+        try:
+            number = await self._number(request.token)
+        except VaultError:
+            return await self._begin(authentication_steps.begun(row, Lookup(status="error"), wish))
+        card = counted_card(self._keys, request, number)
+        with self._bound.asking(card, request.attempt_id) as under_way:
+            lately = await self._store.transact(lambda db: challenged_lately(db, card, request))
+            if len(lately | under_way) >= CHALLENGES_PER_HOUR_MAX[request.mode]:
+                return await self._begin(row)
+            question = self._question(row, request, number, mandated=wish == "required")
+            try:
+                found = await self._directory.look_up(question)
+            except DirectoryUnavailableError:
+                found = Lookup(status="error")
+            row = msgspec.structs.replace(row, card=card)
+            return await self._begin(authentication_steps.begun(row, found, wish))
+
+    async def _begin(self, row: AuthenticationRow) -> AuthenticationRow:
         await self._store.transact(lambda db: authentication_rows.put(db, row))
         self._note(row)
         crash_point("processor.authentication.begun")
         return row
 
-    async def _question(
-        self, request: AuthorizationRequest, transaction_id: str, secret: str, *, mandated: bool
-    ) -> Question:
-        sealed = await self._store.transact(lambda db: vault_rows.find_card(db, request.token))
+    async def _number(self, token: str) -> str:
+        sealed = await self._store.transact(lambda db: vault_rows.find_card(db, token))
         if sealed is None:
             raise VaultError("no card stands behind the token")
+        return open_sealed(self._keys, sealed).number
+
+    def _question(
+        self, row: AuthenticationRow, request: AuthorizationRequest, number: str, *, mandated: bool
+    ) -> Question:
         return Question(
-            transaction_id=transaction_id,
-            number=open_sealed(self._keys, sealed).number,
+            transaction_id=row.transaction_id,
+            number=number,
             amount_minor=request.amount_minor,
             currency=request.currency,
             merchant=request.merchant_name or request.merchant_id,
-            return_url=f"{self._return_base}/payer/{secret}",
+            return_url=f"{self._return_base}/payer/{row.secret}",
             mandated=mandated,
             is_test=request.mode == "test",
         )

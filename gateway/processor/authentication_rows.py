@@ -20,7 +20,8 @@ State = Literal["waiting", "cleared", "refused", "done"]
 class AuthenticationRow(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt's authentication; `secret` is in the address to which its cardholder comes back.
 
-    `request` is asked again once it is cleared. `expires_us` is wall time.
+    `request` is asked again once it is cleared. `expires_us` is wall time, `asked_us` business time. `card`
+    is its name in `challenge_bound`; who is refused without a `result` had been challenged too often.
     """
 
     attempt_id: str
@@ -34,6 +35,8 @@ class AuthenticationRow(msgspec.Struct, frozen=True, kw_only=True):
     eci: str | None
     proof: str | None
     expires_us: int
+    card: str | None = None
+    asked_us: int = 0
 
     def __repr__(self) -> str:
         return f"AuthenticationRow({self.attempt_id!r}, {self.state!r})"

@@ -6,7 +6,7 @@ from datetime import timedelta
 import msgspec
 
 from gateway.processor.authentication_rows import AuthenticationRow, State
-from gateway.processor.declines import AUTHENTICATION_FAILED, PROOF_WANTED
+from gateway.processor.declines import AUTHENTICATION_FAILED, PROOF_WANTED, TOO_MANY_CHALLENGES
 from gateway.processor.directory import Lookup, LookupStatus, Proof
 from gateway.processor_port import PAYER_SECONDS_MAX, AuthenticationWish, PayerAction, ProcessorAnswer
 
@@ -25,6 +25,20 @@ _AFTER: Mapping[LookupStatus, tuple[State, State]] = {
 def state_after(status: LookupStatus, wish: AuthenticationWish) -> State:
     """What follows from a first look-up."""
     return _AFTER[status][wish == "required"]
+
+
+def begun(row: AuthenticationRow, found: Lookup, wish: AuthenticationWish) -> AuthenticationRow:
+    """The row after the first look-up."""
+    is_challenge = found.status == "challenge"
+    return msgspec.structs.replace(
+        row,
+        state=state_after(found.status, wish),
+        flow="challenge" if is_challenge else "frictionless",
+        url=found.url,
+        result=None if found.status == "challenge" else found.status,
+        eci=found.eci,
+        proof=found.proof,
+    )
 
 
 def answered(row: AuthenticationRow, found: Lookup) -> AuthenticationRow:
@@ -62,6 +76,10 @@ def told(row: AuthenticationRow | None, answer: ProcessorAnswer) -> ProcessorAns
         return _waiting(row)
     if row.state == "refused" and answer.approval_code is None:
         # Who was sent off may try again, also where the issuers have lost what came of it.
+        if row.result is None:
+            return msgspec.structs.replace(
+                answer, status="declined", decline_code=TOO_MANY_CHALLENGES, advice_code=None
+            )
         is_lost = row.flow == "challenge" and row.result == "error"
         code = AUTHENTICATION_FAILED if is_lost or row.result in ("failed", "abandoned") else PROOF_WANTED
         return msgspec.structs.replace(

@@ -53,6 +53,9 @@ PROOF_WANTED = "authentication_required"
 AUTHENTICATION_FAILED = "payment_intent_authentication_failure"
 """The cardholder was not authenticated; the network was not asked."""
 
+TOO_MANY_CHALLENGES = "too_many_challenges"
+"""The cardholder was sent off too often within the hour, and was not asked once more."""
+
 _UNKNOWN = Decline("generic_decline", "try_again_later")
 
 

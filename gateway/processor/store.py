@@ -156,6 +156,11 @@ SCHEMA = (
     ) STRICT;
     CREATE INDEX rail_operations_waiting ON rail_operations (attempt_id) WHERE state = 'waiting';
     """,
+    """
+    ALTER TABLE authentications ADD COLUMN card TEXT;
+    ALTER TABLE authentications ADD COLUMN asked_us INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX authentications_by_card ON authentications (card, asked_us) WHERE flow = 'challenge';
+    """,
 )
 """One entry per version of the schema; `PRAGMA user_version` counts those applied."""
 

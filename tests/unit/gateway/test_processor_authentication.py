@@ -1,6 +1,7 @@
 """Authentication of cardholders at the processor: who is asked, what follows, and that nobody pays twice."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import httpx2
@@ -9,6 +10,7 @@ import pytest
 
 from gateway.processor import attempts, authentication_rows
 from gateway.processor.authentication_rows import AuthenticationRow
+from gateway.processor.challenge_bound import CHALLENGES_PER_HOUR_MAX
 from gateway.processor.directory import Proof
 from gateway.processor.payer_pages import payer_route
 from gateway.processor.routing import application
@@ -164,6 +166,80 @@ async def test_a_cardholder_who_never_comes_back_is_asked_for_and_has_paid() -> 
 
     assert (await bench.cards.find("pi_1_1")).status == "approved"
     assert bench.listener.told == ["pi_1_1"]
+
+
+BEYOND = "too_many_challenges"
+
+
+async def attempts_of(bench: Bench, token: str, count: int, **members: Any) -> list[str | None]:
+    """Decline codes of so many attempts, each of which sends the cardholder off if it may."""
+    done = len(bench.directory.asked)
+    answers = [await bench.authorize(f"a{done + number}", token, **members) for number in range(count)]
+    return [answer.decline_code for answer in answers]
+
+
+@in_one_thread
+async def test_a_card_is_challenged_so_often_an_hour_and_no_more_at_all_merchants_together() -> None:
+    bench = Bench()
+    live = {"mode": "live", "authentication": "required"}
+    [most] = [CHALLENGES_PER_HOUR_MAX["live"]]
+    first, again = await bench.token(CHALLENGED), await bench.token(CHALLENGED)
+    assert await attempts_of(bench, first, most, **live) == [None] * most
+
+    beyond = await bench.authorize("beyond", again, merchant_id="m_2", **live)
+
+    assert (beyond.status, beyond.decline_code) == ("declined", BEYOND)
+    assert beyond.authentication is None
+    assert len(bench.directory.asked) == most
+    assert (await bench.cards.find("beyond")).decline_code == BEYOND
+    other = await bench.authorize("other", await bench.token(OPTIONAL), **live)
+    assert other.status == "action_required"
+    bench.clock.advance(3_600)
+    assert (await bench.authorize("later", again, **live)).status == "action_required"
+
+
+@in_one_thread
+async def test_as_many_at_once_are_no_way_round_the_bound() -> None:
+    bench = Bench()
+    token = await bench.token(CHALLENGED)
+    most = CHALLENGES_PER_HOUR_MAX["live"]
+    live = {"mode": "live", "authentication": "required"}
+
+    answers = await asyncio.gather(*(bench.authorize(f"a{n}", token, **live) for n in range(2 * most)))
+
+    assert sorted(answer.status for answer in answers) == ["action_required"] * most + ["declined"] * most
+
+
+@in_one_thread
+async def test_in_test_mode_each_merchant_has_a_bound_of_its_own_by_test_time() -> None:
+    bench = Bench()
+    token, most = await bench.token(CHALLENGED), CHALLENGES_PER_HOUR_MAX["test"]
+    bench.clock.advance(60)
+    now = bench.clock.now()
+    told = await attempts_of(bench, token, most, authentication="required", occurred_at=now)
+    assert told == [None] * most
+
+    async def also(attempt_id: str, **members: Any) -> str:
+        given = {"authentication": "required", "occurred_at": now, **members}
+        return (await bench.authorize(attempt_id, token, **given)).status
+
+    assert await also("beyond") == "declined"
+    assert await also("b", merchant_id="m_2") == "action_required"
+    assert await also("c", occurred_at=now + timedelta(hours=1)) == "action_required"
+
+
+@pytest.mark.parametrize("number", ["4242424242424242", "378282246310005"])
+@in_one_thread
+async def test_what_asks_no_cardholder_counts_to_no_bound(number: str) -> None:
+    bench = Bench()
+    card = {"cvc": "1234"} if number.startswith("3") else {}
+    token, most = await bench.token(number, **card), CHALLENGES_PER_HOUR_MAX["live"]
+
+    told = await attempts_of(
+        bench, token, most + 1, mode="live", authentication="preferred", amount_minor=100
+    )
+
+    assert BEYOND not in told
 
 
 @pytest.mark.parametrize("wish", ["none", "preferred", "required"])
