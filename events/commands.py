@@ -41,7 +41,9 @@ def topics(
             typer.echo(_declaration(topic))
         return
     with _opened("topics", log, home or HOME) as opened:
-        typer.echo(f"Below each topic, by partition: first offset–next offset. {opened.durability.words}")
+        durable = opened.durability.words
+        durable = f"{durable[:1].upper()}{durable[1:]}."
+        typer.echo(f"Below each topic, by partition: first offset–next offset. {durable}")
         for topic in TOPICS.values():
             typer.echo(_declaration(topic))
             reach = zip(opened.starts(topic.name), opened.ends(topic.name), strict=True)

@@ -4,11 +4,15 @@ import os
 import random
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 
 from operations.errors import AddressInUseError, AddressUnusableError
 
 INNER_PORTS = range(20_000, 32_000)
 """Below what Linux gives to outgoing connections, so that a restarted program finds its port free."""
+
+REMEMBERED = "ports"
+"""The file in the home with the host and the ports of its latest start, for `weir doctor`."""
 
 BLOCK = 8
 """Ports that a process tries first: its own, so that platforms that start together never pick the same."""
@@ -61,6 +65,20 @@ def choose(host: str, port: int) -> Ports:
         )
     inner = _free_ports("127.0.0.1", 4, without=public)
     return Ports(*public, *inner, *_free_ports(host, 1, without=[*public, *inner]))
+
+
+def remember(home: Path, host: str, ports: Ports) -> None:
+    """Note in the home where people find the platform that runs on it."""
+    (home / REMEMBERED).write_text(f"{host} {ports.api} {ports.processor} {ports.page}\n")
+
+
+def remembered(home: Path) -> str | None:
+    """Where API, processor and page of a running home are, in words; None where nothing is noted."""
+    try:
+        host, api, processor, page = (home / REMEMBERED).read_text().split()
+    except (OSError, ValueError):
+        return None
+    return f"API http://{host}:{api}, processor https://{host}:{processor}, page http://{host}:{page}/"
 
 
 def own_ports(process: int) -> list[int]:

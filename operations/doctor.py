@@ -24,6 +24,7 @@ from events.log.port import Log
 from gateway.keys.tls import certificate_problems
 from gateway.live_home import is_live_home
 from gateway.schemas import Schema, SchemaUnreadableError, schemas
+from operations import addresses
 from operations.addresses import is_free
 from operations.errors import HomeInUseError
 from operations.home_lock import sole_supervisor
@@ -112,6 +113,9 @@ def disk(home: Path, free_bytes: int) -> Iterator[Finding]:
 
 def ports(wanted: Settings, *, running: bool) -> Iterator[Finding]:
     """Whether the ports that people see can be opened."""
+    if running and (where := addresses.remembered(wanted.home)):
+        yield Finding("ports", "ok", f"Weir is running on this home: {where}")
+        return
     if wanted.port == 0:
         yield Finding("ports", "ok", "free ones are picked at each start")
         return

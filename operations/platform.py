@@ -52,6 +52,7 @@ async def running(wanted: Settings, report: Report) -> AsyncIterator[Platform]:
             if log.startswith("kafka") and not wanted.needs_broker:
                 await asyncio.to_thread(_look_at, log)
             remember_log(wanted.home, log)
+            addresses.remember(wanted.home, wanted.host, ports)
             report("Starting the acquirer network, the risk flow, the learner and the page")
             await supervisor.start(settings.world(wanted, ports, log))
             report("Starting the processor and the API")

@@ -128,7 +128,8 @@ class PayerSteps:
                 crash_point("gateway.payer.answered")
                 await self._ends.end(attempt, attempt.decision, answer)
         except (UnavailableError, ConflictError, TakenOverError) as error:
-            _log.warning("the payer's step is asked for again", error=type(error).__name__)
+            # No fault, and asked for again soon: many at once on a slow machine are worth no warning.
+            _log.info("the payer's step is asked for again", attempt=attempt.id, error=type(error).__name__)
 
     async def _answer(self, attempt: Attempt, mode: Mode) -> ProcessorAnswer:
         answer = await self._processor.find(attempt.id)

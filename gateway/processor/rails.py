@@ -134,7 +134,7 @@ class RailsProcessor:
         try:
             told = await asked
         except RailsSilentError as error:
-            self._log.warning("the rails do not answer", error=str(error))
+            self._log.warning("the rails do not answer", attempt=order.attempt_id, error=str(error))
             return order
         if told is None or (told.state == "pending" and order.state == "waiting"):
             return order

@@ -70,6 +70,14 @@ def next_version(controls: Controls, name: str) -> int:
 
 
 def _draft(path: Path, number: int, part: Any) -> Draft:
+    known = set(Draft.__struct_fields__)
+    misplaced = [key for key in part if key not in known] if isinstance(part, Mapping) else []
+    if misplaced and "body" not in part:
+        inner = ", ".join(f'"{key}": …' for key in misplaced)
+        raise ControlFileError(
+            f"{path}, control {number}: what the control does belongs into its body: "
+            f'"body": {{{inner}}}; see docs/rules.md'
+        )
     try:
         return msgspec.convert(part, Draft)
     except msgspec.ValidationError as error:

@@ -9,6 +9,7 @@ import msgspec
 from models.builtin_controls import BUILTIN_RULES
 from models.controls import Control, Controls
 from models.features import CATALOGUE
+from models.rules.checks import BY_SURROGATE
 
 HEADING = f"{'kind':<6}  {'name':<34}  {'ver.':>4}  what it does"
 
@@ -25,12 +26,16 @@ def lines(controls: Controls) -> Iterator[str]:
 
 
 def feature_lines(words: Sequence[str]) -> Iterator[str]:
-    """The features whose name or meaning holds every one of the words, a line each."""
+    """What rules may compare whose name or meaning holds every one of the words, a line each."""
     for feature in CATALOGUE:
         told = f"{feature.name} {feature.meaning}".lower()
         if all(word.lower() in told for word in words):
             unit = f" ({feature.unit})" if feature.unit else ""
             yield f"{feature.name:<36}  {feature.type:<7}  {feature.meaning}{unit}"
+    for name in BY_SURROGATE:
+        told = f"the payment's {name}, by its surrogate, for lists alone: {name} IN @LIST"
+        if all(word.lower() in told.lower() for word in words):
+            yield f"{name:<36}  {'text':<7}  {told}"
 
 
 def as_json(controls: Controls, name: str) -> str:

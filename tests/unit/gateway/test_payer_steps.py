@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.api.internal import make_internal_application
 from gateway.api.presenting import next_action_json
@@ -98,6 +99,22 @@ def test_a_change_that_nobody_told_of_is_asked_for(tmp_path: Path) -> None:
 
         await asyncio.sleep(20)
 
+        assert (await world.intent(intent.id)).status == "succeeded"
+
+    live_virtually(tmp_path, story)
+
+
+def test_a_step_that_is_asked_for_again_is_no_warning_and_names_its_attempt(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        intent = await waiting(world)
+        world.processor.payer_is_done(f"{intent.id}_1")
+        world.processor.away = 1
+        with capture_logs() as logs:
+            await told(world, intent)
+            await asyncio.sleep(20)
+
+        again = [line for line in logs if line["event"] == "the payer's step is asked for again"]
+        assert [(line["log_level"], line["attempt"]) for line in again] == [("info", f"{intent.id}_1")]
         assert (await world.intent(intent.id)).status == "succeeded"
 
     live_virtually(tmp_path, story)

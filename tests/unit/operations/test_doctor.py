@@ -17,7 +17,7 @@ from gateway.keys.tls import ensure_certificates
 from gateway.live_home import mark_live_home
 from gateway.store.database import open_engine
 from operations import doctor, settings
-from operations.addresses import choose
+from operations.addresses import Ports, choose, remember
 from operations.doctor import Finding
 from operations.home_lock import sole_supervisor
 from operations.settings import Settings
@@ -120,6 +120,22 @@ def test_a_port_that_another_program_holds_is_wrong_unless_it_is_weir_itself(wan
 
     assert (foreign.state, own.state) == ("wrong", "ok")
     assert str(port) in foreign.finding
+
+
+def test_of_a_home_on_which_weir_runs_it_is_said_where_whatever_port_was_asked_about(
+    wanted: Settings,
+) -> None:
+    wanted.home.mkdir(exist_ok=True)
+    remember(wanted.home, "127.0.0.1", Ports(18400, 18401, 18402, 4, 5, 6, 7, 8))
+    (stopped,) = found(doctor.examine(wanted), "ports")
+    with sole_supervisor(wanted.home):
+        (running,) = found(doctor.examine(wanted), "ports")
+
+    assert "18400" not in stopped.finding
+    assert running.finding == (
+        "Weir is running on this home: API http://127.0.0.1:18400, processor https://127.0.0.1:18401, "
+        "page http://127.0.0.1:18402/"
+    )
 
 
 def test_it_is_said_which_payments_a_home_takes(wanted: Settings) -> None:

@@ -16,6 +16,7 @@ from events.log.reading import events_until_end
 from events.types import AuditRecorded, ControlChanged
 from models.builtin_controls import BUILTIN_RULES
 from models.features import CATALOGUE
+from models.rules.checks import BY_SURROGATE
 from pipelines.commands import app
 from pipelines.controls.log import in_force
 
@@ -242,6 +243,10 @@ def test_what_is_not_there_is_not_removed(shell: Shell) -> None:
         ("{", "line 1, column 2: this is no JSON"),
         ("[]", "holds no control"),
         ('{"name": "a"}', "control 1 (a): body is missing. A control has"),
+        (
+            '{"name": "a", "action": "block", "when": "weekend"}',
+            'control 1: what the control does belongs into its body: "body": {"action": …, "when": …};',
+        ),
         ('{"name": "a", "kind": "wish", "body": {}}', "control 1 (a): kind: invalid enum value"),
         ('{"name": "a", "body": {"action": "sing", "when": "weekend"}}', "rule a: no action is called"),
         ('{"name": "a", "body": {"action": "block", "when": "carrd = 1"}}', "rule a: "),
@@ -302,13 +307,14 @@ def test_publishing_needs_a_log_that_is_there(tmp_path: Path) -> None:
 
 
 def test_features_are_told_all_or_by_the_words_of_their_names_and_meanings() -> None:
-    everything, some, none = (
+    everything, some, entity, none = (
         CliRunner().invoke(app, ["rules", "features", *words])
-        for words in ([], ["card", "FAILED", "7 days"], ["card", "unicorn"])
+        for words in ([], ["card", "FAILED", "7 days"], ["email"], ["card", "unicorn"])
     )
 
     told = [line.split()[0] for line in everything.output.splitlines()]
-    assert told == [feature.name for feature in CATALOGUE]
+    assert told == [*(feature.name for feature in CATALOGUE), *BY_SURROGATE]
+    assert entity.output.endswith("the payment's email, by its surrogate, for lists alone: email IN @LIST\n")
     meaning = r"failed challenges of the card in the last 7 days \(challenges\)"
     assert re.fullmatch(rf"card_failed_challenges_7d +number +{meaning}\n", some.output)
     assert none.exit_code == 1
