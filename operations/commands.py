@@ -163,7 +163,13 @@ def demo(
     log: LogUrl = "sqlite",
     deadline_ms: DeadlineMs = DEMO_DEADLINE_MS,
     horizon_days: HorizonDays = DEMO_HORIZON_DAYS,
-    seconds: Annotated[float, typer.Option(min=1, help="In how many seconds the thirty days pass.")] = 60.0,
+    seconds: Annotated[
+        float,
+        typer.Option(
+            min=1,
+            help="In how many seconds the thirty days pass; a slow machine takes up to 2.5 times as long.",
+        ),
+    ] = 60.0,
     rate: Annotated[
         float | None,
         typer.Option(

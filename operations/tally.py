@@ -61,7 +61,7 @@ class Tally:
                 self.errors[f"{told['what']}: {told['why']}"] += 1
             case "progress" | "end":
                 self.left_out = told["left_out"]
-                self.days = told.get("days", self.days)
+                self.days = max(self.days, told.get("days", 0.0))
                 self.ended = told["kind"] == "end"
 
     @property
@@ -130,6 +130,8 @@ class Tally:
             yield f"None of {self.labels.total()} reported labels was learned: no model snapshot holds one."
 
     def _payment(self, told: dict[str, Any]) -> None:
+        # Progress is told seldom where the rate is low: the day goes on with its payments, too.
+        self.days = max(self.days, told["day"])
         counts = self.by_scenario.setdefault(told["scenario"] or HONEST, Counter())
         counts["payments"] += 1
         self.methods[told["method"]] += 1

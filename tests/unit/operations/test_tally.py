@@ -138,3 +138,11 @@ def test_the_screen_shows_any_state_without_failing(lines: tuple[str, ...]) -> N
     console.print(demo_screen.live(tally, "http://127.0.0.1:8402/"), demo_screen.line(tally))
 
     assert "average precision" in console.export_text()
+
+
+def test_the_day_goes_on_with_each_payment_and_never_back() -> None:
+    tally = told('{"kind": "progress", "days": 1.5, "left_out": 0}', payment(day=1.8), payment(day=1.7))
+    between = tally.days
+    tally.take('{"kind": "progress", "days": 1.6, "left_out": 0}')
+
+    assert (between, tally.days) == (1.8, 1.8)
