@@ -69,6 +69,7 @@ def _turn(explanation: Explanation) -> dict[str, Any] | None:
     return {
         "choice": turn.choice,
         "probability": turn.probability,
+        "rules": list(turn.rules),
         "changes": [
             {
                 "name": change.name,

@@ -179,10 +179,11 @@ def _turn(explanation: Explanation) -> list[str]:
     evidence, turn = explanation.evidence, explanation.turn
     row, reference = evidence.assessment.features, evidence.controls.rates.reference
     words = [change_in_words(change, evidence.observation, row, reference) for change in turn.changes]
+    by = f", by rule {' and '.join(turn.rules)}" if turn.rules else ""
     return [
         head,
         *(f"  {line}" for line in words),
-        f"  then: {turn.choice} (probability of fraud {percent(turn.probability)})",
+        f"  then: {turn.choice}{by} (probability of fraud {percent(turn.probability)})",
         *([f"  {_PAIRS}; this is the smallest of the pairs of the strongest"] if len(words) > 1 else []),
         f"  {_TRIED}",
     ]

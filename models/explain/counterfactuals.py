@@ -27,11 +27,12 @@ PAIR_POOL = 24
 
 @dataclass(frozen=True)
 class Turn:
-    """Changes that together would have led to `choice`."""
+    """Changes that together would have led to `choice`; `rules` are those that would have asked for it."""
 
     changes: tuple[Change, ...]
     choice: Choice
     probability: float
+    rules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,9 @@ class _Search:
         for changes, (observation, row), probability in zip(proposals, made, scores, strict=True):
             fired = self._controls.fired(observation, row)
             by_model, _ = model_outcome(probability, risk_score(probability), observation, self._controls)
-            turn = Turn(changes, combined(fired, by_model), probability)
+            choice = combined(fired, by_model)
+            asking = tuple(rule.name for rule in fired if rule.action == choice)
+            turn = Turn(changes, choice, probability, asking)
             shift = log_odds(probability) - self._logit
             found.append(_Tried(turn, shift, tuple(rule.name for rule in fired)))
         return found

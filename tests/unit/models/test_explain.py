@@ -194,6 +194,20 @@ def test_a_rule_that_fires_is_respected_and_what_stops_it_is_the_change(
     assert turn.choice == "allow"
 
 
+def test_the_rule_that_would_have_decided_is_named_with_the_change(
+    champion: BinnedLogisticRegression,
+) -> None:
+    controls = NO_RULES.changed("busy", "rule", 1, {"action": "block", "when": "card_count_10m >= 7"})
+    never = {"method": "thresholds", "review_at": 101, "block_at": 101}
+    controls = controls.changed("decision", "policy", 1, never)
+    found = evidence(champion, payment_row(card_count_10m=6.0), controls)
+
+    explanation = explain(found)
+
+    assert (found.assessment.rules, turn_of(explanation).rules) == ([], ("busy",))
+    assert "then: block, by rule busy (probability of fraud" in render(explanation)
+
+
 def test_the_rule_that_decided_is_named_with_its_version_and_what_it_asks(
     champion: BinnedLogisticRegression,
 ) -> None:
