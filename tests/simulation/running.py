@@ -21,6 +21,7 @@ from tests.simulation.planted import BUGS, plant
 
 CHUNK = 50
 """Seeds that a worker plays before it says so."""
+PROGRESS_SECONDS = 30.0
 
 
 class Found(NamedTuple):
@@ -122,12 +123,16 @@ def _say(text: str) -> None:
 
 def _many(options: argparse.Namespace) -> int:
     begun, seeds, cpu_seconds = time.monotonic(), 0, 0.0
+    told = begun
     found: list[Found] = []
     for played in play_many(options.first, options.seeds, options.workers):
         seeds, cpu_seconds = seeds + played.seeds, cpu_seconds + played.cpu_seconds
         found += played.found
         for one in played.found:
             _say(f"seed {one.seed}: {one.what}\n  again: python -m tests.simulation {one.seed}")
+        if time.monotonic() - told > PROGRESS_SECONDS:
+            told = time.monotonic()
+            sys.stderr.write(f"{seeds:,} of {options.seeds:,} seeds, {len(found)} with a violation\n")
     seconds = time.monotonic() - begun
     summary = {"seeds": seeds, "found": len(found), "seconds": seconds, "cpu_seconds": cpu_seconds}
     _say(json.dumps(summary) if options.json else _in_words(summary))
