@@ -23,6 +23,16 @@ from gateway.wiring import Gateway
 
 PATH = "/pay"
 
+_OWN_NAMES = {
+    "payment_method_data[upi]": "upi",
+    "payment_method_data[wallet]": "wallet",
+    "payment_method_data[netbanking][bank]": "net_banking[bank_code]",
+    "payment_method_data[netbanking]": "net_banking",
+    "payment_method: ": "method: ",
+    "netbanking": "net_banking",
+}
+"""Members of an intent as `/pay` calls them, the longer names first."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SignedInPayments:
@@ -45,7 +55,7 @@ class SignedInPayments:
         try:
             return answer_to(await self._paid(caller, order))
         except (InvalidRequestError, NotFoundError, ForbiddenError) as error:
-            return PayAnswer(status="declined", reason=error.code, message=error.message)
+            return PayAnswer(status="declined", reason=error.code, message=in_words_of_pay(error.message))
 
     async def _caller(self, access_token: str, merchant_id: str) -> Caller:
         caller = await self.sign_ins.caller(access_token)
@@ -76,6 +86,17 @@ class SignedInPayments:
             lambda c: card_as_said(c, str(order.token), caller.mode)
         )
         return msgspec.structs.replace(order, access_token="", token=card, connection_ip=None)
+
+
+def in_words_of_pay(message: str) -> str:
+    """A refusal by the members that `/pay` has.
+
+    >>> in_words_of_pay("payment_method_data[upi][vpa]: this is not a UPI address.")
+    'upi[vpa]: this is not a UPI address.'
+    """
+    for name, own in _OWN_NAMES.items():
+        message = message.replace(name, own)
+    return message
 
 
 def pay_desk(gateway: Gateway) -> SignedInPayments:

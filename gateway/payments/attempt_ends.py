@@ -140,8 +140,8 @@ class AttemptEnds:
         intent = _replace(intent, not_assessed=not decision.assessed)
         if stored.phase != "awaiting_confirm":
             intent = authenticated_in(connection, self.recorder, intent, after, answer)
-        if must_confirm and stored.phase == "awaiting_payer" and _is_approved(answer):
-            intent, after = awaiting_confirmation(intent, after)
+        if answer is not None and must_confirm and stored.phase == "awaiting_payer" and _is_approved(answer):
+            intent, after = awaiting_confirmation(intent, after, answer.approval_code)
         else:
             intent, after = self._taken_on_in(connection, intent, after, decision, answer)
         intent = with_authentication(intent, answer)

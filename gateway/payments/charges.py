@@ -10,10 +10,13 @@ import msgspec
 
 from events.vocabulary import Mode
 from gateway.payments.intents import Attempt, Intent, PaymentError, PaymentOutcome
-from gateway.payments.steps import WAITING
+from gateway.payments.steps import WAITING, Phase
 
 ChargeStatus = Literal["pending", "succeeded", "failed"]
 ChargeState = Literal["pending", "authorized", "captured", "failed", "refunded", "chargeback"]
+
+_OVER: tuple[Phase, ...] = ("capturing", "captured", "voiding", "voided")
+"""Phases of an attempt that may have given something back."""
 
 DISPUTES = ("fraud_dispute", "other_dispute")
 """Kinds of labels that say that the shopper's bank took the money back."""
@@ -63,11 +66,9 @@ class Charge(NamedTuple):
 
     @property
     def refunded_minor(self) -> int:
-        """What was given back: of a canceled authorization all that was not captured, as at Stripe."""
-        given_back = self._given_back_minor
-        if self.is_voided:
-            given_back += self.kept.amount_minor - self.captured_minor
-        return given_back
+        """What was given back, with all that was authorized and not captured once that is over, as at
+        Stripe: by a cancellation, by the last capture or at its expiry."""
+        return self._given_back_minor + self._released_minor
 
     @property
     def is_refunded(self) -> bool:
@@ -85,6 +86,14 @@ class Charge(NamedTuple):
     def capture_before_us(self) -> int | None:
         """Until when it can be captured; None where it can't be, or was."""
         return self.attempt.expires_us if self.attempt.phase in ("authorized", "incrementing") else None
+
+    @property
+    def _released_minor(self) -> int:
+        """What was promised, and nobody can take any more."""
+        if not self.was_authorized or self.attempt.phase not in _OVER:
+            return 0
+        still_held_minor = self.intent.amount_capturable_minor if self.is_latest else 0
+        return self.kept.amount_minor - self.captured_minor - still_held_minor
 
     @property
     def _given_back_minor(self) -> int:

@@ -171,6 +171,11 @@ def chosen_by(connection: Connection, caller: Caller, given: str) -> Chosen:
     return Chosen(given, facts_of(method), method.surrogate_digest, method.test_risk, method)
 
 
+def each_once(types: list[PaymentMethodType] | None) -> list[PaymentMethodType] | None:
+    """Types as they were named first; twice says no more than once."""
+    return None if types is None else list(dict.fromkeys(types))
+
+
 def facts_of(method: PaymentMethod) -> AccountFacts:
     """An account as events carry it."""
     if method.type == "card":

@@ -67,10 +67,14 @@ def latest_waiting_in(connection: Connection, intent: Intent) -> Attempt | None:
     return attempt if attempt is not None and attempt.phase in WAITING else None
 
 
-def awaiting_confirmation(intent: Intent, attempt: Attempt) -> tuple[Intent, Attempt]:
+def awaiting_confirmation(
+    intent: Intent, attempt: Attempt, approval_code: str | None
+) -> tuple[Intent, Attempt]:
     """The payer has approved; now the merchant has its time."""
     until_us = (attempt.payer_until_us or 0) + CONFIRM_MINUTES * 60 * 1_000_000
-    waiting = _replace(reached(attempt, "awaiting_confirm"), payer_until_us=until_us)
+    waiting = _replace(
+        reached(attempt, "awaiting_confirm"), payer_until_us=until_us, approval_code=approval_code
+    )
     return intents.stepped(intent, "await_confirmation"), waiting
 
 

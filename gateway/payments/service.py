@@ -25,7 +25,7 @@ from gateway.geo import Geography
 from gateway.payments import intents
 from gateway.payments.admission import admit, admit_in
 from gateway.payments.asking import ask_for_decision_in
-from gateway.payments.choosing import Choosing, Chosen
+from gateway.payments.choosing import Choosing, Chosen, each_once
 from gateway.payments.flights import Flights
 from gateway.payments.intents import Attempt, Intent
 from gateway.payments.lifetimes import Lifetimes
@@ -156,7 +156,7 @@ class Payments(Taking):
             created_us=microseconds(caller.at),
             subject=subject,
             token=chosen,
-            payment_method_types=body.payment_method_types,
+            payment_method_types=each_once(body.payment_method_types),
             setup_future_usage=body.setup_future_usage,
             customer=body.customer,
             confirmation_method=body.confirmation_method,

@@ -15,7 +15,7 @@ from gateway.event_recorder import EventRecorder
 from gateway.outbox import Relay
 from gateway.payments import intents
 from gateway.payments.admission import admit
-from gateway.payments.choosing import Choosing, require_payable
+from gateway.payments.choosing import Choosing, each_once, require_payable
 from gateway.payments.intents import Intent
 from gateway.payments.second_confirms import latest_waiting_in
 from gateway.people.merchants import load_merchant
@@ -120,7 +120,7 @@ def _changes(intent: Intent, body: UpdateIntent, currency: str | None) -> dict[s
         "amount_minor": body.amount,
         "currency": currency,
         "capture_method": body.capture_method,
-        "payment_method_types": body.payment_method_types,
+        "payment_method_types": each_once(body.payment_method_types),
         "setup_future_usage": body.setup_future_usage,
         "statement_descriptor": body.statement_descriptor,
         "metadata": None if body.metadata is None else _merged(intent.metadata, body.metadata),

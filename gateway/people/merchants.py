@@ -136,7 +136,7 @@ def _wrong_member(merchant: Merchant) -> tuple[str, str] | None:
 def _wrong_setting(settings: MerchantSettings) -> tuple[str, str] | None:
     currencies = {*settings.limit_per_payment, *settings.limit_per_day, *(settings.currencies or ())}
     amounts = {*settings.limit_per_payment.values(), *settings.limit_per_day.values()}
-    if not all(_is_currency(code) for code in currencies):
+    if not all(is_currency(code) for code in currencies):
         return "currency", "one of ISO 4217 as three capitals, such as EUR"
     if not all(0 < amount <= AMOUNT_MINOR_MAX for amount in amounts):
         return "limit", "above 0, and not above what a payment may ever be"
@@ -145,7 +145,8 @@ def _wrong_setting(settings: MerchantSettings) -> tuple[str, str] | None:
     return None
 
 
-def _is_currency(code: str) -> bool:
+def is_currency(code: str) -> bool:
+    """Whether settings may name a currency so."""
     try:
         exponent(code)
     except MoneyError:

@@ -10,7 +10,7 @@ from events.errors import MoneyError
 from events.money import AMOUNT_MINOR_MAX, minor
 from events.vocabulary import PaymentMethodType
 from gateway.errors import InvalidRequestError
-from gateway.people.merchants import Merchant, MerchantSettings, Plan
+from gateway.people.merchants import Merchant, MerchantSettings, Plan, is_currency
 
 
 def updated(
@@ -64,7 +64,7 @@ def _limits(before: Mapping[str, int], texts: Sequence[str]) -> dict[str, int]:
     after = dict(before)
     for text in texts:
         amount, _, currency = text.partition(" ")
-        if amount == "none":
+        if amount == "none" and is_currency(currency):
             after.pop(currency, None)
         else:
             after[currency] = _amount(amount, currency)

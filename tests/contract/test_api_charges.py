@@ -1,5 +1,6 @@
 """Charges: one for each attempt, told from what the attempt and its intent say."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,9 @@ import httpx2
 import pytest
 from structlog.testing import capture_logs
 
+from gateway.payments.steps import UNFINISHED
+from gateway.processor_port import AnswerChanged, PayerAction
+from gateway.store.intent_rows import load_attempt
 from tests.contract.api_serving import served
 from tests.gateway_world import World
 
@@ -22,6 +26,16 @@ async def paid(http: httpx2.AsyncClient, world: World, **members: Any) -> dict[s
 
 async def charge_of(http: httpx2.AsyncClient, intent: dict[str, Any]) -> dict[str, Any]:
     return (await http.get(f"{CHARGES}/{intent['latest_charge']}")).json()
+
+
+async def settled(world: World, payment: str) -> None:
+    """Wait until nothing of a payment's attempt is owed any more."""
+
+    async def is_settled() -> bool:
+        attempt = await world.store.read(lambda c: load_attempt(c, payment, 1))
+        return attempt is not None and attempt.phase not in UNFINISHED
+
+    await world.until(is_settled)
 
 
 def test_a_paid_intent_has_a_charge_with_what_a_receipt_says(tmp_path: Path) -> None:
@@ -77,6 +91,54 @@ def test_the_state_says_where_the_money_is(
             "succeeded",
             refunded,
         )
+
+    served(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("steps", "received", "given_back"),
+    [
+        ([("capture", {"amount_to_capture": 400})], 400, 850),
+        ([("capture", {"amount_to_capture": 400, "final_capture": False})], 400, 0),
+        ([("capture", {"amount_to_capture": 400, "final_capture": False}), ("cancel", {})], 400, 850),
+        ([("capture", {"amount_to_capture": 400, "final_capture": False}), ("capture", {})], 1250, 0),
+        ([("cancel", {})], 0, 1250),
+    ],
+)
+def test_what_was_authorized_and_is_never_captured_is_given_back_however_it_ends(
+    tmp_path: Path, steps: list[tuple[str, dict[str, Any]]], received: int, given_back: int
+) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        intent = await paid(http, world, capture_method="manual")
+        for step, body in steps:
+            await http.post(f"{INTENTS}/{intent['id']}/{step}", json=body)
+            await settled(world, intent["id"])
+        charge = await charge_of(http, intent)
+
+        assert (charge["amount"], charge["amount_captured"]) == (1250, received)
+        assert charge["amount_refunded"] == given_back
+        assert charge["refunded"] is (received == 0)
+        assert (await http.get(f"{INTENTS}/{intent['id']}")).json()["amount_refunded"] == 0
+
+    served(tmp_path, story)
+
+
+@pytest.mark.parametrize("way", ["card", "wallet"])
+def test_what_a_payer_had_approved_and_the_merchant_cancels_was_given_back(tmp_path: Path, way: str) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        until = world.clock.now() + timedelta(minutes=10)
+        world.processor.action = PayerAction(kind="redirect", url="https://pays.example/1", expires_at=until)
+        data = {"type": way, "card": {"token": await world.token()}} if way == "card" else {"type": way}
+        order = {**ORDER, "confirmation_method": "manual", "payment_method_data": data}
+        intent = (await http.post(INTENTS, json=order)).json()
+        world.processor.payer_is_done(f"{intent['id']}_1")
+        await world.gateway.payer_steps.answer_changed(AnswerChanged(attempt_id=f"{intent['id']}_1"))
+        assert (await charge_of(http, intent))["state"] == "pending"
+        await http.post(f"{INTENTS}/{intent['id']}/cancel")
+        charge = await charge_of(http, intent)
+
+        assert (charge["state"], charge["status"], charge["paid"]) == ("refunded", "succeeded", True)
+        assert (charge["amount_refunded"], charge["refunded"]) == (1250, True)
 
     served(tmp_path, story)
 

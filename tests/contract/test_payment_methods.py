@@ -149,9 +149,14 @@ def test_an_intent_takes_the_types_that_it_names_and_by_default_those_of_its_cur
         cards_alone = await shop.intent(payment_method_types=["card"])
 
         refusal = await shop.post(f"{INTENTS}/{cards_alone}/confirm", 400, payment_method=made["id"])
+        twice = await shop.intent(currency="eur", payment_method_types=["wallet", "card", "wallet"])
+        once = await shop.get(f"{INTENTS}/{twice}")
+        changed = await shop.post(f"{INTENTS}/{twice}", payment_method_types=["card", "card"])
         never = await shop.post(INTENTS, 400, amount=1, currency="eur", payment_method_types=["card", "upi"])
 
         assert euros["payment_method_types"] == ["card", "wallet"]
+        assert once["payment_method_types"] == ["wallet", "card"]
+        assert changed["payment_method_types"] == ["card"]
         assert refusal["code"] == never["code"] == "payment_method_not_available"
 
     in_shop(tmp_path, story)

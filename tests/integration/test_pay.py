@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx2
 import msgspec
+import pytest
 
 from events.clock import VirtualClock
 from gateway.api.application import make_application
@@ -162,6 +163,30 @@ MAY_NOT: list[tuple[dict[str, Any], int, str]] = [
     ({"token": "sk_test_" + "0" * 48}, 401, "invalid_token"),
     ({"amount": 10_000.01}, 200, "limit_exceeded"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({"method": "upi", "upi": {"vpa": "nobody"}, "currency": "INR"}, "upi[vpa]: "),
+        ({"method": "upi", "upi": {"vpa": "success@razorpay"}}, "method: upi is there"),
+        (
+            {"method": "net_banking", "net_banking": {"bank_code": "HDFC", "account": "50100123"}},
+            "method: net_banking is there",
+        ),
+    ],
+)
+def test_a_refusal_names_the_members_that_pay_has(
+    tmp_path: Path, changes: dict[str, Any], names: str
+) -> None:
+    async def story(shop: Shop) -> None:
+        order = {name: member for name, member in ORDER.items() if name != "card"}
+        _, answer = await shop.pay(content=msgspec.json.encode({**order, **changes}))
+
+        assert answer["status"] == "declined"
+        assert answer["message"].startswith(names)
+
+    shopping(tmp_path, story)
 
 
 def test_who_may_not_pay_is_told_why(tmp_path: Path) -> None:

@@ -52,6 +52,8 @@ def test_settings_are_changed_one_by_one_and_taken_away(shell: Shell) -> None:
         (("--limit-per-day", "-1 EUR"), "'none EUR' takes one away"),
         (("--limit-per-day", "NaN EUR"), "such as '5000.00 EUR'"),
         (("--limit-per-day", "9e30 EUR"), "smaller limit"),
+        (("--limit-per-payment", "none eur"), "such as '5000.00 EUR'"),
+        (("--limit-per-day", "none"), "such as '5000.00 EUR'"),
         (("--plan", "golden"), "none of standard, growth, scale"),
         (("--methods", "card,cash"), "'cash' is none of card, "),
         (("--countries", "Germany"), "countr"),
