@@ -178,23 +178,23 @@ class AuthenticatingProcessor:
             expires_us=microseconds(self._clock.now()) + PAYER_SECONDS_MAX * 1_000_000,
             asked_us=microseconds(request.occurred_at),
         )
-        wish = "required" if asked_by_issuer else request.authentication
+        mandated = asked_by_issuer or request.authentication == "required"
         try:
             number = await self._number(request.token)
         except VaultError:
-            return await self._begin(authentication_steps.begun(row, Lookup(status="error"), wish))
+            return await self._begin(authentication_steps.begun(row, Lookup(status="error")))
         card = counted_card(self._keys, request, number)
         with self._bound.asking(card, request.attempt_id) as under_way:
             lately = await self._store.transact(lambda db: challenged_lately(db, card, request))
             if len(lately | under_way) >= CHALLENGES_PER_HOUR_MAX[request.mode]:
                 return await self._begin(row)
-            question = self._question(row, request, number, mandated=wish == "required")
+            question = self._question(row, request, number, mandated=mandated)
             try:
                 found = await self._directory.look_up(question)
             except DirectoryUnavailableError:
                 found = Lookup(status="error")
             row = msgspec.structs.replace(row, card=card)
-            return await self._begin(authentication_steps.begun(row, found, wish))
+            return await self._begin(authentication_steps.begun(row, found))
 
     async def _begin(self, row: AuthenticationRow) -> AuthenticationRow:
         await self._store.transact(lambda db: authentication_rows.put(db, row))

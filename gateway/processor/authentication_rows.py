@@ -15,6 +15,7 @@ import msgspec
 from gateway.processor_port import Authentication, AuthenticationResult, AuthorizationRequest
 
 State = Literal["waiting", "cleared", "refused", "done"]
+Flow = Literal["frictionless", "challenge"]
 
 
 class AuthenticationRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +28,7 @@ class AuthenticationRow(msgspec.Struct, frozen=True, kw_only=True):
     attempt_id: str
     request: bytes
     state: State
-    flow: Literal["frictionless", "challenge"]
+    flow: Flow
     transaction_id: str
     secret: str
     url: str | None

@@ -5,53 +5,52 @@ from datetime import timedelta
 
 import msgspec
 
-from gateway.processor.authentication_rows import AuthenticationRow, State
+from gateway.processor.authentication_rows import AuthenticationRow, Flow, State
 from gateway.processor.declines import AUTHENTICATION_FAILED, PROOF_WANTED, TOO_MANY_CHALLENGES
 from gateway.processor.directory import Lookup, LookupStatus, Proof
 from gateway.processor_port import PAYER_SECONDS_MAX, AuthenticationWish, PayerAction, ProcessorAnswer
 
-_AFTER: Mapping[LookupStatus, tuple[State, State]] = {
-    "challenge": ("waiting", "waiting"),
-    "authenticated": ("cleared", "cleared"),
-    "attempted": ("cleared", "refused"),
-    "not_supported": ("cleared", "refused"),
-    "error": ("cleared", "refused"),
-    "failed": ("refused", "refused"),
-    "abandoned": ("refused", "refused"),
+_CLEARED_BY: Mapping[AuthenticationWish, Mapping[Flow, frozenset[LookupStatus]]] = {
+    "none": {"frictionless": frozenset({"authenticated"}), "challenge": frozenset({"authenticated"})},
+    "preferred": {
+        "frictionless": frozenset({"authenticated", "attempted", "not_supported", "error"}),
+        "challenge": frozenset({"authenticated", "attempted"}),
+    },
+    "required": {"frictionless": frozenset(), "challenge": frozenset({"authenticated"})},
 }
-"""What the directory says → what follows where authentication is preferred, and where it is required."""
+"""What was asked for → what clears a payment, at the look-up (frictionless) and after a challenge.
+
+`none`: the issuer itself wants a proof, in whichever way. A law (`required`) wants the cardholder to have
+done something, whatever a directory makes of that.
+"""
 
 
-def state_after(status: LookupStatus, wish: AuthenticationWish) -> State:
-    """What follows from a first look-up."""
-    return _AFTER[status][wish == "required"]
+def state_after(status: LookupStatus, flow: Flow, wish: AuthenticationWish) -> State:
+    """What follows from what the directory says."""
+    if status == "challenge":
+        return "waiting"
+    return "cleared" if status in _CLEARED_BY[wish][flow] else "refused"
 
 
-def begun(row: AuthenticationRow, found: Lookup, wish: AuthenticationWish) -> AuthenticationRow:
+def begun(row: AuthenticationRow, found: Lookup) -> AuthenticationRow:
     """The row after the first look-up."""
-    is_challenge = found.status == "challenge"
-    return msgspec.structs.replace(
-        row,
-        state=state_after(found.status, wish),
-        flow="challenge" if is_challenge else "frictionless",
-        url=found.url,
-        result=None if found.status == "challenge" else found.status,
-        eci=found.eci,
-        proof=found.proof,
-    )
+    if found.status != "challenge":
+        return _ended(row, found, "frictionless")
+    return msgspec.structs.replace(row, state="waiting", flow="challenge", url=found.url)
 
 
 def answered(row: AuthenticationRow, found: Lookup) -> AuthenticationRow:
     """The row after its cardholder was authenticated, or not."""
+    return row if found.status == "challenge" else _ended(row, found, row.flow)
+
+
+def _ended(row: AuthenticationRow, found: Lookup, flow: Flow) -> AuthenticationRow:
     if found.status == "challenge":
-        return row
-    cleared = found.status in ("authenticated", "attempted")
+        raise ValueError("a challenge is under way, and has no end")
+    state = state_after(found.status, flow, row.asked().authentication)
+    proof = found if state == "cleared" else Lookup(status=found.status)
     return msgspec.structs.replace(
-        row,
-        state="cleared" if cleared else "refused",
-        result=found.status,
-        eci=found.eci,
-        proof=found.proof,
+        row, state=state, flow=flow, result=found.status, eci=proof.eci, proof=proof.proof
     )
 
 

@@ -18,6 +18,7 @@ from gateway.processor.shop_address import shop_address
 from gateway.processor_port import AuthorizationRequest, ProcessorAnswer
 from simulator.acs import proofs
 from simulator.acs.challenge import LIFETIME_SECONDS
+from simulator.acs.directory import Result
 from tests.processor_parts import Bench, in_one_thread
 
 CHALLENGED, OPTIONAL, ANY = "4000000000003220", "4000000000003055", "4000002760000016"
@@ -485,3 +486,56 @@ async def test_a_cardholder_without_a_shops_page_reads_what_came_of_it(
     assert end.status_code == 200
     assert f"<h1>{title}</h1>" in end.text
     assert words in end.text
+
+
+class DisobedientIssuers:
+    """A directory that says what it likes, whatever it was asked for."""
+
+    def __init__(self, first: Any, then: Any = None) -> None:
+        self._first, self._then = first, then
+
+    def look_up(self, _question: Any) -> Result:
+        return Result(self._first, eci="05", proof="cHJvb2Y=", secret="s" * 8)
+
+    def find(self, _transaction_id: str) -> Result:
+        return Result(self._then, eci="06", proof="cHJvb2Y=")
+
+
+@pytest.mark.parametrize("first", ["authenticated", "attempted", "not_supported", "error", "failed"])
+@in_one_thread
+async def test_the_law_is_satisfied_by_no_answer_without_a_challenge(first: str) -> None:
+    bench = Bench()
+    bench.directory.issuers = DisobedientIssuers(first)  # type: ignore[assignment]  # answers as one
+
+    answer = await sent_off(bench, ANY, authentication="required")
+
+    assert answer.status == "declined"
+    assert answer.authentication is not None
+    assert not answer.authentication.liability_shifted
+    assert bench.line.types == []
+
+
+@pytest.mark.parametrize(
+    ("wish", "then", "expected"),
+    [
+        ("required", "authenticated", "approved"),
+        ("required", "attempted", "declined"),
+        ("required", "not_supported", "declined"),
+        ("required", "error", "declined"),
+        ("preferred", "authenticated", "approved"),
+        ("preferred", "attempted", "approved"),
+        ("preferred", "not_supported", "declined"),
+    ],
+)
+@in_one_thread
+async def test_after_a_challenge_the_same_is_asked_for_as_before_it(
+    wish: str, then: str, expected: str
+) -> None:
+    bench = Bench()
+    bench.directory.issuers = DisobedientIssuers("challenge", then)  # type: ignore[assignment]  # answers as one
+    await sent_off(bench, ANY, authentication=wish)
+
+    after = await bench.come_back("pi_1_1")
+
+    assert after.status == expected
+    assert bench.line.types == (["0100"] if expected == "approved" else [])
