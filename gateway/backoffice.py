@@ -32,6 +32,7 @@ from gateway.people.merchants import (
     create_merchant,
     list_merchants,
     load_merchant,
+    require_known,
     update_merchant,
 )
 from gateway.people.users import (
@@ -95,10 +96,15 @@ class Backoffice:
         return self.write(work)
 
     def set_status(self, merchant_id: str, status: MerchantStatus) -> Merchant:
-        """Let a merchant take live payments (`active`), or no longer; raises `NotFoundError`."""
+        """Let a merchant take live payments (`active`), or no longer.
+
+        Raises `NotFoundError`, and `InvalidRequestError` where nobody knows where it sells, and what.
+        """
 
         def work(connection: Connection) -> Merchant:
             changed = msgspec.structs.replace(load_merchant(connection, merchant_id), status=status)
+            if status == "active":
+                require_known(changed)
             action = "merchant.activate" if status == "active" else "merchant.suspend"
             update_merchant(connection, self.recorder, changed, at=_now(), actor=COMMAND_LINE, action=action)
             return changed

@@ -108,7 +108,7 @@ def _first_payment(running: Platform, key: str) -> list[str]:
 
 def _first_live_key(home: Path) -> list[str]:
     return [
-        f"  weir merchants create acct_shop --name Shop --home {home}",
+        f"  weir merchants create acct_shop --name Shop --category 5999 --country DE --home {home}",
         f"  weir merchants activate acct_shop --home {home}",
         f"  weir api-keys create acct_shop --live --home {home}",
     ]

@@ -4,6 +4,7 @@ A law holds whatever anybody decides: no score, no rule that allows and no test 
 holds and the payer cannot be authenticated, the payment is declined.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 
@@ -38,12 +39,16 @@ LAWS = (
 """The laws that are known here. Exemptions are not: none is made."""
 
 
+SCHEME_COUNTRIES: Mapping[str, str] = {"rupay": "IN"}
+"""Where a scheme is at home: what its cards count as where no table of ranges says."""
+
+
 def law_for(instrument: Instrument, merchant_country: str | None, at: datetime) -> SecondFactorLaw | None:
     """The law that asks for a second factor, None where there is none."""
     if not isinstance(instrument, CardFacts):
         return None
     day = at.astimezone(UTC).date()
-    card_country = instrument.issuer_country
+    card_country = instrument.issuer_country or SCHEME_COUNTRIES.get(instrument.brand)
     return next(
         (law for law in LAWS if day >= law.since and law.may_hold(card_country, merchant_country)), None
     )

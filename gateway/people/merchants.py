@@ -121,6 +121,18 @@ def require_form(merchant: Merchant) -> None:
         )
 
 
+def require_known(merchant: Merchant) -> None:
+    """Law and risk go by them: raises `InvalidRequestError` where category or country is missing."""
+    for param in ("category", "country"):
+        if getattr(merchant, param) is None:
+            raise InvalidRequestError(
+                f"A merchant takes live payments once its {param} is known: "
+                f"weir merchants update {merchant.id} --{param} …",
+                code="parameter_missing",
+                param=param,
+            )
+
+
 def _wrong_member(merchant: Merchant) -> tuple[str, str] | None:
     if not _MERCHANT_ID.fullmatch(merchant.id):
         return "id", "a letter, then at most 63 letters, digits, _ and -, such as acct_first"

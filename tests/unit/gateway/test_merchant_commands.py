@@ -16,10 +16,24 @@ def shell(tmp_path: Path) -> Shell:
 
 def test_a_new_merchant_is_pending_until_it_is_activated_and_may_be_suspended(shell: Shell) -> None:
     statuses = [shell.run("merchants", "show", "m_1")[1][0]["status"]]
+    shell.run("merchants", "update", "m_1", "--category", "5942", "--country", "IN")
     for command in ("activate", "suspend"):
         statuses.append(shell.run("merchants", command, "m_1")[1][0]["status"])
 
     assert statuses == ["pending", "active", "suspended"]
+
+
+@pytest.mark.parametrize(("known", "missing"), [("--category=5942", "country"), ("--country=IN", "category")])
+def test_a_merchant_of_which_nobody_knows_where_it_sells_and_what_takes_no_live_payments(
+    shell: Shell, known: str, missing: str
+) -> None:
+    assert shell.run("merchants", "update", "m_1", known)[0] == 0
+
+    status, printed, said = shell.run("merchants", "activate", "m_1")
+
+    assert (status, printed, len(said.splitlines())) == (1, [], 1)
+    assert f"weir merchants update m_1 --{missing}" in said
+    assert shell.run("merchants", "show", "m_1")[1][0]["status"] == "pending"
 
 
 def test_settings_are_changed_one_by_one_and_taken_away(shell: Shell) -> None:

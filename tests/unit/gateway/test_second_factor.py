@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,6 +54,15 @@ def test_domestic_indian_cards_need_a_second_factor_from_april_2026(
 ) -> None:
     assert (law_for(card(country), merchant, at) is not None) == holds
     assert all(law.source for law in LAWS)
+
+
+def test_a_rupay_card_counts_as_indian_whatever_the_ranges_say() -> None:
+    rupay = msgspec.structs.replace(card(None), brand="rupay")
+
+    assert law_for(rupay, "IN", APRIL) is not None
+    assert law_for(rupay, None, APRIL) is not None
+    assert law_for(rupay, "DE", APRIL) is None
+    assert law_for(msgspec.structs.replace(rupay, issuer_country="AE"), "IN", APRIL) is None
 
 
 def test_an_account_has_its_own_factors() -> None:
