@@ -244,7 +244,6 @@ class AttemptEnds:
         answer: ProcessorAnswer,
     ) -> tuple[Intent, Attempt]:
         outcome = authorized_outcome(decision)
-        make_consent_effective(connection, intent, attempt.moment_us)
         attempt = _replace(
             reached(attempt, "authorized"),
             approval_code=answer.approval_code,
@@ -265,6 +264,8 @@ class AttemptEnds:
             if delay_hours is not None:
                 due_us = capture_due_us(attempt.moment_us, delay_hours, attempt.expires_us)
                 intent = _replace(intent, capture_due_us=due_us)
+        if effect != "held":
+            make_consent_effective(connection, intent, attempt.moment_us)
         event = PaymentAuthorized(
             **self.recorder.header(intent, moment(attempt.moment_us)),
             attempt=attempt.number,

@@ -25,6 +25,7 @@ from gateway.payments.refunds import owe_refund_in
 from gateway.payments.reviews import open_review_in
 from gateway.payments.steps import WAITING
 from gateway.store.intent_rows import load_attempt, load_intent, save_attempt, save_intent
+from gateway.store.method_rows import suspend_consent
 from gateway.store.review_rows import close_review
 
 _replace = msgspec.structs.replace
@@ -57,6 +58,7 @@ def act_late_in(
             decision = held_unchallenged(decision, by_rule=bool(late.challenged_by))
         intent, attempt = _apply_late_in(connection, entropy, intent, attempt, decision, effect, at_us)
         if effect is not None:
+            suspend_consent(connection, intent)
             event = PaymentDecidedLate(
                 **recorder.header(intent, moment(at_us)),
                 attempt=attempt.number,

@@ -22,6 +22,7 @@ from gateway.payments.lifetimes import has_expired, review_expires_us
 from gateway.requests import ListReviews
 from gateway.store.idempotency_rows import claim_in
 from gateway.store.intent_rows import load_intent, not_before_last_step, save_intent
+from gateway.store.method_rows import make_consent_effective
 from gateway.store.review_rows import Review, close_review, list_reviews, load_review, open_review
 from gateway.store.writer import Store
 
@@ -101,6 +102,7 @@ class Reviews:
         if not approved:
             intent = intents.canceled(intent, "fraudulent", microseconds(at))
             return owe_in(connection, intent, VoidOwed(since_us=microseconds(at)))[1]
+        make_consent_effective(connection, intent, microseconds(at))
         waits = intent.capture_due_us is not None and intent.capture_due_us > microseconds(at)
         if intent.capture_method == "automatic" and not waits:
             intent = intents.captured(intent, None)

@@ -133,6 +133,12 @@ def make_consent_effective(connection: Connection, intent: Intent, at_us: int) -
         connection.execute(update(consents).where(given), {"effective_us": at_us})
 
 
+def suspend_consent(connection: Connection, intent: Intent) -> None:
+    """The payment of a consent is held, or taken back: it counts for nothing unless that is approved."""
+    if intent.setup_future_usage is not None:
+        connection.execute(update(consents).where(consents.c.payment_id == intent.id), {"effective_us": None})
+
+
 def revoke_consents(connection: Connection, method_id: str, at_us: int) -> None:
     """Nobody may rely on what was consented to for this method any more."""
     standing = update(consents).where(consents.c.payment_method == method_id, consents.c.revoked_us.is_(None))

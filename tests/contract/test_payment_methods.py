@@ -30,6 +30,9 @@ STEP = PayerAction(
 )
 
 
+KNOWN = {"ip": "192.0.2.7", "device_id": "device-1", "email": "a@example.com"}
+
+
 class Shop:
     """A merchant's requests to a gateway in one piece."""
 
@@ -55,7 +58,7 @@ class Shop:
         return str((await self.post(INTENTS, **{"amount": 50_000, "currency": "inr", **members}))["id"])
 
 
-def in_shop(tmp_path: Any, story: Any) -> World:
+def in_shop(tmp_path: Any, story: Any, deadline_seconds: float = 20.0) -> World:
     worlds: list[World] = []
 
     async def live(world: World) -> None:
@@ -65,7 +68,7 @@ def in_shop(tmp_path: Any, story: Any) -> World:
         async with httpx2.AsyncClient(transport=transport, base_url="http://weir", headers=headers) as http:
             await story(Shop(world, http))
 
-    live_through(tmp_path, live)
+    live_through(tmp_path, live, deadline_seconds)
     return worlds[0]
 
 
@@ -254,6 +257,66 @@ def test_a_consent_counts_only_once_its_payment_went_through(tmp_path: Any) -> N
         assert (await shop.get(f"{METHODS}/{card}"))["customer"] is None
 
     in_shop(tmp_path, story)
+
+
+@pytest.mark.parametrize("end", ["approve", "reject", "cancel"])
+def test_a_consent_counts_once_a_review_has_let_its_payment_go(tmp_path: Any, end: str) -> None:
+    async def story(shop: Shop) -> None:
+        shop.world.risk.outcome, shop.world.risk.risk_score = "review", 80
+        card = (await shop.card())["id"]
+        held = await kept_with(shop, card)
+        assert await may_pay_alone(shop, card) is False
+
+        if end == "cancel":
+            await shop.post(f"{INTENTS}/{held['id']}/cancel")
+        else:
+            await shop.post(f"/v1/reviews/{held['review']}/{end}")
+
+        assert await may_pay_alone(shop, card) is (end == "approve")
+        listed = (await shop.get(f"{METHODS}?customer=c-1"))["data"]
+        assert [one["id"] for one in listed] == ([card] if end == "approve" else [])
+
+    in_shop(tmp_path, story)
+
+
+@pytest.mark.parametrize(("outcome", "may"), [("allow", True), ("review", False), ("block", False)])
+def test_a_late_decision_that_holds_or_takes_back_leaves_no_consent(
+    tmp_path: Any, outcome: Any, may: bool
+) -> None:
+    async def story(shop: Shop) -> None:
+        risk = shop.world.risk
+        risk.silent = True
+        card = (await shop.card())["id"]
+        order = {"capture_method": "manual", "risk_context": KNOWN}
+        kept = await kept_with(shop, card, **order)
+        assert kept["status"] == "requires_capture"
+        assert kept["review"] is None
+
+        risk.outcome, risk.risk_score = outcome, 80
+        [record] = [
+            r for place, rs in shop.world.log.records.items() if place.topic == "assessments" for r in rs
+        ]
+        await shop.world.gateway.recovery.deal(risk.made(kept["id"], 1, record))
+
+        assert await may_pay_alone(shop, card) is may
+
+    in_shop(tmp_path, story, 0.05)
+
+
+async def kept_with(shop: Shop, card: str, **members: Any) -> dict[str, Any]:
+    """A payment with which a customer lets the merchant keep the card."""
+    order = {"amount": 50_000, "currency": "inr", "customer": "c-1", "confirm": True, **members}
+    kept = {"setup_future_usage": "off_session", "mandate_data": CONSENT, "payment_method": card}
+    return await shop.post(INTENTS, **order, **kept)
+
+
+async def may_pay_alone(shop: Shop, card: str) -> bool:
+    """Whether the merchant may take a payment while the payer is away."""
+    order = {"amount": 700, "currency": "inr", "customer": "c-1", "payment_method": card}
+    paid = await shop.http.post(INTENTS, json={**order, "confirm": True, "off_session": True})
+    if paid.status_code == 400:
+        assert paid.json()["error"]["code"] == "payment_method_without_consent"
+    return paid.status_code == 200
 
 
 def test_a_method_that_two_customers_wait_to_keep_stays_with_the_first_and_the_other_has_no_say(
