@@ -24,6 +24,7 @@ from gateway.payment_methods import PaymentMethods
 from gateway.payments.account_charging import AccountCharging
 from gateway.payments.attempt_ends import AttemptEnds
 from gateway.payments.choosing import Choosing
+from gateway.payments.daily_pruning import DailyPruning
 from gateway.payments.debts import Debts
 from gateway.payments.decisions import Deal, DecisionTail
 from gateway.payments.delayed_captures import DelayedCaptures
@@ -81,11 +82,10 @@ class Gateway:
     def __init__(self, around: Surroundings) -> None:
         store, scheduling, geography = around.store, around.scheduling, around.geography
         self._around = around
-        recorder = EventRecorder(around.entropy)
+        recorder, time = EventRecorder(around.entropy), BusinessTime(around.clock)
         self.instances = _instances(around)
         own = self.instances.own
         self.relay = relay = Relay(store, around.log, scheduling, poll_seconds=around.relay_poll_seconds)
-        time = BusinessTime(around.clock)
         self.keys = Keys(
             store=store,
             secret=around.keyring.api_keys,
@@ -105,6 +105,7 @@ class Gateway:
         self.recovery = Recovery(
             store=store, flights=flights, ends=ends, debts=debts, scheduling=scheduling, instance=own
         )
+        self._daily_pruning = DailyPruning(store, around.clock, time, scheduling)
         self._expiry = _expiry(around, recorder, relay, debts, time)
         self._tail = _tail(around, recorder, relay, self.recovery.deal, own)
         self.labels = Labels(store=store, entropy=around.entropy, recorder=recorder, relay=relay)
@@ -142,6 +143,7 @@ class Gateway:
             ("decisions", self._tail.run()),
             ("recovery", self.recovery.run()),
             ("idempotency", self.idempotency.run()),
+            ("days", self._daily_pruning.run()),
             ("payer steps", self.payer_steps.run()),
             ("expiry", self._expiry.run()),
         ):

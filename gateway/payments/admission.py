@@ -1,6 +1,6 @@
 """Which payments a merchant is let take: its settings and limits, asked at creation and at confirm."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -8,7 +8,7 @@ from events.instruments import Instrument
 from gateway import limits
 from gateway.payments.intents import Attempt, Intent
 from gateway.people.merchants import Merchant
-from gateway.store.daily_rows import UNLIMITED_MINOR, add_to_day, take_from_day
+from gateway.store.daily_rows import UNLIMITED_MINOR, add_to_day, day_of, take_from_day
 
 
 def admit(merchant: Merchant, intent: Intent) -> None:
@@ -29,7 +29,7 @@ def admit_in(
     limit_minor = merchant.settings.limit_per_day.get(intent.currency)
     if limit_minor is None:
         return None
-    day = at.astimezone(UTC).toordinal() - _FIRST_DAY
+    day = day_of(at)
     amount_minor = intent.amount_minor
     place = (intent.merchant_id, intent.mode, intent.currency, day)
     if not add_to_day(connection, *place, amount_minor=amount_minor, limit_minor=limit_minor):
@@ -61,6 +61,3 @@ def give_back_in(
         place = (intent.merchant_id, intent.mode, intent.currency, attempt.counted_day)
         refused_minor = intent.amount_minor if amount_minor is None else amount_minor
         take_from_day(connection, *place, amount_minor=refused_minor)
-
-
-_FIRST_DAY = datetime(1970, 1, 1, tzinfo=UTC).toordinal()

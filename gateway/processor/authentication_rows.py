@@ -91,6 +91,15 @@ def open_ones(database: sqlite3.Connection) -> list[str]:
     return [attempt_id for (attempt_id,) in rows]
 
 
+def forget_ended(database: sqlite3.Connection, before_us: int, limit: int) -> int:
+    """Delete those that have their end and whose time was over before, so many at most; how many it was."""
+    return database.execute(
+        "DELETE FROM authentications WHERE rowid IN (SELECT rowid FROM authentications"
+        " WHERE state IN ('refused', 'done') AND expires_us < ? LIMIT ?)",
+        (before_us, limit),
+    ).rowcount
+
+
 def _one(row: tuple[object, ...] | None) -> AuthenticationRow | None:
     return None if row is None else _row(row)
 

@@ -15,6 +15,7 @@ from gateway.processor.authentication import AuthenticatingProcessor
 from gateway.processor.authorizations import CardProcessor
 from gateway.processor.directory import Directory
 from gateway.processor.network import AcquirerNetwork
+from gateway.processor.old_authentications import OldAuthentications
 from gateway.processor.operations import Operations
 from gateway.processor.rails import RailsProcessor
 from gateway.processor.rails_link import NoRails
@@ -43,6 +44,7 @@ class ProcessorParts:
     tokens: Tokens
     advices: Advices
     security_codes: SecurityCodes
+    old_authentications: OldAuthentications
     store: ProcessorStore
 
     async def keep_house(self, scheduling: Scheduling) -> None:
@@ -54,6 +56,7 @@ class ProcessorParts:
             self._repeat(scheduling, self.advices.repeat_due),
             self._repeat(scheduling, self.cards.repeat_due),
             self._repeat(scheduling, self.rails.repeat_due),
+            self.old_authentications.run(),
             self._drop_security_codes(scheduling),
         )
 
@@ -118,4 +121,5 @@ def assemble(
         store=store, rails=rails or NoRails(), listener=listener, turns=Turns(scheduling), clock=clock
     )
     port = AnyMethodProcessor(authenticating, accounts)
-    return ProcessorParts(port, authenticating, accounts, tokens, advices, security_codes, store)
+    old = OldAuthentications(store, clock, scheduling)
+    return ProcessorParts(port, authenticating, accounts, tokens, advices, security_codes, old, store)

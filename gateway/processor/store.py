@@ -161,6 +161,9 @@ SCHEMA = (
     ALTER TABLE authentications ADD COLUMN asked_us INTEGER NOT NULL DEFAULT 0;
     CREATE INDEX authentications_by_card ON authentications (card, asked_us) WHERE flow = 'challenge';
     """,
+    """
+    CREATE INDEX authentications_ended ON authentications (expires_us) WHERE state IN ('refused', 'done');
+    """,
 )
 """One entry per version of the schema; `PRAGMA user_version` counts those applied."""
 

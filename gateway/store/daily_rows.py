@@ -4,7 +4,9 @@ A counter is changed by one statement that also compares, so that of two confirm
 several, only those pass that the limit holds together.
 """
 
-from sqlalchemy import Connection, bindparam, select, update
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from events.vocabulary import Mode
@@ -34,6 +36,22 @@ _ADD = Statement(
 _TAKE_BACK = Statement(
     update(daily_totals).where(*_DAY).values(amount_minor=daily_totals.c.amount_minor - bindparam("less"))
 )
+
+_OLD = select(*daily_totals.primary_key.columns).where(
+    daily_totals.c.mode == bindparam("the_mode"), daily_totals.c.day < bindparam("the_oldest")
+)
+_FORGET = delete(daily_totals).where(*_DAY)
+
+_FIRST_DAY = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
+
+
+def day_of(at: datetime) -> int:
+    """The day (UTC) to whose limit a confirm counts, counted from 1970-01-01.
+
+    >>> day_of(datetime(1970, 1, 2, 23, 59, tzinfo=UTC))
+    1
+    """
+    return at.astimezone(UTC).toordinal() - _FIRST_DAY
 
 
 def add_to_day(
@@ -96,6 +114,15 @@ def take_from_day(
 ) -> None:
     """Give back what was counted and came to nothing."""
     _TAKE_BACK.add(connection, {**_place(merchant_id, mode, currency, day), "less": amount_minor})
+
+
+def forget_days(connection: Connection, mode: Mode, oldest: int, limit: int) -> int:
+    """Forget a mode's counters of the days before `oldest`, so many at most; how many it was."""
+    old = connection.execute(_OLD.limit(limit), {"the_mode": mode, "the_oldest": oldest}).all()
+    places = [_place(row.merchant_id, row.mode, row.currency, row.day) for row in old]
+    if places:
+        connection.execute(_FORGET, places)
+    return len(places)
 
 
 def _place(merchant_id: str, mode: Mode, currency: str, day: int) -> dict[str, object]:

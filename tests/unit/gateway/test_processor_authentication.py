@@ -12,10 +12,12 @@ from gateway.processor import attempts, authentication_rows
 from gateway.processor.authentication_rows import AuthenticationRow
 from gateway.processor.challenge_bound import CHALLENGES_PER_HOUR_MAX
 from gateway.processor.directory import Proof
+from gateway.processor.old_authentications import FORGOTTEN_AT_ONCE_MAX, KEPT_SECONDS, OldAuthentications
 from gateway.processor.payer_pages import payer_route
 from gateway.processor.routing import application
 from gateway.processor.shop_address import shop_address
 from gateway.processor_port import AuthorizationRequest, ProcessorAnswer
+from gateway.scheduling import InlineScheduling
 from simulator.acs import proofs
 from simulator.acs.challenge import LIFETIME_SECONDS
 from simulator.acs.directory import Result
@@ -539,3 +541,28 @@ async def test_after_a_challenge_the_same_is_asked_for_as_before_it(
 
     assert after.status == expected
     assert bench.line.types == (["0100"] if expected == "approved" else [])
+
+
+@in_one_thread
+async def test_what_came_of_an_authentication_is_forgotten_long_after_it_ended_and_some_at_a_time() -> None:
+    bench = Bench()
+    await sent_off(bench)
+    row = await row_of(bench)
+    old = [
+        msgspec.structs.replace(
+            row, attempt_id=f"old_{n}", secret=f"s{n}", state="done", expires_us=row.expires_us - 1
+        )
+        for n in range(FORGOTTEN_AT_ONCE_MAX + 1)
+    ]
+    young = msgspec.structs.replace(row, attempt_id="young", secret="s", state="refused")
+    for one in (*old, young):
+        await bench.store.transact(lambda db, one=one: authentication_rows.put(db, one))
+    now_us = int(bench.clock.now().timestamp() * 1_000_000)
+    bench.clock.advance((row.expires_us - now_us) / 1_000_000 + KEPT_SECONDS)
+
+    old_ones = OldAuthentications(bench.store, bench.clock, InlineScheduling())
+    forgotten = [await old_ones.forget() for _ in range(3)]
+
+    assert forgotten == [FORGOTTEN_AT_ONCE_MAX, 1, 0]
+    assert await bench.store.transact(lambda db: authentication_rows.find(db, "young")) == young
+    assert (await row_of(bench)).state == "waiting"
