@@ -77,10 +77,14 @@ class PaymentAuthorized(PaymentEvent, frozen=True, kw_only=True, tag="payment.au
 
 
 class PaymentDeclined(PaymentEvent, frozen=True, kw_only=True, tag="payment.declined"):
-    """The issuer declined, the network failed, or the attempt was reversed; `reason` is a decline code."""
+    """The issuer declined, the network failed, or the attempt was reversed; `reason` is a decline code.
+
+    `lapsed`: nobody declined, the payer or the merchant let the time pass.
+    """
 
     attempt: Count
     reason: str
+    lapsed: bool = False
     card_surrogate: str | None = None
     account_surrogate: str | None = None
     ruling: Ruling | None = None

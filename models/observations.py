@@ -57,13 +57,15 @@ ChallengeResult = Literal["passed", "failed", "abandoned"]
 class Decline(msgspec.Struct, frozen=True, kw_only=True):
     """An issuer declined a payment that was assessed before; its entities are remembered by the engine.
 
-    `card` None: what the engine remembers as having paid.
+    `card` None: what the engine remembers as having paid. `lapsed`: nobody declined, the time ran out, which
+    says nothing about what would have paid.
     """
 
     payment_id: str
     attempt: int
     occurred_at_us: int
     reason: str
+    lapsed: bool = False
     card: str | None = None
 
 

@@ -151,7 +151,12 @@ def note_sign_in(state: EngineState, event: SignIn) -> None:
 
 
 def note_decline(state: EngineState, event: Decline) -> None:
-    """A decline counts for every entity of its payment, once; one of a payment not remembered for none."""
+    """A decline counts for every entity of its payment, once; one of a payment not remembered for none.
+
+    What merely lapsed is no decline.
+    """
+    if event.lapsed:
+        return
     payment = state.remembered(event.payment_id)
     if payment is None or event.attempt <= payment.declined:
         return

@@ -107,12 +107,13 @@ def sign_in(event: SignInAttempted) -> SignIn:
 
 
 def decline(event: PaymentDeclined) -> Decline:
-    """An issuer's no."""
+    """An issuer's no, or that an attempt lapsed."""
     return Decline(
         payment_id=event.payment_id,
         attempt=event.attempt,
         occurred_at_us=microseconds(event.occurred_at),
         reason=event.reason,
+        lapsed=event.lapsed,
         card=event.card_surrogate or event.account_surrogate,
     )
 

@@ -118,6 +118,8 @@ def _authenticated(event: PaymentAuthenticated) -> list[str]:
 def _ended(event: End) -> list[str]:
     if isinstance(event, PaymentBlocked):
         done = "blocked"
+    elif isinstance(event, PaymentDeclined) and event.lapsed:
+        done = f"not finished in time: {event.reason}"
     elif isinstance(event, PaymentDeclined):
         done = f"declined by the issuer or on the way to it: {event.reason}"
     else:

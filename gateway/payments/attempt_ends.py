@@ -232,7 +232,7 @@ class AttemptEnds:
         outcome = declined_outcome(
             decision, code, answer.advice_code if answer else None, reversed_=reversed_
         )
-        intent = decline_in(connection, self.recorder, intent, attempt, decision, code, outcome)
+        intent = decline_in(connection, self.recorder, intent, attempt, decision, code, outcome, answer)
         return intent, reached(attempt, "declined")
 
     def _authorize_in(

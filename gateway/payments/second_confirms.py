@@ -15,7 +15,7 @@ from gateway.errors import InvalidRequestError
 from gateway.event_recorder import EventRecorder
 from gateway.payments import intents
 from gateway.payments.admission import give_back_in
-from gateway.payments.declining import decline_in
+from gateway.payments.declining import LAPSED, decline_in
 from gateway.payments.intents import Attempt, Intent, VoidOwed, owing, reached
 from gateway.payments.outcomes import declined_outcome
 from gateway.payments.steps import WAITING
@@ -25,8 +25,6 @@ from gateway.store.intent_rows import load_attempt, load_intent, save_attempt, s
 
 CONFIRM_MINUTES = 10
 """So much longer than its payer may take has the merchant to confirm again."""
-
-LAPSED = "payment_timed_out"
 
 _replace = msgspec.structs.replace
 

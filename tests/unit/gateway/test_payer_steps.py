@@ -8,10 +8,11 @@ import httpx2
 import pytest
 from structlog.testing import capture_logs
 
+from events.types import PaymentDeclined
 from gateway.api.internal import make_internal_application
 from gateway.api.presenting import next_action_json
 from gateway.payments.intents import Intent
-from gateway.processor_port import AnswerChanged, Authentication, PayerAction
+from gateway.processor_port import AnswerChanged, Authentication, AuthenticationResult, PayerAction
 from gateway.requests import CancelIntent, CaptureIntent, ConfirmIntent, CreateIntent, RiskContextInput
 from tests.gateway_world import START, World, live_virtually
 
@@ -42,6 +43,18 @@ async def told(world: World, intent: Intent) -> Intent:
     """The payment after the processor's word that its answer has changed."""
     await world.gateway.payer_steps.answer_changed(AnswerChanged(attempt_id=f"{intent.id}_1"))
     return await world.intent(intent.id)
+
+
+async def lapses(world: World) -> list[bool]:
+    """Of each decline on the log, whether it was one that lapsed."""
+    declines: list[PaymentDeclined] = []
+
+    def told_of() -> bool:
+        declines[:] = [e for e in world.log.events("payments") if isinstance(e, PaymentDeclined)]
+        return bool(declines)
+
+    await world.until(told_of)
+    return [event.lapsed for event in declines]
 
 
 def test_a_payment_that_needs_its_payer_says_where_to_send_them(tmp_path: Path) -> None:
@@ -191,8 +204,37 @@ def test_a_payer_who_never_comes_back_has_not_paid_once_the_time_is_over(tmp_pat
         assert after.last_error.code == AUTHENTICATION_FAILED
         assert after.outcome.network_status == "not_sent_to_network"
         assert world.processor.answers[f"{intent.id}_1"].status == "reversed"
+        assert await lapses(world) == [True]
         world.processor.payer_is_done(f"{intent.id}_1")
         assert (await told(world, intent)).status == "requires_payment_method"
+
+    live_virtually(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("code", "result", "lapsed"),
+    [
+        ("insufficient_funds", None, False),
+        ("insufficient_funds", "authenticated", False),
+        (AUTHENTICATION_FAILED, "failed", False),
+        (AUTHENTICATION_FAILED, "abandoned", True),
+        ("payment_declined", None, False),
+        ("payment_collect_request_expired", None, True),
+        ("payment_timed_out", None, True),
+    ],
+)
+def test_a_decline_tells_whether_anybody_said_no_or_the_time_ran_out(
+    tmp_path: Path, code: str, result: AuthenticationResult | None, lapsed: bool
+) -> None:
+    async def story(world: World) -> None:
+        if result is not None:
+            world.processor.authentication = Authentication(flow="challenge", result=result)
+        intent = await waiting(world)
+        world.processor.payer_is_done(f"{intent.id}_1", decline_code=code)
+
+        await told(world, intent)
+
+        assert await lapses(world) == [lapsed]
 
     live_virtually(tmp_path, story)
 

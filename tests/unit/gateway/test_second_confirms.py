@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from events.types import PaymentDeclined
 from gateway.errors import InvalidRequestError
 from gateway.payments.intents import Intent
 from gateway.processor_port import AnswerChanged, Authentication, PayerAction
@@ -99,6 +100,8 @@ def test_what_is_not_confirmed_again_in_time_is_given_back(tmp_path: Path) -> No
         await world.gateway.payments.cancel(await world.caller(), intent.id, CancelIntent())
         ended = [*BEGUN, "payment.declined", "payment.canceled"]
         await world.until(lambda: world.payment_events(intent.id) == ended)
+        declines = [e for e in world.log.events("payments") if isinstance(e, PaymentDeclined)]
+        assert [event.lapsed for event in declines] == [True]
 
     live_virtually(tmp_path, story)
 

@@ -236,7 +236,9 @@ class _Past:
         moments = [
             fact.occurred_at_us
             for fact in self.facts
-            if isinstance(fact, Decline) and key(self.by_id[fact.payment_id]) == key(self.asked)
+            if isinstance(fact, Decline)
+            and not fact.lapsed
+            and key(self.by_id[fact.payment_id]) == key(self.asked)
         ]
         return self.events(f"{entity}_declines", moments)
 

@@ -77,7 +77,11 @@ def _others(chance: random.Random, number: int, now_us: int) -> list[Fact]:
     facts: list[Fact] = []
     if number and chance.random() < 0.3:
         declined = Decline(
-            payment_id=f"pi_{number - 1}", attempt=1, occurred_at_us=now_us - 1, reason="declined"
+            payment_id=f"pi_{number - 1}",
+            attempt=1,
+            occurred_at_us=now_us - 1,
+            reason="declined",
+            lapsed=not number % 4,
         )
         facts.append(declined)
     facts += _challenges(chance, number, now_us)

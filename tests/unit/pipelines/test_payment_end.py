@@ -235,6 +235,16 @@ def test_each_attempt_is_told_by_its_own_end(life: Life) -> None:
     assert "attempt 2:\n  confirmed, and not at its end yet" in life.explained()
 
 
+def test_what_lapsed_is_not_told_as_declined(life: Life) -> None:
+    life.confirmed(1)
+    life.told(PaymentDeclined, attempt=1, reason="payment_timed_out", lapsed=True)
+
+    told = life.explained(1)
+
+    assert "not finished in time: payment_timed_out" in told
+    assert "declined" not in told
+
+
 def test_an_attempt_that_never_was_is_told_so(life: Life) -> None:
     life.confirmed()
 
