@@ -63,6 +63,7 @@ class Watch:
         self._counts: dict[str, int] = defaultdict(int)
         self._once: Counter[tuple[Any, ...]] = Counter()
         self.events: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self.assessed: dict[tuple[str, int], dict[str, Any]] = {}
         self.asked: Counter[tuple[str, str]] = Counter()
         """How many questions of a kind were asked under a key of their own, by who asks for a payment."""
 
@@ -96,6 +97,8 @@ class Watch:
             self._blame(f"event {event['id']} came with two contents")
         if any(secret in value for secret in self._world.secrets):
             self._blame(f"a secret stands in a {event['type']}")
+        if record.topic == "assessments":
+            self.assessed[event["payment_id"], event["attempt"]] = event
         if record.topic == "payments" and len(self.events[event["payment_id"]]) < event["sequence"]:
             self._count(event)
 
@@ -162,6 +165,8 @@ def at_rest(world: Any) -> None:
         taken = _of_processor(world, "captured_minor", payment)
         _require(taken == received, f"{payment} received {received}, the processor captured {taken}")
         _latest_fits(world, payment, status, attempts, must_confirm=confirmation == "manual")
+        if received:
+            _taken_as_decided(world, payment, attempts, received)
     _done_once(world)
     accounted: set[tuple[str, str, str]] = set()
     for attempt, phase, assessed, decision, amount in gateway.rows(
@@ -188,6 +193,25 @@ def _refunds_agree(world: Any, payment: str, refunded: int) -> None:
     _require(told == refunded, f"{payment} refunded {refunded}, its events say {told}")
     paid = _of_processor(world, "refunded_minor", payment)
     _require(paid == refunded, f"{payment} refunded {refunded}, the processor {paid}")
+
+
+def _taken_as_decided(world: Any, payment: str, attempt: int, received: int) -> None:
+    """Nothing is taken beyond what was decided and a fifth, nor by law beyond what was authenticated."""
+    asked = world.watch.assessed[payment, attempt]
+    decided, card = asked["amount_minor"], asked.get("card") or {}
+    _require(received * 100 <= decided * 120, f"{payment} received {received}, decided was about {decided}")
+    if asked["occurred_at"] < "2026-04-01" or card.get("issuer_country") != "IN":
+        return
+    proofs = [
+        event
+        for event in world.watch.events[payment]
+        if event["type"] == "payment.authenticated" and event["attempt"] == attempt
+    ]
+    proven = [(event["result"], event["flow"]) for event in proofs]
+    _require(
+        proven == [("authenticated", "challenge")], f"{payment} was taken by law, its proofs are {proven}"
+    )
+    _require(received <= decided, f"{payment} received {received}, authenticated was {decided}")
 
 
 def _of_processor(world: Any, sum_of: str, payment: str) -> int:

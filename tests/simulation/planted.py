@@ -59,6 +59,14 @@ BUGS = {
     "a tombstone is not kept": Planted(
         "gateway.processor.transitions", "attempts.insert(database, tombstone)", "pass"
     ),
+    "an increment goes beyond what was decided": Planted(
+        "gateway.payments.increments", "is_within = beyond_minor", "is_within = 0 * beyond_minor"
+    ),
+    "an increment goes round the law": Planted(
+        "gateway.payments.taking",
+        "by_law=law_for(attempt.instrument, merchant.country, at) is not None",
+        "by_law=False",
+    ),
     "decisions are passed before they have acted": Planted(
         "gateway.payments.decisions", "min(self._open[partition], default=read)", "read"
     ),

@@ -8,7 +8,7 @@ from typing import Any
 from tests.simulation.asking import Asking
 from tests.simulation.counters import Counter
 from tests.simulation.tills import Answer
-from tests.simulation.ways_to_pay import METHODS, Way, some_way
+from tests.simulation.ways_to_pay import COUNTRIES, METHODS, Way, card_number, some_way
 from tests.simulation.world import World
 
 CONTEXT = {"ip": "192.0.2.7", "device_id": "device-1", "email": "a@example.com"}
@@ -34,7 +34,7 @@ async def a_random_story(world: World) -> None:
 
 
 def _payer(world: World, random: Random, number: int) -> "Shopper | Counter":
-    return Counter(world, random, number) if random.random() < 0.1 else Shopper(world, random, number)
+    return random.choices((Counter, Guest, Shopper), (2, 3, 15))[0](world, random, number)
 
 
 class Shopper(Asking):
@@ -147,7 +147,7 @@ class Shopper(Asking):
         await self._on_intent("capture", body)
 
     async def _increment(self) -> None:
-        more = self.random.choice((100, 5000, 10**6))
+        more = self.random.choice((100, self._amount_minor // 8, self._amount_minor // 5, 5000, 10**6))
         await self._on_intent("increment_authorization", {"amount": self._amount_minor + more})
 
     async def _cancel(self) -> None:
@@ -192,3 +192,29 @@ class Shopper(Asking):
     def _hear(self, answer: Answer) -> None:
         assert answer.intent is not None
         self._status, self._amount_minor = answer.intent["status"], answer.intent["amount"]
+
+
+class Guest(Shopper):
+    """At a hotel: an estimate is authorized, more comes on top of it, and in the end all is taken."""
+
+    async def pay(self) -> None:
+        random = self.random
+        token = await self.token_of(card_number(random, random.choice(COUNTRIES)))
+        if token is None:
+            return
+        self._way, self._keeps = Way("card", {"payment_method": token}), False
+        body = self._body() | self._confirmation() | {"confirm": True, "capture_method": "manual"}
+        body.pop("capture_delay_hours", None)
+        created = await self._create(body)
+        if created is None or created.intent is None:
+            return
+        self._id = created.intent["id"]
+        self._hear(created)
+        for deed in (self._increment, self._close_review, self._increment, self._capture_all):
+            await asyncio.sleep(random.choice((0.3, 3, 30)) * random.random())
+            self._heard(await self.get("look", f"{INTENTS}/{self._id}"))
+            await deed()
+            self.world.require()
+
+    async def _capture_all(self) -> None:
+        await self._on_intent("capture", {})

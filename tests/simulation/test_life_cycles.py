@@ -21,6 +21,8 @@ FOUND_AT = {
     "a sequence number is skipped": 0,
     "a review can be approved twice": 3,
     "a tombstone is not kept": 17,
+    "an increment goes beyond what was decided": 20,
+    "an increment goes round the law": 170,
     "decisions are passed before they have acted": 0,
 }
 """Seeds from which on each planted bug is soon found; `make simulate PLANTED=1` finds them from 0 on."""

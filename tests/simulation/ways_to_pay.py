@@ -17,6 +17,8 @@ CHALLENGED = (
 """The issuer wants a proof of the cardholder: twice it approves then, twice not, once there is none."""
 TROUBLED = ("4000000000081044", "4000000000081051", "4000000000081069", "4000000000081077")
 """Half is approved; the issuer is down; the answer is lost; it is late."""
+COUNTRIES = ("276", "356")
+"""Germany, and India, whose law wants a second factor at the merchant of the stories."""
 ADDRESSES = (
     "success@razorpay",
     "success@razorpay",
@@ -58,15 +60,15 @@ async def some_way(asking: Asking) -> Way | None:
 
 
 async def _card(asking: Asking) -> Way | None:
-    token = await asking.token_of(card_number(asking.random))
+    token = await asking.token_of(card_number(asking.random, asking.random.choice(COUNTRIES)))
     return None if token is None else Way("card", {"payment_method": token})
 
 
-def card_number(random: Random) -> str:
+def card_number(random: Random, country: str = "276") -> str:
     """A card of its own, whose issuer decides by its account, or now and then a documented one."""
     if random.random() < 0.25:
         return random.choice(random.choice((DOCUMENTED, CHALLENGED, TROUBLED)))
-    begun = f"40000276{random.randrange(10**7):07}"
+    begun = f"40000{country}{random.randrange(10**7):07}"
     doubled = [int(digit) * (2 - place % 2) for place, digit in enumerate(begun)]
     total = sum(digit - 9 if digit > 9 else digit for digit in doubled)
     return f"{begun}{-total % 10}"
