@@ -169,10 +169,10 @@ MAY_NOT: list[tuple[dict[str, Any], int, str]] = [
     ("changes", "names"),
     [
         ({"method": "upi", "upi": {"vpa": "nobody"}, "currency": "INR"}, "upi[vpa]: "),
-        ({"method": "upi", "upi": {"vpa": "success@razorpay"}}, "method: upi is there"),
+        ({"method": "upi", "upi": {"vpa": "success@razorpay"}}, "method: upi pays in INR"),
         (
             {"method": "net_banking", "net_banking": {"bank_code": "HDFC", "account": "50100123"}},
-            "method: net_banking is there",
+            "method: net_banking pays in INR",
         ),
     ],
 )
