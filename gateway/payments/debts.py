@@ -27,6 +27,7 @@ from gateway.event_recorder import EventRecorder
 from gateway.outbox import Relay
 from gateway.payments import intents
 from gateway.payments.admission import give_back_in
+from gateway.payments.authentications import authenticated_in, without_withdrawn
 from gateway.payments.debt_ends import end_of, was_refused
 from gateway.payments.increments import incremented
 from gateway.payments.intents import (
@@ -164,7 +165,7 @@ class Debts:
         ended = reached(stored, end)
         intent = load_intent(connection, attempt.payment_id)
         if isinstance(debt, VoidOwed):
-            intent = self._voided_in(connection, intent, ended, debt)
+            intent = self._voided_in(connection, intent, ended, debt, answer)
         elif isinstance(debt, IncrementOwed):
             intent, ended = self._incremented_in(connection, intent, ended, debt, answer)
         else:
@@ -172,11 +173,22 @@ class Debts:
         save_intent(connection, intent)
         save_attempt(connection, ended)
 
-    def _voided_in(self, connection: Connection, intent: Intent, attempt: Attempt, debt: VoidOwed) -> Intent:
+    def _voided_in(
+        self,
+        connection: Connection,
+        intent: Intent,
+        attempt: Attempt,
+        debt: VoidOwed,
+        answer: ProcessorAnswer,
+    ) -> Intent:
         is_over = attempt.number != intent.attempts or intent.last_error is not None
         if intent.status != "canceled" or is_over:
             # A part was captured, or the attempt has failed, of which an event has told already.
             return intent
+        if attempt.payer_until_us is not None and attempt.decision is not None and not attempt.approval_code:
+            # Its payer was waited for, and only now can nobody change any more what came of that.
+            told = without_withdrawn(attempt.decision, answer)
+            intent = authenticated_in(connection, self._recorder, intent, attempt, told)
         reason = intent.cancellation_reason or "unspecified"
         header = self._recorder.header(intent, moment(debt.since_us))
         canceled = PaymentCanceled(**header, reason=reason, authorization_id=attempt.id)

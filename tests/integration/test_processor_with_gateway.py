@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from events.clock import VirtualClock
+from events.types import PaymentAuthenticated
 from gateway.payments.intents import Intent
 from gateway.processor.card_input import CardInput, check
 from gateway.processor_port import AnswerChanged, TokenRegistered, TokenRegistration
-from gateway.requests import CaptureIntent, ConfirmIntent, CreateIntent, RiskContextInput
+from gateway.requests import CancelIntent, CaptureIntent, ConfirmIntent, CreateIntent, RiskContextInput
 from tests.gateway_world import START, World
 from tests.processor_parts import Bench
 from tests.virtual_time import run_virtually
@@ -59,6 +60,14 @@ class Together:
         )
         intent = await payments.create(caller, body)
         return await payments.confirm(caller, intent.id, ConfirmIntent())
+
+    async def cancel(self, intent: Intent) -> None:
+        await self.world.gateway.payments.cancel(await self.world.caller(), intent.id, CancelIntent())
+
+    def challenges(self) -> list[tuple[str, str, bool]]:
+        """What is told of authentications."""
+        told = [e for e in self.world.log.events("payments") if isinstance(e, PaymentAuthenticated)]
+        return [(event.result, event.flow, event.liability_shifted) for event in told]
 
 
 def lived(folder: Path, story: Callable[[Together], Awaitable[None]]) -> Together:
@@ -105,6 +114,37 @@ def test_a_cardholder_who_is_back_finds_the_payment_at_its_end(
         assert after.outcome.three_d_secure is not None
         assert after.outcome.three_d_secure.liability_shifted == (status == "succeeded")
         await together.world.until(lambda: together.world.payment_events(intent.id) == events)
+
+    lived(tmp_path, story)
+
+
+def test_a_cancel_during_a_challenge_tells_that_it_was_left(tmp_path: Path) -> None:
+    async def story(together: Together) -> None:
+        intent = await together.pay(CHALLENGED)
+
+        await together.cancel(intent)
+
+        events = [*SENT_OFF, "payment.canceled"]
+        await together.world.until(lambda: together.world.payment_events(intent.id) == events)
+        assert together.challenges() == [("abandoned", "challenge", False)]
+
+    lived(tmp_path, story)
+
+
+def test_a_cancel_after_a_challenge_does_not_tell_of_it_again(tmp_path: Path) -> None:
+    async def story(together: Together) -> None:
+        intent = await together.pay(CHALLENGED, capture_method="manual")
+        assert intent.next_action is not None
+        attempt_id = f"{intent.id}_1"
+        together.bench.urls[attempt_id] = intent.next_action.url
+        together.bench.type_code(attempt_id, "4815")
+        await together.bench.come_back(attempt_id)
+
+        await together.cancel(intent)
+
+        events = [*SENT_OFF, "payment.authorized", "payment.canceled"]
+        await together.world.until(lambda: together.world.payment_events(intent.id) == events)
+        assert together.challenges() == [("authenticated", "challenge", True)]
 
     lived(tmp_path, story)
 

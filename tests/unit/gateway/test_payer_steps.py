@@ -319,6 +319,21 @@ def test_a_payment_that_waits_for_its_payer_can_be_canceled_and_is_paid_no_more(
     live_virtually(tmp_path, story)
 
 
+def test_a_cancel_as_the_payer_passes_tells_that_they_did(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.processor.authentication = Authentication(flow="challenge", result="authenticated")
+        intent = await waiting(world)
+        world.processor.payer_is_done(f"{intent.id}_1")
+
+        await world.gateway.payments.cancel(await world.caller(), intent.id, CancelIntent())
+
+        ended = [*BEGUN, "payment.authenticated", "payment.canceled"]
+        await world.until(lambda: world.payment_events(intent.id) == ended)
+        assert world.processor.answers[f"{intent.id}_1"].status == "reversed"
+
+    live_virtually(tmp_path, story)
+
+
 def test_an_elevated_risk_is_held_for_review_after_the_payers_step(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         world.risk.outcome, world.risk.risk_score = "review", 70

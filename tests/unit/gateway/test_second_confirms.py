@@ -154,13 +154,16 @@ def test_after_a_lapse_another_attempt_may_pay(tmp_path: Path) -> None:
 
 def test_what_waits_for_its_merchant_is_canceled_and_survives_a_restart(tmp_path: Path) -> None:
     async def story(world: World) -> None:
+        world.processor.authentication = Authentication(result="authenticated", flow="challenge")
         intent = await approved(world)
         await world.restart()
 
         canceled = await world.gateway.payments.cancel(await world.caller(), intent.id, CancelIntent())
 
         assert canceled.status == "canceled"
-        await world.until(lambda: world.payment_events(intent.id) == [*BEGUN, "payment.canceled"])
+        # The challenge was told of when its payer came back, and is not once more.
+        ended = [*BEGUN, "payment.authenticated", "payment.canceled"]
+        await world.until(lambda: world.payment_events(intent.id) == ended)
         assert world.processor.answers[f"{intent.id}_1"].status == "reversed"
 
     live_virtually(tmp_path, story)
