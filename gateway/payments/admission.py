@@ -8,7 +8,10 @@ from events.instruments import Instrument
 from gateway import limits
 from gateway.payments.intents import Attempt, Intent
 from gateway.people.merchants import Merchant
-from gateway.store.daily_rows import UNLIMITED_MINOR, add_to_day, day_of, take_from_day
+from gateway.store.daily_rows import add_to_day, day_of, take_from_day
+
+UNLIMITED_MINOR = 2**62
+"""What a day that is counted already is held to once its limit is gone."""
 
 
 def admit(merchant: Merchant, intent: Intent) -> None:

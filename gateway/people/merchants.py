@@ -4,7 +4,7 @@ A pending or suspended merchant takes no live payments; what it was paid before 
 """
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -19,7 +19,6 @@ from gateway.countries import COUNTRIES
 from gateway.errors import InvalidRequestError, NotFoundError
 from gateway.event_recorder import EventRecorder
 from gateway.store.by_key import ByKey, Wanted
-from gateway.store.daily_rows import count_uncounted
 from gateway.store.tables import merchants
 
 MerchantStatus = Literal["pending", "active", "suspended"]
@@ -60,10 +59,6 @@ class Merchant(msgspec.Struct, frozen=True, kw_only=True):
     settings: MerchantSettings = MerchantSettings()
 
 
-UNCOUNTED_MAX = timedelta(days=8)
-"""So far back is counted what a new limit per day finds: a day more than an authorization holds."""
-
-
 def create_merchant(
     connection: Connection, recorder: EventRecorder, merchant: Merchant, *, at: datetime, actor: str
 ) -> None:
@@ -90,10 +85,7 @@ def update_merchant(
 ) -> None:
     """The merchant of this id as it shall be; raises `InvalidRequestError`, `NotFoundError`."""
     require_form(merchant)
-    before = load_merchant(connection, merchant.id).settings.limit_per_day
-    for currency in set(merchant.settings.limit_per_day) - set(before):
-        # A limit holds for the whole of its day, and for increments of what was authorized before it was set.
-        count_uncounted(connection, merchant.id, currency, microseconds(at - UNCOUNTED_MAX))
+    load_merchant(connection, merchant.id)
     connection.execute(update(merchants).where(merchants.c.id == merchant.id), _members(merchant))
     recorder.audit(connection, at, actor=actor, action=action, resource=merchant.id)
 

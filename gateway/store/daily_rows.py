@@ -10,22 +10,14 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from events.vocabulary import Mode
-from gateway.store.charge_tables import charges
 from gateway.store.statements import Statement
-from gateway.store.tables import attempts, daily_totals, intents
+from gateway.store.tables import daily_totals
 
 _DAY = (
     daily_totals.c.merchant_id == bindparam("the_merchant"),
     daily_totals.c.mode == bindparam("the_mode"),
     daily_totals.c.currency == bindparam("the_currency"),
     daily_totals.c.day == bindparam("the_day"),
-)
-DAY_US = 24 * 3600 * 1_000_000
-UNLIMITED_MINOR = 2**62
-"""What a day is held to that has no limit, and is counted all the same."""
-
-_COUNTED = (
-    update(attempts).where(attempts.c.id == bindparam("the_id")).values(counted_day=bindparam("the_day"))
 )
 _KNOWN = Statement(select(daily_totals.c.amount_minor).where(*_DAY))
 _ADD = Statement(
@@ -72,41 +64,6 @@ def add_to_day(
         dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
         connection.execute(dialect.insert(daily_totals).values(row).on_conflict_do_nothing())
     return _ADD.run(connection, {**place, "more": amount_minor, "most": limit_minor}) == 1
-
-
-def count_uncounted(connection: Connection, merchant_id: str, currency: str, since_us: int) -> None:
-    """Count to their days what was confirmed since then while there was no limit to hold it to.
-
-    As if there had been one: what was blocked, declined, or given up before its payer approved, is left out.
-    """
-    phase, was_approved = attempts.c.phase, attempts.c.approval_code.is_not(None)
-    query = (
-        select(attempts.c.id, attempts.c.moment_us, charges.c.mode, charges.c.amount_minor)
-        .join(
-            attempts,
-            (attempts.c.payment_id == charges.c.payment_id) & (attempts.c.number == charges.c.number),
-        )
-        .join(intents, intents.c.id == charges.c.payment_id)
-        .where(
-            charges.c.merchant_id == merchant_id,
-            charges.c.created_us >= since_us,
-            intents.c.currency == currency,
-            attempts.c.counted_day.is_(None),
-            phase.not_in(("blocked", "declined")),
-            phase.not_in(("voiding", "voided")) | was_approved,
-        )
-    )
-    sums: dict[tuple[Mode, int], int] = {}
-    counted = []
-    for row in connection.execute(query):
-        day = row.moment_us // DAY_US
-        sums[row.mode, day] = sums.get((row.mode, day), 0) + row.amount_minor
-        counted.append({"the_id": row.id, "the_day": day})
-    for (mode, day), amount_minor in sums.items():
-        place = (merchant_id, mode, currency, day)
-        add_to_day(connection, *place, amount_minor=amount_minor, limit_minor=UNLIMITED_MINOR)
-    if counted:
-        connection.execute(_COUNTED, counted)
 
 
 def take_from_day(

@@ -272,26 +272,3 @@ def test_a_refused_step_is_forbidden_and_not_merely_invalid(tmp_path: Path) -> N
         assert refused.value.STATUS == 403
 
     live_through(tmp_path, story)
-
-
-def test_a_new_limit_per_day_counts_what_was_paid_before_it_and_increments_of_that(tmp_path: Path) -> None:
-    async def story(world: World) -> None:
-        caller, payments = await world.caller(), world.gateway.payments
-        intent = await paid(world, capture_method="manual")
-        world.processor.decline_code = "do_not_honor"
-        await paid(world)
-        world.processor.decline_code = None
-        assert await counted(world) == []
-
-        await become(world, limit_per_day={"EUR": 8500})
-        assert await counted(world) == [4000]
-        await payments.increment(caller, intent.id, IncrementIntent(amount=4500))
-        assert await counted(world) == [4500]
-        assert await code_of(paid(world, amount=4001)) == "limit_exceeded"
-
-        await become(world, limit_per_day={})
-        await paid(world, amount=700)
-        await become(world, limit_per_day={"EUR": 9000})
-        assert await counted(world) == [5200]
-
-    live_through(tmp_path, story)
