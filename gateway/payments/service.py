@@ -145,6 +145,8 @@ class Payments(Taking):
         )
         fields = sealed_fields(body.risk_context) if body.risk_context else {}
         receipt = self._receipt_in(connection, caller, subject, body.receipt_email)
+        # Of a receipt's address the subject has a key already.
+        is_new = subject == payment_id and not receipt
         intent = Intent(
             id=payment_id,
             merchant_id=caller.merchant_id,
@@ -165,7 +167,7 @@ class Payments(Taking):
             capture_delay_hours=body.capture_delay_hours,
             metadata=body.metadata,
             sealed_context=self.personal.seal(
-                connection, subject, fields, microseconds(caller.at), is_new=subject == payment_id
+                connection, subject, fields, microseconds(caller.at), is_new=is_new
             ),
             **receipt,
         )

@@ -47,6 +47,25 @@ def test_the_address_is_shown_and_found_as_a_whole_and_kept_sealed(tmp_path: Pat
     served(tmp_path, story)
 
 
+@pytest.mark.both_stores
+def test_a_guest_has_a_receipt_and_a_risk_context_under_one_key(tmp_path: Path) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        order = {"amount": 1250, "currency": "eur", "receipt_email": ADA}
+        given = {"risk_context": {"ip": "192.0.2.7", "email": "bob@example.com"}}
+        created = (await http.post(INTENTS, json={**order, **given})).json()
+        confirmed = await paid(http, world, receipt_email=ADA, **given)
+
+        assert [one["receipt_email"] for one in (created, confirmed)] == [ADA, ADA]
+        assert confirmed["status"] == "succeeded"
+        personal = world.gateway.receipts.personal
+        for one in (created, confirmed):
+            kept = await world.intent(one["id"])
+            opened = await world.store.read(lambda c, k=kept: personal.unseal(c, k.subject, k.sealed_context))
+            assert {"192.0.2.7", "bob@example.com"} <= set(opened.values())
+
+    served(tmp_path, story)
+
+
 def test_the_address_is_changed_at_any_time_and_follows_the_customer(tmp_path: Path) -> None:
     async def story(http: httpx2.AsyncClient, world: World) -> None:
         order = {"amount": 1250, "currency": "eur", "receipt_email": ADA}
