@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 _PLACE = re.compile(r" - at (?:`key` in )?`\$(.*)`$")
 _STEP = re.compile(r"\.(\w+)|\[([^\]]*)\]")
+_NUL_ESCAPED = b"\\u0000"
+"""The one spelling in JSON: as a byte it may not stand there."""
 _FIELD = re.compile(r"missing required field `(\w+)`")
 
 
@@ -57,6 +59,8 @@ def decode_json(body: bytes, kind: type[T]) -> T:
     try:
         value = msgspec.json.decode(body, type=kind)
         _refuse_twice(body, kind)
+        if _NUL_ESCAPED in body:
+            _refuse_nul(msgspec.json.decode(body), kind)
     except msgspec.ValidationError as error:
         raise _explained(str(error), kind) from None
     except (ValueError, RecursionError):

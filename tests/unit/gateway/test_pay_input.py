@@ -21,6 +21,41 @@ def read(amount: str, currency: str) -> int:
     return amount_minor(read_pay(body.encode(), None))
 
 
+@pytest.mark.parametrize(
+    ("members", "param"),
+    [
+        ({"customer": "\0usr_1"}, "customer"),
+        ({"risk_context": {"device_id": "d\0"}}, "risk_context[device_id]"),
+    ],
+)
+def test_a_nul_is_refused_in_every_text(members: dict[str, object], param: str) -> None:
+    order = {
+        "method": "upi",
+        "merchant_id": "m",
+        "currency": "EUR",
+        "amount": 1,
+        "upi": {"vpa": "ada@okbank"},
+    }
+
+    with pytest.raises(InvalidRequestError, match="NUL") as refused:
+        read_pay(json.dumps({**order, **members}).encode(), None)
+    assert (refused.value.code, refused.value.param) == ("parameter_invalid", param)
+
+
+def test_what_only_looks_like_the_escape_of_a_nul_is_read() -> None:
+    order = {
+        "method": "upi",
+        "merchant_id": "m",
+        "currency": "EUR",
+        "amount": 1,
+        "upi": {"vpa": "ada@okbank"},
+    }
+
+    given = read_pay(json.dumps({**order, "customer": "C:\\u0000"}).encode(), None)
+
+    assert given.customer == "C:\\u0000"
+
+
 @given(st.integers(1, AMOUNT_MINOR_MAX), CURRENCIES, st.booleans())
 def test_every_amount_comes_back_to_the_last_minor_unit(minor: int, currency: str, as_text: bool) -> None:
     written = f"{major(minor, currency):f}"
