@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from gateway.scheduling import Scheduling
+from gateway.scheduling import Scheduling, resolve
 
 C = TypeVar("C")
 T = TypeVar("T")
@@ -55,16 +55,7 @@ class GroupCommit(Generic[C]):
                     results = await self._scheduling.run_blocking(self._lane, partial(self._commit, works))
                 except Exception as error:
                     results = [error] * len(group)
-                _resolve(group, results)
+                for waiting, result in zip(group, results, strict=True):
+                    resolve(waiting.done, result)
         finally:
             self._draining = False
-
-
-def _resolve(group: list[_Waiting], results: list[Any]) -> None:
-    for waiting, result in zip(group, results, strict=True):
-        if waiting.done.done():
-            continue  # who asked was canceled meanwhile
-        if isinstance(result, Exception):
-            waiting.done.set_exception(result)
-        else:
-            waiting.done.set_result(result)

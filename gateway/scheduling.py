@@ -33,6 +33,10 @@ class Scheduling(Protocol):
         """Run blocking work; that of one lane runs one at a time, in the order asked."""
         ...
 
+    def answer(self, done: "asyncio.Future[T]", result: T | Exception) -> None:
+        """Resolve a future from within blocking work, unless it is done or canceled by then."""
+        ...
+
     async def stop(self) -> None:
         """Cancel what still runs and wait for it."""
         ...
@@ -89,6 +93,9 @@ class ThreadScheduling(_Tasks):
             executor = self._lanes[lane] = ThreadPoolExecutor(1, thread_name_prefix=lane)
         return asyncio.get_running_loop().run_in_executor(executor, work)
 
+    def answer(self, done: "asyncio.Future[T]", result: T | Exception) -> None:
+        done.get_loop().call_soon_threadsafe(resolve, done, result)
+
     async def stop(self) -> None:
         await super().stop()
         for executor in self._lanes.values():
@@ -105,6 +112,19 @@ class InlineScheduling(_Tasks):
         # Others come in between, as they do while a thread works.
         await asyncio.sleep(0)
         return work()
+
+    def answer(self, done: "asyncio.Future[T]", result: T | Exception) -> None:
+        resolve(done, result)
+
+
+def resolve(done: "asyncio.Future[T]", result: T | Exception) -> None:
+    """Tell who waits its result or error; who was canceled, or was told before, is passed over."""
+    if done.done():
+        return
+    if isinstance(result, Exception):
+        done.set_exception(result)
+    else:
+        done.set_result(result)
 
 
 def run_for_good(

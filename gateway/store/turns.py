@@ -14,7 +14,8 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway.errors import StoreUnavailableError
 from gateway.scheduling import Scheduling
-from gateway.store.writer import AWAY, Store
+from gateway.store.reads import AWAY
+from gateway.store.writer import Store
 
 T = TypeVar("T")
 

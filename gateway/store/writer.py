@@ -11,23 +11,16 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import (
-    DBAPIError,
-    IntegrityError,
-    InterfaceError,
-    InternalError,
-    OperationalError,
-    SQLAlchemyError,
-)
-from sqlalchemy.exc import TimeoutError as NoConnectionError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from events.crash import crash_point, declare
 from gateway.errors import StoreUnavailableError
 from gateway.group_commit import GroupCommit
 from gateway.scheduling import Scheduling
 from gateway.store.by_key import Wanted, fetch
-from gateway.store.memory import remember_answers, remember_rows
+from gateway.store.memory import remember_rows
 from gateway.store.postgresql import lost_a_race
+from gateway.store.reads import AWAY, SharedReads, unavailable
 from gateway.store.statements import apart, send_waiting
 
 declare(
@@ -43,9 +36,6 @@ Work = Callable[[Connection], Any]
 PATIENCE_SECONDS = 10.0
 """How long a server may say nothing: two statements' longest, and below a caller's patience."""
 
-AWAY = (OperationalError, InterfaceError, InternalError, NoConnectionError)
-"""The disk, the lock or the server, not the work: nothing can be read or written now."""
-
 
 class Store:
     """The operational store. `write` returns when the work survives a power loss."""
@@ -56,10 +46,8 @@ class Store:
         self.engine = engine
         self.is_shared = engine.dialect.name == "postgresql"
         """Whether other API processes may be on it, too."""
-        self._reader = engine.execution_options(weir_reads=True)
-        self._scheduling = scheduling
         self._patience_seconds = patience_seconds
-        self._reads: GroupCommit[Connection] = GroupCommit(scheduling, "store-reads", self._read_all)
+        self._reads = SharedReads(engine.execution_options(weir_reads=True), scheduling)
         self._writes: GroupCommit[Connection] = GroupCommit(scheduling, "store-writes", self._commit)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
@@ -92,24 +80,6 @@ class Store:
         except TimeoutError:
             raise StoreUnavailableError(f"the store cannot {what}: no answer in time") from None
 
-    def _read_all(self, works: list[Work]) -> list[Any]:
-        """Reads that waited together share a connection; what several ask in the same words is asked once."""
-        try:
-            with self._reader.connect() as connection:
-                remember_answers(connection)
-                return [_result(connection, work) for work in works]
-        except AWAY as error:
-            if len(works) == 1:
-                raise _unavailable("read", error) from None
-        # One that took too long, or a connection that broke, is not to fail the others.
-        return [self._read_alone(work) for work in works]
-
-    def _read_alone(self, work: Work) -> Any:
-        try:
-            return self._read_all([work])[0]
-        except StoreUnavailableError as error:
-            return error
-
     def _commit(self, works: list[Work]) -> list[Any]:
         wanted = [each for work in works if isinstance(work, _Asked) for each in work.wanted]
         try:
@@ -119,7 +89,7 @@ class Store:
                     return in_one_commit(self.engine, lambda connection: _together(connection, works, wanted))
             return in_one_commit(self.engine, lambda connection: _results(connection, works, wanted))
         except AWAY as error:
-            raise _unavailable("write", error) from None
+            raise unavailable("write", error) from None
 
 
 def in_one_commit(engine: Engine, work: Callable[[Connection], T]) -> T:
@@ -144,13 +114,6 @@ def _in_one_commit(engine: Engine, work: Callable[[Connection], T], *, alone: bo
         crash_point("gateway.store.commit.before")
     crash_point("gateway.store.commit.after")
     return result
-
-
-def _unavailable(what: str, error: SQLAlchemyError) -> StoreUnavailableError:
-    # Not the error's own text: it quotes the statement with what was to be written.
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    name = getattr(cause, "sqlite_errorname", type(cause).__name__)
-    return StoreUnavailableError(f"the store cannot {what}: {name}")
 
 
 @dataclass(frozen=True)
@@ -185,15 +148,6 @@ def _results(connection: Connection, works: list[Work], wanted: list[Wanted]) ->
     fetch(connection, wanted)
     # One that is alone needs no savepoint: what undoes it undoes nobody else.
     return [_run(connection, work) for work in works] if len(works) > 1 else [works[0](connection)]
-
-
-def _result(connection: Connection, work: Work) -> Any:
-    try:
-        return work(connection)
-    except AWAY:
-        raise
-    except Exception as error:
-        return error
 
 
 def _run(connection: Connection, work: Work) -> Any:

@@ -183,6 +183,52 @@ def test_reads_that_wait_together_each_get_their_answer_or_their_own_error(tmp_p
     with_stores(tmp_path, 1, story)
 
 
+def test_a_read_waits_for_no_other_that_was_asked_for_after_it(tmp_path: Path) -> None:
+    """Nor does it run again where that one is given up by the store."""
+    inside, together, give_up = (threading.Event() for _ in range(3))
+    ran: list[str] = []
+
+    def first(_: Connection) -> None:
+        inside.set()
+        assert together.wait(60)
+
+    def named(name: str) -> Callable[[Connection], str]:
+        def work(connection: Connection) -> str:
+            ran.append(name)
+            row = BY_ID.one_or_none(connection, {"the_id": "a"})
+            return f"{name} {row.id}"
+
+        return work
+
+    def slow(_: Connection) -> None:
+        ran.append("slow")
+        assert give_up.wait(60)
+        raise OperationalError("SELECT", None, Exception())
+
+    async def story(store: Store) -> None:
+        await store.write(put("a"))
+        before = asyncio.ensure_future(store.read(first))
+        await asyncio.to_thread(inside.wait)
+        quick, late, after = (
+            asyncio.ensure_future(store.read(work)) for work in (named("quick"), slow, named("after"))
+        )
+        await asyncio.sleep(0)  # so that they have asked, and wait together
+        together.set()
+        await before
+
+        try:
+            assert await asyncio.wait_for(quick, 5) == "quick a"
+            assert not late.done()
+        finally:
+            give_up.set()
+        with pytest.raises(StoreUnavailableError):
+            await late
+        assert await after == "after a"
+        assert ran == ["quick", "slow", "after"]
+
+    with_stores(tmp_path, 1, story)
+
+
 def test_a_read_sees_what_was_written_before_it_was_asked_for(tmp_path: Path) -> None:
     def found(connection: Connection) -> int | None:
         row = BY_ID.one_or_none(connection, {"the_id": "counter"})

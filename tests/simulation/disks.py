@@ -21,6 +21,7 @@ from gateway.people.users import create_user
 from gateway.processor.store import ProcessorStore
 from gateway.scheduling import InlineScheduling, Scheduling
 from gateway.store.database import migrate, prepare_sqlite
+from gateway.store.reads import SharedReads
 from gateway.store.tables import users
 from gateway.store.writer import Store, in_one_commit
 from simulator.acquirer.books import Books
@@ -122,7 +123,8 @@ class SimulatedStore(Store):
 
     def __init__(self, disk: Disk, scheduling: Scheduling, unreadable: Faulty) -> None:
         super().__init__(engines().engine, scheduling)
-        self._reader = _KeptOpen(self._reader)  # type: ignore[assignment]  # all that reads use of it
+        kept_open: Any = _KeptOpen(self.engine.execution_options(weir_reads=True))  # all that reads use of it
+        self._reads = SharedReads(kept_open, scheduling)
         self._disk = disk
         self._unreadable = unreadable
         self._found_nothing: dict[Any, int] = {}
