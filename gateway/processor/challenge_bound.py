@@ -16,6 +16,8 @@ digits a chance of one in thirty thousand. In test mode no phone rings, and merc
 again with the few documented cards: each merchant has a bound of its own there, by test time."""
 
 _HOUR_US = 3_600 * 1_000_000
+_AHEAD_US = 5 * 60 * 1_000_000
+"""The clocks of several API processes differ by less."""
 
 
 def counted_card(keys: VaultKeys, request: AuthorizationRequest, number: str) -> str:
@@ -45,9 +47,14 @@ class ChallengeBound:
 
 
 def challenged_lately(database: sqlite3.Connection, card: str, request: AuthorizationRequest) -> set[str]:
-    """The attempts for which the card was challenged in the hour before the request, by business time."""
+    """The attempts for which the card was challenged in the hour before the request, by business time.
+
+    Test time goes back, and a request may bring its own: what was asked in a time to come is no haste of now.
+    """
+    at_us = microseconds(request.occurred_at)
     rows = database.execute(
-        "SELECT attempt_id FROM authentications WHERE card = ? AND flow = 'challenge' AND asked_us > ?",
-        (card, microseconds(request.occurred_at) - _HOUR_US),
+        "SELECT attempt_id FROM authentications WHERE card = ? AND flow = 'challenge'"
+        " AND asked_us > ? AND asked_us <= ?",
+        (card, at_us - _HOUR_US, at_us + _AHEAD_US),
     )
     return {attempt_id for (attempt_id,) in rows}

@@ -231,6 +231,27 @@ async def test_in_test_mode_each_merchant_has_a_bound_of_its_own_by_test_time() 
     assert await also("c", occurred_at=now + timedelta(hours=1)) == "action_required"
 
 
+@in_one_thread
+async def test_challenges_of_test_time_ahead_count_to_no_bound_once_it_was_set_back() -> None:
+    bench = Bench()
+    token, most, now = await bench.token(CHALLENGED), CHALLENGES_PER_HOUR_MAX["test"], bench.clock.now()
+    ahead = {"authentication": "required", "occurred_at": now + timedelta(days=300)}
+    assert await attempts_of(bench, token, most, **ahead) == [None] * most
+
+    assert await attempts_of(bench, token, 1, authentication="required", occurred_at=now) == [None]
+
+
+@in_one_thread
+async def test_clocks_that_differ_a_little_are_no_way_round_the_bound() -> None:
+    bench = Bench()
+    token, most, now = await bench.token(CHALLENGED), CHALLENGES_PER_HOUR_MAX["live"], bench.clock.now()
+    live = {"mode": "live", "authentication": "required"}
+    ahead = now + timedelta(minutes=1)
+    assert await attempts_of(bench, token, most, **live, occurred_at=ahead) == [None] * most
+
+    assert await attempts_of(bench, token, 1, **live, occurred_at=now) == [BEYOND]
+
+
 @pytest.mark.parametrize("number", ["4242424242424242", "378282246310005"])
 @in_one_thread
 async def test_what_asks_no_cardholder_counts_to_no_bound(number: str) -> None:
