@@ -15,7 +15,8 @@ from gateway.payments.steps import WAITING, Phase
 ChargeStatus = Literal["pending", "succeeded", "failed"]
 ChargeState = Literal["pending", "authorized", "captured", "failed", "refunded", "chargeback"]
 
-_OVER: tuple[Phase, ...] = ("capturing", "captured", "voiding", "voided")
+_GIVEN_UP: tuple[Phase, ...] = ("voiding", "voided")
+_OVER: tuple[Phase, ...] = ("capturing", "captured", *_GIVEN_UP)
 """Phases of an attempt that may have given something back."""
 
 DISPUTES = ("fraud_dispute", "other_dispute")
@@ -80,7 +81,7 @@ class Charge(NamedTuple):
     @property
     def is_voided(self) -> bool:
         """Whether what was authorized and not captured was given up."""
-        return self.attempt.phase in ("voiding", "voided") and self.was_authorized
+        return self.attempt.phase in _GIVEN_UP and self.was_authorized
 
     @property
     def capture_before_us(self) -> int | None:
@@ -101,8 +102,9 @@ class Charge(NamedTuple):
 
     @property
     def was_authorized(self) -> bool:
-        """Whether the issuer ever promised to pay."""
-        return self.attempt.approval_code is not None
+        """Whether the issuer ever promised to pay, and the merchant did not let that lapse."""
+        has_lapsed = self.attempt.phase in _GIVEN_UP and self.error is not None
+        return self.attempt.approval_code is not None and not has_lapsed
 
     @property
     def state(self) -> ChargeState:

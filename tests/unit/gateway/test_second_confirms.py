@@ -8,6 +8,7 @@ import pytest
 
 from events.types import PaymentDeclined
 from gateway.errors import InvalidRequestError
+from gateway.payments.charges import charge_id
 from gateway.payments.intents import Intent
 from gateway.processor_port import AnswerChanged, Authentication, PayerAction
 from gateway.requests import CancelIntent, ConfirmIntent, CreateIntent, UpdateIntent
@@ -102,6 +103,25 @@ def test_what_is_not_confirmed_again_in_time_is_given_back(tmp_path: Path) -> No
         await world.until(lambda: world.payment_events(intent.id) == ended)
         declines = [e for e in world.log.events("payments") if isinstance(e, PaymentDeclined)]
         assert [event.lapsed for event in declines] == [True]
+
+    live_virtually(tmp_path, story)
+
+
+def test_the_charge_of_what_was_not_confirmed_again_in_time_has_failed(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        intent = await approved(world)
+        world.processor.action = None
+        await passed(world, 20)
+
+        for again in (False, True):
+            if again:
+                await confirmed(world, intent, ConfirmIntent(payment_method=await world.token()))
+            charge = await world.gateway.payments.charge(await world.caller(), charge_id(intent.id, 1))
+            assert charge.is_latest is not again
+            assert charge.error is not None
+            assert charge.error.code == "payment_timed_out"
+            assert (charge.state, charge.status) == ("failed", "failed")
+            assert (charge.is_refunded, charge.refunded_minor) == (False, 0)
 
     live_virtually(tmp_path, story)
 
