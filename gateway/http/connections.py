@@ -85,8 +85,10 @@ class Connections:
 
     def admit(self, connection: "Connection") -> bool:
         """Whether one more may stay."""
-        address = counted_as(connection.client[0]) if connection.client else ""
-        if self._is_one_too_many(address):
+        host = connection.client[0] if connection.client else ""
+        address = counted_as(host) if host else ""
+        # One address of an IPv6 network may be a proxy's: who is one is asked before what it counts as.
+        if self._is_one_too_many(address) and not self._proxies.include(host):
             return False
         if len(self._open) >= self._connections_max and not self._one_gives_way():
             return False
@@ -113,9 +115,7 @@ class Connections:
 
     def _is_one_too_many(self, address: str) -> bool:
         """Whether this address has all the connections that one may have."""
-        if self._per_address_max is None or self._by_address[address] < self._per_address_max:
-            return False
-        return not self._proxies.include(address)
+        return self._per_address_max is not None and self._by_address[address] >= self._per_address_max
 
     def _one_gives_way(self) -> bool:
         idle = [connection for connection in self._open if connection.is_idle]

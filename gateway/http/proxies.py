@@ -8,7 +8,7 @@ asks.
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_interface
 
 from gateway.errors import HomeError
 
@@ -49,11 +49,17 @@ def trusted(texts: Sequence[str]) -> Proxies:
     ['10.0.0.0/8', '192.0.2.7/32']
     """
     try:
-        networks = tuple(ip_network(text.strip()) for text in texts)
+        told = [ip_interface(text.strip()) for text in texts]
     except ValueError:
         raise HomeError(
             "--trusted-proxy takes an address or a network, such as 10.0.0.7 or 10.0.0.0/8"
         ) from None
+    for one in told:
+        if one.ip != one.network.network_address:
+            raise HomeError(
+                f"--trusted-proxy takes a network by its first address: {one.network}, and not {one}"
+            )
+    networks = tuple(one.network for one in told)
     if any(network.prefixlen == 0 for network in networks):
         raise HomeError("--trusted-proxy takes no network of all addresses: anybody could say to be anybody")
     return Proxies(networks)

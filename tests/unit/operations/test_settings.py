@@ -8,6 +8,7 @@ import pytest
 
 from events.program_logs import LogLevel
 from gateway.errors import HomeError
+from gateway.http.proxies import trusted
 from operations import addresses, settings
 from operations.errors import AddressInUseError
 
@@ -74,12 +75,22 @@ def test_api_and_processor_and_no_other_program_are_told_of_trusted_proxies(tmp_
         assert (told in " ".join(program.arguments)) is program.name.startswith("gateway.")
 
 
-@pytest.mark.parametrize("text", ["proxy.example", "10.0.0.7/8", "0.0.0.0/0", "::/0", ""])
+@pytest.mark.parametrize("text", ["proxy.example", "0.0.0.0/0", "::/0", ""])
 def test_what_is_no_proxy_s_address_is_refused_before_anything_starts(tmp_path: Path, text: str) -> None:
     with pytest.raises(HomeError, match="--trusted-proxy takes"):
         settings.from_options(
             *(tmp_path, tmp_path / "keys", "127.0.0.1", 0, "sqlite", 250), trusted_proxies=[text]
         )
+
+
+@pytest.mark.parametrize(
+    ("text", "network"), [("10.0.0.7/8", "10.0.0.0/8"), ("2001:db8::7/64", "2001:db8::/64")]
+)
+def test_a_proxy_s_network_that_is_named_by_another_address_is_told_as_it_should_be(
+    text: str, network: str
+) -> None:
+    with pytest.raises(HomeError, match=f"by its first address: {network}, and not {text}"):
+        trusted([text])
 
 
 def test_the_api_alone_sends_to_kafka_with_kafka_python(tmp_path: Path) -> None:
