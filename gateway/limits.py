@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 
 from events.instruments import CardFacts, Instrument
-from events.money import minor
+from events.money import AMOUNT_MINOR_MAX, minor
 from events.vocabulary import Mode
 from gateway.errors import InvalidRequestError
 from gateway.exchange_rates import PER_DOLLAR
@@ -21,7 +21,8 @@ DEFAULT_LIMIT_MAJOR: Mapping[str, Decimal] = {
     "EUR": Decimal(10_000),
 }
 """The most that one payment may be, in major units. Other currencies follow the dollar's by their rate, to
-two digits: a limit is a round figure, and need not change with each table.
+two digits: a limit is a round figure, and need not change with each table. None is beyond what any payment
+may be.
 
 Units of account have none, so that only a merchant with a limit of its own takes them.
 """
@@ -95,7 +96,7 @@ def _rounded(major: Decimal) -> Decimal:
 
 
 _DEFAULTS_MINOR = {
-    currency: minor(major, currency)
+    currency: min(minor(major, currency), AMOUNT_MINOR_MAX)
     for currency, major in {
         **{code: _rounded(DEFAULT_LIMIT_MAJOR["USD"] * rate) for code, rate in PER_DOLLAR.items()},
         **DEFAULT_LIMIT_MAJOR,
