@@ -40,7 +40,7 @@ from gateway.store.writer import Store
 from gateway.wiring import Gateway, Surroundings
 
 START_SECONDS_MAX = 60.0
-"""How long a start waits for PostgreSQL and the broker: below the time that its supervisor gives it."""
+"""How long a start waits for PostgreSQL and the broker together: less than its supervisor gives it."""
 
 T = TypeVar("T")
 
@@ -111,14 +111,15 @@ async def serve(settings: Settings) -> None:
     settings.home.mkdir(parents=True, exist_ok=True)
     ensure_certificates(settings.keys, datetime.now(UTC))
     clock, scheduling = SystemClock(), ThreadScheduling()
-    log = await waited_for("log", lambda: open_log(settings.log))
+    give_up_at = time.monotonic() + START_SECONDS_MAX
+    log = await waited_for("log", lambda: open_log(settings.log), give_up_at)
     processor = HttpProcessor(settings.processor, client_context(settings.keys, "api", "internal"))
     gateway = Gateway(
         Surroundings(
             clock=clock,
             entropy=secrets.token_bytes,
             scheduling=scheduling,
-            store=Store(await waited_for("store", lambda: open_store(settings.home)), scheduling),
+            store=Store(await waited_for("store", lambda: open_store(settings.home), give_up_at), scheduling),
             log=log,
             processor=processor,
             keyring=open_keyring(settings.keys),
@@ -147,9 +148,11 @@ async def serve(settings: Settings) -> None:
         raise SystemExit("gateway.api: what moves payments on has failed (see above); start it again")
 
 
-async def waited_for(what: str, open_it: Callable[[], T]) -> T:
-    """What is opened; whose server is away is waited for, as a supervisor gives up who dies too often."""
-    give_up_at = time.monotonic() + START_SECONDS_MAX
+async def waited_for(what: str, open_it: Callable[[], T], give_up_at: float) -> T:
+    """What is opened; whose server is away is waited for, as a supervisor gives up who dies too often.
+
+    Until `give_up_at` (monotonic), one for all that a start waits for: the supervisor counts the whole.
+    """
     while True:
         try:
             return await asyncio.to_thread(open_it)
