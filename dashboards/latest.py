@@ -15,7 +15,8 @@ ROWS_KEPT = 500
 ROWS_MAX = 25
 
 Shown = Outcome | Literal["marked", "waiting"]
-"""To what the table can be held: one outcome, what waits for its payer, or what a person has to refund."""
+"""To what the table can be held: one outcome, what waits for its payer or a second confirm, or
+what a person has to refund."""
 
 
 class Latest:

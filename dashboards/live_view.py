@@ -88,7 +88,7 @@ class LiveView:
 
     @property
     def awaiting_payer(self) -> int:
-        """Payments whose payer has to do something first, and has not done it yet."""
+        """Payments whose payer has to do something first, or whose merchant has to confirm once more."""
         return len(self._awaiting_payer)
 
     @singledispatchmethod
@@ -140,7 +140,7 @@ class LiveView:
     @_take.register
     def _(self, event: PaymentDeclined) -> None:
         self._no_longer_awaited(event.payment_id)
-        self.payments["declined"] += 1
+        self.payments["lapsed" if event.lapsed else "declined"] += 1
         self._rule(event, event.ruling)
 
     @_take.register

@@ -83,14 +83,16 @@ def _life(log: Log, payment_id: str) -> list[PaymentEvent]:
 
 
 def _awaited(events: list[PaymentEvent], attempt: int) -> list[str]:
-    """Of an attempt without an end: that it waits for its payer still, or was canceled meanwhile."""
+    """Of an attempt without an end: that it waits still, or was canceled meanwhile."""
     asked = [event for event in events if isinstance(event, PaymentActionRequired)]
     if not asked or asked[-1].attempt != attempt:
         return []
     after = [event for event in events if event.sequence > asked[-1].sequence]
     canceled = [line for event in after if isinstance(event, PaymentCanceled) for line in _after(event)]
     ended = any(isinstance(event, End) for event in after)
-    return [] if ended else canceled or ["waits for its payer still", *_ruled(asked[-1].ruling)]
+    # No event tells that the payer is done and the merchant's second confirm is what is missing.
+    waits = "waits for its payer still, or for its merchant's second confirm"
+    return [] if ended else canceled or [waits, *_ruled(asked[-1].ruling)]
 
 
 def _told(event: PaymentEvent, attempt: int, *, authorized: bool) -> list[str]:

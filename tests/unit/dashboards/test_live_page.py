@@ -103,6 +103,16 @@ def test_the_table_says_what_a_score_means_and_of_an_allowed_payment_no_more_tha
     assert "<li>No reason to hold it.</li>" in page
 
 
+def test_the_tile_tells_what_was_not_finished_beside_what_the_bank_declined(
+    client: TestClient, view: LiveView
+) -> None:
+    assert "not finished" not in client.get("/").text
+
+    view.payments.update(declined=1, lapsed=2)
+
+    assert "1 declined by the bank; 2 not finished in time<" in client.get("/").text
+
+
 def test_text_from_events_is_shown_as_text(client: TestClient, view: LiveView) -> None:
     view.take(question(1), 1.0)
     view.take(answer(1, reason="<script>alert(1)</script>"), 1.0)

@@ -32,7 +32,7 @@ def view() -> LiveView:
 K = TypeVar("K", bound=PaymentEvent)
 
 
-def life(event: type[K], ruling: Ruling | None, **members: str) -> K:
+def life(event: type[K], ruling: Ruling | None, **members: str | bool) -> K:
     """A later event of the payment that `authorized` is of."""
     base = msgspec.structs.asdict(authorized(1))
     shared = {name: base[name] for name in event.__struct_fields__ if name in base}
@@ -73,6 +73,17 @@ def test_nothing_waits_for_its_payer_any_more_that_has_its_end(view: LiveView, e
 
     assert (view.awaiting_payer, view.rows.newest("waiting")) == (0, [])
     assert not view.rows.newest()[0].waits
+
+
+@pytest.mark.parametrize(("lapsed", "counted"), [(True, "lapsed"), (False, "declined")])
+def test_what_a_payer_let_lapse_is_not_counted_as_declined_by_the_bank(
+    view: LiveView, lapsed: bool, counted: str
+) -> None:
+    declined = life(PaymentDeclined, ALLOWED_TEST_CARD, reason="authentication_failed", lapsed=lapsed)
+    for event in (question(1), answer(1), sent_off(), declined):
+        view.take(event, 1.0)
+
+    assert view.payments == {counted: 1}
 
 
 def fell_back() -> PaymentAuthorized:

@@ -260,7 +260,7 @@ def test_a_payment_that_waits_for_its_payer_says_so_with_what_was_decided_until_
 
     assert waiting.splitlines()[1:] == [
         "  the payer was asked to do something first",
-        "  waits for its payer still",
+        "  waits for its payer still, or for its merchant's second confirm",
         "  allow, by its test card or address, whatever the engine decides (risk score 10): A test card.",
     ]
     assert "waits" not in life.explained()
