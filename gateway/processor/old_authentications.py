@@ -14,8 +14,9 @@ from gateway.scheduling import Scheduling
 KEPT_SECONDS = 35 * 24 * 3600
 """For so long after its payer's time an authentication's end is told: no attempt is in doubt as long."""
 FORGET_SECONDS = 3600.0
-FORGOTTEN_AT_ONCE_MAX = 50
+FORGOTTEN_AT_ONCE_MAX = 250
 FORGET_REST_SECONDS = 0.25
+"""A thousand a second at most: more than are made, and a few milliseconds of the store each time."""
 
 
 class OldAuthentications:
