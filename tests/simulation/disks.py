@@ -129,14 +129,17 @@ class SimulatedStore(Store):
         self._unreadable = unreadable
         self._found_nothing: dict[Any, int] = {}
 
-    def _read(self, work: Callable[[Connection], Any]) -> Any:
+    async def read(self, work: Callable[[Connection], Any]) -> Any:
+        return await super().read(lambda connection: self._found(connection, work))
+
+    def _found(self, connection: Connection, work: Callable[[Connection], Any]) -> Any:
         if self._unreadable():
             raise StoreUnavailableError("the store cannot read: SQLITE_IOERR")
         # Most reads are polls. What found nothing finds nothing as long as nothing was committed.
         key = _meaning(work)
         if key is not None and self._found_nothing.get(key) == self._disk.commits:
             return []
-        found = super()._read(work)
+        found = work(connection)
         if found == [] and key is not None:
             self._found_nothing[key] = self._disk.commits
         return found

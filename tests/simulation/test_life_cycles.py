@@ -1,5 +1,6 @@
 """The simulation itself: seeds are clean and replay, planted bugs are found (`make simulate` plays more)."""
 
+import asyncio
 import importlib.util
 import os
 import subprocess
@@ -7,7 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
+from gateway.errors import StoreUnavailableError
+from gateway.scheduling import InlineScheduling
+from tests.simulation.disks import SimulatedStore, disk_from, engines
 from tests.simulation.planted import BUGS, rewritten
 
 FOUND_AT = {
@@ -87,3 +92,23 @@ def test_what_a_planted_bug_would_change_stands_once_in_its_module(bug: str) -> 
 
 def test_at_least_ten_bugs_are_planted() -> None:
     assert len(BUGS) >= 10
+
+
+def test_what_the_stores_disk_does_not_give_fails_a_read_of_the_gateway() -> None:
+    fails = iter([False, True, False])
+
+    def found(connection: Connection) -> int:
+        one: int = connection.exec_driver_sql("SELECT 1").scalar_one()
+        return one
+
+    async def story() -> None:
+        disk = disk_from(b"")
+        engines().put(disk)
+        store = SimulatedStore(disk, InlineScheduling(), lambda: next(fails))
+
+        assert await store.read(found) == 1
+        with pytest.raises(StoreUnavailableError):
+            await store.read(found)
+        assert await store.read(found) == 1
+
+    asyncio.run(story())
