@@ -33,10 +33,6 @@ class Scheduling(Protocol):
         """Run blocking work; that of one lane runs one at a time, in the order asked."""
         ...
 
-    def answer(self, done: "asyncio.Future[T]", result: T | Exception) -> None:
-        """Resolve a future from within blocking work, unless it is done or canceled by then."""
-        ...
-
     async def stop(self) -> None:
         """Cancel what still runs and wait for it."""
         ...
@@ -93,9 +89,6 @@ class ThreadScheduling(_Tasks):
             executor = self._lanes[lane] = ThreadPoolExecutor(1, thread_name_prefix=lane)
         return asyncio.get_running_loop().run_in_executor(executor, work)
 
-    def answer(self, done: "asyncio.Future[T]", result: T | Exception) -> None:
-        done.get_loop().call_soon_threadsafe(resolve, done, result)
-
     async def stop(self) -> None:
         await super().stop()
         for executor in self._lanes.values():
@@ -112,9 +105,6 @@ class InlineScheduling(_Tasks):
         # Others come in between, as they do while a thread works.
         await asyncio.sleep(0)
         return work()
-
-    def answer(self, done: "asyncio.Future[T]", result: T | Exception) -> None:
-        resolve(done, result)
 
 
 def resolve(done: "asyncio.Future[T]", result: T | Exception) -> None:

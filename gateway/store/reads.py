@@ -1,4 +1,4 @@
-"""Reading: what waits together shares a connection, and each read has its answer as soon as it is there."""
+"""Reading: what waits together shares a connection, and none waits for a later one that takes long."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, Operationa
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 from gateway.errors import StoreUnavailableError
-from gateway.scheduling import Scheduling
+from gateway.scheduling import Scheduling, resolve
 from gateway.store.memory import remember_answers
 
 T = TypeVar("T")
@@ -21,9 +21,43 @@ AWAY = (OperationalError, InterfaceError, InternalError, NoConnectionError)
 _LANE = "store-reads"
 
 
+TELL_SECONDS = 0.02
+"""How often those that are answered are told beside one that takes long: telling each at once costs the API's
+thread a change of turns with the reader's, as much as most reads take."""
+
+
 class _Asked(NamedTuple):
     work: Callable[[Connection], Any]
     done: "asyncio.Future[Any]"
+
+
+class _Group:
+    """Reads that wait together, and the answers that are there, in the same order."""
+
+    def __init__(self, asked: list[_Asked]) -> None:
+        self.asked = asked
+        self.answers: list[Any] = []
+        self._told = 0
+        self._again = asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell_again)
+
+    def tell(self) -> None:
+        """Tell those that are answered."""
+        for asked, answer in list(zip(self.asked, self.answers, strict=False))[self._told :]:
+            resolve(asked.done, answer)
+            self._told += 1
+
+    def end(self) -> None:
+        """Tell the last ones."""
+        self._again.cancel()
+        self.tell()
+
+    def fail(self, error: Exception) -> None:
+        """Answer those that have no answer."""
+        self.answers += [error] * (len(self.asked) - len(self.answers))
+
+    def _tell_again(self) -> None:
+        self.tell()
+        self._again = asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell_again)
 
 
 class SharedReads:
@@ -52,40 +86,39 @@ class SharedReads:
     async def _drain(self) -> None:
         try:
             while self._waiting:
-                group, self._waiting = self._waiting, []
+                group, self._waiting = _Group(self._waiting), []
                 try:
                     await self._scheduling.run_blocking(_LANE, partial(self._read_all, group))
                 except Exception as error:
-                    for asked in group:
-                        self._scheduling.answer(asked.done, error)
+                    group.fail(error)
+                finally:
+                    group.end()
         finally:
             self._draining = False
 
-    def _read_all(self, group: list[_Asked]) -> None:
-        while group:
-            group = self._read_on_one_connection(group)
+    def _read_all(self, group: _Group) -> None:
+        while len(group.answers) < len(group.asked):
+            self._read_on_one_connection(group)
 
-    def _read_on_one_connection(self, group: list[_Asked]) -> list[_Asked]:
-        """Gives the reads after the first that has failed with the store: they need another connection."""
+    def _read_on_one_connection(self, group: _Group) -> None:
+        """Until all are read, or one has failed with the store: the others need another connection."""
         try:
             with self._engine.connect() as connection:
                 remember_answers(connection)
-                for place, asked in enumerate(group):
+                for asked in group.asked[len(group.answers) :]:
                     if asked.done.cancelled():
-                        continue  # who has given up waiting
+                        group.answers.append(None)  # who has given up waiting
+                        continue
                     try:
                         answer = asked.work(connection)
                     except AWAY as error:
-                        self._scheduling.answer(asked.done, unavailable("read", error))
-                        return group[place + 1 :]
+                        group.answers.append(unavailable("read", error))
+                        return
                     except Exception as error:
                         answer = error
-                    self._scheduling.answer(asked.done, answer)
+                    group.answers.append(answer)
         except AWAY as error:
-            # No connection; who has an answer keeps it.
-            for asked in group:
-                self._scheduling.answer(asked.done, unavailable("read", error))
-        return []
+            group.fail(unavailable("read", error))
 
 
 def unavailable(what: str, error: SQLAlchemyError) -> StoreUnavailableError:

@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 
 from events.crash import CRASH_POINTS
 from gateway.errors import UnavailableError
-from gateway.scheduling import resolve
 
 T = TypeVar("T")
 
@@ -176,9 +175,6 @@ class SimulatedScheduling:
         self._process.waits(lane, "after")
         self._live()
         return result
-
-    def answer(self, done: "asyncio.Future[T]", result: T | Exception) -> None:
-        resolve(done, result)
 
     async def stop(self) -> None:
         raise ViolationError("a simulated process is killed, it never stops")
