@@ -24,7 +24,7 @@ class TestAddress:
 TEST_ADDRESSES: tuple[TestAddress, ...] = (
     TestAddress("success@razorpay", "approves at once"),
     TestAddress("failure@razorpay", "declines at once", reason=DECLINED),
-    TestAddress("late@weir", "approves after two minutes", after_seconds=120),
+    TestAddress("late@weir", "approves after two minutes of the machine's clock", after_seconds=120),
     TestAddress("never@weir", "never answers", after_seconds=None),
     TestAddress("twice@weir", "approves at once, and it is told twice", notices=2),
     TestAddress("poor@weir", "approves, and the account holds too little", reason=NO_FUNDS),

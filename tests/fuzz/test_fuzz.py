@@ -66,6 +66,8 @@ BEYOND_THE_DOCUMENT = frozenset(
         "payment_intent_unexpected_state",
         "payment_intent_under_review",
         "amount_too_large",
+        "increment_too_large",
+        "increment_not_authenticated",
         "review_closed",
         "payment_never_confirmed",
         "time_before_payment",
@@ -87,11 +89,14 @@ BEYOND_THE_DOCUMENT = frozenset(
 
 PAYING = {"/v1/payment_intents", "/v1/payment_intents/{id}", "/v1/payment_intents/{id}/confirm"}
 METHODS = {"/v1/payment_methods", "/v1/payment_methods/{id}/attach", "/v1/payment_methods/{id}/detach"}
+INCREMENTS = {"/v1/payment_intents/{id}/increment_authorization"}
 LABELS, SIGN_INS = {"/v1/labels"}, {"/v1/account_events"}
 ONLY_OF = {
     # The document says which members are required: only where one requires another may it be silent.
     "parameter_missing": PAYING | METHODS | LABELS | SIGN_INS | {"/pay"},
     "query_invalid": {"/v1/payment_intents/search"},
+    "increment_too_large": INCREMENTS,
+    "increment_not_authenticated": INCREMENTS,
     "payment_never_confirmed": LABELS,
     "time_before_payment": LABELS,
     "time_in_future": LABELS,
