@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from models import entity_features as forms
 from models.feature import Entity, Feature, Kind
 
-FEATURES_VERSION = 3
-"""Of list, order and meanings together."""
+FEATURES_VERSION = 4
+"""Of list, order and meanings together. Since 4 increments count in sums, and lapses are no declines."""
 
 
 def _payment() -> Iterator[Feature]:
@@ -83,7 +83,8 @@ def _card_amounts() -> Iterator[Feature]:
     yield own("amount_to_mean", "ratio", "ratio", f"amount over {mean}", f"amount {{}} times {mean}")
     meaning, says = f"amount over {largest}, winsorized", f"amount {{}} times {largest}"
     yield own("amount_to_max", "ratio", "ratio", meaning, f"{says} (winsorized)")
-    meaning, says = "sum of the card's last 24 hours", f"{{}} paid with this card {forms.LASTS['1d']}"
+    meaning = "sum of the card's last 24 hours, with increments"
+    says = f"{{}} paid with this card {forms.LASTS['1d']}"
     yield forms.of_entity("card", "amount_sum_1d_minor", "money", forms.MINOR, meaning, says, window="1d")
 
 

@@ -91,7 +91,7 @@ def _options(*, only_reads: bool) -> str:
         "idle_in_transaction_session_timeout": 2 * STATEMENT_MS_MAX,
         "tcp_user_timeout": SILENCE_MS_MAX,
         "TimeZone": "UTC",
-        # What is asked for is always behind an index. A plan that reads a whole table, because it was small
+        # What a payment asks for is always behind an index. A plan that reads a whole table, as it was small
         # when the plan was made, slows down as it grows, and conflicts with everybody who writes to it.
         "enable_seqscan": "off",
         "enable_hashjoin": "off",

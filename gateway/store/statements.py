@@ -89,7 +89,7 @@ class Statement:
         answers = answers_of(connection)
         if answers is None:
             return self._one_or_none(connection, values)
-        asked = (self, *values.values())
+        asked = (self, *values.items())
         if asked not in answers:
             answers[asked] = self._one_or_none(connection, values)
         return answers[asked]
