@@ -230,6 +230,6 @@ def test_a_member_that_says_nothing_for_long_is_let_go(keys: Path) -> None:
         async with real_network(keys, idle_seconds_max=0.3) as (link, _):
             await link.exchange(question(1))
             await until(lambda: link.closed)
-            await link.exchange(question(2))
+            assert decode(await link.exchange(question(2)))["39"] == "00"
 
     asyncio.run(run())

@@ -163,7 +163,7 @@ class Fuzzing:
     def _call(self, case: Case, data: st.DataObject, *, positive: bool) -> None:
         headers = self._life.api.authorization(self.one)
         if not positive:
-            refuse_what_a_form_or_a_clock_makes_right(case)
+            refuse_what_turns_right_on_its_way(case)
         with_time_of_today(case)
         at_own_merchant(case, data.draw)
         planted = None
@@ -204,13 +204,23 @@ class Fuzzing:
         return True
 
 
-def refuse_what_a_form_or_a_clock_makes_right(case: Case) -> None:
-    """In a form everything is text; and a time that is written as RFC 3339 does not write it may be read."""
+def refuse_what_turns_right_on_its_way(case: Case) -> None:
+    """In a form all is text; a time that is not written as RFC 3339 writes it may yet be read; and what is
+    empty leaves no trace in a query.
+    """
     if case.media_type == FORM:
         reject()
     component = case.meta.components.get(ParameterLocation.HEADER) if case.meta else None
     if component and component.mode is GenerationMode.NEGATIVE and is_time(case.headers.get(TIME, "")):
         reject()
+    if any(leaves_no_trace(value) for value in (case.query or {}).values()):
+        reject()
+
+
+def leaves_no_trace(value: Any) -> bool:
+    """Whether it, or a member of it, is written as nothing at all in a query."""
+    members = value.values() if isinstance(value, dict) else ()
+    return value in (None, [], {}) or any(leaves_no_trace(member) for member in members)
 
 
 def checks(*, with_probes: bool, too_large: bool) -> list[Any]:

@@ -285,7 +285,7 @@ def test_a_loop_that_dies_of_an_error_nobody_foresaw_ends_the_program(tmp_path: 
         world.log = log = FailingLog()
         log.failing = failing
         async with world:
-            await asyncio.wait_for(world.failed.wait(), timeout=30)
+            assert await asyncio.wait_for(world.failed.wait(), timeout=30)
 
     asyncio.run(story())
 
