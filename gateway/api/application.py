@@ -22,6 +22,7 @@ from gateway.api.signing_in import add_sign_in
 from gateway.auth import Caller
 from gateway.errors import InvalidRequestError
 from gateway.http.answers import LastResort, answered, error_handlers, refused
+from gateway.http.routes import get, post
 from gateway.requests import AccountEvent, CloseReview, ListReviews, ReportLabel, RetrieveReview
 from gateway.store.idempotency_rows import Claim
 from gateway.store.review_rows import Review
@@ -34,8 +35,8 @@ def make_application(gateway: Gateway) -> LastResort:
     """The ASGI application of the public listener."""
     application = bare_application()
 
-    @application.get("/openapi.json")
-    async def openapi() -> Response:
+    @get(application, "/openapi.json")
+    async def openapi(_request: Request) -> Response:
         return Response(document(), media_type="application/json")
 
     add_intents(application, gateway)
@@ -58,8 +59,8 @@ def bare_application() -> FastAPI:
         exception_handlers={**error_handlers(_elsewhere), RequestValidationError: _validation_error},
     )
 
-    @application.get("/health")
-    async def health() -> Response:
+    @get(application, "/health")
+    async def health(_request: Request) -> Response:
         return answered({"status": "ok"})
 
     return application
@@ -80,7 +81,7 @@ async def _validation_error(_request: Request, _error: Exception) -> Response:
 def _add_reviews(application: FastAPI, gateway: Gateway) -> None:
     reviews = gateway.reviews
 
-    @application.get(REVIEWS)
+    @get(application, REVIEWS)
     async def list_page(request: Request) -> Response:
         caller = await reader_of(gateway, request)
         query = read_query(request, ListReviews)
@@ -89,7 +90,7 @@ def _add_reviews(application: FastAPI, gateway: Gateway) -> None:
         listed = list_json([review_json(review) for review in page], REVIEWS, has_more=has_more)
         return answered(await expansion.of(listed))
 
-    @application.get(REVIEWS + "/{review_id}")
+    @get(application, REVIEWS + "/{review_id}")
     async def retrieve(request: Request, review_id: str) -> Response:
         caller = await reader_of(gateway, request)
         query = read_query(request, RetrieveReview)
@@ -107,17 +108,17 @@ def _add_reviews(application: FastAPI, gateway: Gateway) -> None:
         # The same end of a review again changes nothing and gives the same answer.
         return await answered_once(gateway, request, caller, body, act, lambda _: act(caller))
 
-    @application.post(REVIEWS + "/{review_id}/approve")
+    @post(application, REVIEWS + "/{review_id}/approve")
     async def approve(request: Request, review_id: str) -> Response:
         return await close(request, review_id, reviews.approve)
 
-    @application.post(REVIEWS + "/{review_id}/reject")
+    @post(application, REVIEWS + "/{review_id}/reject")
     async def reject(request: Request, review_id: str) -> Response:
         return await close(request, review_id, reviews.reject)
 
 
 def _add_reports(application: FastAPI, gateway: Gateway) -> None:
-    @application.post("/v1/account_events")
+    @post(application, "/v1/account_events")
     async def account_event(request: Request) -> Response:
         caller, body = await asked(gateway, request, AccountEvent)
 
@@ -130,7 +131,7 @@ def _add_reports(application: FastAPI, gateway: Gateway) -> None:
 
         return await answered_once(gateway, request, caller, body, act, recall)
 
-    @application.post("/v1/labels")
+    @post(application, "/v1/labels")
     async def label(request: Request) -> Response:
         caller, body = await asked(gateway, request, ReportLabel)
 

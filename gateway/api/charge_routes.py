@@ -9,6 +9,7 @@ from gateway.api.presenting import list_json
 from gateway.api.reading import read_query
 from gateway.api.showing import shown_charges
 from gateway.http.answers import answered
+from gateway.http.routes import get
 from gateway.requests import ListCharges, RetrieveCharge
 from gateway.wiring import Gateway
 
@@ -18,7 +19,7 @@ CHARGES = "/v1/charges"
 def add_charges(application: FastAPI, gateway: Gateway) -> None:
     """What a merchant may see of its charges."""
 
-    @application.get(CHARGES)
+    @get(application, CHARGES)
     async def list_page(request: Request) -> Response:
         caller = await reader_of(gateway, request)
         query = read_query(request, ListCharges)
@@ -27,7 +28,7 @@ def add_charges(application: FastAPI, gateway: Gateway) -> None:
         listed = list_json(await shown_charges(gateway, page), CHARGES, has_more=has_more)
         return answered(await expansion.of(listed))
 
-    @application.get(CHARGES + "/{charge_id}")
+    @get(application, CHARGES + "/{charge_id}")
     async def retrieve(request: Request, charge_id: str) -> Response:
         caller = await reader_of(gateway, request)
         query = read_query(request, RetrieveCharge)

@@ -16,6 +16,7 @@ from gateway.auth import Caller
 from gateway.errors import CardDeclinedError, SecretKeyRequiredError
 from gateway.http.answers import answered
 from gateway.http.browsers import BrowserAccess
+from gateway.http.routes import get, post
 from gateway.payments.intents import Intent
 from gateway.payments.outcomes import payment_error
 from gateway.payments.taking import IncrementDeclinedError
@@ -48,7 +49,7 @@ def add_intents(application: FastAPI, gateway: Gateway) -> None:
 def _add_looking(application: FastAPI, gateway: Gateway) -> None:
     payments = gateway.payments
 
-    @application.get(INTENTS)
+    @get(application, INTENTS)
     async def list_page(request: Request) -> Response:
         caller = await reader_of(gateway, request)
         query = read_query(request, ListIntents)
@@ -57,7 +58,7 @@ def _add_looking(application: FastAPI, gateway: Gateway) -> None:
         listed = list_json(await shown_intents(gateway, page), INTENTS, has_more=has_more)
         return answered(await expansion.of(listed))
 
-    @application.get(INTENTS + "/search")
+    @get(application, INTENTS + "/search")
     async def search(request: Request) -> Response:
         caller = await reader_of(gateway, request)
         query = read_query(request, SearchIntents)
@@ -66,7 +67,7 @@ def _add_looking(application: FastAPI, gateway: Gateway) -> None:
         found = search_json(await shown_intents(gateway, page), f"{INTENTS}/search", next_page)
         return answered(await expansion.of(found))
 
-    @application.get(INTENTS + "/{payment_id}")
+    @get(application, INTENTS + "/{payment_id}")
     async def retrieve(request: Request, payment_id: str) -> Response:
         caller = await reader_of(gateway, request, from_browser=True)
         query = read_query(request, RetrieveIntent)
@@ -94,16 +95,16 @@ def _add_steps(application: FastAPI, gateway: Gateway) -> None:
 
         return await answered_once(gateway, request, caller, body, act, recall)
 
-    @application.post(INTENTS)
+    @post(application, INTENTS)
     async def create(request: Request) -> Response:
         return await once(request, *await asked(gateway, request, CreateIntent), payments.create)
 
-    @application.post(INTENTS + "/{payment_id}")
+    @post(application, INTENTS + "/{payment_id}")
     async def update(request: Request, payment_id: str) -> Response:
         asking = await asked(gateway, request, UpdateIntent)
         return await once(request, *asking, gateway.updates.update, payment_id)
 
-    @application.post(INTENTS + "/{payment_id}/confirm")
+    @post(application, INTENTS + "/{payment_id}/confirm")
     async def confirm(request: Request, payment_id: str) -> Response:
         caller, body = await asked(gateway, request, ConfirmIntent, from_browser=True)
         require_secret(gateway, caller, payment_id, body.client_secret)
@@ -111,12 +112,12 @@ def _add_steps(application: FastAPI, gateway: Gateway) -> None:
             raise SecretKeyRequiredError("risk_context and off_session are the merchant's to give.")
         return await once(request, caller, body, payments.confirm, payment_id)
 
-    @application.post(INTENTS + "/{payment_id}/capture")
+    @post(application, INTENTS + "/{payment_id}/capture")
     async def capture(request: Request, payment_id: str) -> Response:
         asking = await asked(gateway, request, CaptureIntent)
         return await once(request, *asking, payments.capture, payment_id)
 
-    @application.post(INTENTS + "/{payment_id}/cancel")
+    @post(application, INTENTS + "/{payment_id}/cancel")
     async def cancel(request: Request, payment_id: str) -> Response:
         asking = await asked(gateway, request, CancelIntent)
         return await once(request, *asking, payments.cancel, payment_id)
@@ -125,7 +126,7 @@ def _add_steps(application: FastAPI, gateway: Gateway) -> None:
 def _add_increment(application: FastAPI, gateway: Gateway) -> None:
     payments = gateway.payments
 
-    @application.post(INTENTS + "/{payment_id}/increment_authorization")
+    @post(application, INTENTS + "/{payment_id}/increment_authorization")
     async def increment(request: Request, payment_id: str) -> Response:
         caller, body = await asked(gateway, request, IncrementIntent)
 

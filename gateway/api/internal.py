@@ -8,6 +8,7 @@ from gateway.api.pay_desk import pay_desk
 from gateway.http.answers import LastResort, answered
 from gateway.http.bodies import read_body
 from gateway.http.decoding import decode_json
+from gateway.http.routes import post
 from gateway.pay_port import PayOrder, PaySession
 from gateway.processor_port import AnswerChanged, TokenRegistration
 from gateway.wiring import Gateway
@@ -17,12 +18,12 @@ def make_internal_application(gateway: Gateway) -> LastResort:
     """The ASGI application of the internal listener."""
     application = bare_application()
 
-    @application.post("/internal/tokens")
+    @post(application, "/internal/tokens")
     async def register(request: Request) -> Response:
         registration = decode_json(await read_body(request), TokenRegistration)
         return answered(await gateway.tokens.register(registration))
 
-    @application.post("/internal/answers")
+    @post(application, "/internal/answers")
     async def answer_changed(request: Request) -> Response:
         change = decode_json(await read_body(request), AnswerChanged)
         await gateway.payer_steps.answer_changed(change)
@@ -30,11 +31,11 @@ def make_internal_application(gateway: Gateway) -> LastResort:
 
     desk = pay_desk(gateway)
 
-    @application.post("/internal/pay/sessions")
+    @post(application, "/internal/pay/sessions")
     async def open_pay(request: Request) -> Response:
         return answered(await desk.open(decode_json(await read_body(request), PaySession)))
 
-    @application.post("/internal/pay")
+    @post(application, "/internal/pay")
     async def pay(request: Request) -> Response:
         return answered(await desk.pay(decode_json(await read_body(request), PayOrder)))
 

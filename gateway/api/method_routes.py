@@ -8,6 +8,7 @@ from gateway.api.presenting import list_json, method_json
 from gateway.api.reading import read_query
 from gateway.auth import Caller
 from gateway.http.answers import answered
+from gateway.http.routes import get, post
 from gateway.method_requests import (
     AttachPaymentMethod,
     DetachPaymentMethod,
@@ -29,13 +30,13 @@ def add_payment_methods(application: FastAPI, gateway: Gateway) -> None:
 def _add_looking(application: FastAPI, gateway: Gateway) -> None:
     methods = gateway.payment_methods
 
-    @application.get(METHODS)
+    @get(application, METHODS)
     async def list_page(request: Request) -> Response:
         caller = await reader_of(gateway, request)
         page, has_more = await methods.list(caller, read_query(request, ListPaymentMethods))
         return answered(list_json([method_json(one) for one in page], METHODS, has_more=has_more))
 
-    @application.get(METHODS + "/{method_id}")
+    @get(application, METHODS + "/{method_id}")
     async def retrieve(request: Request, method_id: str) -> Response:
         return answered(method_json(await methods.retrieve(await reader_of(gateway, request), method_id)))
 
@@ -43,7 +44,7 @@ def _add_looking(application: FastAPI, gateway: Gateway) -> None:
 def _add_changes(application: FastAPI, gateway: Gateway) -> None:
     methods = gateway.payment_methods
 
-    @application.post(METHODS)
+    @post(application, METHODS)
     async def create(request: Request) -> Response:
         caller, body = await asked(gateway, request, PaymentMethodData)
 
@@ -56,7 +57,7 @@ def _add_changes(application: FastAPI, gateway: Gateway) -> None:
         return await answered_once(gateway, request, caller, body, act, recall)
 
     # The same change again changes nothing, and gives the same answer.
-    @application.post(METHODS + "/{method_id}/attach")
+    @post(application, METHODS + "/{method_id}/attach")
     async def attach(request: Request, method_id: str) -> Response:
         caller, body = await asked(gateway, request, AttachPaymentMethod)
 
@@ -65,7 +66,7 @@ def _add_changes(application: FastAPI, gateway: Gateway) -> None:
 
         return await answered_once(gateway, request, caller, body, act, lambda _: act(caller))
 
-    @application.post(METHODS + "/{method_id}/detach")
+    @post(application, METHODS + "/{method_id}/detach")
     async def detach(request: Request, method_id: str) -> Response:
         caller, body = await asked(gateway, request, DetachPaymentMethod)
 

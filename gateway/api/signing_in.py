@@ -7,6 +7,7 @@ from gateway.api.reading import read_struct, refuse_card_numbers
 from gateway.http.answers import answered
 from gateway.http.bodies import read_body
 from gateway.http.origins import origin, public_origin
+from gateway.http.routes import post
 from gateway.people.errors import WrongCredentialsError
 from gateway.requests import SignInWith
 from gateway.wiring import Gateway
@@ -18,7 +19,7 @@ USER_AGENT_LENGTH_MAX = 1000
 def add_sign_in(application: FastAPI, gateway: Gateway) -> None:
     """Serve it."""
 
-    @application.post("/signin")
+    @post(application, "/signin")
     async def sign_in(request: Request) -> Response:
         body = await read_body(request, SIGN_IN_BODY_BYTES_MAX)
         refuse_card_numbers(request, body)
