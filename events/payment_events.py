@@ -64,13 +64,15 @@ class PaymentAuthenticated(PaymentEvent, frozen=True, kw_only=True, tag="payment
 class PaymentAuthorized(PaymentEvent, frozen=True, kw_only=True, tag="payment.authorized"):
     """The issuer authorized; `held`: capture waits for a review; `assessed` False: a fallback decided.
 
-    `ruling` is None, here and below, where the event was written before there were any.
+    `ruling` is None, here and below, where the event was written before there were any. Where a part was
+    welcome, `asked_minor` is what `amount_minor` may be a part of.
     """
 
     attempt: Count
     authorization_id: str
     approval_code: str | None = None
     network_reference: str | None = None
+    asked_minor: Whole | None = None
     held: bool = False
     assessed: bool = True
     ruling: Ruling | None = None

@@ -60,6 +60,18 @@ class PaymentMethodData(Body, frozen=True, kw_only=True):
     metadata: Metadata = msgspec.field(default_factory=dict)
 
 
+class CardOptions(Body, frozen=True, kw_only=True):
+    """`if_available`: what the issuer approves of the amount is kept, be it only a part."""
+
+    request_partial_authorization: Literal["if_available", "never"] | None = None
+
+
+class PaymentMethodOptions(Body, frozen=True, kw_only=True):
+    """What holds where a payment is made by one method or another."""
+
+    card: CardOptions | None = None
+
+
 class AttachPaymentMethod(Body, frozen=True, kw_only=True):
     """`POST /v1/payment_methods/{id}/attach`."""
 

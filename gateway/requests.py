@@ -9,7 +9,7 @@ from events.errors import MoneyError
 from events.money import AMOUNT_MINOR_MAX, exponent
 from events.vocabulary import PaymentMethodType, ReportedKind
 from gateway.errors import InvalidRequestError
-from gateway.method_requests import FutureUsage, MandateData, PaymentMethodData
+from gateway.method_requests import FutureUsage, MandateData, PaymentMethodData, PaymentMethodOptions
 from gateway.payments.steps import Status
 from gateway.request_members import (
     Body,
@@ -78,6 +78,7 @@ class CreateIntent(Body, frozen=True, kw_only=True):
     confirmation_method: Literal["automatic", "manual"] = "automatic"
     payment_method: Identifier | None = None
     payment_method_data: PaymentMethodData | None = None
+    payment_method_options: PaymentMethodOptions | None = None
     payment_method_types: Annotated[list[PaymentMethodType], Meta(min_length=1, max_length=4)] | None = None
     return_url: ReturnUrl | None = None
     setup_future_usage: FutureUsage | None = None
@@ -97,6 +98,7 @@ class ConfirmIntent(Body, frozen=True, kw_only=True):
 
     payment_method: Identifier | None = None
     payment_method_data: PaymentMethodData | None = None
+    payment_method_options: PaymentMethodOptions | None = None
     return_url: ReturnUrl | None = None
     setup_future_usage: FutureUsage | None = None
     off_session: bool = False
@@ -115,6 +117,7 @@ class UpdateIntent(Body, frozen=True, kw_only=True):
     capture_method: Literal["automatic", "manual"] | None = None
     payment_method: Identifier | None = None
     payment_method_data: PaymentMethodData | None = None
+    payment_method_options: PaymentMethodOptions | None = None
     payment_method_types: Annotated[list[PaymentMethodType], Meta(min_length=1, max_length=4)] | None = None
     setup_future_usage: FutureUsage | None = None
     customer: Text | None = None

@@ -55,6 +55,7 @@ FIELDS: Mapping[str, Kind] = {
     "outcome.three_d_secure.result": "text",
     "outcome.type": "text",
     "payment_method": "text",
+    "payment_method_options.card.request_partial_authorization": "text",
     "payment_method_types": "list",
     "receipt_email": "exact",
     "review": "text",
@@ -86,7 +87,7 @@ VALUES: Mapping[Kind, str] = {
 
 _CLAUSE = re.compile(
     r"(?P<minus>-?)"
-    r"(?P<field>[a-z_.]{1,60})(?:\[(?P<quote>['\"])(?P<key>[^'\"\\\]]{1,40})(?P=quote)\])?"
+    r"(?P<field>[a-z_.]{1,70})(?:\[(?P<quote>['\"])(?P<key>[^'\"\\\]]{1,40})(?P=quote)\])?"
     r"(?P<sign>:|~|>=|<=|>|<)"
     r"(?:(?P<null>null)\b|(?P<flag>true|false)\b|(?P<number>-?[0-9]{1,16})\b|(?P<text>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"))"
 )

@@ -125,8 +125,16 @@ def _ended(event: End) -> list[str]:
     elif isinstance(event, PaymentDeclined):
         done = f"declined by the issuer or on the way to it: {event.reason}"
     else:
-        done = "authorized, with the capture held for a review" if event.held else "authorized"
+        done = f"{_part(event)}authorized" + (", with the capture held for a review" if event.held else "")
     return [done, *_ruled(event.ruling)]
+
+
+def _part(event: PaymentAuthorized) -> str:
+    """What was authorized of more; nothing where it was the whole."""
+    if event.asked_minor in (None, event.amount_minor):
+        return ""
+    part, whole = (Money(minor, event.currency) for minor in (event.amount_minor, event.asked_minor))
+    return f"{part} of {whole} "
 
 
 def _ruled(ruling: Ruling | None) -> list[str]:

@@ -62,6 +62,8 @@ BODIES: dict[str, type[msgspec.Struct]] = {
     "POST /v1/tokens": TokenInput,
     "Card": CardInput,
     "POST /v1/payment_intents": requests.CreateIntent,
+    "PaymentMethodOptions": method_requests.PaymentMethodOptions,
+    "CardOptions": method_requests.CardOptions,
     "AutomaticMethods": requests.AutomaticMethods,
     "RiskContext": requests.RiskContextInput,
     "Address": requests.Address,
@@ -102,7 +104,10 @@ BODIES: dict[str, type[msgspec.Struct]] = {
 }
 ERRORS = (gateway.errors, gateway.http.errors, gateway.people.errors, gateway.processor.errors)
 TROUBLES = {
-    "half": "`card_declined`, `insufficient_funds`: the half is given back",
+    "half": (
+        "`card_declined`, `insufficient_funds`: the half is given back;"
+        " with `request_partial_authorization` it succeeds with the half"
+    ),
     "issuer_down": "succeeds up to 50 US dollars, above `processing_error`",
     "silence": "`processing_error` after eight seconds, reversed",
     "late_answer": "`processing_error` after eight seconds, reversed",

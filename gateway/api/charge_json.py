@@ -4,8 +4,9 @@ from typing import Any
 
 import msgspec
 
-from events.instruments import CardFacts, Instrument
+from events.instruments import CardFacts
 from gateway.payments.charges import Charge, receipt_number
+from gateway.payments.partial_authorizations import authorized_minor, partial_status
 
 
 def charge_json(charge: Charge, receipt_email: str | None = None) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def charge_json(charge: Charge, receipt_email: str | None = None) -> dict[str, A
         "paid": charge.status == "succeeded",
         "payment_intent": intent.id,
         "payment_method": charge.attempt.instrument.token,
-        "payment_method_details": _details(charge.attempt.instrument, charge.attempt.approval_code),
+        "payment_method_details": _details(charge),
         "receipt_email": receipt_email,
         "receipt_number": receipt_number(kept),
         "refunded": charge.is_refunded,
@@ -43,10 +44,13 @@ def charge_json(charge: Charge, receipt_email: str | None = None) -> dict[str, A
     }
 
 
-def _details(instrument: Instrument, approval_code: str | None) -> dict[str, Any]:
+def _details(charge: Charge) -> dict[str, Any]:
     """How it was paid: of a card and an account the one that it is, the other null."""
+    instrument, approval_code = charge.attempt.instrument, charge.attempt.approval_code
     if isinstance(instrument, CardFacts):
         card = {
+            "amount_authorized": authorized_minor(charge),
+            "amount_requested": charge.attempt.asked_minor,
             "authorization_code": approval_code,
             "brand": instrument.brand,
             "country": instrument.issuer_country,
@@ -54,6 +58,7 @@ def _details(instrument: Instrument, approval_code: str | None) -> dict[str, Any
             "exp_year": instrument.expiry_year,
             "funding": instrument.funding,
             "last4": instrument.last4,
+            "partial_authorization": {"status": partial_status(charge)},
         }
         return {"type": "card", "card": card, "account": None}
     account = {

@@ -52,6 +52,9 @@ INTENT = resources.PaymentIntent(
     not_assessed=False,
     outcome=OUTCOME,
     payment_method=_METHOD,
+    payment_method_options=method_requests.PaymentMethodOptions(
+        card=method_requests.CardOptions(request_partial_authorization="never")
+    ),
     payment_method_types=["card", "wallet"],
     receipt_email="ada@example.com",
     review=None,
@@ -120,6 +123,9 @@ CHARGE = resources.Charge(
             funding="credit",
             last4="4242",
             authorization_code="042531",
+            amount_authorized=1999,
+            amount_requested=None,
+            partial_authorization=resources.PartialAuthorization(status="not_requested"),
         ),
         account=None,
     ),

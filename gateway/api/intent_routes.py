@@ -108,8 +108,9 @@ def _add_steps(application: FastAPI, gateway: Gateway) -> None:
     async def confirm(request: Request, payment_id: str) -> Response:
         caller, body = await asked(gateway, request, ConfirmIntent, from_browser=True)
         require_secret(gateway, caller, payment_id, body.client_secret)
-        if caller.publishable and (body.risk_context is not None or body.off_session):
-            raise SecretKeyRequiredError("risk_context and off_session are the merchant's to give.")
+        if caller.publishable and (body.risk_context or body.off_session or body.payment_method_options):
+            message = "risk_context, off_session and payment_method_options are the merchant's to give."
+            raise SecretKeyRequiredError(message)
         return await once(request, caller, body, payments.confirm, payment_id)
 
     @post(application, INTENTS + "/{payment_id}/capture")

@@ -40,6 +40,7 @@ def intent_json(
     intent: Intent, client_secret: str | None = None, *, receipt_email: str | None = None
 ) -> dict[str, Any]:
     """A payment intent. `created` and `canceled_at` are Unix seconds, amounts minor units."""
+    partial = "if_available" if intent.partial_authorization else "never"
     return {
         "id": intent.id,
         "object": "payment_intent",
@@ -67,6 +68,7 @@ def intent_json(
         "not_assessed": intent.not_assessed,
         "outcome": None if intent.outcome is None else msgspec.to_builtins(intent.outcome),
         "payment_method": intent.token,
+        "payment_method_options": {"card": {"request_partial_authorization": partial}},
         "payment_method_types": intent.payment_method_types or methods_for(intent.currency),
         "receipt_email": receipt_email,
         "review": intent.review_id,

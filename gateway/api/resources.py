@@ -12,9 +12,10 @@ import msgspec
 from events.vocabulary import Funding, PaymentMethodType, ReportedKind
 from gateway.http.operations import Error as PlainError
 from gateway.http.operations import Problem as PlainProblem
-from gateway.method_requests import FutureUsage, Redisplay
+from gateway.method_requests import FutureUsage, PaymentMethodOptions, Redisplay
 from gateway.payments.charges import ChargeState, ChargeStatus
 from gateway.payments.intents import CaptureMethod, ConfirmationMethod, PaymentError, PaymentOutcome
+from gateway.payments.partial_authorizations import PartialStatus
 from gateway.payments.steps import Status
 
 T = TypeVar("T")
@@ -91,6 +92,7 @@ class PaymentIntent(Resource, frozen=True, kw_only=True):
     not_assessed: bool
     outcome: PaymentOutcome | None
     payment_method: "str | PaymentMethod | None"
+    payment_method_options: PaymentMethodOptions
     payment_method_types: list[PaymentMethodType]
     receipt_email: str | None
     review: "str | Review | None"
@@ -163,9 +165,18 @@ class Review(Resource, frozen=True, kw_only=True):
     opened_reason: str
 
 
+class PartialAuthorization(Resource, frozen=True, kw_only=True):
+    """What came of asking for a part."""
+
+    status: PartialStatus
+
+
 class ChargeCard(CardDetails, frozen=True, kw_only=True):
     """A card that was charged; `authorization_code` is the issuer's."""
 
+    amount_authorized: int | None
+    amount_requested: int | None
+    partial_authorization: PartialAuthorization
     authorization_code: str | None
 
 

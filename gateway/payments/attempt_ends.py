@@ -12,12 +12,7 @@ from sqlalchemy import Connection
 
 from events.ids import Entropy
 from events.moments import microseconds, moment
-from events.types import (
-    DecisionMade,
-    PaymentActionRequired,
-    PaymentAuthorized,
-    PaymentBlocked,
-)
+from events.types import DecisionMade, PaymentActionRequired, PaymentAuthorized, PaymentBlocked
 from gateway.errors import ConflictError
 from gateway.event_recorder import EventRecorder
 from gateway.instances import TakenOverError
@@ -42,6 +37,7 @@ from gateway.payments.outcomes import (
     declined_outcome,
     ruling,
 )
+from gateway.payments.partial_authorizations import cut_to_part_in
 from gateway.payments.precedence import IN_TIME
 from gateway.payments.refunds import Refunds
 from gateway.payments.reviews import open_review_in
@@ -244,6 +240,7 @@ class AttemptEnds:
         answer: ProcessorAnswer,
     ) -> tuple[Intent, Attempt]:
         outcome = authorized_outcome(decision)
+        intent = cut_to_part_in(connection, intent, attempt, answer)
         attempt = _replace(
             reached(attempt, "authorized"),
             approval_code=answer.approval_code,
@@ -272,6 +269,7 @@ class AttemptEnds:
             authorization_id=attempt.id,
             approval_code=answer.approval_code,
             network_reference=answer.network_reference,
+            asked_minor=attempt.asked_minor,
             held=effect == "held",
             assessed=decision.assessed,
             ruling=ruling(decision),

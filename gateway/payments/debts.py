@@ -42,6 +42,7 @@ from gateway.payments.intents import (
 )
 from gateway.payments.lifetimes import has_expired
 from gateway.payments.outcomes import payment_error
+from gateway.payments.partial_authorizations import whole_again
 from gateway.payments.steps import Phase
 from gateway.processor_port import (
     FIRST_CAPTURE,
@@ -53,7 +54,7 @@ from gateway.processor_port import (
 )
 from gateway.retrying import Driving
 from gateway.scheduling import Scheduling
-from gateway.store.charge_rows import grow_charge
+from gateway.store.charge_rows import resize_charge
 from gateway.store.intent_rows import intent_and_attempt, load_attempt, load_intent, save_attempt, save_intent
 from gateway.store.refund_rows import lessen_refund
 from gateway.store.writer import Store
@@ -212,7 +213,7 @@ class Debts:
             intent = self._recorder.record_step(connection, intent, declined)
             return intent, _replace(attempt, increment_decline=reason)
         intent = incremented(intent, debt.amount_minor)
-        grow_charge(connection, intent)
+        resize_charge(connection, intent)
         event = PaymentIncremented(**self._recorder.header(intent, at), **about)
         return self._recorder.record_step(connection, intent, event), attempt
 
@@ -232,7 +233,7 @@ class Debts:
         if intent.amount_received_minor > debt.amount_minor:
             lessen_refund(connection, intent.id, debt.amount_minor)
             return intents.later_capture_failed(intent, debt.amount_minor)
-        intent = intents.capture_failed(intent, payment_error("processing_error"))
+        intent = intents.capture_failed(whole_again(intent, attempt), payment_error("processing_error"))
         failed = PaymentCaptureFailed(**header, attempt=attempt.number, authorization_id=attempt.id)
         return self._recorder.record_step(connection, intent, failed)
 

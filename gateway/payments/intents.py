@@ -47,7 +47,10 @@ class PaymentError(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
-    """One payment as its merchant sees it. `version` counts its changes, `sequence` its events."""
+    """One payment as its merchant sees it. `version` counts its changes, `sequence` its events.
+
+    With `partial_authorization` an issuer's approval of a part is kept: then `amount_minor` is that part.
+    """
 
     id: str
     merchant_id: str
@@ -71,6 +74,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, str] = {}
     payment_method_types: list[PaymentMethodType] | None = None
     setup_future_usage: FutureUsage | None = None
+    partial_authorization: bool = False
     sealed_context: bytes | None = None
     sealed_receipt_email: bytes | None = None
     receipt_email_digest: bytes | None = None
@@ -125,7 +129,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     `counted_day` is the day to whose limit the attempt counts, from 1970, where its merchant had one.
     `decision` is what is acted on once the payer has done what is asked, which may be done until
     `payer_until_us` (business time). `owner` is the instance that drives it on, `expires_us` when the
-    authorization ends that nobody captures.
+    authorization ends that nobody captures. `asked_minor` is the whole of which a part may be
+    approved.
     """
 
     id: str
@@ -145,6 +150,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     operations: int = 0
     increment_decline: str | None = None
     counted_day: int | None = None
+    asked_minor: int | None = None
     decision: EffectiveDecision | None = None
     payer_until_us: int | None = None
     owner: str = ""

@@ -29,16 +29,13 @@ from gateway.payments.choosing import Choosing, Chosen, each_once
 from gateway.payments.flights import Flights
 from gateway.payments.intents import Attempt, Intent
 from gateway.payments.lifetimes import Lifetimes
+from gateway.payments.partial_authorizations import asked_minor, is_welcome
 from gateway.payments.payer_steps import PayerSteps
 from gateway.payments.second_confirms import begun_before_in
 from gateway.payments.taking import Taking
 from gateway.people.merchants import Merchant, load_merchant, merchant_wanted
 from gateway.receipts import sealed_email
-from gateway.requests import (
-    ConfirmIntent,
-    CreateIntent,
-    known_currency,
-)
+from gateway.requests import ConfirmIntent, CreateIntent, known_currency
 from gateway.shopper import Shopper, known_shopper, restored, risk_context, sealed_fields, subject_of
 from gateway.store.by_key import Wanted
 from gateway.store.charge_rows import begin_charge, leave_charge
@@ -160,6 +157,7 @@ class Payments(Taking):
             token=chosen,
             payment_method_types=each_once(body.payment_method_types),
             setup_future_usage=body.setup_future_usage,
+            partial_authorization=is_welcome(body.payment_method_options),
             customer=body.customer,
             confirmation_method=body.confirmation_method,
             description=body.description or None,
@@ -219,9 +217,9 @@ class Payments(Taking):
         usage = body.setup_future_usage or intent.setup_future_usage
         return_url = body.return_url or intent.return_url
         receipt = self._receipt_in(connection, caller, intent.subject, body.receipt_email)
-        intent = _replace(
-            confirmed, token=chosen.id, setup_future_usage=usage, return_url=return_url, **receipt
-        )
+        in_part = is_welcome(body.payment_method_options, before=intent.partial_authorization)
+        changed = {"token": chosen.id, "setup_future_usage": usage, "return_url": return_url, **receipt}
+        intent = _replace(confirmed, partial_authorization=in_part, **changed)
         attempt = self._attempt_in(connection, intent, body, chosen, merchant, at)
         insert_attempt(connection, attempt)
         begin_charge(connection, intent, attempt)
@@ -264,6 +262,7 @@ class Payments(Taking):
                 off_session=body.off_session,
             ),
             counted_day=admit_in(connection, merchant, intent, instrument, at),
+            asked_minor=asked_minor(intent, instrument),
             owner=self.instance,
         )
 

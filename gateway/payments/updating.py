@@ -17,6 +17,7 @@ from gateway.payments import intents
 from gateway.payments.admission import admit
 from gateway.payments.choosing import Choosing, each_once, require_payable
 from gateway.payments.intents import Intent
+from gateway.payments.partial_authorizations import is_welcome
 from gateway.payments.second_confirms import latest_waiting_in
 from gateway.people.merchants import load_merchant
 from gateway.personal import PersonalData
@@ -123,6 +124,7 @@ def _changes(intent: Intent, body: UpdateIntent, currency: str | None) -> dict[s
         "payment_method_types": each_once(body.payment_method_types),
         "setup_future_usage": body.setup_future_usage,
         "statement_descriptor": body.statement_descriptor,
+        "partial_authorization": is_welcome(body.payment_method_options, before=intent.partial_authorization),
         "metadata": None if body.metadata is None else _merged(intent.metadata, body.metadata),
     }
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}

@@ -46,10 +46,10 @@ def leave_charge(connection: Connection, intent: Intent) -> None:
         _END.add(connection, {**said, "the_id": charge_id(intent.id, intent.attempts)})
 
 
-def grow_charge(connection: Connection, intent: Intent) -> None:
-    """The latest charge is of the intent's whole amount, which has grown."""
-    grown = {"the_id": charge_id(intent.id, intent.attempts), "amount_minor": intent.amount_minor}
-    _END.add(connection, grown)
+def resize_charge(connection: Connection, intent: Intent) -> None:
+    """The latest charge is of the intent's amount, which has changed."""
+    resized = {"the_id": charge_id(intent.id, intent.attempts), "amount_minor": intent.amount_minor}
+    _END.add(connection, resized)
 
 
 def load_charge(connection: Connection, the_id: str, *, merchant_id: str, mode: Mode) -> Charge:

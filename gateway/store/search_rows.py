@@ -138,6 +138,9 @@ COLUMNS: dict[str, Any] = {
     },
     "outcome.three_d_secure.liability_shifted": _is_true(_outcome("three_d_secure", "liability_shifted")),
     "payment_method": intents.c.token,
+    "payment_method_options.card.request_partial_authorization": case(
+        (intents.c.partial_authorization, "if_available"), else_="never"
+    ),
     "payment_method_types": intents.c.payment_method_types_json,
     "receipt_email": intents.c.receipt_email_digest,
     "review": intents.c.review_id,

@@ -127,6 +127,7 @@ intents = Table(
     Column("metadata_json", Text, nullable=False),
     Column("payment_method_types_json", Text),
     Column("setup_future_usage", String(11)),
+    Column("partial_authorization", Boolean, nullable=False, default=False, server_default=false()),
     Column("subject", String(64), nullable=False, index=True),
     Column("sealed_context", LargeBinary),
     Column("sealed_receipt_email", LargeBinary),
@@ -172,6 +173,8 @@ attempts = Table(
     # When the capture or void that is owed, or was, began: its name is older than that.
     Column("ended_us", BigInteger),
     Column("counted_day", Integer),
+    # What the issuer may approve a part of.
+    Column("asked_minor", BigInteger),
     Column("decision_json", Text),
     Column("payer_until_us", BigInteger),
     # The instance that drives it on.

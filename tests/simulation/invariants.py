@@ -166,6 +166,7 @@ def at_rest(world: Any) -> None:
         taken = _of_processor(world, "captured_minor", payment)
         _require(taken == received, f"{payment} received {received}, the processor captured {taken}")
         _latest_fits(world, payment, status, attempts, must_confirm=confirmation == "manual")
+        _authorized_as_asked(world, told)
         if received:
             _taken_as_decided(world, payment, attempts, received)
     _done_once(world)
@@ -194,6 +195,25 @@ def _refunds_agree(world: Any, payment: str, refunded: int) -> None:
     _require(told == refunded, f"{payment} refunded {refunded}, its events say {told}")
     paid = _of_processor(world, "refunded_minor", payment)
     _require(paid == refunded, f"{payment} refunded {refunded}, the processor {paid}")
+
+
+def _authorized_as_asked(world: Any, told: list[dict[str, Any]]) -> None:
+    """The whole is authorized, or a part only where that was welcome, and it is what the issuer promised."""
+    for event in (event for event in told if event["type"] == "payment.authorized"):
+        attempt, part, asked = event["authorization_id"], event["amount_minor"], event.get("asked_minor")
+        decided = world.watch.assessed[event["payment_id"], event["attempt"]]["amount_minor"]
+        fits = part == decided if asked is None else 0 < part <= asked == decided
+        _require(fits, f"{attempt}: {part} of {decided} was authorized, asked for was {asked}")
+        more = sum(
+            later["more_minor"]
+            for later in told
+            if later["type"] == "payment.incremented" and later["authorization_id"] == attempt
+        )
+        promised = world.processor_disk.rows(
+            f"SELECT authorized_minor FROM attempts WHERE attempt_id = '{attempt}' AND amount_minor > 0"
+        )
+        fits = not promised or promised[0][0] == part + more
+        _require(fits, f"{attempt}: {part} and {more} were authorized, the processor says {promised}")
 
 
 def _taken_as_decided(world: Any, payment: str, attempt: int, received: int) -> None:

@@ -67,6 +67,11 @@ BUGS = {
         "by_law=law_for(attempt.instrument, merchant.country, at) is not None",
         "by_law=False",
     ),
+    "a part is taken for the whole": Planted(
+        "gateway.payments.partial_authorizations",
+        "amount_minor=answer.authorized_minor)",
+        "amount_minor=intent.amount_minor)",
+    ),
     "decisions are passed before they have acted": Planted(
         "gateway.payments.decisions", "min(self._open[partition], default=read)", "read"
     ),

@@ -8,7 +8,7 @@ from typing import Any
 from tests.simulation.asking import Asking
 from tests.simulation.counters import Counter
 from tests.simulation.tills import Answer
-from tests.simulation.ways_to_pay import COUNTRIES, METHODS, Way, card_number, some_way
+from tests.simulation.ways_to_pay import COUNTRIES, METHODS, Way, card_number, half_of_it, some_way
 from tests.simulation.world import World
 
 CONTEXT = {"ip": "192.0.2.7", "device_id": "device-1", "email": "a@example.com"}
@@ -44,11 +44,12 @@ class Shopper(Asking):
         super().__init__(world, random, f"payment {number}")
         self._amount_minor = random.randrange(100, 90_000)
         self._status = ""
+        self._part = Random(f"{world.seed}/{self.name}/part").random()
 
     async def pay(self) -> None:
         random = self.random
         await asyncio.sleep(random.choice((0, 0.1, 2)) * random.random())
-        way = await some_way(self)
+        way = await (half_of_it(self) if self._part < 0.1 else some_way(self))
         if way is None:
             return
         self._way = way
@@ -87,6 +88,8 @@ class Shopper(Asking):
             body["risk_context"] = CONTEXT
         if method == "automatic" and random.random() < 0.2:
             body["capture_delay_hours"] = 1
+        if self._part < 0.08 or self._part > 0.8:
+            body["payment_method_options"] = {"card": {"request_partial_authorization": "if_available"}}
         if Random(f"{self.world.seed}/{self.name}/confirmation").random() < 0.25:
             # What its payer approves waits for a second confirm, which some never send.
             body["confirmation_method"] = "manual"

@@ -28,6 +28,7 @@ FOUND_AT = {
     "a tombstone is not kept": 75,
     "an increment goes beyond what was decided": 20,
     "an increment goes round the law": 170,
+    "a part is taken for the whole": 0,
     "decisions are passed before they have acted": 0,
 }
 """Seeds from which on each planted bug is soon found; `make simulate PLANTED=1` finds them from 0 on."""

@@ -59,8 +59,14 @@ async def some_way(asking: Asking) -> Way | None:
     return await _saved(asking, way)
 
 
-async def _card(asking: Asking) -> Way | None:
-    token = await asking.token_of(card_number(asking.random, asking.random.choice(COUNTRIES)))
+async def half_of_it(asking: Asking) -> Way | None:
+    """A card whose issuer approves the half."""
+    return await _card(asking, TROUBLED[0])
+
+
+async def _card(asking: Asking, number: str | None = None) -> Way | None:
+    number = number or card_number(asking.random, asking.random.choice(COUNTRIES))
+    token = await asking.token_of(number)
     return None if token is None else Way("card", {"payment_method": token})
 
 

@@ -18,6 +18,7 @@ from gateway.errors import GatewayError, InvalidRequestError
 from gateway.event_recorder import EventRecorder
 from gateway.exchange_rates import PER_DOLLAR
 from gateway.limits import limit_per_payment_minor, require_method
+from gateway.method_requests import CardOptions, PaymentMethodOptions
 from gateway.payments.intents import Intent
 from gateway.payments.taking import IncrementDeclinedError
 from gateway.people.errors import ForbiddenError
@@ -202,6 +203,27 @@ def test_what_is_declined_or_blocked_counts_to_no_days_limit(tmp_path: Path) -> 
         world.risk.outcome = "allow"
         assert (await paid(world)).status == "succeeded"
         assert await code_of(paid(world)) == "limit_exceeded"
+
+    live_through(tmp_path, story)
+
+
+def test_of_a_part_that_was_approved_only_the_part_counts(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await become(world, limit_per_day={"EUR": 4000})
+        world.processor.authorizes_minor = 700
+        options = PaymentMethodOptions(card=CardOptions(request_partial_authorization="if_available"))
+        order = CreateIntent(
+            amount=3999,
+            currency="eur",
+            confirm=True,
+            payment_method=await world.token(),
+            payment_method_options=options,
+        )
+
+        intent = await world.gateway.payments.create(await world.caller(), order)
+
+        assert (intent.status, intent.amount_minor) == ("succeeded", 700)
+        assert await counted(world) == [700]
 
     live_through(tmp_path, story)
 

@@ -201,6 +201,12 @@ def test_what_became_of_a_refund_is_told(life: Life, end: type[PaymentEvent], wo
     assert f"  {words}" in life.explained()
 
 
+def test_a_part_that_was_authorized_is_told_with_the_whole(life: Life) -> None:
+    life.confirmed()
+    life.told(PaymentAuthorized, attempt=1, authorization_id="a", asked_minor=2000)
+    assert life.explained().splitlines()[1] == "  12.50 EUR of 20.00 EUR authorized"
+
+
 def test_the_way_to_the_end_is_told_once_and_in_order(life: Life) -> None:
     life.confirmed()
     life.told(PaymentAuthorized, attempt=1, authorization_id="a", held=True)
