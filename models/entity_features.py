@@ -90,6 +90,14 @@ def failed_sign_ins(entity: Entity) -> Iterator[Feature]:
     yield from events(entity, "failed_sign_ins", "sign-ins", "failed sign-ins", says, ("1h", "1d"))
 
 
+def sign_in_targets(entity: Entity) -> Feature:
+    """Whose sign-ins failed: passwords tried at many accounts from one place. For rules alone."""
+    name, through = "failed_sign_in_customers_1d", f"{THROUGH[entity]} {LASTS['1d']}"
+    says = numbered("customer", "customers", f"failed to sign in {through}")
+    meaning = f"distinct customers who failed to sign in {through}"
+    return of_entity(entity, name, "count", "customers", meaning, *says, window="1d", modeled=False)
+
+
 def challenges(entity: Entity) -> Iterator[Feature]:
     """How payers did when their issuer challenged them (3-D Secure).
 

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from models import entity_features as forms
 from models.feature import Entity, Feature, Kind
 
-FEATURES_VERSION = 4
-"""Of list, order and meanings together. Since 4 increments count in sums, and lapses are no declines."""
+FEATURES_VERSION = 5
+"""Of list, order and meanings together. Since 5 it is known at whom sign-ins from one place failed."""
 
 
 def _payment() -> Iterator[Feature]:
@@ -107,6 +107,7 @@ def _shared(entity: Entity) -> Iterator[Feature]:
     yield from forms.cards(entity, ("1h", "1d", "7d"))
     yield from forms.declines(entity)
     yield from forms.failed_sign_ins(entity)
+    yield forms.sign_in_targets(entity)
     yield from forms.challenges(entity)
     yield from forms.frauds(entity)
     yield from forms.fraud_shares(entity, ("30d",))

@@ -140,6 +140,7 @@ class SharedProfile(msgspec.Struct, array_like=True, gc=False):
     failed_sign_ins: Window = msgspec.field(default_factory=Window)
     record: TrackRecord = msgspec.field(default_factory=TrackRecord)
     challenges: ChallengeRecord | None = None
+    sign_in_targets: dict[str, int] | None = None
 
     def features(self, now_us: int) -> list[Value]:
         """The device's or address's part of the vector."""
@@ -155,10 +156,18 @@ class SharedProfile(msgspec.Struct, array_like=True, gc=False):
             *seen_within(self.cards, now_us, (HOUR_US, DAY_US, D7_US)),
             *hour_and_day(trace.declines, now_us),
             *hour_and_day(self.failed_sign_ins, now_us),
+            *seen_within(self.sign_in_targets or {}, now_us, (DAY_US,)),
             *challenge_features(self.challenges, now_us),
             *record.features(now_us),
             *record.shares(now_us, MONTH),
         ]
+
+    def note_failed_sign_in(self, moment_us: int, customer: str | None) -> None:
+        """Take a failed sign-in in, and at whose account it was, where somebody has it."""
+        self.failed_sign_ins.add(moment_us)
+        if customer is not None:
+            self.sign_in_targets = {} if self.sign_in_targets is None else self.sign_in_targets
+            touch(self.sign_in_targets, customer, moment_us, GROUP_MAX)
 
     def note_payment(self, now_us: int, amount_minor: int | None, seen: Observation) -> None:
         """Take a payment in."""

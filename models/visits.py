@@ -145,9 +145,11 @@ def note_sign_in(state: EngineState, event: SignIn) -> None:
     """A failed sign-in counts for customer, device and address; a successful one says nothing yet."""
     if event.succeeded:
         return
-    for kind, key in (("customer", event.customer), ("device", event.device), ("ip", event.ip)):
+    if event.customer is not None:
+        state.opened("customer", event.customer).failed_sign_ins.add(event.occurred_at_us)
+    for kind, key in (("device", event.device), ("ip", event.ip)):
         if key is not None:
-            state.opened(kind, key).failed_sign_ins.add(event.occurred_at_us)
+            state.opened(kind, key).note_failed_sign_in(event.occurred_at_us, event.customer)
 
 
 def note_decline(state: EngineState, event: Decline) -> None:

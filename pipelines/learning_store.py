@@ -31,7 +31,7 @@ declare(
     }
 )
 
-FORMAT = 5
+FORMAT = 6
 """Raised whenever the meaning of rows changes, the models' own included. 4: features of version 3."""
 
 FIND = """

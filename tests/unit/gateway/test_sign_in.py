@@ -264,6 +264,7 @@ def test_failures_at_the_door_count_in_the_features_of_a_payment_from_the_same_a
         [asked] = [e for e in world.log.events("assessments") if isinstance(e, AssessmentRequested)]
         [assessed] = Engine().assess([*failed, observe.observation(asked)])
         assert assessed.features[POSITIONS["ip_failed_sign_ins_1h"]] == 3
+        assert assessed.features[POSITIONS["ip_failed_sign_in_customers_1d"]] == 1
 
     signed_in(tmp_path, story)
 

@@ -142,6 +142,7 @@ class _Past:
             **self.distinct_cards(entity, mine, ("1h", "1d", "7d")),
             **self.declined(entity, key),
             **self.failed_sign_ins(entity, key(self.asked)),
+            f"{entity}_failed_sign_in_customers_1d": self.sign_in_targets(entity, key(self.asked)),
             **self.challenged(entity, key),
             **self.fraud(entity, key, ("30d",)),
             **self.times(entity, mine),
@@ -272,6 +273,16 @@ class _Past:
             if isinstance(fact, SignIn) and not fact.succeeded and getattr(fact, entity) == wanted
         ]
         return self.events(f"{entity}_failed_sign_ins", moments)
+
+    def sign_in_targets(self, entity: str, wanted: str | None) -> int:
+        return len(
+            {
+                fact.customer
+                for fact in self.facts
+                if isinstance(fact, SignIn) and not fact.succeeded and getattr(fact, entity) == wanted
+                if fact.customer is not None and self.within(fact.occurred_at_us, "1d")
+            }
+        )
 
     def events(self, name: str, moments: list[int]) -> Values:
         return {

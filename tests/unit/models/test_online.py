@@ -37,7 +37,7 @@ def test_a_label_that_is_taken_back_is_not_counted_as_learned() -> None:
 
 
 STORED = bytes.fromhex(
-    "980304cbc010d9d1c873cf4491cb3fd9550cd453b81897cc95cca8cd09c8cd09dccd0a3ccd184dcd18c297cbbf65f8c76b15c460"
+    "980305cbc010d9d1c873cf4491cb3fd9550cd453b81897cc95cca8cd09c8cd09dccd0a3ccd184dcd18c297cbbf65f8c76b15c460"
     "cb3fd8a54698fb09f4cbbf65f8c76b15c460cb3fd8a54698fb09f4cb3fd879550a24de6ecbbf65f8c76b15c460cb3fd8a54698fb"
     "09f45028"
 )

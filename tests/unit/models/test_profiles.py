@@ -147,6 +147,18 @@ def test_failed_sign_ins_count_for_customer_device_and_address() -> None:
     assert [row[f"{e}_failed_sign_ins_1h"] for e in ("customer", "device", "ip")] == [3.0, 3.0, 3.0]
 
 
+def test_of_failed_sign_ins_from_one_place_those_of_different_customers_are_told_apart() -> None:
+    state = EngineState()
+    for hour, customer in ((0, "a"), (20, "b"), (21, "c"), (22, "c"), (23, None)):
+        at_us = START_US + hour * HOUR_US
+        note_sign_in(state, SignIn(occurred_at_us=at_us, succeeded=False, customer=customer, ip="i"))
+    row = features(state, payment(at_us=START_US + 25 * HOUR_US, device="d", ip="i"))
+
+    assert row["ip_failed_sign_ins_1d"] == 4.0
+    assert row["ip_failed_sign_in_customers_1d"] == 2.0
+    assert row["device_failed_sign_in_customers_1d"] == 0.0
+
+
 def test_the_decline_of_each_attempt_counts_once_for_every_entity_of_its_payment() -> None:
     state = EngineState()
     visit(state, payment(1, device="d"), RATES)
