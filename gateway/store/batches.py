@@ -1,11 +1,11 @@
-"""Writes that wait for each other: those of one form are one statement, with its rows as one JSON text.
+"""Writes that wait for each other: those of one form are one statement, on PostgreSQL with rows as JSON.
 
 PostgreSQL spends as much on a statement as on several rows, and so does the driver on its parameters: of
 `unnest` with an array for each column, of one statement for each row in a pipeline, and of this, this costs
 both sides least (`ARCHITECTURE.md`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,8 @@ import msgspec
 from sqlalchemy import Connection, Insert, LargeBinary, String, Table, Update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
+
+from gateway.store.several_rows import in_parts, inserting
 
 if TYPE_CHECKING:
     from gateway.store.statements import Statement
@@ -50,11 +52,22 @@ class _Batch:
         """Whether a write can go with these: one that has its whole row, whatever it changes."""
         return self.statement is statement and (row is not None or self.names == names)
 
-    def sent(self, connection: Connection) -> Sent:
+    def sent(self, connection: Connection) -> Iterator[Sent]:
         rows = self._rows or [{name: row[name] for name in self.names} for row in self._by_key.values()]
+        if len(rows) > 1 and connection.dialect.name != "sqlite":
+            yield _text(self.statement, self.names), [encode_rows(rows).decode()]
+        elif self.statement.key is not None:
+            # Changed one by one: SQLite would look for each row of a statement anyway.
+            yield from (self.statement.prepared(connection, row) for row in rows)
+        else:
+            for part in in_parts(rows):
+                yield self._inserted(connection, part)
+
+    def _inserted(self, connection: Connection, rows: Sequence[Values]) -> Sent:
         if len(rows) == 1:
             return self.statement.prepared(connection, rows[0])
-        return _text(self.statement, self.names), [encode_rows(rows).decode()]
+        text = inserting(_table(self.statement), self.names, len(rows)) + self.statement.suffix
+        return text, [row[name] for row in rows for name in self.names]
 
 
 class Batches:
@@ -91,7 +104,7 @@ class Batches:
 
     def statements(self, connection: Connection) -> list[Sent]:
         """What is to be sent, in its order."""
-        return [batch.sent(connection) for batch in self.waiting]
+        return [sent for batch in self.waiting for sent in batch.sent(connection)]
 
 
 def record(table: Table, columns: Mapping[str, str]) -> str:
@@ -109,9 +122,7 @@ def read(table: Table, name: str, column: str) -> str:
 @cache
 def _text(statement: "Statement", names: tuple[str, ...]) -> str:
     core, key = statement.core, statement.key or {}
-    if not isinstance(core, Insert | Update) or not isinstance(core.table, Table):
-        raise TypeError("only rows of a table are written together")
-    table = core.table
+    table = _table(statement)
     columns = {name: key.get(name, name) for name in names}
     values = {column: read(table, name, column) for name, column in columns.items()}
     if isinstance(core, Update):
@@ -129,6 +140,13 @@ def _text(statement: "Statement", names: tuple[str, ...]) -> str:
         source = f'ROWS FROM ({source}) WITH ORDINALITY AS r({into}, "place")'
     selected = f"SELECT {', '.join(values.values())} FROM {source}{order}"  # noqa: S608  # see above
     return f'INSERT INTO "{table.name}" ({into}) {selected}{statement.suffix}'
+
+
+def _table(statement: "Statement") -> Table:
+    core = statement.core
+    if not isinstance(core, Insert | Update) or not isinstance(core.table, Table):
+        raise TypeError("only rows of a table are written together")
+    return core.table
 
 
 def _kind(type_: TypeEngine[Any]) -> str:

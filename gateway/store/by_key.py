@@ -1,6 +1,6 @@
 """Rows of a table by a key: read once in a transaction, several by one statement, written with their like."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -8,7 +8,8 @@ from sqlalchemy import Connection, Table, and_, bindparam, insert, select, updat
 
 from gateway.store.batches import Sent, encode_rows, read, record
 from gateway.store.memory import rows_of
-from gateway.store.statements import Statement, run_on_postgresql, send_waiting_for
+from gateway.store.several_rows import in_parts, selecting
+from gateway.store.statements import Statement, run_together, send_waiting_for
 
 Key = tuple[Any, ...]
 
@@ -78,14 +79,17 @@ class ByKey:
             self._update.add_remembered(connection, {**changed, **place}, row)
             self._remember(connection, row)
 
-    def fetching(self, connection: Connection, keys: Iterable[Key]) -> Sent | None:
-        """What reads the rows that are not known yet, on PostgreSQL; None for nothing."""
+    def fetching(self, connection: Connection, keys: Iterable[Key]) -> Iterator[Sent]:
+        """What reads the rows that are not known yet."""
         known = rows_of(connection, self._table.name)
         missing = [] if known is None else [key for key in keys if key not in known]
-        if not missing:
-            return None
-        asked = [dict(zip(self._names, key, strict=True)) for key in missing]
-        return self._text, [encode_rows(asked).decode()]
+        if connection.dialect.name == "sqlite":
+            for part in in_parts(missing):
+                text = selecting(self._table, self._names, len(part))
+                yield text, [value for key in part for value in key]
+        elif missing:
+            asked = [dict(zip(self._names, key, strict=True)) for key in missing]
+            yield self._text, [encode_rows(asked).decode()]
 
     def keep(self, connection: Connection, keys: Iterable[Key], found: Iterable[Any]) -> None:
         """Remember what was read, and of the other keys that there is nothing."""
@@ -118,18 +122,17 @@ class ByKey:
 
 
 def fetch(connection: Connection, wanted: Iterable[Wanted]) -> None:
-    """Read what several works will look for: on PostgreSQL one statement a table, all in one round trip."""
-    if connection.dialect.name == "sqlite":
-        return  # where a statement costs what finding its row does
+    """Read what several works will look for: one statement a table, on PostgreSQL all in one round trip."""
     keys: dict[ByKey, set[Key]] = {}
     for rows, key in wanted:
         keys.setdefault(rows, set()).add(key)
-    asked: dict[ByKey, Sent] = {}
-    for rows, several in keys.items():
-        if (statement := rows.fetching(connection, several)) is not None:
-            asked[rows] = statement
+    asked = [(rows, sent) for rows, several in keys.items() for sent in rows.fetching(connection, several)]
     if asked:
-        send_waiting_for(connection, frozenset(rows.table for rows in asked))
-        cursors = run_on_postgresql(connection, list(asked.values()))
-        for rows, cursor in zip(asked, cursors, strict=True):
-            rows.keep(connection, keys[rows], cursor.fetchall())
+        send_waiting_for(connection, frozenset(rows.table for rows, _ in asked))
+        found: dict[ByKey, list[Any]] = {rows: [] for rows, _ in asked}
+        for (rows, _), cursor in zip(
+            asked, run_together(connection, [sent for _, sent in asked]), strict=True
+        ):
+            found[rows] += cursor.fetchall()
+        for rows, several in found.items():
+            rows.keep(connection, keys[rows], several)

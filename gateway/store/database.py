@@ -13,7 +13,7 @@ from events.crash import crash_point, declare
 from events.durable_files import make_folder_durably
 from gateway.errors import StoreUnavailableError
 from gateway.store import postgresql
-from gateway.store.memory import forget_unless_read
+from gateway.store.statements import watch_others
 
 declare(
     {
@@ -61,7 +61,7 @@ def prepare_sqlite(engine: Engine, *, synchronous: str = "FULL") -> None:
     """Make connections of an engine on SQLite durable, and begin their transactions as the store asks."""
     event.listen(engine, "connect", partial(_make_durable, synchronous))
     event.listen(engine, "begin", _begin_as_asked)
-    event.listen(engine, "before_cursor_execute", _forget_unless_read)
+    watch_others(engine)
 
 
 def open_read_only(url: str) -> Engine:
@@ -137,7 +137,3 @@ def _begin_as_asked(connection: Connection) -> None:
     options = connection.get_execution_options()
     if not options.get("weir_reads"):
         connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("weir_writes") else "BEGIN")
-
-
-def _forget_unless_read(connection: Connection, _cursor: object, text: str, *_: object) -> None:
-    forget_unless_read(connection, text)

@@ -11,8 +11,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
 from gateway.errors import StoreUnsafeError
-from gateway.store.memory import forget_unless_read
-from gateway.store.statements import send_waiting
+from gateway.store.statements import watch_others
 
 DRIVER = "postgresql+psycopg"
 CONNECT_SECONDS_MAX = 3
@@ -56,8 +55,7 @@ def make_engine(url: URL, *, only_reads: bool = False) -> Engine:
     )
     event.listen(engine, "connect", _require_durable)
     event.listen(engine, "begin", _begin_as_asked)
-    event.listen(engine, "before_cursor_execute", _send_waiting_first)
-    event.listen(engine, "commit", send_waiting)
+    watch_others(engine)
     return engine
 
 
@@ -112,11 +110,6 @@ def _require_durable(connection: Any, _record: object) -> None:
         if found == "off" or (good and found not in good):
             wanted = good[0] if good else "on"
             raise StoreUnsafeError(f"PostgreSQL has {name} = {found}; the store needs it {wanted}")
-
-
-def _send_waiting_first(connection: Connection, _cursor: object, text: str, *_: object) -> None:
-    send_waiting(connection)
-    forget_unless_read(connection, text)
 
 
 def _begin_as_asked(connection: Connection) -> None:

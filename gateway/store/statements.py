@@ -1,9 +1,9 @@
 """Statements of the payment's path: compiled once, and run by the driver itself.
 
-SQLAlchemy spends some 15 µs on each execution, and more while other threads run, where SQLite needs 3: a
-payment has nearly forty. On PostgreSQL each statement costs most, whatever it says: what is only written
-(`add`) waits until somebody may look at it, at the latest for the commit, and what the works of one group
-write in one way goes to the server as one statement (`gateway.store.batches`).
+SQLAlchemy spends some 15 µs on each execution, and more while other threads run, where SQLite needs 3. Each
+statement costs, whatever it says, on PostgreSQL most: what is only written (`add`) waits until somebody may
+look at it, at the latest for the commit, and what the works of one group write in one way is one statement
+(`gateway.store.batches`).
 """
 
 import sqlite3
@@ -20,6 +20,7 @@ from sqlalchemy import (
     Boolean,
     Connection,
     Delete,
+    Engine,
     Insert,
     Integer,
     LargeBinary,
@@ -27,6 +28,7 @@ from sqlalchemy import (
     String,
     Table,
     Update,
+    event,
 )
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError
@@ -34,7 +36,7 @@ from sqlalchemy.sql.visitors import iterate
 from sqlalchemy.types import NullType, TypeEngine
 
 from gateway.store.batches import Batches, Sent
-from gateway.store.memory import answers_of, forget_rows
+from gateway.store.memory import answers_of, forget_rows, forget_unless_read
 
 Values = Mapping[str, Any]
 
@@ -108,7 +110,7 @@ class Statement:
         return int(self._run(connection, values).rowcount)
 
     def add(self, connection: Connection, values: Values) -> None:
-        """Write, on PostgreSQL before anybody looks at the table, or before its commit.
+        """Write, before anybody looks at the table, or before its commit.
 
         For what nobody counts, and what fails only where another process was in the way.
         """
@@ -120,9 +122,6 @@ class Statement:
 
         `row` is all of it, so that it can be written with others of which more has changed.
         """
-        if connection.dialect.name == "sqlite":
-            self._run(connection, values)
-            return
         waiting = _waiting.get(connection)
         if waiting is None:
             waiting = _waiting[connection] = Batches()
@@ -152,21 +151,29 @@ class Statement:
         return compiled.text, [given[name] for name in compiled.names]
 
     def _run(self, connection: Connection, values: Values) -> Any:
-        text, given = self.prepared(connection, values)
-        if connection.dialect.name == "sqlite":
-            return run_by_driver(connection, text, given)
         before: list[Sent] = []
         waiting = _waiting.get(connection)
         if waiting is not None and not (isinstance(self.core, Select) and waiting.leaves(self.tables)):
             del _waiting[connection]
             before = waiting.statements(connection)
-        return run_on_postgresql(connection, [*before, (text, given)])[-1]
+        return run_together(connection, [*before, self.prepared(connection, values)])[-1]
+
+
+def watch_others(engine: Engine) -> None:
+    """Let what SQLAlchemy itself runs come after what waits, and make forgotten what it may have changed."""
+    event.listen(engine, "before_cursor_execute", _send_waiting_first)
+    event.listen(engine, "commit", send_waiting)
+
+
+def _send_waiting_first(connection: Connection, _cursor: object, text: str, *_: object) -> None:
+    send_waiting(connection)
+    forget_unless_read(connection, text)
 
 
 def send_waiting(connection: Connection) -> None:
     """Write what `add` was given; what the connection runs otherwise must not come before it."""
     if waiting := _waiting.pop(connection, None):
-        run_on_postgresql(connection, waiting.statements(connection))
+        run_together(connection, waiting.statements(connection))
 
 
 def send_waiting_for(connection: Connection, tables: frozenset[str]) -> None:
@@ -181,8 +188,13 @@ def forget_waiting(connection: Connection) -> None:
     _waiting.pop(connection, None)
 
 
-def run_on_postgresql(connection: Connection, several: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
-    """All in one round trip; gives a cursor for each. Raises what SQLAlchemy would, without values."""
+def run_together(connection: Connection, several: Sequence[Sent]) -> list[Any]:
+    """One after the other, on PostgreSQL in one round trip; gives a cursor for each.
+
+    Raises what SQLAlchemy would, without values.
+    """
+    if connection.dialect.name == "sqlite":
+        return [run_by_driver(connection, text, values) for text, values in several]
     _begin(connection)
     driver: Any = connection.connection.dbapi_connection
     try:
@@ -232,12 +244,15 @@ def apart(connection: Connection) -> Iterator[None]:
                 raise
             send_waiting(connection)
         return
+    send_waiting(connection)
     run_by_driver(connection, "SAVEPOINT apart")
     try:
         yield
+        send_waiting(connection)
     except BaseException:
         # After a full disk and its like SQLite has undone the whole transaction: this raises then, too, and
         # nothing more is written.
+        forget_waiting(connection)
         forget_rows(connection)
         run_by_driver(connection, "ROLLBACK TO apart")
         run_by_driver(connection, "RELEASE apart")

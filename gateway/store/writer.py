@@ -83,8 +83,8 @@ class Store:
     def _commit(self, works: list[Work]) -> list[Any]:
         wanted = [each for work in works if isinstance(work, _Asked) for each in work.wanted]
         try:
-            if self.is_shared and len(works) > 1:
-                # A savepoint is two more round trips for each work, and hardly ever needed.
+            if len(works) > 1:
+                # A savepoint is two more statements for each work, and hardly ever needed.
                 with suppress(_OneFailedError):
                     return in_one_commit(self.engine, lambda connection: _together(connection, works, wanted))
             return in_one_commit(self.engine, lambda connection: _results(connection, works, wanted))
