@@ -1,6 +1,5 @@
 """Identifiers: UUIDv7 for events, prefixed random strings for what people see."""
 
-import uuid
 from collections.abc import Callable
 from datetime import datetime
 
@@ -20,7 +19,8 @@ def uuid7(now: datetime, entropy: bytes) -> str:
     # RFC 9562: the version and the variant lie over six bits of the randomness.
     value = (value & ~(0xF << 76)) | (0x7 << 76)
     value = (value & ~(0x3 << 62)) | (0x2 << 62)
-    return str(uuid.UUID(int=value))
+    digits = f"{value:032x}"
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
 def prefixed(prefix: str, entropy: bytes) -> str:

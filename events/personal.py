@@ -4,8 +4,8 @@ The gateway owns the keys (`subject → key`) and the mapping (`keyed hash → s
 the log, the state of the engine and every backup forget the person at once.
 """
 
-import hashlib
 import hmac
+from functools import lru_cache
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -40,4 +40,21 @@ def keyed_hash(secret: bytes, kind: str, value: str) -> bytes:
 
     The kind is part of the input, so that an IP and a device id with the same text do not meet.
     """
-    return hmac.new(secret, f"{kind}\0{value}".encode(), hashlib.sha256).digest()
+    return mac(secret, f"{kind}\0{value}".encode())
+
+
+def mac(secret: bytes, message: bytes) -> bytes:
+    """HMAC-SHA-256 under one of the platform's few secrets.
+
+    >>> mac(b"secret", b"message") == hmac.digest(b"secret", b"message", "sha256")
+    True
+    """
+    keyed = _keyed(secret).copy()
+    keyed.update(message)
+    return keyed.digest()
+
+
+@lru_cache(maxsize=16)
+def _keyed(secret: bytes) -> hmac.HMAC:
+    """Before any message: taking in the secret costs ten times as much as a short message."""
+    return hmac.new(secret, digestmod="sha256")

@@ -7,7 +7,6 @@ anybody may read them: they make tokens, and confirm an intent with its client s
 """
 
 import asyncio
-import hashlib
 import hmac
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,6 +17,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from events.ids import Entropy, resource_id
 from events.moments import microseconds, moment
+from events.personal import mac
 from events.vocabulary import Mode
 from gateway.business_time import BusinessTime
 from gateway.counting import KEYS_MAX, FailuresByAddress
@@ -158,7 +158,7 @@ class Keys:
 
 def key_digest(secret: bytes, key: str) -> bytes:
     """What is kept of a key: an HMAC-SHA-256 under the installation's secret."""
-    return hmac.new(secret, key.encode(), hashlib.sha256).digest()
+    return mac(secret, key.encode())
 
 
 def create_key(

@@ -5,7 +5,6 @@ between leaves one without the other. Its answer is kept right afterwards, and n
 waits for: where it was lost, the next request with the key is answered by what the payment says of itself.
 """
 
-import hashlib
 import hmac
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from events.clock import Clock
 from events.crash import crash_point, declare
 from events.ids import Entropy
 from events.moments import microseconds
-from events.personal import NONCE_BYTES, UnsealError, seal, unseal
+from events.personal import NONCE_BYTES, UnsealError, mac, seal, unseal
 from gateway.auth import Caller
 from gateway.errors import (
     IdempotencyReuseError,
@@ -156,7 +155,7 @@ class IdempotencyKeys:
         return Answered(claim.status, fields["body"].encode())
 
     def _hash(self, *parts: str) -> bytes:
-        return hmac.new(self._secret, "\0".join(parts).encode(), hashlib.sha256).digest()
+        return mac(self._secret, "\0".join(parts).encode())
 
 
 def _require_same(fingerprint: bytes, key: RequestKey) -> None:

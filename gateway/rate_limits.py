@@ -4,8 +4,6 @@
 """
 
 import asyncio
-import hashlib
-import hmac
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +19,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from events.clock import Clock
+from events.personal import mac
 from gateway.auth import Caller
 from gateway.counting import MemoryLimiter
 from gateway.errors import HomeError
@@ -181,4 +180,4 @@ class RateLimits:
             raise RateLimitedError()
 
     def _hashed(self, text: str) -> str:
-        return hmac.new(self._secret, f"rate:{text}".encode(), hashlib.sha256).hexdigest()[:32]
+        return mac(self._secret, f"rate:{text}".encode()).hex()[:32]

@@ -6,8 +6,6 @@ another token does not open. The data key is wrapped (AES key wrap, RFC 3394) by
 leaves the sealed content alone.
 """
 
-import hashlib
-import hmac
 from dataclasses import dataclass, field
 
 import msgspec
@@ -16,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
 from events.ids import Entropy
+from events.personal import mac
 from gateway.processor.errors import VaultError
 
 KEY_BYTES = 32
@@ -77,7 +76,7 @@ def rewrap(keys: VaultKeys, record: SealedCard) -> SealedCard:
 
 def fingerprint(keys: VaultKeys, number: str) -> str:
     """A keyed hash over the whole number: the same for one number, useless without the key."""
-    return hmac.new(keys.fingerprint, number.encode(), hashlib.sha256).hexdigest()
+    return mac(keys.fingerprint, number.encode()).hex()
 
 
 def _wrap(keys: VaultKeys, version: int, data_key: bytes) -> bytes:
