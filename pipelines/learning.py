@@ -23,8 +23,9 @@ from pipelines.refits import interruptible
 NICENESS = 10
 """Nobody waits for the learner, while customers wait for the programs beside it."""
 
-IDLE_SECONDS = 0.02
-"""Between two looks at an idle log: nobody notices whether a label is learned 20 ms later."""
+REST_SECONDS = 0.02
+"""Between two looks at a log that was read to its end: nobody notices whether a label is learned 20 ms later,
+and what has come meanwhile is one batch."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -54,7 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
         ):
             learner = Learner(store, Schedule(horizon_days=given.horizon_days), fit=interruptible(stop))
             step = LearningStep(learner, store)
-            parts = LearningParts(log, SystemClock(), store, step, idle_seconds=IDLE_SECONDS)
+            parts = LearningParts(log, SystemClock(), store, step, rest_seconds=REST_SECONDS)
             run(parts, stop, lambda: announce("pipelines.learning"))
     except StoppedError:
         pass

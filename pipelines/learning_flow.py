@@ -52,7 +52,7 @@ class LearningParts:
     start: Mapping[str, int] = field(default_factory=dict)
     script: "Queue[BatchOrder] | None" = None
     handled: Callable[[int], None] = lambda _count: None
-    idle_seconds: float | None = None
+    rest_seconds: float | None = None
 
 
 class Through(NamedTuple):
@@ -150,7 +150,7 @@ def run(parts: LearningParts, stop: threading.Event, ready: Callable[[], None]) 
         TOPICS,
         start={**parts.start, **parts.store.positions()},
         script=parts.script,
-        idle_seconds=parts.idle_seconds,
+        rest_seconds=parts.rest_seconds,
         stop=stop,
         ready=ready,
     )

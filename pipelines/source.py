@@ -44,7 +44,8 @@ class Feed:
     """What a flow reads: topics, of which `first` come first; where it starts when it has nothing to resume.
 
     `journal` None: the order after a restart may be another one. `script`: batches are not read as they come
-    but as this queue says. `idle_seconds`: how long to rest when there is nothing to read (None: 1 ms).
+    but as this queue says. `rest_seconds`: how long to rest when all there was is read, so that more comes at
+    once (None: 1 ms, and only where there was nothing).
     """
 
     log: Log
@@ -53,7 +54,7 @@ class Feed:
     start: Mapping[str, int] = field(default_factory=dict)
     journal: OrderJournal | None = None
     script: "Queue[BatchOrder] | None" = None
-    idle_seconds: float | None = None
+    rest_seconds: float | None = None
     part: str = ONLY_PART
     stop: Flag = field(default_factory=Flag)
     ready: Callable[[], None] = lambda: None
@@ -83,7 +84,7 @@ class _Part(StatefulSourcePartition[tuple[str, Batch], dict[str, Any]]):
         self._positions = start_positions(feed, feed.start if resumed is None else resumed["positions"])
         self._number = int(resumed["batch"]) if resumed else 0
         self._saved: deque[int] = deque()
-        self._idle = False
+        self._has_read_all = False
         self._batches = self._phases()
 
     def next_batch(self) -> list[tuple[str, Batch]]:
@@ -91,16 +92,16 @@ class _Part(StatefulSourcePartition[tuple[str, Batch], dict[str, Any]]):
             # As if the input had ended: Bytewax then closes the epoch, so that the state is safe.
             raise StopIteration
         batch = next(self._batches)
-        self._idle = batch is None
+        self._has_read_all = batch is None or len(batch.delivered) < BATCH_RECORDS
         if batch is None:
             return []
         self._number += 1
         return [(self._feed.part, batch)]
 
     def next_awake(self) -> datetime | None:
-        if self._feed.idle_seconds is None or not self._idle:
+        if self._feed.rest_seconds is None or not self._has_read_all:
             return None
-        return datetime.now(UTC) + timedelta(seconds=self._feed.idle_seconds)
+        return datetime.now(UTC) + timedelta(seconds=self._feed.rest_seconds)
 
     def snapshot(self) -> dict[str, Any]:
         self._saved.append(self._number)
