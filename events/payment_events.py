@@ -112,7 +112,7 @@ class PaymentDecidedLate(PaymentEvent, frozen=True, kw_only=True, tag="payment.d
 
 
 class PaymentReviewed(PaymentEvent, frozen=True, kw_only=True, tag="payment.reviewed"):
-    """A review was closed: `approved` lifts the hold, `rejected` voids."""
+    """A review was closed: `approved` lifts the hold, `rejected` voids, and has captured parts refunded."""
 
     verdict: Literal["approved", "rejected"]
     actor: str

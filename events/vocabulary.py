@@ -42,8 +42,8 @@ ModelKind = Literal["online", "batch", "challenger"]
 LateEffect = Literal["held", "voided", "refunded", "marked"]
 """What a decision that came late still did: see `events.types.PaymentDecidedLate`."""
 
-RefundReason = Literal["late_block"]
-"""Why captured money is given back: a block came after the capture."""
+RefundReason = Literal["late_block", "rejected_review"]
+"""Why captured money is given back: a block, or a person's rejection, came after the capture (of a part)."""
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):

@@ -106,8 +106,8 @@ class Gateway:
             store=store, flights=flights, ends=ends, debts=debts, scheduling=scheduling, instance=own
         )
         self._daily_pruning = DailyPruning(store, around.clock, time, scheduling)
-        self._expiry = _expiry(around, recorder, relay, debts, time)
-        self._tail = _tail(around, recorder, relay, self.recovery.deal, own)
+        self._expiry = _expiry(around, ends, time)
+        self._tail = _tail(around, ends, self.recovery.deal, own)
         self.labels = Labels(store=store, entropy=around.entropy, recorder=recorder, relay=relay)
         self.account_events = AccountEvents(
             store=store, recorder=recorder, relay=relay, personal=personal, geography=geography
@@ -122,12 +122,12 @@ class Gateway:
         )
         self.payment_methods = PaymentMethods(store=store, entropy=around.entropy, personal=personal)
         choosing = Choosing(personal=personal, entropy=around.entropy)
-        self.payments = _payments(around, recorder, relay, debts, choosing, flights, self.payer_steps, own)
+        self.payments = _payments(around, ends, choosing, flights, self.payer_steps, own)
         self.updates = Updates(
             store=store, personal=personal, choosing=choosing, recorder=recorder, relay=relay
         )
         self.receipts = Receipts(store=store, personal=personal)
-        self.reviews = Reviews(store=store, recorder=recorder, relay=relay, debts=debts)
+        self.reviews = _reviews(around, ends)
 
     async def start(self, failed: Callable[[], None]) -> None:
         """Drive on what was left, then relay and listen for decisions.
@@ -171,17 +171,23 @@ def _personal(around: Surroundings) -> PersonalData:
 
 
 def _ends(around: Surroundings, recorder: EventRecorder, relay: Relay, debts: Debts) -> AttemptEnds:
-    driving = Driving(around.scheduling)
+    store, driving = around.store, Driving(around.scheduling)
     refunds = Refunds(
-        store=around.store, recorder=recorder, relay=relay, processor=around.processor, driving=driving
+        store=store, recorder=recorder, relay=relay, processor=around.processor, driving=driving
     )
     return AttemptEnds(
+        store=store, entropy=around.entropy, recorder=recorder, relay=relay, debts=debts, refunds=refunds
+    )
+
+
+def _reviews(around: Surroundings, ends: AttemptEnds) -> Reviews:
+    return Reviews(
         store=around.store,
         entropy=around.entropy,
-        recorder=recorder,
-        relay=relay,
-        debts=debts,
-        refunds=refunds,
+        recorder=ends.recorder,
+        relay=ends.relay,
+        debts=ends.debts,
+        refunds=ends.refunds,
     )
 
 
@@ -198,9 +204,7 @@ def _flights(around: Surroundings, ends: AttemptEnds, personal: PersonalData) ->
 
 def _payments(
     around: Surroundings,
-    recorder: EventRecorder,
-    relay: Relay,
-    debts: Debts,
+    ends: AttemptEnds,
     choosing: Choosing,
     flights: Flights,
     payer_steps: PayerSteps,
@@ -209,15 +213,15 @@ def _payments(
     return Payments(
         store=around.store,
         entropy=around.entropy,
-        recorder=recorder,
+        recorder=ends.recorder,
         personal=choosing.personal,
         geography=around.geography,
         choosing=choosing,
-        relay=relay,
+        relay=ends.relay,
         flights=flights,
         lifetimes=around.lifetimes,
         payer_steps=payer_steps,
-        debts=debts,
+        debts=ends.debts,
         instance=instance,
     )
 
@@ -233,15 +237,13 @@ def _payer_steps(around: Surroundings, ends: AttemptEnds, time: BusinessTime) ->
     )
 
 
-def _expiry(
-    around: Surroundings, recorder: EventRecorder, relay: Relay, debts: Debts, time: BusinessTime
-) -> Expiry:
+def _expiry(around: Surroundings, ends: AttemptEnds, time: BusinessTime) -> Expiry:
     return Expiry(
         store=around.store,
-        recorder=recorder,
-        relay=relay,
-        debts=debts,
-        delayed=DelayedCaptures(store=around.store, debts=debts),
+        recorder=ends.recorder,
+        relay=ends.relay,
+        debts=ends.debts,
+        delayed=DelayedCaptures(store=around.store, debts=ends.debts),
         time=time,
         scheduling=around.scheduling,
     )
@@ -270,14 +272,12 @@ def _of_requests(around: Surroundings) -> tuple[ClientSecrets, IdempotencyKeys, 
     return ClientSecrets(keyring.api_keys), idempotency, rate_limits
 
 
-def _tail(
-    around: Surroundings, recorder: EventRecorder, relay: Relay, deal: Deal, instance: str
-) -> DecisionTail:
+def _tail(around: Surroundings, ends: AttemptEnds, deal: Deal, instance: str) -> DecisionTail:
     return DecisionTail(
         log=around.log,
         store=around.store,
-        recorder=recorder,
-        relay=relay,
+        recorder=ends.recorder,
+        relay=ends.relay,
         scheduling=around.scheduling,
         clock=around.clock,
         deal=deal,

@@ -19,6 +19,7 @@ from events.types import (
     PaymentCaptured,
     PaymentDecidedLate,
     PaymentEvent,
+    PaymentReviewed,
 )
 from events.vocabulary import ModelKind
 from models.errors import StateRowError
@@ -81,6 +82,9 @@ class LearningStep:
             elif isinstance(event, PaymentDecidedLate):
                 # Blocked after all: that nobody reports it says no more than of one that was never captured.
                 returned += [_moved(event)] if event.ruling.outcome == "block" else []
+            elif isinstance(event, PaymentReviewed):
+                # Of a part that was captured before the hold, the same.
+                returned += [_moved(event)] if event.verdict == "rejected" else []
             elif isinstance(event, LabelReported):
                 # The label may be of a payment in this very batch.
                 self._take_in(scored)

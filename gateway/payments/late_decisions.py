@@ -82,13 +82,11 @@ def _apply_late_in(
 ) -> tuple[Intent, Attempt]:
     if effect == "voided":
         if intent.amount_received_minor:
-            owe_refund_in(connection, entropy, intent, attempt, at_us)
-            intent = _replace(intent, late_block_after_capture=True)
+            intent = owe_refund_in(connection, entropy, intent, "late_block", at_us)
         intent, attempt = _void_late_in(connection, intent, attempt, decision, at_us)
     elif effect == "refunded":
-        owe_refund_in(connection, entropy, intent, attempt, at_us)
-        outcome = intent.outcome and marked_outcome(intent.outcome, decision)
-        intent = _replace(intent, late_block_after_capture=True, outcome=outcome)
+        intent = owe_refund_in(connection, entropy, intent, "late_block", at_us)
+        intent = _replace(intent, outcome=intent.outcome and marked_outcome(intent.outcome, decision))
     elif effect == "held":
         review_id = open_review_in(connection, entropy, intent, attempt, decision.reason)
         intent = _replace(with_outcome(intent, authorized_outcome(decision)), review_id=review_id)

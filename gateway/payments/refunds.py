@@ -15,6 +15,7 @@ from events.crash import crash_point
 from events.ids import Entropy, resource_id
 from events.moments import moment
 from events.types import PaymentRefunded, PaymentRefundFailed
+from events.vocabulary import RefundReason
 from gateway.errors import ConflictError, UnavailableError
 from gateway.event_recorder import EventRecorder
 from gateway.outbox import Relay
@@ -31,19 +32,20 @@ _log = structlog.get_logger("gateway.refunds")
 
 
 def owe_refund_in(
-    connection: Connection, entropy: Entropy, intent: Intent, attempt: Attempt, at_us: int
-) -> None:
-    """Owe back all that was captured of a payment whose block came too late."""
+    connection: Connection, entropy: Entropy, intent: Intent, reason: RefundReason, at_us: int
+) -> Intent:
+    """Owe back all that was captured of the latest attempt: the intent, marked until that is done."""
     refund = Refund(
         id=resource_id("re", entropy),
         payment_id=intent.id,
-        number=attempt.number,
+        number=intent.attempts,
         amount_minor=intent.amount_received_minor,
-        reason="late_block",
+        reason=reason,
         status="pending",
         since_us=at_us,
     )
     insert_refund(connection, refund)
+    return _replace(intent, late_block_after_capture=True)
 
 
 @dataclass(frozen=True, kw_only=True)

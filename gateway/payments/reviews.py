@@ -1,4 +1,4 @@
-"""Reviews: a person approves, which lifts the hold, or rejects, which voids. Both are audited."""
+"""Reviews: a person approves, which lifts the hold, or rejects, which takes back. Both are audited."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +19,7 @@ from gateway.payments import intents
 from gateway.payments.debts import Debts, owe_in
 from gateway.payments.intents import Attempt, CaptureOwed, Intent, VoidOwed
 from gateway.payments.lifetimes import has_expired, review_expires_us
+from gateway.payments.refunds import Refunds, owe_refund_in
 from gateway.requests import ListReviews
 from gateway.store.idempotency_rows import claim_in
 from gateway.store.intent_rows import load_intent, not_before_last_step, save_intent
@@ -37,6 +38,8 @@ class Reviews:
     recorder: EventRecorder
     relay: Relay
     debts: Debts
+    refunds: Refunds
+    entropy: Entropy
 
     async def retrieve(self, caller: Caller, review_id: str) -> Review:
         """The caller's review; raises `NotFoundError`."""
@@ -56,7 +59,10 @@ class Reviews:
         return await self._close(caller, review_id, approved=True)
 
     async def reject(self, caller: Caller, review_id: str) -> Review:
-        """Void the authorization and cancel the intent; a second rejection gets the same answer."""
+        """Void the authorization and cancel the intent; a second rejection gets the same answer.
+
+        What was captured in part before its capture was held is given back, too.
+        """
         return await self._close(caller, review_id, approved=False)
 
     async def _close(self, caller: Caller, review_id: str, *, approved: bool) -> Review:
@@ -67,6 +73,7 @@ class Reviews:
         self.relay.nudge()
         if attempt is not None:
             self.debts.drive(attempt)
+            await self.refunds.drive_for(attempt.payment_id)
         return review
 
     def _close_in(
@@ -100,6 +107,8 @@ class Reviews:
         self, connection: Connection, intent: Intent, at: datetime, *, approved: bool
     ) -> Attempt | None:
         if not approved:
+            if intent.amount_received_minor:
+                intent = owe_refund_in(connection, self.entropy, intent, "rejected_review", microseconds(at))
             intent = intents.canceled(intent, "fraudulent", microseconds(at))
             return owe_in(connection, intent, VoidOwed(since_us=microseconds(at)))[1]
         make_consent_effective(connection, intent, microseconds(at))

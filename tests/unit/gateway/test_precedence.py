@@ -219,6 +219,40 @@ async def decides_late(world: World, intent: Intent, choice: Choice, expected: L
             await _captured(world, after)
 
 
+@pytest.mark.parametrize("trouble", [None, "away", "refuses_refunds"])
+def test_a_rejection_gives_back_the_part_that_was_captured_before_the_hold(
+    tmp_path: Path, trouble: str | None
+) -> None:
+    async def story(world: World) -> None:
+        world.risk.silent = True
+        intent = await confirmed(world, "manual")
+        await _captured_in_part(world, intent)
+        await decides_late(world, intent, "review", "held")
+        if trouble is not None:
+            setattr(world.processor, trouble, 1000)
+
+        await _rejected(world, await world.intent(intent.id))
+
+        if trouble == "away":
+            assert (await world.intent(intent.id)).late_block_after_capture
+            await world.restart()
+            world.processor.away = 0
+        is_refused = trouble == "refuses_refunds"
+        last = "payment.refund_failed" if is_refused else "payment.refunded"
+        await world.until(lambda: world.payment_events(intent.id)[-1] == last)
+        after, network = await world.intent(intent.id), world.processor.answers[f"{intent.id}_1"]
+        refunded_minor = 0 if is_refused else PART_MINOR
+        assert (after.status, after.amount_received_minor, after.amount_capturable_minor) == (
+            "succeeded",
+            PART_MINOR,
+            0,
+        )
+        assert (after.amount_refunded_minor, after.late_block_after_capture) == (refunded_minor, is_refused)
+        assert (network.captured_minor, network.refunded_minor) == (PART_MINOR, refunded_minor)
+
+    live_virtually(tmp_path, story, 0.05)
+
+
 def _asks_about(value: bytes | None, intent: Intent) -> bool:
     event = decode(value or b"")
     return isinstance(event, AssessmentRequested) and event.payment_id == intent.id

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from events.codec import decode
 from events.log.port import Position, Record
 from events.moments import microseconds
-from events.types import LabelReported, PaymentCaptured, PaymentDecidedLate
+from events.types import LabelReported, PaymentCaptured, PaymentDecidedLate, PaymentReviewed
 from events.vocabulary import Outcome, Ruling
 from models.engine import Engine
 from models.features import CATALOGUE, FEATURES_VERSION
@@ -67,6 +68,25 @@ def test_a_payment_that_was_captured_and_then_blocked_does_not_mature_as_genuine
 
     place = Record("payments", 0, 0, b"pi_0", b"")
     step.handle(Batch([Delivered(place, event) for event in (blocked, captured, later)]), START)
+
+    told = [decode(unsent.outgoing.value or b"") for unsent in store.unsent()]
+    store.close()
+    assert [one.payment_id for one in told if isinstance(one, LabelReported)] == matured
+
+
+@pytest.mark.parametrize(("verdict", "matured"), [("rejected", []), ("approved", ["pi_0"])])
+def test_a_payment_that_was_captured_in_part_and_then_rejected_does_not_mature_as_genuine(
+    tmp_path: Path, verdict: Literal["approved", "rejected"], matured: list[str]
+) -> None:
+    step, _, store = fresh(tmp_path)
+    store.remember([Scored("pi_0", microseconds(START), [None] * len(CATALOGUE))])
+    header = {"payment_id": "pi_0", "mode": "test", "merchant_id": "m1", "amount_minor": 1, "currency": "EUR"}
+    part = PaymentCaptured(id="e1", occurred_at=START, sequence=4, authorization_id="a", **header)
+    closed = PaymentReviewed(id="e2", occurred_at=START, sequence=5, verdict=verdict, actor="key_1", **header)
+    later = msgspec.structs.replace(part, id="e3", occurred_at=START + timedelta(days=31), payment_id="pi_9")
+
+    place = Record("payments", 0, 0, b"pi_0", b"")
+    step.handle(Batch([Delivered(place, event) for event in (part, closed, later)]), START)
 
     told = [decode(unsent.outgoing.value or b"") for unsent in store.unsent()]
     store.close()
