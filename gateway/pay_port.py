@@ -1,9 +1,9 @@
 """What processor and API say to each other about `POST /pay`: the processor takes the card, the API pays.
 
-| Call | Request | Answer |
+| Method (at the API) | Parameter | Result |
 |---|---|---|
-| `POST /internal/pay/sessions` (at the API) | `PaySession` | 200 `PaySessionOpened`, or 401, 403, 429 |
-| `POST /internal/pay` (at the API) | `PayOrder` | 200 `PayAnswer`, or 400, 401, 403, 409 |
+| `open_pay` | `PaySession` | `PaySessionOpened`, or an error with 401, 403, 429 |
+| `pay` | `PayOrder` | `PayAnswer`, or an error with 400, 401, 403, 409 |
 
 Both are idempotent: an order is carried out once for each `pay_id`, and answered alike. 400: under this
 `pay_id` there was another order.

@@ -1,19 +1,19 @@
 """What the API process and the processor say to each other, in both directions.
 
 The API asks a `Processor` for authorizations and what follows them; the processor registers the tokens it
-makes with a `TokenRegistry`. Over the network both are JSON over mutual TLS (each struct below is one body);
+makes with a `TokenRegistry`. Over the network these are calls of `gateway.link` (each struct below is JSON);
 in a simulation one object is simply handed to the other.
 
-| Call | Request | Answer |
+| Method | Parameters | Result |
 |---|---|---|
-| `POST /internal/authorizations` | `AuthorizationRequest` | `ProcessorAnswer` |
-| `POST /internal/authorizations/{attempt_id}/capture` | `CaptureRequest` | `ProcessorAnswer` |
-| `POST /internal/authorizations/{attempt_id}/increment` | `IncrementRequest` | `ProcessorAnswer` |
-| `POST /internal/authorizations/{attempt_id}/refund` | `RefundRequest` | `ProcessorAnswer` |
-| `POST /internal/authorizations/{attempt_id}/reverse` | `ReversalRequest` | `ProcessorAnswer` |
-| `GET /internal/authorizations/{attempt_id}` | | `ProcessorAnswer` (200 too when never heard of) |
-| `POST /internal/answers` (at the API) | `AnswerChanged` | 200 |
-| `POST /internal/tokens` (at the API) | `TokenRegistration` | 200 `TokenRegistered`, or 401 |
+| `authorize` | `AuthorizationRequest` | `ProcessorAnswer` |
+| `capture` | attempt id, `CaptureRequest` | `ProcessorAnswer` |
+| `increment` | attempt id, `IncrementRequest` | `ProcessorAnswer` |
+| `refund` | attempt id, `RefundRequest` | `ProcessorAnswer` |
+| `reverse` | attempt id, `ReversalRequest` | `ProcessorAnswer` |
+| `find` | attempt id | `ProcessorAnswer` (also when never heard of) |
+| `answer_changed` (at the API) | `AnswerChanged` | nothing |
+| `register` (at the API) | `TokenRegistration` | `TokenRegistered`, or an error with 401 or 429 |
 
 Every call is idempotent, so the API repeats one whenever it does not know what became of it.
 """

@@ -115,7 +115,7 @@ def gateway(settings: Settings, ports: Ports, log: str) -> list[Program]:
         (
             *_places(settings),
             *("--port", str(ports.processor), "--internal-port", str(ports.processor_internal)),
-            *("--api", f"https://127.0.0.1:{ports.api_internal}"),
+            *("--api", f"127.0.0.1:{ports.api_internal}"),
             *("--acquirer", f"127.0.0.1:{ports.acquirer}"),
             *("--directory", f"https://127.0.0.1:{ports.directory}"),
             *_proxies(settings),
@@ -133,7 +133,7 @@ def _api(settings: Settings, ports: Ports, log: str, number: int) -> Program:
             *_places(settings),
             *("--log", with_kafka_python(log)),
             *("--port", str(ports.api), "--internal-port", str(ports.api_internal)),
-            *("--processor", f"https://127.0.0.1:{ports.processor_internal}"),
+            *("--processor", f"127.0.0.1:{ports.processor_internal}"),
             *("--deadline-ms", str(settings.deadline_ms)),
             *(() if days is None else ("--authorization-days", str(days))),
             *("--rate-limits", settings.rate_limits),

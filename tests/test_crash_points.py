@@ -29,7 +29,7 @@ SENDS = {
     "sendto": "",
     "post": "client|session|api$|processor$",
     "request": "client|session",
-    "ask": "peer",
+    "ask": "peer|link",
 }
 """Methods that send, and what they are called on where others have a method of that name."""
 
@@ -43,7 +43,9 @@ ELSEWHERE = {
     "events/log/kafka_python.py PythonSender": "KafkaLog.append, which alone calls it, has them",
     "events/durable_files.py sync_folder": "syncs names for those who pass points themselves",
     "events/log/sqlite.py _Writing": "the inside of the transaction of SqliteLog._committed, which has them",
-    "gateway/http/asking.py Peer.ask": "HttpProcessor and ApiRegistry, which alone call it, have them",
+    "gateway/http/asking.py Peer.ask": "HttpRails and DirectoryLink, which alone call it, have them",
+    "gateway/link/asking.py": "LinkedProcessor and ApiRegistry and its like, which call it, have them",
+    "gateway/link/answering.py": "what was done has them; an answer that is lost is asked for again",
     "gateway/keys/home_keys.py ensure_keys": "not durable: every start says it again",
     "gateway/store/statements.py _begin": "begins what those commit who opened the connection",
     "gateway/store/postgresql.py vacuum": "changes no row; forgetting the person again does it again",
@@ -178,6 +180,7 @@ def test_every_exception_is_one_still() -> None:
         "await self._client.post(path, content=body)",
         "self._session.request(method, path, data=content)",
         "await self._peer.ask('POST', path, body)",
+        "await self._link.ask(ProcessorAnswer, 'capture', attempt_id, request)",
     ],
 )
 def test_a_write_or_a_send_without_a_crash_point_is_found(statement: str) -> None:

@@ -1,4 +1,4 @@
-"""The API process: `python -m gateway.api --home DIR --keys DIR --log URL --processor URL …`."""
+"""The API process: `python -m gateway.api --home DIR --keys DIR --log URL --processor HOST:PORT …`."""
 
 import argparse
 import asyncio
@@ -21,18 +21,18 @@ from events.log.opening import open_log
 from events.program_logs import LogLevel, add_log_level, log_as_json
 from events.programs import announce, leave, spare_what_stays
 from gateway.api.application import make_application
-from gateway.api.internal import make_internal_application
+from gateway.api.internal import internal_methods
 from gateway.errors import StoreUnavailableError, StoreUnsafeError
 from gateway.geo import Geography
 from gateway.hardening import allow_open_files, forbid_core_dumps
-from gateway.http.connections import Connections
 from gateway.http.listening import Listener, bind, serve_until
 from gateway.http.proxies import add_trusted_proxy, trusted
 from gateway.keys.keyring import open_keyring
 from gateway.keys.tls import client_context, ensure_certificates, server_context
+from gateway.link.answering import LinkListener
 from gateway.live_home import is_live_home
 from gateway.payments.lifetimes import Lifetimes
-from gateway.processor_client import HttpProcessor
+from gateway.processor_client import LinkedProcessor
 from gateway.rate_limits import MEMORY, open_limiter
 from gateway.scheduling import ThreadScheduling
 from gateway.store.opening import open_store
@@ -77,7 +77,7 @@ def parse(arguments: list[str]) -> Settings:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--internal-port", type=int, default=0)
-    parser.add_argument("--processor", required=True, help="the processor's internal listener")
+    parser.add_argument("--processor", required=True, help="HOST:PORT of the processor's internal listener")
     parser.add_argument(
         "--deadline-ms", type=int, required=True, help="how long a confirm waits for a decision"
     )
@@ -113,7 +113,7 @@ async def serve(settings: Settings) -> None:
     clock, scheduling = SystemClock(), ThreadScheduling()
     give_up_at = time.monotonic() + START_SECONDS_MAX
     log = await waited_for("log", lambda: open_log(settings.log), give_up_at)
-    processor = HttpProcessor(settings.processor, client_context(settings.keys, "api", "internal"))
+    processor = LinkedProcessor(settings.processor, client_context(settings.keys, "api", "internal"))
     gateway = Gateway(
         Surroundings(
             clock=clock,
@@ -170,13 +170,11 @@ async def listen(gateway: Gateway, settings: Settings, stop: asyncio.Event) -> N
         bind(settings.host, settings.port, shared=settings.share_ports),
         proxies=trusted(settings.trusted_proxy),
     )
-    internal = Listener(
-        make_internal_application(gateway),
+    internal = LinkListener(
+        internal_methods(gateway),
         bind(settings.host, settings.internal_port, shared=settings.share_ports),
         server_context(settings.keys, "api", "internal"),
-        connections=Connections(per_address_max=None),
     )
-
     spare_what_stays()
     await serve_until(
         stop,

@@ -1,4 +1,4 @@
-"""Asking the gateway's other program: JSON over mutual TLS, on connections that are kept."""
+"""Asking another program over HTTP: JSON over mutual TLS, on connections that are kept."""
 
 import ssl
 from typing import NamedTuple
@@ -21,8 +21,6 @@ class Reply(NamedTuple):
 
     status: int
     body: bytes
-    after_seconds: int = 1
-    """When to come again, where it says so."""
 
 
 class Peer:
@@ -50,8 +48,7 @@ class Peer:
             async with self._session.request(
                 method, path, data=content, headers=headers, allow_redirects=False
             ) as response:
-                after = response.headers.get("retry-after", "1")
-                return Reply(response.status, await _read(response), int(after))
+                return Reply(response.status, await _read(response))
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise self._silent(f"no answer: {type(error).__name__}") from None
 

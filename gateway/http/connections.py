@@ -63,19 +63,18 @@ class Connections:
     def __init__(
         self,
         connections_max: int = CONNECTIONS_MAX,
-        per_address_max: int | None = CONNECTIONS_PER_ADDRESS_MAX,
+        per_address_max: int = CONNECTIONS_PER_ADDRESS_MAX,
         patience: Patience = PATIENCE,
         proxies: Proxies = NO_PROXIES,
     ) -> None:
-        """`per_address_max` None leaves addresses alone, as where all come from one program; those of
-        `proxies`, which ask for many, are left alone anyway.
+        """Addresses of `proxies`, which ask for many, are left alone.
 
         No listener takes more than a quarter of the files that its program may open, and no address then
         more than a quarter of those.
         """
         self.patience = patience
         self._connections_max = min(connections_max, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
-        if per_address_max is not None and self._connections_max < connections_max:
+        if self._connections_max < connections_max:
             per_address_max = min(per_address_max, self._connections_max // 4)
         self._per_address_max = per_address_max
         self._proxies = proxies
@@ -115,7 +114,7 @@ class Connections:
 
     def _is_one_too_many(self, address: str) -> bool:
         """Whether this address has all the connections that one may have."""
-        return self._per_address_max is not None and self._by_address[address] >= self._per_address_max
+        return self._by_address[address] >= self._per_address_max
 
     def _one_gives_way(self) -> bool:
         idle = [connection for connection in self._open if connection.is_idle]

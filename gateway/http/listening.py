@@ -5,6 +5,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Protocol
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -94,7 +95,16 @@ class Listener(uvicorn.Server):
         yield
 
 
-async def serve_until(stop: asyncio.Event, listeners: Sequence[Listener], ready: Callable[[], None]) -> None:
+class Serving(Protocol):
+    """What listens, whatever it speaks. `run_bound` serves until `should_exit` is set."""
+
+    started: bool
+    should_exit: bool
+
+    async def run_bound(self) -> None: ...
+
+
+async def serve_until(stop: asyncio.Event, listeners: Sequence[Serving], ready: Callable[[], None]) -> None:
     """Run the listeners together; calls `ready` when all of them accept connections."""
     serving = [asyncio.create_task(listener.run_bound()) for listener in listeners]
     while not all(listener.started for listener in listeners):

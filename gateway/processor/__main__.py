@@ -1,7 +1,7 @@
 """The processor process: its adapters are chosen here, and it runs until SIGTERM.
 
-`python -m gateway.processor --home DIR --keys DIR --host HOST --port N --internal-port M --api URL
---acquirer HOST:PORT`
+`python -m gateway.processor --home DIR --keys DIR --host HOST --port N --internal-port M
+--api HOST:PORT --acquirer HOST:PORT`
 """
 
 import argparse
@@ -19,10 +19,10 @@ from events.program_logs import LogLevel, add_log_level, log_as_json
 from events.programs import announce, leave, spare_what_stays
 from gateway.business_time import BusinessTime
 from gateway.hardening import allow_open_files, forbid_core_dumps
-from gateway.http.connections import Connections
 from gateway.http.listening import Listener, bind, serve_until
 from gateway.http.proxies import add_trusted_proxy, trusted
 from gateway.keys.tls import client_context, ensure_certificates, server_context
+from gateway.link.answering import LinkListener
 from gateway.live_home import is_live_home
 from gateway.processor import vault_rows
 from gateway.processor.acquirer_link import AcquirerLink
@@ -31,7 +31,7 @@ from gateway.processor.api_pay_desk import ApiPayDesk
 from gateway.processor.api_registry import ApiRegistry
 from gateway.processor.composition import ProcessorParts, assemble
 from gateway.processor.directory_link import DirectoryLink, NoDirectory
-from gateway.processor.internal_app import internal_app
+from gateway.processor.internal import internal_methods
 from gateway.processor.pay import Pay
 from gateway.processor.public_app import PublicListener
 from gateway.processor.rails_link import HttpRails, NoRails
@@ -134,22 +134,19 @@ async def _serve(
         clock=clock,
         live_alone=is_live_home(settings.home),
     )
-    listeners = [
-        Listener(
-            public.app(),
-            bound,
-            server_context(settings.keys, "processor", "public"),
-            proxies=trusted(settings.trusted_proxy),
-        ),
-        Listener(
-            internal_app(processor.port),
-            bind(settings.host, settings.internal_port),
-            server_context(settings.keys, "processor", "internal"),
-            connections=Connections(per_address_max=None),
-        ),
-    ]
+    shoppers = Listener(
+        public.app(),
+        bound,
+        server_context(settings.keys, "processor", "public"),
+        proxies=trusted(settings.trusted_proxy),
+    )
+    internal = LinkListener(
+        internal_methods(processor.port),
+        bind(settings.host, settings.internal_port),
+        server_context(settings.keys, "processor", "internal"),
+    )
     spare_what_stays()
-    await serve_until(stop, listeners, lambda: announce("gateway.processor", port=listeners[0].port))
+    await serve_until(stop, (shoppers, internal), lambda: announce("gateway.processor", port=shoppers.port))
 
 
 def _link(settings: Settings, clock: SystemClock, scheduling: ThreadScheduling) -> AcquirerLink:
@@ -189,7 +186,7 @@ def _settings(arguments: list[str] | None) -> Settings:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True, help="public TLS listener; 0 takes a free port")
     parser.add_argument("--internal-port", type=int, required=True, help="mutual TLS listener for the API")
-    parser.add_argument("--api", required=True, help="the API's internal listener, https://HOST:PORT")
+    parser.add_argument("--api", required=True, help="HOST:PORT of the API's internal listener")
     parser.add_argument("--acquirer", required=True, help="HOST:PORT of the acquirer network")
     parser.add_argument("--directory", help="of cardholders' issuers and accounts' rails, https://HOST:PORT")
     parser.add_argument("--rotate-vault-keys", action="store_true", help="wrap every card anew, then start")

@@ -1,11 +1,10 @@
 """Telling the API, over the network, that an attempt has another answer now."""
 
 import ssl
-from http import HTTPStatus
 
 from events.crash import crash_point, declare
 from gateway.errors import ApiUnavailableError
-from gateway.http.asking import Peer
+from gateway.link.asking import Link, RefusedError
 from gateway.processor_port import AnswerChanged
 
 declare({"processor.answer.telling": "an answer has changed, durably; the API has not heard of it"})
@@ -17,15 +16,16 @@ ANSWER_SECONDS_MAX = 8.0
 class ApiListener:
     """Implements `gateway.processor_port.AnswerListener`."""
 
-    def __init__(self, url: str, context: ssl.SSLContext) -> None:
-        self._peer = Peer(url, context, answer_seconds_max=ANSWER_SECONDS_MAX, silent=ApiUnavailableError)
+    def __init__(self, address: str, context: ssl.SSLContext) -> None:
+        self._link = Link(address, context, answer_seconds_max=ANSWER_SECONDS_MAX, silent=ApiUnavailableError)
 
     async def answer_changed(self, change: AnswerChanged) -> None:
         crash_point("processor.answer.telling")
-        reply = await self._peer.ask("POST", "/internal/answers", change)
-        if reply.status != HTTPStatus.OK:
-            raise ApiUnavailableError(f"The API answered {reply.status}.")
+        try:
+            await self._link.ask(object, "answer_changed", change)
+        except RefusedError as error:
+            raise ApiUnavailableError(f"The API answered {error.refusal.status}.") from None
 
     async def close(self) -> None:
         """Close the connections to the API."""
-        await self._peer.close()
+        await self._link.close()

@@ -8,7 +8,7 @@ import msgspec
 
 from events.crash import crash_point, declare
 from gateway.errors import ApiUnavailableError, IdempotencyReuseError, RequestInProgressError
-from gateway.http.asking import Peer, Reply
+from gateway.link.asking import Link, RefusedError
 from gateway.pay_port import PayAnswer, PayOrder, PaySession, PaySessionOpened
 from gateway.people.errors import InvalidTokenError, RateLimitedError, WrongMerchantError
 
@@ -22,53 +22,37 @@ _REFUSALS = {
     HTTPStatus.FORBIDDEN: WrongMerchantError,
     HTTPStatus.CONFLICT: RequestInProgressError,
 }
+_REUSED = IdempotencyReuseError().code
 
 T = TypeVar("T")
-
-
-class _Said(msgspec.Struct, frozen=True):
-    code: str | None = None
-
-
-class _Problem(msgspec.Struct, frozen=True):
-    error: _Said = _Said()
 
 
 class ApiPayDesk:
     """Implements `gateway.pay_port.PayDesk`."""
 
-    def __init__(self, url: str, context: ssl.SSLContext) -> None:
-        self._peer = Peer(url, context, answer_seconds_max=ANSWER_SECONDS_MAX, silent=ApiUnavailableError)
+    def __init__(self, address: str, context: ssl.SSLContext) -> None:
+        self._link = Link(address, context, answer_seconds_max=ANSWER_SECONDS_MAX, silent=ApiUnavailableError)
 
     async def open(self, session: PaySession) -> PaySessionOpened:
-        return await self._ask("/internal/pay/sessions", session, PaySessionOpened)
+        return await self._ask(PaySessionOpened, "open_pay", session)
 
     async def pay(self, order: PayOrder) -> PayAnswer:
-        return await self._ask("/internal/pay", order, PayAnswer)
+        return await self._ask(PayAnswer, "pay", order)
 
     async def close(self) -> None:
         """Close the connections to the API."""
-        await self._peer.close()
+        await self._link.close()
 
-    async def _ask(self, path: str, body: msgspec.Struct, kind: type[T]) -> T:
+    async def _ask(self, kind: type[T], method: str, body: msgspec.Struct) -> T:
         crash_point("processor.pay.asking")
-        reply = await self._peer.ask("POST", path, body)
-        if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
-            raise RateLimitedError(reply.after_seconds)
-        if reply.status in _REFUSALS:
-            raise _REFUSALS[HTTPStatus(reply.status)]()
-        if reply.status == HTTPStatus.BAD_REQUEST and _read(reply, _Problem).error.code == _REUSED:
+        try:
+            return await self._link.ask(kind, method, body)
+        except RefusedError as error:
+            refusal = error.refusal
+        if refusal.status == HTTPStatus.TOO_MANY_REQUESTS:
+            raise RateLimitedError(refusal.after_seconds)
+        if refusal.status in _REFUSALS:
+            raise _REFUSALS[HTTPStatus(refusal.status)]()
+        if refusal.status == HTTPStatus.BAD_REQUEST and refusal.code == _REUSED:
             raise IdempotencyReuseError()
-        if reply.status != HTTPStatus.OK:
-            raise ApiUnavailableError(f"The API answered {reply.status}.")
-        return _read(reply, kind)
-
-
-_REUSED = IdempotencyReuseError().code
-
-
-def _read(reply: Reply, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(reply.body, type=kind)
-    except msgspec.DecodeError:
-        raise ApiUnavailableError("The API's answer is not as agreed.") from None
+        raise ApiUnavailableError(f"The API answered {refusal.status}.")

@@ -16,15 +16,14 @@ from pathlib import Path
 from typing import IO, Any
 
 import httpx2
-import msgspec
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
-from gateway.http.listening import Listener, bind
-from gateway.keys.tls import client_context, ensure_certificates, server_context
+from gateway.errors import AuthenticationError
+from gateway.http.listening import bind
+from gateway.keys.tls import ensure_certificates, server_context
+from gateway.link.answering import LinkListener
+from gateway.link.methods import Served
 from gateway.processor_port import TokenRegistered, TokenRegistration
+from tests.linked import ask_once
 
 ROOT = Path(__file__).parents[2]
 GOOD_KEY = "sk_test_" + "0" * 48
@@ -39,17 +38,16 @@ class Registry:
         self.registered: list[TokenRegistration] = []
         bound = bind("127.0.0.1", 0)
         self.port = bound.getsockname()[1]
-        app = Starlette(routes=[Route("/internal/tokens", self._register, methods=["POST"])])
-        self._listener = Listener(app, bound, server_context(keys, "api", "internal"))
+        methods = {"register": Served(tuple[TokenRegistration], self._register)}
+        self._listener = LinkListener(methods, bound, server_context(keys, "api", "internal"))
         self._thread = threading.Thread(target=lambda: asyncio.run(self._listener.run_bound()))
         self._thread.start()
 
-    async def _register(self, request: Request) -> Response:
-        registration = msgspec.json.decode(await request.body(), type=TokenRegistration)
+    async def _register(self, registration: TokenRegistration) -> TokenRegistered:
         if registration.api_key != GOOD_KEY:
-            return Response(status_code=401)
+            raise AuthenticationError()
         self.registered.append(registration)
-        return Response(msgspec.json.encode(TokenRegistered(merchant_id="mer_1", mode="test")))
+        return TokenRegistered(merchant_id="mer_1", mode="test")
 
     def stop(self) -> None:
         self._listener.should_exit = True
@@ -126,7 +124,7 @@ class World:
     def start_processor(self, crash_at: str | None = None, more: Sequence[str] = ()) -> None:
         arguments = ["--home", str(self.home), "--keys", str(self.keys), "--host", "127.0.0.1"]
         arguments += ["--port", str(self.port), "--internal-port", str(self.internal_port)]
-        arguments += ["--api", f"https://127.0.0.1:{self.registry.port}"]
+        arguments += ["--api", f"127.0.0.1:{self.registry.port}"]
         arguments += ["--acquirer", f"127.0.0.1:{self.acquirer_port}"]
         self.processor = Program("gateway.processor", [*arguments, *more], self.log, crash_at)
         assert self.processor.ready() == {"ready": "gateway.processor", "port": self.port}
@@ -137,9 +135,9 @@ class World:
         trusting = ssl.create_default_context(cafile=str(self.keys / "ca.pem"))
         return client(f"https://127.0.0.1:{self.port}", trusting, headers)
 
-    def api(self) -> httpx2.Client:
-        """A client of the internal listener, with the API's certificate."""
-        return client(f"https://127.0.0.1:{self.internal_port}", client_context(self.keys, "api", "internal"))
+    def asked(self, method: str, *params: Any) -> dict[str, Any]:
+        """What the processor answers to the API; raises `ProcessorUnavailableError` where it dies over it."""
+        return ask_once(self.keys, self.internal_port, method, *params)
 
     def token(self, number: str = "4242424242424242", cvc: str = "737") -> str:
         card = {"number": number, "exp_month": 12, "exp_year": 2031, "cvc": cvc}

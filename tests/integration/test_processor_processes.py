@@ -1,16 +1,21 @@
 """Processor and acquirer as programs: tokens, authorizations, captures over TLS, and what a kill leaves."""
 
+import socket
 import sqlite3
 import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from gateway.errors import ProcessorUnavailableError
+from gateway.keys.tls import client_context
+from gateway.link.asking import RefusedError
 from tests.integration.processor_world import NOW, World, attempt, client, running
 
 AT = {"occurred_at": NOW.isoformat()}
@@ -42,21 +47,17 @@ def at_the_acquirer(world: World) -> list[str]:
 
 def ask(world: World, attempt_id: str, token: str) -> str:
     """The attempt's status; `no answer` where the processor died over it."""
-    with world.api() as api:
-        try:
-            return str(api.post("/internal/authorizations", json=attempt(attempt_id, token)).json()["status"])
-        except httpx2.HTTPError:
-            return "no answer"
+    try:
+        return str(world.asked("authorize", attempt(attempt_id, token))["status"])
+    except ProcessorUnavailableError:
+        return "no answer"
 
 
 def test_a_card_becomes_a_token_and_the_token_a_captured_payment(world: World) -> None:
     token = world.token()
 
-    with world.api() as api:
-        approved = api.post("/internal/authorizations", json=attempt("pay-1", token)).json()
-        captured = api.post(
-            "/internal/authorizations/pay-1/capture", json={"capture_id": "1", "amount_minor": 900, **AT}
-        ).json()
+    approved = world.asked("authorize", attempt("pay-1", token))
+    captured = world.asked("capture", "pay-1", {"capture_id": "1", "amount_minor": 900, **AT})
 
     assert approved["status"] == "approved"
     assert approved["approval_code"]
@@ -66,17 +67,30 @@ def test_a_card_becomes_a_token_and_the_token_a_captured_payment(world: World) -
 
 def test_a_client_without_a_certificate_is_refused_on_the_internal_listener(world: World) -> None:
     nobody = ssl.create_default_context(cafile=str(world.keys / "api" / "internal-ca.pem"))
+    call = b'{"id":1,"method":"find","params":["pay-1"]}\n'
 
-    with client(f"https://127.0.0.1:{world.internal_port}", nobody) as api, pytest.raises(httpx2.HTTPError):
-        api.get("/internal/authorizations/pay-1")
+    answer = b""
+    with (
+        socket.create_connection(("127.0.0.1", world.internal_port), timeout=30) as plain,
+        suppress(OSError),
+        nobody.wrap_socket(plain, server_hostname="127.0.0.1") as secured,
+    ):
+        secured.sendall(call)
+        answer = secured.recv(1)
+
+    assert answer == b""
 
 
-def test_the_internal_calls_are_not_on_the_public_listener_nor_tokens_on_the_internal_one(
-    world: World,
-) -> None:
-    with world.shopper() as shopper, world.api() as api:
-        assert shopper.get("/internal/authorizations/pay-1").status_code == 404
-        assert api.post("/v1/tokens", json={}).status_code == 404
+def test_the_internal_listener_has_no_other_methods_and_speaks_no_http(world: World) -> None:
+    with pytest.raises(RefusedError, match="404"):
+        world.asked("register", {})
+
+    context = client_context(world.keys, "api", "internal")
+    with (
+        client(f"https://127.0.0.1:{world.internal_port}", context) as api,
+        pytest.raises(httpx2.HTTPError),
+    ):
+        api.post("/v1/tokens", json={})
 
 
 def test_a_wrong_key_gets_no_token(world: World) -> None:
@@ -149,22 +163,21 @@ def test_a_kill_around_an_authorization_ends_in_one_state_on_both_sides(tmp_path
 def test_an_increment_whose_answer_a_kill_swallowed_is_given_back_and_the_rest_captured(
     tmp_path: Path,
 ) -> None:
-    path, more = "/internal/authorizations/pay", {"increment_id": "1", "amount_minor": 500, **AT}
+    more = {"increment_id": "1", "amount_minor": 500, **AT}
     with running(tmp_path) as world:
         assert ask(world, "pay", world.token("4000002500000003")) == "approved"
         assert world.processor is not None
         world.processor.stop()
         world.start_processor(crash_at="processor.authorization.answered")
-        with world.api() as api, pytest.raises(httpx2.HTTPError):
-            api.post(f"{path}/increment", json=more)
+        with pytest.raises(ProcessorUnavailableError):
+            world.asked("increment", "pay", more)
         world.processor.died()
 
         world.start_processor()
 
         captured = {"capture_id": "1", "amount_minor": 1000, **AT}
-        with world.api() as api:
-            answer = api.post(f"{path}/increment", json=more).json()
-            until(lambda: api.post(f"{path}/capture", json=captured).json()["status"] == "captured")
+        answer = world.asked("increment", "pay", more)
+        until(lambda: world.asked("capture", "pay", captured)["status"] == "captured")
         assert (answer["operation"], answer["authorized_minor"]) == ("refused", 1000)
         database = sqlite3.connect(world.home / "acquirer.sqlite")
         sums = database.execute("SELECT sum(held_minor), sum(captured_minor) FROM authorizations").fetchone()
@@ -182,11 +195,9 @@ def test_a_kill_over_a_tombstone_hits_the_reverse_of_an_unknown_attempt_alone_an
         world.processor.stop()
         world.start_processor(crash_at="processor.tombstone.committed")
         assert ask(world, "known", token) == "approved"
-        with world.api() as api:
-            known = api.post("/internal/authorizations/known/reverse", json=AT).json()
-            assert known["status"] == "reversed"
-            with pytest.raises(httpx2.HTTPError):
-                api.post("/internal/authorizations/never/reverse", json=AT)
+        assert world.asked("reverse", "known", AT)["status"] == "reversed"
+        with pytest.raises(ProcessorUnavailableError):
+            world.asked("reverse", "never", AT)
         world.processor.died()
 
         world.start_processor()
@@ -220,16 +231,13 @@ def test_a_capture_that_a_kill_interrupted_moves_the_money_once(tmp_path: Path) 
         assert world.processor is not None
         world.processor.stop()
         world.start_processor(crash_at="processor.advice.answered")
-        with world.api() as api, pytest.raises(httpx2.HTTPError):
-            api.post(
-                "/internal/authorizations/pay/capture", json={"capture_id": "1", "amount_minor": 900, **AT}
-            )
+        with pytest.raises(ProcessorUnavailableError):
+            world.asked("capture", "pay", {"capture_id": "1", "amount_minor": 900, **AT})
         world.processor.died()
 
         world.start_processor()
 
-        with world.api() as api:
-            until(lambda: api.get("/internal/authorizations/pay").json()["status"] == "captured")
+        until(lambda: world.asked("find", "pay")["status"] == "captured")
         database = sqlite3.connect(world.home / "acquirer.sqlite")
         assert database.execute("SELECT count(*), sum(amount_minor) FROM postings").fetchone() == (3, 0)
         database.close()

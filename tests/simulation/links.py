@@ -165,7 +165,7 @@ def over_the_wire(value: S) -> S:
 
 
 class ProcessorOverLink:
-    """The API's `Processor`: as `HttpProcessor`, but for the network."""
+    """The API's `Processor`: as `LinkedProcessor`, but for the network."""
 
     def __init__(self, link: Link, told: Callable[[ProcessorAnswer], None]) -> None:
         self._link = link

@@ -4,17 +4,17 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 
-import httpx2
 import pytest
 from structlog.testing import capture_logs
 
 from events.types import PaymentDeclined
-from gateway.api.internal import make_internal_application
+from gateway.api.internal import internal_methods
 from gateway.api.presenting import next_action_json
 from gateway.payments.intents import Intent
 from gateway.processor_port import AnswerChanged, Authentication, AuthenticationResult, PayerAction
 from gateway.requests import CancelIntent, CaptureIntent, ConfirmIntent, CreateIntent, RiskContextInput
 from tests.gateway_world import START, World, live_virtually
+from tests.linked import answer_of
 
 CONTEXT = RiskContextInput(ip="192.0.2.7", device_id="device-1", email="a@example.com")
 STEP = PayerAction(
@@ -133,22 +133,21 @@ def test_a_step_that_is_asked_for_again_is_no_warning_and_names_its_attempt(tmp_
     live_virtually(tmp_path, story)
 
 
-def test_the_processors_word_over_http_ends_the_attempt_and_what_is_no_word_is_refused(
+def test_the_processors_word_over_the_link_ends_the_attempt_and_what_is_no_word_is_refused(
     tmp_path: Path,
 ) -> None:
     async def story(world: World) -> None:
-        transport = httpx2.ASGITransport(app=make_internal_application(world.gateway))
-        async with httpx2.AsyncClient(transport=transport, base_url="http://api") as processor:
-            intent = await waiting(world)
-            world.processor.payer_is_done(f"{intent.id}_1")
+        methods = internal_methods(world.gateway)
+        intent = await waiting(world)
+        world.processor.payer_is_done(f"{intent.id}_1")
 
-            for body in ({}, {"attempt_id": 7}, {"attempt_id": "a", "status": "approved"}):
-                assert (await processor.post("/internal/answers", json=body)).status_code == 400
-            assert (await world.intent(intent.id)).status == "requires_action"
-            answer = await processor.post("/internal/answers", json={"attempt_id": f"{intent.id}_1"})
+        for body in ({}, {"attempt_id": 7}, {"attempt_id": "a", "status": "approved"}):
+            assert (await answer_of(methods, "answer_changed", body))["error"]["status"] == 400
+        assert (await world.intent(intent.id)).status == "requires_action"
+        answer = await answer_of(methods, "answer_changed", {"attempt_id": f"{intent.id}_1"})
 
-            assert answer.status_code == 200
-            assert (await world.intent(intent.id)).status == "succeeded"
+        assert answer == {"id": 1, "result": None}
+        assert (await world.intent(intent.id)).status == "succeeded"
 
     live_virtually(tmp_path, story)
 

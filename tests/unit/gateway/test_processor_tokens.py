@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -13,7 +12,8 @@ import pytest
 from gateway.errors import ApiUnavailableError
 from gateway.processor import vault_rows
 from gateway.processor.card_input import CARD_BODY_BYTES_MAX
-from gateway.processor.internal_app import internal_app
+from gateway.processor.internal import internal_methods
+from tests.linked import answer_of
 from tests.processor_parts import GOOD_KEY, NOW, Bench, in_one_thread
 
 NUMBER = "4242424242424242"
@@ -29,8 +29,8 @@ class Answer:
         self.error: dict[str, Any] = self.body.get("error", {})
 
 
-def shopper(bench: Bench, app: Any = None) -> httpx2.AsyncClient:
-    transport = httpx2.ASGITransport(app=app or bench.public().app())
+def shopper(bench: Bench) -> httpx2.AsyncClient:
+    transport = httpx2.ASGITransport(app=bench.public().app())
     return httpx2.AsyncClient(
         transport=transport, base_url="https://pay", headers={"authorization": f"Bearer {GOOD_KEY}"}
     )
@@ -338,36 +338,21 @@ async def test_the_internal_listener_speaks_the_port_and_refuses_what_is_not_agr
     }
     at = {"occurred_at": datetime(2026, 1, 5, 11, tzinfo=UTC).isoformat()}
 
-    async with shopper(bench, internal_app(bench.cards)) as api:
-        calls: list[tuple[str, str, Callable[[], Any]]] = [
-            ("unknown", "find", lambda: api.get("/internal/authorizations/a")),
-            ("approved", "authorize", lambda: api.post("/internal/authorizations", json=body)),
-            (
-                "captured",
-                "capture",
-                lambda: api.post(
-                    "/internal/authorizations/a/capture", json={"capture_id": "1", "amount_minor": 5, **at}
-                ),
-            ),
-            (
-                "captured",
-                "refund",
-                lambda: api.post(
-                    "/internal/authorizations/a/refund", json={"refund_id": "1", "amount_minor": 5, **at}
-                ),
-            ),
-            (
-                "captured",
-                "increment",
-                lambda: api.post(
-                    "/internal/authorizations/a/increment",
-                    json={"increment_id": "1", "amount_minor": 5, **at},
-                ),
-            ),
-            ("captured", "reverse", lambda: api.post("/internal/authorizations/a/reverse", json=at)),
-        ]
-        for status, name, call in calls:
-            assert (await call()).json()["status"] == status, name
-        broken = await api.post("/internal/authorizations", json={**body, "amount_minor": "many"})
+    methods = internal_methods(bench.cards)
+    calls: list[tuple[str, str, tuple[Any, ...]]] = [
+        ("unknown", "find", ("a",)),
+        ("approved", "authorize", (body,)),
+        ("captured", "capture", ("a", {"capture_id": "1", "amount_minor": 5, **at})),
+        ("captured", "refund", ("a", {"refund_id": "1", "amount_minor": 5, **at})),
+        ("captured", "increment", ("a", {"increment_id": "1", "amount_minor": 5, **at})),
+        ("captured", "reverse", ("a", at)),
+    ]
+    for status, method, params in calls:
+        assert (await answer_of(methods, method, *params))["result"]["status"] == status, method
+    broken = [
+        await answer_of(methods, "authorize", {**body, "amount_minor": "many"}),
+        await answer_of(methods, "capture", "a"),
+        await answer_of(methods, "find"),
+    ]
 
-    assert broken.status_code == 400
+    assert [answer["error"]["status"] for answer in broken] == [400, 400, 400]

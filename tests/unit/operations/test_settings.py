@@ -54,9 +54,9 @@ def test_every_program_finds_the_others_where_they_listen(tmp_path: Path) -> Non
     assert words["simulator.acquirer"].endswith("--notify https://127.0.0.1:2/rails/notices")
     assert "--port 6 --directory-port 7 --pages-host 127.0.0.1 --pages-port 8" in words["simulator.acquirer"]
     assert "--directory https://127.0.0.1:7" in words["gateway.processor"]
-    assert "--processor https://127.0.0.1:5" in words["gateway.api"]
+    assert "--processor 127.0.0.1:5" in words["gateway.api"]
     assert "--internal-port 5" in words["gateway.processor"]
-    assert "--api https://127.0.0.1:4" in words["gateway.processor"]
+    assert "--api 127.0.0.1:4" in words["gateway.processor"]
     assert f"--log {wanted.log}" in words["pipelines.risk"]
 
 
