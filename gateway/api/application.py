@@ -33,7 +33,7 @@ REVIEWS = "/v1/reviews"
 
 def make_application(gateway: Gateway) -> LastResort:
     """The ASGI application of the public listener."""
-    application = bare_application()
+    application = _bare_application()
 
     @get(application, "/openapi.json")
     async def openapi(_request: Request) -> Response:
@@ -48,7 +48,7 @@ def make_application(gateway: Gateway) -> LastResort:
     return LastResort(application)
 
 
-def bare_application() -> FastAPI:
+def _bare_application() -> FastAPI:
     """FastAPI without what quotes requests: no telemetry logs, no generated error bodies, no docs pages."""
     application = FastAPI(
         telemetry={"logs": False},
