@@ -47,6 +47,14 @@ class PaymentActionRequired(PaymentEvent, frozen=True, kw_only=True, tag="paymen
     ruling: Ruling | None = None
 
 
+class PaymentConfirmationRequired(
+    PaymentEvent, frozen=True, kw_only=True, tag="payment.confirmation_required"
+):
+    """The payer has done what was asked and the issuer has approved; the merchant is to confirm once more."""
+
+    attempt: Count
+
+
 class PaymentAuthenticated(PaymentEvent, frozen=True, kw_only=True, tag="payment.authenticated"):
     """A card's issuer was asked whether it is the cardholder who pays (3-D Secure); `result` is what it said.
 

@@ -13,6 +13,7 @@ from events.types import (
     PaymentCanceled,
     PaymentCaptured,
     PaymentCaptureFailed,
+    PaymentConfirmationRequired,
     PaymentConfirmed,
     PaymentDecidedLate,
     PaymentDeclined,
@@ -90,8 +91,8 @@ def _awaited(events: list[PaymentEvent], attempt: int) -> list[str]:
     after = [event for event in events if event.sequence > asked[-1].sequence]
     canceled = [line for event in after if isinstance(event, PaymentCanceled) for line in _after(event)]
     ended = any(isinstance(event, End) for event in after)
-    # No event tells that the payer is done and the merchant's second confirm is what is missing.
-    waits = "waits for its payer still, or for its merchant's second confirm"
+    approved = any(isinstance(event, PaymentConfirmationRequired) for event in after)
+    waits = "waits for its merchant's second confirm" if approved else "waits for its payer still"
     return [] if ended else canceled or [waits, *_ruled(asked[-1].ruling)]
 
 

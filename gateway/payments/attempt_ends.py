@@ -41,7 +41,7 @@ from gateway.payments.partial_authorizations import cut_to_part_in
 from gateway.payments.precedence import IN_TIME
 from gateway.payments.refunds import Refunds
 from gateway.payments.reviews import open_review_in
-from gateway.payments.second_confirms import Confirmed, awaiting_confirmation, lapse_in
+from gateway.payments.second_confirms import Confirmed, await_confirmation_in, lapse_in
 from gateway.payments.steps import Phase
 from gateway.processor_port import ProcessorAnswer
 from gateway.store.idempotency_rows import claim_in
@@ -137,7 +137,7 @@ class AttemptEnds:
         if stored.phase != "awaiting_confirm":
             intent = authenticated_in(connection, self.recorder, intent, after, answer)
         if answer is not None and must_confirm and stored.phase == "awaiting_payer" and _is_approved(answer):
-            intent, after = awaiting_confirmation(intent, after, answer.approval_code)
+            intent, after = await_confirmation_in(connection, self.recorder, intent, after, answer)
         else:
             intent, after = self._taken_on_in(connection, intent, after, decision, answer)
         intent = with_authentication(intent, answer)

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Connection
 
+from events.moments import moment
+from events.types import PaymentConfirmationRequired
 from gateway.auth import Caller
 from gateway.errors import InvalidRequestError
 from gateway.event_recorder import EventRecorder
@@ -19,6 +21,7 @@ from gateway.payments.declining import LAPSED, decline_in
 from gateway.payments.intents import Attempt, Intent, VoidOwed, owing, reached
 from gateway.payments.outcomes import declined_outcome
 from gateway.payments.steps import WAITING
+from gateway.processor_port import ProcessorAnswer
 from gateway.requests import ConfirmIntent
 from gateway.store.idempotency_rows import RequestKey, claim_in
 from gateway.store.intent_rows import load_attempt, load_intent, save_attempt, save_intent
@@ -65,15 +68,18 @@ def latest_waiting_in(connection: Connection, intent: Intent) -> Attempt | None:
     return attempt if attempt is not None and attempt.phase in WAITING else None
 
 
-def awaiting_confirmation(
-    intent: Intent, attempt: Attempt, approval_code: str | None
+def await_confirmation_in(
+    connection: Connection, recorder: EventRecorder, intent: Intent, attempt: Attempt, answer: ProcessorAnswer
 ) -> tuple[Intent, Attempt]:
-    """The payer has approved; now the merchant has its time."""
+    """The payer has approved; now the merchant has its time, and the log tells so."""
     until_us = (attempt.payer_until_us or 0) + CONFIRM_MINUTES * 60 * 1_000_000
     waiting = _replace(
-        reached(attempt, "awaiting_confirm"), payer_until_us=until_us, approval_code=approval_code
+        reached(attempt, "awaiting_confirm"), payer_until_us=until_us, approval_code=answer.approval_code
     )
-    return intents.stepped(intent, "await_confirmation"), waiting
+    intent = intents.stepped(intent, "await_confirmation")
+    header = recorder.header(intent, moment(attempt.moment_us))
+    event = PaymentConfirmationRequired(**header, attempt=attempt.number)
+    return recorder.record_step(connection, intent, event), waiting
 
 
 def lapse_in(connection: Connection, recorder: EventRecorder, lapsed: Attempt) -> Attempt | None:

@@ -21,6 +21,7 @@ ATTEMPT_STEPS = {
 ONCE = {
     "payment.created": (),
     "payment.confirmed": ("attempt",),
+    "payment.confirmation_required": ("attempt",),
     "payment.authenticated": ("attempt",),
     "payment.authorized": ("attempt",),
     "payment.declined": ("attempt",),

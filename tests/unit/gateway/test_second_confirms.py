@@ -19,6 +19,7 @@ STEP = PayerAction(
     kind="three_d_secure", url="https://bank.example/step/1", expires_at=START + timedelta(minutes=10)
 )
 BEGUN = ["payment.created", "payment.confirmed", "payment.action_required"]
+WAITED = "payment.confirmation_required"
 AGAIN = ConfirmIntent()
 
 
@@ -68,7 +69,7 @@ def test_what_the_payer_approved_is_taken_once_the_merchant_confirms_again(tmp_p
         assert after.outcome is not None
         assert after.outcome.three_d_secure is not None
         assert world.processor.authorized == [f"{waiting.id}_1"]
-        complete = [*BEGUN, "payment.authenticated", "payment.authorized", "payment.captured"]
+        complete = [*BEGUN, "payment.authenticated", WAITED, "payment.authorized", "payment.captured"]
         await world.until(lambda: world.payment_events(waiting.id) == complete)
 
     live_virtually(tmp_path, story)
@@ -99,7 +100,7 @@ def test_what_is_not_confirmed_again_in_time_is_given_back(tmp_path: Path) -> No
         assert lapsed.last_error.code == "payment_timed_out"
         assert world.processor.answers[f"{intent.id}_1"].status == "reversed"
         await world.gateway.payments.cancel(await world.caller(), intent.id, CancelIntent())
-        ended = [*BEGUN, "payment.declined", "payment.canceled"]
+        ended = [*BEGUN, WAITED, "payment.declined", "payment.canceled"]
         await world.until(lambda: world.payment_events(intent.id) == ended)
         declines = [e for e in world.log.events("payments") if isinstance(e, PaymentDeclined)]
         assert [event.lapsed for event in declines] == [True]
@@ -137,7 +138,7 @@ def test_a_cancellation_while_a_lapse_is_yet_to_be_told_is_one_event(tmp_path: P
 
         assert canceled.status == "canceled"
         assert world.processor.answers[f"{intent.id}_1"].status == "reversed"
-        assert world.payment_events(intent.id) == [*BEGUN, "payment.declined", "payment.canceled"]
+        assert world.payment_events(intent.id) == [*BEGUN, WAITED, "payment.declined", "payment.canceled"]
 
     live_virtually(tmp_path, story)
 
@@ -182,7 +183,7 @@ def test_what_waits_for_its_merchant_is_canceled_and_survives_a_restart(tmp_path
 
         assert canceled.status == "canceled"
         # The challenge was told of when its payer came back, and is not once more.
-        ended = [*BEGUN, "payment.authenticated", "payment.canceled"]
+        ended = [*BEGUN, "payment.authenticated", WAITED, "payment.canceled"]
         await world.until(lambda: world.payment_events(intent.id) == ended)
         assert world.processor.answers[f"{intent.id}_1"].status == "reversed"
 
@@ -230,7 +231,7 @@ def test_a_late_block_takes_back_what_waits_for_its_merchant(tmp_path: Path) -> 
         blocked = await world.intent(intent.id)
         assert (blocked.status, blocked.amount_received_minor) == ("requires_payment_method", 0)
         assert world.processor.answers[f"{intent.id}_1"].status == "reversed"
-        await world.until(lambda: world.payment_events(intent.id) == [*BEGUN, "payment.blocked"])
+        await world.until(lambda: world.payment_events(intent.id) == [*BEGUN, WAITED, "payment.blocked"])
 
     live_virtually(tmp_path, story, deadline_seconds=0.1)
 

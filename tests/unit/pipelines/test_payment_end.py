@@ -14,6 +14,7 @@ from events.types import (
     PaymentCanceled,
     PaymentCaptured,
     PaymentCaptureFailed,
+    PaymentConfirmationRequired,
     PaymentConfirmed,
     PaymentDecidedLate,
     PaymentDeclined,
@@ -266,9 +267,20 @@ def test_a_payment_that_waits_for_its_payer_says_so_with_what_was_decided_until_
 
     assert waiting.splitlines()[1:] == [
         "  the payer was asked to do something first",
-        "  waits for its payer still, or for its merchant's second confirm",
+        "  waits for its payer still",
         "  allow, by its test card or address, whatever the engine decides (risk score 10): A test card.",
     ]
+    assert "waits" not in life.explained()
+
+
+def test_a_payment_that_its_payer_approved_and_its_merchant_has_yet_to_confirm_says_so(life: Life) -> None:
+    life.confirmed()
+    life.told(PaymentActionRequired, attempt=1, kind="three_d_secure", ruling=ALLOWED)
+    life.told(PaymentConfirmationRequired, attempt=1)
+    waiting = life.explained()
+    life.told(PaymentAuthorized, attempt=1, authorization_id="pi_1_1", ruling=ALLOWED)
+
+    assert "  waits for its merchant's second confirm" in waiting.splitlines()
     assert "waits" not in life.explained()
 
 
