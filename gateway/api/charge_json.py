@@ -32,7 +32,7 @@ def charge_json(charge: Charge, receipt_email: str | None = None) -> dict[str, A
         "outcome": None if charge.outcome is None else msgspec.to_builtins(charge.outcome),
         "paid": charge.status == "succeeded",
         "payment_intent": intent.id,
-        "payment_method": charge.attempt.instrument.token,
+        "payment_method": kept.payment_method or charge.attempt.instrument.token,
         "payment_method_details": _details(charge),
         "receipt_email": receipt_email,
         "receipt_number": receipt_number(kept),

@@ -24,7 +24,10 @@ DISPUTES = ("fraud_dispute", "other_dispute")
 
 
 class KeptCharge(msgspec.Struct, frozen=True, kw_only=True):
-    """What is kept of a charge besides its attempt."""
+    """What is kept of a charge besides its attempt.
+
+    `payment_method` is what was named to pay: of a card that is kept for a customer not its token.
+    """
 
     id: str
     payment_id: str
@@ -33,6 +36,7 @@ class KeptCharge(msgspec.Struct, frozen=True, kw_only=True):
     mode: Mode
     amount_minor: int
     created_us: int
+    payment_method: str | None = None
     outcome: PaymentOutcome | None = None
     error: PaymentError | None = None
 

@@ -33,6 +33,7 @@ def begin_charge(connection: Connection, intent: Intent, attempt: Attempt) -> No
         mode=intent.mode,
         amount_minor=intent.amount_minor,
         created_us=attempt.moment_us,
+        payment_method=intent.token,
     )
     row = msgspec.structs.asdict(kept)
     row["outcome_json"], row["error_json"] = _text(row.pop("outcome")), _text(row.pop("error"))

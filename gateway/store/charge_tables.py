@@ -14,6 +14,8 @@ charges = Table(
     Column("mode", String(4), nullable=False),
     Column("amount_minor", BigInteger, nullable=False),
     Column("created_us", BigInteger, nullable=False),
+    # Of charges of before there was this column the instrument's token says it.
+    Column("payment_method", String(64)),
     # Kept when the next attempt begins; of the latest one the intent has them.
     Column("outcome_json", Text),
     Column("error_json", Text),

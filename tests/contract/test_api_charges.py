@@ -55,6 +55,24 @@ def test_a_paid_intent_has_a_charge_with_what_a_receipt_says(tmp_path: Path) -> 
     served(tmp_path, story)
 
 
+def test_a_charge_names_the_payment_method_that_was_named_to_pay(tmp_path: Path) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        card = {"type": "card", "card": {"token": await world.token()}}
+        kept = (await http.post("/v1/payment_methods", json=card)).json()["id"]
+        world.processor.decline_code = "insufficient_funds"
+        declined = await paid(http, world, payment_method=kept)
+        world.processor.decline_code = None
+        await http.post(f"{INTENTS}/{declined['id']}/confirm", json={"payment_method": "tok_1"})
+        answer = (await http.get(CHARGES, params={"expand[]": "data.payment_method"})).json()
+        second, first = sorted(answer["data"], key=lambda one: one["id"], reverse=True)
+
+        assert (await charge_of(http, declined))["payment_method"] == kept
+        assert first["payment_method"]["id"] == kept
+        assert second["payment_method"]["id"] == "tok_1"
+
+    served(tmp_path, story)
+
+
 def test_each_attempt_keeps_the_outcome_that_it_had(tmp_path: Path) -> None:
     async def story(http: httpx2.AsyncClient, world: World) -> None:
         world.processor.decline_code = "insufficient_funds"
