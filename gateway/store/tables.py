@@ -70,6 +70,7 @@ daily_totals = Table(
     Column("currency", String(3), primary_key=True),
     Column("day", Integer, primary_key=True, autoincrement=False),
     Column("amount_minor", BigInteger, nullable=False),
+    Index("ix_daily_totals_day", "mode", "day"),
 )
 
 api_keys = Table(

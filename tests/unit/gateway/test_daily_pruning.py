@@ -68,3 +68,21 @@ def test_days_of_test_mode_are_kept_as_long_as_its_time_has_not_left_them_behind
         assert await counted(world) == [day_of(now)] * 2
 
     live_through(tmp_path, story)
+
+
+def test_a_look_for_old_days_reads_their_index_and_no_whole_table(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        asked: list[str] = []
+
+        def plan(connection: Connection) -> list[str]:
+            database = connection.connection.driver_connection
+            database.set_trace_callback(asked.append)
+            forget_days(connection, "live", 1, 3)
+            database.set_trace_callback(None)
+            return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked[-1]}")]
+
+        [step] = await world.store.write(plan)
+
+        assert "INDEX ix_daily_totals_day" in step
+
+    live_through(tmp_path, story)
