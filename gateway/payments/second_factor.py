@@ -5,8 +5,9 @@ holds and the payer cannot be authenticated, the payment is declined.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import datetime
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from events.instruments import CardFacts, Instrument
 from gateway.payments.effective_decision import EffectiveDecision
@@ -14,11 +15,11 @@ from gateway.processor_port import AuthenticationWish
 
 
 class SecondFactorLaw(NamedTuple):
-    """Cards of a country at merchants of a country need a second factor from a day (UTC) on."""
+    """Cards of a country at merchants of a country need a second factor from a day's begin there on."""
 
     card_country: str
     merchant_country: str
-    since: date
+    since: datetime
     source: str
 
     def may_hold(self, card_country: str | None, merchant_country: str | None) -> bool:
@@ -32,7 +33,7 @@ LAWS = (
     SecondFactorLaw(
         card_country="IN",
         merchant_country="IN",
-        since=date(2026, 4, 1),
+        since=datetime(2026, 4, 1, tzinfo=ZoneInfo("Asia/Kolkata")),
         source="Reserve Bank of India, directions on authentication of digital payments, of 2025",
     ),
 )
@@ -47,10 +48,9 @@ def law_for(instrument: Instrument, merchant_country: str | None, at: datetime) 
     """The law that asks for a second factor, None where there is none."""
     if not isinstance(instrument, CardFacts):
         return None
-    day = at.astimezone(UTC).date()
     card_country = instrument.issuer_country or SCHEME_COUNTRIES.get(instrument.brand)
     return next(
-        (law for law in LAWS if day >= law.since and law.may_hold(card_country, merchant_country)), None
+        (law for law in LAWS if at >= law.since and law.may_hold(card_country, merchant_country)), None
     )
 
 

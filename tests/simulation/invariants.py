@@ -222,7 +222,7 @@ def _taken_as_decided(world: Any, payment: str, attempt: int, received: int) -> 
     asked = world.watch.assessed[payment, attempt]
     decided, card = asked["amount_minor"], asked.get("card") or {}
     _require(received * 100 <= decided * 120, f"{payment} received {received}, decided was about {decided}")
-    if asked["occurred_at"] < "2026-04-01" or card.get("issuer_country") != "IN":
+    if asked["occurred_at"] < "2026-03-31T18:30" or card.get("issuer_country") != "IN":
         return
     proofs = [
         event

@@ -14,7 +14,8 @@ from gateway.requests import ConfirmIntent, CreateIntent, IncrementIntent, RiskC
 from tests.gateway_world import World, live_virtually
 
 KNOWN = RiskContextInput(ip="192.0.2.7", device_id="device-1", email="a@example.com")
-APRIL = datetime(2026, 4, 1, tzinfo=UTC)
+APRIL = datetime(2026, 3, 31, 18, 30, tzinfo=UTC)
+"""When it is April in India."""
 PROOF = Authentication(result="authenticated", flow="challenge", eci="05", liability_shifted=True)
 REFUSALS: Mapping[IncrementEffect, str] = {
     "held": "payment_intent_under_review",

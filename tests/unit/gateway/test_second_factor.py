@@ -25,7 +25,8 @@ from pipelines.delivery import delivered
 from pipelines.risk_step import RiskStep
 from tests.gateway_world import START, World, live_virtually
 
-APRIL = datetime(2026, 4, 1, tzinfo=UTC)
+APRIL = datetime(2026, 3, 31, 18, 30, tzinfo=UTC)
+"""When it is April in India."""
 CONTEXT = RiskContextInput(ip="192.0.2.7", device_id="device-1", email="a@example.com")
 
 
