@@ -10,6 +10,9 @@ PIP := .venv/bin/python -m pip --quiet --disable-pip-version-check
 SECONDS ?= 60
 TESTS ?= tests
 
+# Each program and each worker of the tests would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test lint bench fuzz soak chaos lock system simulate postgres
 
 help: ## show this list

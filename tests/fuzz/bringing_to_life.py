@@ -5,6 +5,7 @@ Else nearly all answers would be 404, and of cards and orders 402.
 
 import re
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any, get_args
 from urllib.parse import urlencode
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from schemathesis import Case
 
 from events.vocabulary import PaymentMethodType
+from gateway.http.decoding import FORM
 from gateway.processor.pay_input import METHODS
 from tests.fuzz.living_api import LivingApi
 from tests.gateway_world import MERCHANT
@@ -167,6 +169,15 @@ def is_time(text: str) -> bool:
         return msgspec.convert(text, datetime).tzinfo is not None
     except msgspec.ValidationError:
         return False
+
+
+def without_forms(document: dict[str, Any]) -> dict[str, Any]:
+    """An OpenAPI document whose operations take JSON alone, where they take both."""
+    made = deepcopy(document)
+    operations = [one for path in made["paths"].values() for one in path.values()]
+    for content in [one["requestBody"]["content"] for one in operations if "requestBody" in one]:
+        content.pop(FORM, None)
+    return made
 
 
 def form_of(body: Any) -> str:
