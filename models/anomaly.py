@@ -1,6 +1,6 @@
 """The cold start: while labels have taught little, an unsupervised detector says what is unusual.
 
-River's half-space trees over a few bins in [0, 1]. Their score is compared with the scores so far, so that
+Half-space trees over a few bins in [0, 1]. Their score is compared with the scores so far, so that
 `log-odds = log-odds of the base rate + deviations above the usual score`, and blended with the champion by
 the share of labels that are still missing (`models.blending.cold_share`). At 0 the detector rests.
 
@@ -10,12 +10,12 @@ Until the trees have seen a whole window, and some scores after it, it says noth
 from bisect import bisect_right
 
 import msgspec
-from river import anomaly
 
 from models.bins import EDGES
 from models.errors import StateRowError
 from models.feature import Row
 from models.features import BY_NAME, POSITIONS
+from models.half_space import HalfSpaceTrees
 from models.windows import RunningStats
 
 FEATURES = (
@@ -31,7 +31,7 @@ FEATURES = (
     "merchant_amount_z",
 )
 TREES, HEIGHT, WINDOW = 10, 6, 250
-"""River's own number of trees and window; 64 leaves a tree are enough for ten features, and cheap."""
+"""Trees and window as River has them by default; 64 leaves a tree are enough for ten features, and cheap."""
 SCORES_MIN = 50
 """Scores after the first window before one is called unusual: their spread is known to a tenth."""
 SEED = 7
@@ -45,7 +45,7 @@ From the base rate of 1 % it reaches about 36 %: enough for a review, hardly for
 """
 
 _scaled = [
-    (name, POSITIONS[name], EDGES[BY_NAME[name].kind], len(EDGES[BY_NAME[name].kind])) for name in FEATURES
+    (POSITIONS[name], EDGES[BY_NAME[name].kind], len(EDGES[BY_NAME[name].kind])) for name in sorted(FEATURES)
 ]
 
 
@@ -76,22 +76,19 @@ class ColdStart:
 
     def score_and_learn(self, row: Row) -> tuple[float, float]:
         """The detector's score (0–1, higher is more unusual) and by how much it raises the log-odds."""
-        x = scaled(row)
-        if self._trees._first_window:  # until it is over, River's trees give 0 for everything
-            self._trees.learn_one(x)
+        first_window = self._trees.first_window
+        score = self._trees.score_and_learn(scaled(row))
+        if first_window:
             return 0.0, 0.0
-        score = float(self._trees.score_one(x))
         deviation = (score - self._scores.mean) / self._scores.deviation(DEVIATION_PRIOR)
         told = self._scores.count >= SCORES_MIN
-        self._trees.learn_one(x)
         self._scores.add(score)
         return score, min(max(deviation, 0.0), LOGIT_LIMIT) if told else 0.0
 
     def encode(self) -> bytes:
         """The state as bytes, without pickle."""
         trees = self._trees
-        masses = [(node.l_mass, node.r_mass) for tree in trees.trees for node in tree.iter_dfs()]
-        return msgspec.msgpack.encode(_State(masses, trees.counter, trees._first_window, self._scores))
+        return msgspec.msgpack.encode(_State(trees.masses, trees.counter, trees.first_window, self._scores))
 
     @classmethod
     def decode(cls, state: bytes) -> "ColdStart":
@@ -101,28 +98,25 @@ class ColdStart:
         """
         decoded = msgspec.msgpack.decode(state, type=_State)
         made = cls()
-        nodes = [node for tree in made._trees.trees for node in tree.iter_dfs()]
-        if len(nodes) != len(decoded.masses):
-            raise StateRowError("anomaly")
-        for node, (left, right) in zip(nodes, decoded.masses, strict=True):
-            node.l_mass, node.r_mass = left, right
-        made._trees.counter, made._trees._first_window = decoded.counter, decoded.first_window
+        try:
+            made._trees.masses = decoded.masses
+        except ValueError:
+            raise StateRowError("anomaly") from None
+        made._trees.counter, made._trees.first_window = decoded.counter, decoded.first_window
         made._scores = decoded.scores
         return made
 
 
-def scaled(row: Row) -> dict[str, float]:
-    """The features' bins as numbers from 0 to 1; what is missing is left out."""
-    x = {}
-    for name, position, edges, count in _scaled:
-        value = row[position]
-        if value is not None:
-            x[name] = bisect_right(edges, float(value)) / count
-    return x
+def scaled(row: Row) -> list[float | None]:
+    """The features' bins as numbers from 0 to 1, None where a feature is missing."""
+    return [
+        None if (value := row[position]) is None else bisect_right(edges, float(value)) / count
+        for position, edges, count in _scaled
+    ]
 
 
-def _new_trees() -> anomaly.HalfSpaceTrees:
-    trees = anomaly.HalfSpaceTrees(n_trees=TREES, height=HEIGHT, window_size=WINDOW, seed=SEED)
-    # River grows the trees over the names of the first row: give it all of them.
-    trees.learn_one(dict.fromkeys(FEATURES, 0.5))
+def _new_trees() -> HalfSpaceTrees:
+    trees = HalfSpaceTrees(features=len(FEATURES), trees=TREES, height=HEIGHT, window=WINDOW, seed=SEED)
+    # The trees' first point is one in the middle.
+    trees.score_and_learn([0.5] * len(FEATURES))
     return trees

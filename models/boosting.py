@@ -7,17 +7,19 @@ al., SIGIR 2015). The result equals scikit-learn's own raw prediction.
 """
 
 from math import isnan, log
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
 from models.features import FEATURES_VERSION
 from models.odds import LOGIT_MAX
 from models.slots import NUMBER_COLUMNS, Matrix, sequential_sums
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingClassifier
 
 TREES, LEARNING_RATE = 150, 0.07
 """A hundred and fifty small steps fit in seconds. The one setting that was measured (`cards_drift_s7`), not
@@ -101,6 +103,9 @@ def fit(numbers: Matrix, frauds: npt.NDArray[np.bool_], genuine_share: float = G
 
     The boosting never sees its own log-odds, nor what is the same in every row: that costs and tells nothing.
     """
+    # Only a fit needs it, and it takes longer to load than all else that scores.
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
     first = numbers[0]
     varies = ~((numbers == first) | (np.isnan(numbers) & np.isnan(first))).all(axis=0)
     columns = [
@@ -122,7 +127,9 @@ def fit(numbers: Matrix, frauds: npt.NDArray[np.bool_], genuine_share: float = G
     return exported(model, columns, log(genuine_share))
 
 
-def exported(model: HistGradientBoostingClassifier, columns: list[int], correction: float = 0.0) -> Boosting:
+def exported(
+    model: "HistGradientBoostingClassifier", columns: list[int], correction: float = 0.0
+) -> Boosting:
     """A fitted two-class model as plain arrays; `correction` is added to its log-odds.
 
     `columns` says which place of the full row each of the model's own features has.

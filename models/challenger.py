@@ -1,16 +1,15 @@
-"""The challenger in shadow: a plain River pipeline on raw values, scored beside the champion.
+"""The challenger in shadow: standard scores of raw values under one logistic regression, beside the champion.
 
-It answers the question whether bins, crosses and boosting are worth their keep.
+It answers the question whether bins, crosses and boosting are worth their keep. A plain River pipeline learns
+it (`models.challenger_learning`); here is what it has learned, which scores without River: the flow that
+scores starts without loading it, after a crash, too.
 """
 
-from typing import Any
-
 import msgspec
-from river import compose, linear_model, optim, preprocessing
 
 from models.feature import VALUE_MAX, Row
 from models.features import POSITIONS
-from models.odds import LOGIT_MAX
+from models.odds import LOGIT_MAX, sigmoid
 
 NAME = "scaled_logistic"
 FEATURES = (
@@ -30,12 +29,16 @@ FEATURES = (
 _positions = [(name, POSITIONS[name]) for name in FEATURES]
 
 
-def scaled_logistic() -> compose.Pipeline:
-    """Standard scaler, then logistic regression with River's own learning rate."""
-    return preprocessing.StandardScaler() | linear_model.LogisticRegression(optimizer=optim.SGD(0.01))
+class Challenger(msgspec.Struct, array_like=True):
+    """What the pipeline has learned: of each feature count, mean, variance and weight, and an intercept.
 
+    >>> fitted = Challenger({}, {"card_count_1h": 2.0}, {"card_count_1h": 4.0}, {"card_count_1h": 1.0}, -1.0)
+    >>> row = [None] * len(POSITIONS)
+    >>> row[POSITIONS["card_count_1h"]] = 4.0
+    >>> fitted.probability(row)
+    0.5
+    """
 
-class _State(msgspec.Struct, array_like=True):
     counts: dict[str, int]
     means: dict[str, float]
     variances: dict[str, float]
@@ -56,46 +59,18 @@ class _State(msgspec.Struct, array_like=True):
         if not all(abs(weight) <= LOGIT_MAX for weight in (self.intercept, *self.weights.values())):
             raise msgspec.ValidationError("a weight that is no number, or too large")
 
-
-class Challenger:
-    """The pipeline with the engine's rows in front and a state without pickle.
-
-    >>> challenger, usual, large = Challenger(), [100.0] * len(POSITIONS), [900.0] * len(POSITIONS)
-    >>> for _ in range(100):
-    ...     challenger.learn(usual, fraud=False)
-    ...     challenger.learn(large, fraud=True)
-    >>> challenger.probability(usual) < 0.1 < 0.9 < challenger.probability(large)
-    True
-    """
-
-    def __init__(self) -> None:
-        self.pipeline = scaled_logistic()
-        self._parts = self.pipeline["StandardScaler"], self.pipeline["LogisticRegression"]
-
-    def learn(self, row: Row, fraud: bool) -> None:
-        """Learn one label: the scaler first, then the model on what it scaled, as the pipeline would."""
-        scaler, model = self._parts
-        x = _given(row)
-        scaler.learn_one(x)
-        model.learn_one(scaler.transform_one(x), fraud)
-
     def probability(self, row: Row) -> float:
-        """The probability of fraud. Does not change the pipeline."""
-        scaler, model = self._parts
-        return float(model.predict_proba_one(scaler.transform_one(_given(row)))[True])
+        """The probability of fraud."""
+        logit = self.intercept
+        for name, value in given(row):
+            if variance := self.variances.get(name, 0.0):
+                scaled = (value - self.means.get(name, 0.0)) / variance**0.5
+                logit += self.weights.get(name, 0.0) * scaled
+        return sigmoid(logit)
 
     def encode(self) -> bytes:
         """The state as bytes."""
-        scaler, model = self._parts
-        return msgspec.msgpack.encode(
-            _State(
-                dict(scaler.counts),
-                dict(scaler.means),
-                dict(scaler.vars),
-                dict(model.weights),
-                model.intercept,
-            )
-        )
+        return msgspec.msgpack.encode(self)
 
     @classmethod
     def decode(cls, state: bytes) -> "Challenger":
@@ -103,21 +78,11 @@ class Challenger:
 
         Raises `msgspec.DecodeError` where the state is damaged, or no challenger's.
         """
-        decoded = msgspec.msgpack.decode(state, type=_State)
+        decoded = msgspec.msgpack.decode(state, type=cls)
         decoded.check()
-        made = cls()
-        scaler, model = made._parts
-        scaler.counts.update(decoded.counts)
-        scaler.means.update(decoded.means)
-        scaler.vars.update(decoded.variances)
-        _set_weights(model, decoded.weights)
-        model.intercept = decoded.intercept
-        return made
+        return decoded
 
 
-def _set_weights(model: Any, weights: dict[str, float]) -> None:
-    model._weights.update(weights)
-
-
-def _given(row: Row) -> dict[str, float]:
-    return {name: value for name, position in _positions if isinstance(value := row[position], float)}
+def given(row: Row) -> list[tuple[str, float]]:
+    """The challenger's features that the row has."""
+    return [(name, value) for name, position in _positions if isinstance(value := row[position], float)]

@@ -23,6 +23,7 @@ from models.blending import BOOSTING, CHAMPION
 from models.boosting import Boosting, fit
 from models.challenger import NAME as CHALLENGER
 from models.challenger import Challenger
+from models.challenger_learning import ChallengerLearner
 from models.errors import StateRowError
 from models.feature import Row
 from models.labels import HORIZON_DAYS, Effect, Standing, resolve
@@ -78,7 +79,7 @@ class Learner:
         self.schedule = schedule or Schedule()
         self.champion = BinnedLogisticRegression()
         self.average = AveragedChampion()
-        self.challenger = Challenger()
+        self.challenger = ChallengerLearner()
         self.counts = dict.fromkeys([*(effect.value for effect in Effect), "waiting", "dropped"], 0)
         self._cut_at_us: int | None = None
         self._online_version = 0
@@ -137,7 +138,7 @@ class Learner:
                 self.champion.encode(),
                 self.average.model.encode(),
                 self.average.cuts,
-                self.challenger.encode(),
+                self.challenger.learned.encode(),
                 self._cut_at_us,
                 Published(self._online_version, self._batch_version),
                 News(self._unpublished, self._unfitted),
@@ -152,7 +153,7 @@ class Learner:
             decoded = msgspec.msgpack.decode(state, type=LearnerState)
             self.champion = BinnedLogisticRegression.decode(decoded.champion)
             average = BinnedLogisticRegression.decode(decoded.average)
-            self.challenger = Challenger.decode(decoded.challenger)
+            self.challenger = ChallengerLearner.of(Challenger.decode(decoded.challenger))
         except (msgspec.DecodeError, ValueError, IndexError):
             raise StateRowError("learner") from None
         self.average = AveragedChampion(average, decoded.average_cuts)
@@ -197,7 +198,7 @@ class Learner:
             version, labels = self._online_version, self.champion.learned
             # Only at cuts that brought something new: an hour without labels weighs nothing.
             self.average.follow(self.champion)
-            champion, challenger = self.average.model.encode(), self.challenger.encode()
+            champion, challenger = self.average.model.encode(), self.challenger.learned.encode()
             snapshots += [
                 _snapshot(CHAMPION, "online", version, boundary_us, labels, champion),
                 _snapshot(CHALLENGER, "challenger", version, boundary_us, labels, challenger),

@@ -11,7 +11,8 @@ from sklearn.metrics import roc_auc_score
 
 from models.anomaly import ColdStart
 from models.blending import blended, cold_share
-from models.challenger import Challenger, scaled_logistic
+from models.challenger import FEATURES, Challenger
+from models.challenger_learning import ChallengerLearner, scaled_logistic
 from models.feature import Row
 from models.features import CATALOGUE, POSITIONS
 from models.odds import sigmoid
@@ -53,8 +54,8 @@ def learned_champion() -> BinnedLogisticRegression:
     return model
 
 
-def learned_challenger() -> Challenger:
-    model = Challenger()
+def learned_challenger() -> ChallengerLearner:
+    model = ChallengerLearner()
     for x, y in stream(400):
         model.learn(row_of(x), y)
     return model
@@ -85,28 +86,33 @@ def test_it_passes_rivers_own_checks(model: Any, check: Callable[[Any], None]) -
     ("model", "decode"),
     [
         (learned_champion, BinnedLogisticRegression.decode),
-        (learned_challenger, Challenger.decode),
+        (learned_challenger, lambda state: ChallengerLearner.of(Challenger.decode(state))),
         (learned_cold_start, ColdStart.decode),
     ],
 )
 def test_its_state_goes_through_bytes_and_goes_on_with_the_same_bits(
-    model: Callable[[], _Kept], decode: Callable[[bytes], Any]
+    model: Callable[[], Any], decode: Callable[[bytes], Any]
 ) -> None:
     kept = model()
-    again = decode(kept.encode())
+    again = decode(encoded(kept))
 
-    assert again.encode() == kept.encode()
+    assert encoded(again) == encoded(kept)
     for x, y in stream(300, seed=8):
         assert told(kept, x, y) == told(again, x, y)
-    assert again.encode() == kept.encode()
+    assert encoded(again) == encoded(kept)
+
+
+def encoded(model: Any) -> bytes:
+    kept: _Kept = model.learned if isinstance(model, ChallengerLearner) else model
+    return kept.encode()
 
 
 def told(model: Any, x: dict[str, float], y: bool) -> float:
     """A model's answer, and then its lesson."""
     if isinstance(model, ColdStart):
         return model.score_and_learn(row_of(x))[0]
-    if isinstance(model, Challenger):
-        answer = model.probability(row_of(x))
+    if isinstance(model, ChallengerLearner):
+        answer = model.learned.probability(row_of(x))
         model.learn(row_of(x), y)
         return answer
     answer = float(model.predict_proba_one(x)[True])
@@ -136,14 +142,24 @@ class WithoutMoment(BinnedLogisticRegression):
 
 def test_the_challenger_ranks_under_delayed_progressive_validation() -> None:
     pairs = list(stream(3_000))
-    model, scores = Challenger(), []
+    model, scores = ChallengerLearner(), []
     for n, (x, _) in enumerate(pairs):
-        scores.append(model.probability(row_of(x)))
+        scores.append(model.learned.probability(row_of(x)))
         if n >= 200:
             past, truth = pairs[n - 200]
             model.learn(row_of(past), truth)
 
     assert roc_auc_score([y for _, y in pairs], scores) > 0.85
+
+
+def test_what_the_challenger_has_learned_scores_as_its_pipeline_does() -> None:
+    learner = learned_challenger()
+    learned = learner.learned
+
+    for x, _ in [*stream(300, seed=9), ({}, False), ({"card_count_1h": 2.0, "ip_cards_1d": 1.0}, False)]:
+        known = {name: value for name, value in x.items() if name in FEATURES}
+        rivers = learner.pipeline.predict_proba_one(known)[True]
+        assert learned.probability(row_of(x)) == pytest.approx(rivers, rel=1e-12)
 
 
 def test_the_champions_rows_and_its_dictionaries_have_the_same_bits() -> None:

@@ -26,7 +26,8 @@ from events.vocabulary import ControlKind, ModelKind
 from models.blending import BOOSTING, CHAMPION
 from models.boosting import fit
 from models.builtin_controls import BUILTIN_COSTS, BUILTIN_POLICY, BUILTIN_RULES
-from models.challenger import NAME, Challenger
+from models.challenger import NAME
+from models.challenger_learning import ChallengerLearner
 from models.engine import Engine
 from models.online import BinnedLogisticRegression
 from models.slots import NUMBER_COLUMNS
@@ -65,7 +66,7 @@ def control_of(kind: ControlKind, name: str, body: dict[str, Any]) -> ControlCha
 def models() -> list[ModelPublished]:
     champion = BinnedLogisticRegression()
     champion.learn([3, 5], [0.5], True)
-    challenger = Challenger()
+    challenger = ChallengerLearner()
     for amount in (100.0, 900.0):
         challenger.learn(row_with(amount_reference_minor=amount), fraud=amount > 500)
     numbers = np.zeros((200, len(NUMBER_COLUMNS)))
@@ -73,7 +74,7 @@ def models() -> list[ModelPublished]:
     boosting = fit(numbers, numbers.sum(axis=1) >= 120)
     return [
         event_of("online", CHAMPION, champion.encode()),
-        event_of("challenger", NAME, challenger.encode()),
+        event_of("challenger", NAME, challenger.learned.encode()),
         event_of("batch", BOOSTING, boosting.encode()),
     ]
 
