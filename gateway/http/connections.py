@@ -17,6 +17,7 @@ from gateway.http.answers import refused
 from gateway.http.errors import RequestTimeoutError, TooManyConnectionsError
 from gateway.http.origins import counted_as
 from gateway.http.proxies import NO_PROXIES, Proxies
+from gateway.http.refusals import Refusals
 from gateway.http.request_ids import HEADER, new_request_id
 
 HEAD_BYTES_MAX = 32 * 1024
@@ -81,6 +82,7 @@ class Connections:
         self._by_address: Counter[str] = Counter()
         self._open: dict[Connection, str] = {}
         self.farewells = 0
+        self.refusals = Refusals()
 
     def admit(self, connection: "Connection") -> bool:
         """Whether one more may stay."""
@@ -111,6 +113,7 @@ class Connections:
         """End what has kept the listener waiting for too long; call it every second or so."""
         for connection in list(self._open):
             connection.end_what_is_late()
+        self.refusals.look(asyncio.get_running_loop().time())
 
     def _is_one_too_many(self, address: str) -> bool:
         """Whether this address has all the connections that one may have."""
@@ -251,6 +254,7 @@ class Connection(HttpToolsProtocol):
 
     def _turn_away(self) -> None:
         if self._connections.farewells >= FAREWELLS_MAX:
+            self._connections.refusals.dropped()
             self.transport.abort()
             return
         self._connections.farewells += 1
@@ -273,6 +277,7 @@ class Connection(HttpToolsProtocol):
 
     def _write(self, error: GatewayError) -> None:
         request_id = new_request_id()
+        self._connections.refusals.refused(error, request_id, self.loop.time())
         answer = refused(error, request_id)
         head = [f"HTTP/1.1 {error.STATUS} {error.TITLE}".encode(), b"connection: close"]
         head.append(f"{HEADER}: {request_id}".encode())

@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from structlog.testing import capture_logs
 
 from gateway.http.bodies import read_body
 from gateway.http.connections import Connections, Patience
@@ -117,6 +118,20 @@ def test_heads_that_never_end_are_refused_and_others_are_served_meanwhile() -> N
         ends = await asyncio.gather(*(last_words(reader) for reader, _ in dawdling))
         assert set(ends) == {(408, "request_timeout")}
         assert (await asked(place, ABUSER)).startswith("HTTP/1.1 200")
+
+    told(Connections(patience=SOON), story)
+
+
+def test_what_is_refused_stands_in_the_log_under_the_id_that_its_caller_was_told() -> None:
+    async def story(place: Served) -> None:
+        reader, writer = await place.connect()
+        writer.write(b"GET / HTTP/1.1\r\nhost: weir\r\nx-")
+        with capture_logs() as lines:
+            answer = await reader.read()
+
+        [line] = lines
+        assert f"request-id: {line['request']}".encode() in answer
+        assert (line["log_level"], line["code"], line["status"]) == ("warning", "request_timeout", 408)
 
     told(Connections(patience=SOON), story)
 
