@@ -7,7 +7,7 @@ import msgspec
 from starlette.requests import Request
 
 from gateway.errors import CardDataError, InvalidRequestError
-from gateway.http.card_numbers import any_holds_card_number, holds_card_number, texts_in
+from gateway.http.card_numbers import any_holds_card_number, texts_in
 from gateway.http.decoding import bracketed, convert, decode_body
 from gateway.http.expected import at_member, documented_place, is_whole_number
 from gateway.http.forms import parse_form
@@ -43,7 +43,7 @@ def read_query(request: Request, struct: type[B]) -> B:
 
 def _refuse_in_tree(tree: Any) -> None:
     """Raises `CardDataError` for a card number in any decoded string or number."""
-    if any(holds_card_number(text) for text in texts_in(tree)):
+    if any_holds_card_number(texts_in(tree)):
         raise CardDataError()
 
 

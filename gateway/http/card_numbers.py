@@ -53,7 +53,7 @@ _IPV4_LIST = re.compile(
 _LIKE_IPV6 = re.compile(r"(?<![\w:.])2[0-9a-fA-F]{3}:[0-9a-fA-F:]+(?![\w:.])")
 
 _PASSED_OVER = " and "
-"""What stands in the place of something else: no sign that may be within a number.
+"""What stands in the place of something else, or between two texts: no sign that may be within a number.
 
 Letters, so that digits before and after it do not meet.
 """
@@ -114,8 +114,8 @@ def texts_in(tree: Any) -> Iterator[str]:
 
 
 def any_holds_card_number(texts: Iterable[str]) -> bool:
-    """Whether one of the texts holds a card number."""
-    return any(holds_card_number(text) for text in texts)
+    """Whether one of the texts holds a card number; they are looked through as one."""
+    return holds_card_number(_PASSED_OVER.join(texts))
 
 
 def _run_holds_one(run: str) -> bool:
