@@ -56,6 +56,7 @@ from gateway.retrying import Driving
 from gateway.scheduling import Scheduling
 from gateway.store.charge_rows import resize_charge
 from gateway.store.intent_rows import intent_and_attempt, load_attempt, load_intent, save_attempt, save_intent
+from gateway.store.method_rows import suspend_consent
 from gateway.store.refund_rows import lessen_refund
 from gateway.store.writer import Store
 
@@ -73,7 +74,8 @@ _replace = msgspec.structs.replace
 def owe_in(connection: Connection, intent: Intent, debt: Debt) -> tuple[Intent, Attempt]:
     """Commit an intent with what its attempt owes from now on: one whose payer is waited for, a void alone.
 
-    Such a one has promised nobody money, and no longer counts to its day.
+    Such a one has promised nobody money, and no longer counts to its day. A payment that is voided before it
+    took anything leaves no consent.
     Raises `InvalidRequestError` for a capture after the authorization's end, found by a sweep or not yet.
     """
     attempt = load_attempt(connection, intent.id, intent.attempts)
@@ -83,6 +85,8 @@ def owe_in(connection: Connection, intent: Intent, debt: Debt) -> tuple[Intent, 
         raise InvalidRequestError("The authorization has expired.", code="charge_expired_for_capture")
     if attempt.phase == "awaiting_payer":
         give_back_in(connection, intent, attempt)
+    if isinstance(debt, VoidOwed) and not intent.amount_received_minor:
+        suspend_consent(connection, intent)
     attempt = owing(attempt, debt)
     save_attempt(connection, attempt)
     return save_intent(connection, intent), attempt
@@ -233,6 +237,7 @@ class Debts:
         if intent.amount_received_minor > debt.amount_minor:
             lessen_refund(connection, intent.id, debt.amount_minor)
             return intents.later_capture_failed(intent, debt.amount_minor)
+        suspend_consent(connection, intent)
         intent = intents.capture_failed(whole_again(intent, attempt), payment_error("processing_error"))
         failed = PaymentCaptureFailed(**header, attempt=attempt.number, authorization_id=attempt.id)
         return self._recorder.record_step(connection, intent, failed)

@@ -134,7 +134,7 @@ def make_consent_effective(connection: Connection, intent: Intent, at_us: int) -
 
 
 def suspend_consent(connection: Connection, intent: Intent) -> None:
-    """The payment of a consent is held, or taken back: it counts for nothing unless that is approved."""
+    """The payment of a consent is held, taken back or failed: until it goes through, that is none."""
     if intent.setup_future_usage is not None:
         connection.execute(update(consents).where(consents.c.payment_id == intent.id), {"effective_us": None})
 

@@ -279,6 +279,47 @@ def test_a_consent_counts_once_a_review_has_let_its_payment_go(tmp_path: Any, en
     in_shop(tmp_path, story)
 
 
+@pytest.mark.parametrize("end", ["cancel", "expire", "capture_refused"])
+def test_a_payment_that_took_nothing_in_the_end_leaves_no_consent(tmp_path: Any, end: str) -> None:
+    async def story(shop: Shop) -> None:
+        world, card = shop.world, (await shop.card())["id"]
+        world.processor.refuses_captures = end == "capture_refused"
+        kept = await kept_with(shop, card, capture_method="manual", risk_context=KNOWN)
+        path = f"{INTENTS}/{kept['id']}"
+        assert await may_pay_alone(shop, card, capture_method="manual")
+
+        if end == "expire":
+            await world.caller(at=world.clock.now() + timedelta(days=8))
+        else:
+            await shop.post(f"{path}/{'cancel' if end == 'cancel' else 'capture'}")
+
+        last = "payment.capture_failed" if end == "capture_refused" else "payment.canceled"
+        await world.until(lambda: world.payment_events(kept["id"])[-1] == last)
+        assert not await may_pay_alone(shop, card)
+        world.processor.refuses_captures = False
+        await kept_with(shop, card, risk_context=KNOWN)
+        assert await may_pay_alone(shop, card)
+
+    in_shop(tmp_path, story)
+
+
+def test_a_payment_of_which_a_part_was_captured_leaves_its_consent_when_the_rest_is_canceled(
+    tmp_path: Any,
+) -> None:
+    async def story(shop: Shop) -> None:
+        card = (await shop.card())["id"]
+        kept = await kept_with(shop, card, capture_method="manual", risk_context=KNOWN)
+        path = f"{INTENTS}/{kept['id']}"
+        await shop.post(f"{path}/capture", amount_to_capture=500, final_capture=False)
+        await shop.world.until(lambda: shop.world.payment_events(kept["id"])[-1] == "payment.captured")
+
+        await shop.post(f"{path}/cancel")
+
+        assert await may_pay_alone(shop, card)
+
+    in_shop(tmp_path, story)
+
+
 @pytest.mark.parametrize(("outcome", "may"), [("allow", True), ("review", False), ("block", False)])
 def test_a_late_decision_that_holds_or_takes_back_leaves_no_consent(
     tmp_path: Any, outcome: Any, may: bool
@@ -310,9 +351,9 @@ async def kept_with(shop: Shop, card: str, **members: Any) -> dict[str, Any]:
     return await shop.post(INTENTS, **order, **kept)
 
 
-async def may_pay_alone(shop: Shop, card: str) -> bool:
+async def may_pay_alone(shop: Shop, card: str, **members: Any) -> bool:
     """Whether the merchant may take a payment while the payer is away."""
-    order = {"amount": 700, "currency": "inr", "customer": "c-1", "payment_method": card}
+    order = {"amount": 700, "currency": "inr", "customer": "c-1", "payment_method": card, **members}
     paid = await shop.http.post(INTENTS, json={**order, "confirm": True, "off_session": True})
     if paid.status_code == 400:
         assert paid.json()["error"]["code"] == "payment_method_without_consent"
