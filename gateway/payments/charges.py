@@ -15,6 +15,7 @@ from gateway.payments.steps import WAITING, Phase
 ChargeStatus = Literal["pending", "succeeded", "failed"]
 ChargeState = Literal["pending", "authorized", "captured", "failed", "refunded", "chargeback"]
 
+_HELD: tuple[Phase, ...] = ("authorized", "incrementing")
 _GIVEN_UP: tuple[Phase, ...] = ("voiding", "voided")
 _OVER: tuple[Phase, ...] = ("capturing", "captured", *_GIVEN_UP)
 """Phases of an attempt that may have given something back."""
@@ -90,7 +91,7 @@ class Charge(NamedTuple):
     @property
     def capture_before_us(self) -> int | None:
         """Until when it can be captured; None where it can't be, or was."""
-        return self.attempt.expires_us if self.attempt.phase in ("authorized", "incrementing") else None
+        return self.attempt.expires_us if self.attempt.phase in _HELD else None
 
     @property
     def _released_minor(self) -> int:
@@ -121,7 +122,7 @@ class Charge(NamedTuple):
             return "chargeback"
         if self.is_refunded:
             return "refunded"
-        return "authorized" if self.attempt.phase == "authorized" else "captured"
+        return "authorized" if self.attempt.phase in _HELD else "captured"
 
     @property
     def status(self) -> ChargeStatus:
