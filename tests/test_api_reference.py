@@ -272,7 +272,7 @@ CHARGE = Charge(
         ),
         context=RiskContext(),
     ),
-    disputed=False,
+    payment_disputed=False,
 )
 ANSWERS: dict[str, Any] = {
     "PaymentIntent": intent_json(INTENT),

@@ -48,7 +48,12 @@ class Charge(NamedTuple):
     kept: KeptCharge
     intent: Intent
     attempt: Attempt
-    disputed: bool
+    payment_disputed: bool
+
+    @property
+    def disputed(self) -> bool:
+        """Whether a dispute was reported of what this attempt took; where it took nothing, there is none."""
+        return self.payment_disputed and self.captured_minor > 0
 
     @property
     def is_latest(self) -> bool:

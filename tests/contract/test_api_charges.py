@@ -177,6 +177,22 @@ def test_a_blocked_attempt_failed_and_a_disputed_one_is_a_chargeback(tmp_path: P
     served(tmp_path, story)
 
 
+def test_of_several_attempts_that_alone_is_disputed_that_took_the_money(tmp_path: Path) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        world.processor.decline_code = "insufficient_funds"
+        intent = await paid(http, world)
+        world.processor.decline_code = None
+        await http.post(f"{INTENTS}/{intent['id']}/confirm", json={"payment_method": "tok_1"})
+        label = {"payment_intent": intent["id"], "kind": "other_dispute", "source": "bank"}
+        await http.post("/v1/labels", json=label)
+
+        charges = (await http.get(CHARGES, params={"payment_intent": intent["id"]})).json()["data"]
+        told = {one["id"][-1]: (one["state"], one["disputed"]) for one in charges}
+        assert told == {"1": ("failed", False), "2": ("chargeback", True)}
+
+    served(tmp_path, story)
+
+
 def test_charges_are_listed_by_intent_and_customer_and_are_the_merchants_alone(tmp_path: Path) -> None:
     async def story(http: httpx2.AsyncClient, world: World) -> None:
         ada, bob = [await paid(http, world, customer=name) for name in ("ada", "bob")]

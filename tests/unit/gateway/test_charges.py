@@ -58,7 +58,7 @@ def charge_in(phase: Phase) -> Charge:
     kept = KeptCharge(
         id="ch_1_1", payment_id="pi_1", number=1, merchant_id="m", mode="test", amount_minor=100, created_us=0
     )
-    return Charge(kept, intent, attempt, False)
+    return Charge(kept, intent, attempt, payment_disputed=False)
 
 
 @pytest.mark.parametrize("phase", get_args(Phase))
