@@ -11,6 +11,7 @@ from gateway.idempotency import IdempotencyKeys
 from gateway.method_requests import NetbankingInput, PaymentMethodData, UpiInput, WalletInput
 from gateway.pay_port import PayAnswer, PayOrder, PaySession, PaySessionOpened
 from gateway.payments.intents import Intent, PaymentError
+from gateway.payments.outcomes import BLOCKED_ERROR
 from gateway.payments.service import Payments
 from gateway.people.errors import ForbiddenError, WrongMerchantError
 from gateway.people.sign_ins import SignIns
@@ -32,6 +33,12 @@ _OWN_NAMES = {
     "netbanking": "net_banking",
 }
 """Members of an intent as `/pay` calls them, the longer names first."""
+
+_CANCELED = {
+    "expired": ("expired", "Nobody let it go on in time; nothing was taken."),
+    "fraudulent": ("rejected", "It was rejected; nothing was taken."),
+}
+"""What a canceled payment is said to be, by its intent's `cancellation_reason`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +126,8 @@ def answer_to(intent: Intent) -> PayAnswer:
     'pi_1_1'
     """
     attempt = f"{intent.id}_{intent.attempts}"
+    if intent.status == "canceled" or _is_given_back(intent):
+        return _taken_back(intent)
     if intent.status == "succeeded":
         return PayAnswer(status="approved", auth_id=attempt, payment_intent=intent.id)
     if intent.last_error is not None:
@@ -145,11 +154,30 @@ def answer_to(intent: Intent) -> PayAnswer:
     )
 
 
+def _taken_back(intent: Intent) -> PayAnswer:
+    """Of a payment that was to go through, and did not in the end."""
+    if _is_given_back(intent):
+        reason, message = "fraud_suspected", "It was blocked later; the money was given back."
+    elif _is_blocked(intent):
+        reason, message = "fraud_suspected", BLOCKED_ERROR.message
+    else:
+        said = intent.cancellation_reason or ""
+        reason, message = _CANCELED.get(said, ("canceled", "It was canceled; nothing was taken."))
+    return PayAnswer(status="declined", reason=reason, message=message, payment_intent=intent.id)
+
+
+def _is_given_back(intent: Intent) -> bool:
+    return 0 < intent.amount_received_minor <= intent.amount_refunded_minor
+
+
+def _is_blocked(intent: Intent) -> bool:
+    return intent.outcome is not None and intent.outcome.type == "blocked"
+
+
 def _declined(intent: Intent, error: PaymentError) -> PayAnswer:
-    blocked = intent.outcome is not None and intent.outcome.type == "blocked"
     return PayAnswer(
         status="declined",
-        reason="fraud_suspected" if blocked else error.decline_code or error.code,
+        reason="fraud_suspected" if _is_blocked(intent) else error.decline_code or error.code,
         message=error.message,
         payment_intent=intent.id,
     )
