@@ -173,6 +173,12 @@ def merchants_key(home: Path, keys: Path) -> str:
     return office.add_key("acct_tried", "test")["secret"]
 
 
+async def die_early(program: Program, points: Sequence[str], home: Path) -> None:
+    """One life for each point, one after another."""
+    for point in points:
+        await false_start(replace(program, environment={"WEIR_CRASH_AT": point}), home)
+
+
 async def false_start(program: Program, home: Path) -> None:
     """One life that must end at its crash point, before it is ready."""
     log = LogFile(home / "logs" / f"{program.name}.false-start.log")
@@ -199,7 +205,8 @@ async def whole_platform(
 ) -> AsyncIterator[WholePlatform]:
     """Everything started in the operations' order, with a merchant's test key; stopped at the end.
 
-    `false_starts`: programs that die at these crash points first, one life each, before anything else runs.
+    `false_starts`: programs that die at these crash points first, side by side, a life for each point, before
+    anything else runs.
     """
     wanted = Settings(
         folder / "home", folder / "keys", "127.0.0.1", 0, log_url, deadline_ms,
@@ -219,10 +226,10 @@ async def whole_platform(
         for p in settings.world(wanted, ports, log_url)
         if (page or p.name != PAGE) and (p.name in FIVE or p.name == PAGE)
     ]
-    for name, points in false_starts.items():
-        (program,) = (p for p in (*world, *settings.gateway(wanted, ports, log_url)) if p.name == name)
-        for point in points:
-            await false_start(replace(program, environment={"WEIR_CRASH_AT": point}), wanted.home)
+    every = (*world, *settings.gateway(wanted, ports, log_url))
+    async with asyncio.TaskGroup() as group:
+        for program in (p for p in every if p.name in false_starts):
+            group.create_task(die_early(program, false_starts[program.name], wanted.home))
     stages = [world, *([program] for program in settings.gateway(wanted, ports, log_url))]
     try:
         for stage in stages:
