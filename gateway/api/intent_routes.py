@@ -137,8 +137,8 @@ def _add_increment(application: FastAPI, gateway: Gateway) -> None:
             answer = payments.increment(caller, payment_id, body)
             return await expansion.of(await _incremented(gateway, caller, answer))
 
-        async def recall(_: Claim) -> Content:
-            answer = payments.increment_answer(caller, payment_id)
+        async def recall(claim: Claim) -> Content:
+            answer = payments.increment_answer(caller, claim)
             return await expansion.of(await _incremented(gateway, caller, answer))
 
         return await answered_once(gateway, request, caller, body, act, recall)

@@ -55,6 +55,7 @@ from gateway.processor_port import (
 from gateway.retrying import Driving
 from gateway.scheduling import Scheduling
 from gateway.store.charge_rows import resize_charge
+from gateway.store.increment_rows import insert_refusal
 from gateway.store.intent_rows import intent_and_attempt, load_attempt, load_intent, save_attempt, save_intent
 from gateway.store.method_rows import suspend_consent
 from gateway.store.refund_rows import lessen_refund
@@ -215,7 +216,8 @@ class Debts:
             reason = answer.decline_code or "processing_error"
             declined = PaymentIncrementDeclined(**self._recorder.header(intent, at), **about, reason=reason)
             intent = self._recorder.record_step(connection, intent, declined)
-            return intent, _replace(attempt, increment_decline=reason)
+            insert_refusal(connection, attempt.id, attempt.operations, reason)
+            return intent, attempt
         intent = incremented(intent, debt.amount_minor)
         resize_charge(connection, intent)
         event = PaymentIncremented(**self._recorder.header(intent, at), **about)

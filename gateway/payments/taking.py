@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 
-import msgspec
 from sqlalchemy import Connection
 
 from events.crash import crash_point, declare
 from events.moments import microseconds
 from events.types import PaymentCanceled
 from gateway.auth import Caller
-from gateway.errors import InvalidRequestError
+from gateway.errors import InvalidRequestError, RequestInProgressError
 from gateway.event_recorder import EventRecorder
 from gateway.outbox import Relay
 from gateway.payments import intents
@@ -23,7 +22,8 @@ from gateway.payments.second_confirms import latest_waiting_in
 from gateway.payments.second_factor import law_for
 from gateway.people.merchants import load_merchant
 from gateway.requests import CancelIntent, CaptureIntent, IncrementIntent
-from gateway.store.idempotency_rows import claim_in
+from gateway.store.idempotency_rows import Claim, claim_in
+from gateway.store.increment_rows import refusal_of
 from gateway.store.intent_rows import load_attempt, not_before_last_step, save_attempt, save_intent
 from gateway.store.review_rows import close_review, is_open
 
@@ -67,18 +67,40 @@ class Taking(KnownPayments):
     async def increment(self, caller: Caller, payment_id: str, body: IncrementIntent) -> Intent:
         """Have the issuer promise more; raises `IncrementDeclinedError` where it does not.
 
-        Where it does not answer in time, the intent as it was: the increment goes on by itself.
+        It goes on by itself where the issuer does not answer in time. Then the caller sees the intent as it
+        was, or, with an idempotency key to ask again under, hears it by `RequestInProgressError`.
         """
         attempt = await self.store.write(lambda c: self._increment_in(c, caller, payment_id, body))
         crash_point("gateway.intent.incremented")
         await self.debts.paid(attempt, INCREMENT_SECONDS_MAX)
-        return await self.increment_answer(caller, payment_id)
+        return await self._increment_answer(
+            caller,
+            payment_id,
+            (attempt.number, attempt.operations),
+            has_key=caller.request_key is not None,
+        )
 
-    async def increment_answer(self, caller: Caller, payment_id: str) -> Intent:
-        """The intent after its latest increment; raises `IncrementDeclinedError` where that was refused."""
-        intent, attempt = await self.store.read(lambda c: self._latest_in(c, caller, payment_id))
-        if attempt is not None and attempt.increment_decline is not None:
-            raise IncrementDeclinedError(intent, attempt.increment_decline)
+    async def increment_answer(self, caller: Caller, claim: Claim) -> Intent:
+        """The intent after the increment that claimed a key: raises what `increment` does of it."""
+        asked = claim.attempt or 0, claim.operation or 0
+        return await self._increment_answer(caller, claim.resource, asked, has_key=True)
+
+    async def _increment_answer(
+        self, caller: Caller, payment_id: str, asked: tuple[int, int], *, has_key: bool
+    ) -> Intent:
+        number, operation = asked
+
+        def look(connection: Connection) -> tuple[Intent, Attempt | None, str | None]:
+            intent = self.load_in(connection, caller, payment_id)
+            attempt = load_attempt(connection, intent.id, number)
+            decline_code = None if attempt is None else refusal_of(connection, attempt.id, operation)
+            return intent, attempt, decline_code
+
+        intent, attempt, decline_code = await self.store.read(look)
+        if decline_code is not None:
+            raise IncrementDeclinedError(intent, decline_code)
+        if has_key and attempt and (attempt.phase, attempt.operations) == ("incrementing", operation):
+            raise RequestInProgressError()
         return intent
 
     async def cancel(self, caller: Caller, payment_id: str, body: CancelIntent) -> Intent:
@@ -132,9 +154,14 @@ class Taking(KnownPayments):
             by_law=law_for(attempt.instrument, merchant.country, at) is not None,
         )
         admit_more_in(connection, merchant, after, attempt, more_minor)
-        claim_in(connection, caller.request_key, payment_id)
-        debt = IncrementOwed(amount_minor=more_minor, since_us=microseconds(at))
-        attempt = msgspec.structs.replace(owing(attempt, debt), increment_decline=None)
+        attempt = owing(attempt, IncrementOwed(amount_minor=more_minor, since_us=microseconds(at)))
+        claim_in(
+            connection,
+            caller.request_key,
+            payment_id,
+            attempt=attempt.number,
+            operation=attempt.operations,
+        )
         save_attempt(connection, attempt)
         save_intent(connection, intent)
         return attempt

@@ -26,11 +26,13 @@ class RequestKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request under this key did: to which resource, with which attempt. Its answer may be unknown."""
+    """What a request under this key did: to which resource, with which attempt, and which of that attempt's
+    operations, counted from 1. Its answer may be unknown."""
 
     fingerprint: bytes
     resource: str
     attempt: int | None
+    operation: int | None
     at_us: int
     status: int | None
     sealed_body: bytes | None
@@ -53,7 +55,12 @@ def claim_wanted(key: RequestKey | None) -> tuple[Wanted, ...]:
 
 
 def claim_in(
-    connection: Connection, key: RequestKey | None, resource: str, *, attempt: int | None = None
+    connection: Connection,
+    key: RequestKey | None,
+    resource: str,
+    *,
+    attempt: int | None = None,
+    operation: int | None = None,
 ) -> None:
     """Say, in the commit of what a request does, that it was done under its key.
 
@@ -63,7 +70,7 @@ def claim_in(
         return
     if find_claim(connection, key) is not None:
         raise RequestInProgressError()
-    row = {**msgspec.structs.asdict(key), "resource": resource, "attempt": attempt}
+    row = {**msgspec.structs.asdict(key), "resource": resource, "attempt": attempt, "operation": operation}
     _CLAIMS.insert(connection, row)
 
 

@@ -170,7 +170,6 @@ attempts = Table(
     Column("capture_minor", BigInteger),
     Column("capture_is_final", Boolean, nullable=False, default=True, server_default=true()),
     Column("operations", Integer, nullable=False, default=0, server_default="0"),
-    Column("increment_decline", String(32)),
     # When the capture or void that is owed, or was, began: its name is older than that.
     Column("ended_us", BigInteger),
     Column("counted_day", Integer),
@@ -184,6 +183,14 @@ attempts = Table(
     Column("expires_us", BigInteger),
     UniqueConstraint("payment_id", "number"),
     Index("ix_attempts_phase", "phase", "expires_us"),
+)
+
+refused_increments = Table(
+    "refused_increments",
+    metadata,
+    Column("attempt_id", String(80), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("decline_code", String(32), nullable=False),
 )
 
 reviews = Table(
@@ -281,6 +288,7 @@ idempotency_keys = Table(
     Column("fingerprint", LargeBinary(32), nullable=False),
     Column("resource", String(80), nullable=False, index=True),
     Column("attempt", Integer),
+    Column("operation", Integer),
     Column("at_us", BigInteger, nullable=False),
     # Of the wall clock: callers send again by that, whatever a test clock says.
     Column("claimed_us", BigInteger, nullable=False, index=True),
