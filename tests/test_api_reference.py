@@ -277,7 +277,7 @@ CHARGE = Charge(
 ANSWERS: dict[str, Any] = {
     "PaymentIntent": intent_json(INTENT),
     "Outcome": msgspec.structs.asdict(
-        PaymentOutcome(type="authorized", network_status="approved_by_network")
+        PaymentOutcome(type="authorized", network_status="approved_by_network", risk_level="normal")
     ),
     "ThreeDSecure": msgspec.structs.asdict(Authentication(result="failed", flow="challenge")),
     "LastPaymentError": msgspec.structs.asdict(PaymentError(code="card_declined", message="")),
@@ -317,6 +317,29 @@ def test_the_words_that_an_answer_may_hold_are_documented() -> None:
 
     members_of_authentication = {line[0]: line[1] for line in table("ThreeDSecure")}
     assert words(members_of_authentication["`result`"]) == set(get_args(AuthenticationResult))
+
+
+def unsearchable(title: str, within: str = "") -> set[str]:
+    """The members of an answer that no search names, with those that are answers of their own."""
+    own = {
+        "outcome": "Outcome",
+        "outcome.three_d_secure": "ThreeDSecure",
+        "last_payment_error": "LastPaymentError",
+        "next_action": "NextAction",
+    }
+    found = set()
+    for name in (within + member for member in ANSWERS[title]):
+        if name in own:
+            found |= unsearchable(own[name], f"{name}.")
+        elif name != "metadata" and not any(f"{field}.".startswith(f"{name}.") for field in FIELDS):
+            found.add(name)
+    return found
+
+
+def test_the_members_that_no_search_names_are_documented() -> None:
+    told = DOCUMENT.partition("has its field, those within it with a point, but for ")[2].partition(". ")[0]
+
+    assert words(told) == unsearchable("PaymentIntent")
 
 
 def words(cell: str) -> set[str]:

@@ -9,7 +9,7 @@ from events.types import RiskContext
 from events.vocabulary import Mode, PaymentMethodType
 from gateway.errors import ConflictError, InvalidRequestError, UnexpectedStateError
 from gateway.method_requests import FutureUsage
-from gateway.payments.effective_decision import EffectiveDecision
+from gateway.payments.effective_decision import EffectiveDecision, RiskLevel
 from gateway.payments.steps import LEGAL, NEXT_PHASES, Phase, Status, Step
 from gateway.processor_port import AdviceCode, Authentication, PayerAction, TestRisk
 
@@ -24,12 +24,12 @@ class PaymentOutcome(msgspec.Struct, frozen=True, kw_only=True):
     `amount_incremented` (minor units) is what the issuer promised on top of the amount decided about.
     """
 
-    type: Literal["authorized", "manual_review", "issuer_declined", "blocked", "invalid"]
+    type: Literal["authorized", "manual_review", "issuer_declined", "blocked"]
     network_status: Literal[
         "approved_by_network", "declined_by_network", "not_sent_to_network", "reversed_after_approval"
     ]
     reason: str | None = None
-    risk_level: Literal["normal", "elevated", "highest", "not_assessed", "unknown"] = "unknown"
+    risk_level: RiskLevel
     risk_score: int | None = None
     seller_message: str = ""
     advice_code: AdviceCode | None = None

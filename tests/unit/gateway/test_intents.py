@@ -28,7 +28,7 @@ from gateway.payments.intents import (
 from gateway.payments.steps import LEGAL, NEXT_PHASES, UNFINISHED, WAITING, Phase, Status, Step
 from gateway.store.tables import attempts, intents
 
-APPROVED = PaymentOutcome(type="authorized", network_status="approved_by_network")
+APPROVED = PaymentOutcome(type="authorized", network_status="approved_by_network", risk_level="normal")
 
 
 def intent(status: Status = "processing", **members: object) -> Intent:
