@@ -4,6 +4,7 @@ A pending or suspended merchant takes no live payments; what it was paid before 
 """
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal
@@ -31,6 +32,7 @@ NAME_LENGTH_MAX = 200
 _MERCHANT_ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _CATEGORY = re.compile(r"[0-9]{4}")
 _MERCHANTS = ByKey(merchants, "id")
+_UNKNOWN = "There is no such merchant: `weir merchants list` shows them all."
 
 
 class MerchantSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -99,7 +101,7 @@ def load_merchant(connection: Connection, merchant_id: str) -> Merchant:
     """Raises `NotFoundError`."""
     row = _MERCHANTS.find(connection, merchant_id)
     if row is None:
-        raise NotFoundError("There is no such merchant.", param="merchant")
+        raise NotFoundError(_UNKNOWN, param="merchant")
     return _merchant(row)
 
 
@@ -148,13 +150,17 @@ def _wrong_member(merchant: Merchant) -> tuple[str, str] | None:
 def _wrong_setting(settings: MerchantSettings) -> tuple[str, str] | None:
     currencies = {*settings.limit_per_payment, *settings.limit_per_day, *(settings.currencies or ())}
     amounts = {*settings.limit_per_payment.values(), *settings.limit_per_day.values()}
-    if not all(is_currency(code) for code in currencies):
-        return "currency", "one of ISO 4217 as three capitals, such as EUR"
+    if unknown := _named(code for code in currencies if not is_currency(code)):
+        return "currency", f"one of ISO 4217 as three capitals, such as EUR, and not {unknown}"
     if not all(0 < amount <= AMOUNT_MINOR_MAX for amount in amounts):
         return "limit", "above 0, and not above what a payment may ever be"
-    if not COUNTRIES.issuperset(settings.countries or ()):
-        return "countries", "of ISO 3166 as two capitals, such as DE"
+    if unknown := _named({*(settings.countries or ())} - COUNTRIES):
+        return "countries", f"of ISO 3166 as two capitals, such as DE, and not {unknown}"
     return None
+
+
+def _named(codes: Iterable[str]) -> str:
+    return ", ".join(repr(code) for code in sorted(codes))
 
 
 def is_currency(code: str) -> bool:

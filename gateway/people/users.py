@@ -212,7 +212,7 @@ def count_failure(connection: Connection, user: User, at: datetime) -> bool:
 def _row_named(connection: Connection, name: str) -> Row[Any]:
     row = connection.execute(_BY_NAME, {"the_name": name.lower()}).one_or_none()
     if row is None:
-        raise NotFoundError("There is no such user.", param="name")
+        raise NotFoundError("There is no such user: `weir users list` shows them all.", param="name")
     return row
 
 

@@ -70,8 +70,12 @@ def test_settings_are_changed_one_by_one_and_taken_away(shell: Shell) -> None:
         (("--limit-per-day", "none"), "such as '5000.00 EUR'"),
         (("--plan", "golden"), "none of standard, growth, scale"),
         (("--methods", "card,cash"), "'cash' is none of card, "),
-        (("--countries", "Germany"), "countr"),
-        (("--currencies", "eur"), "currenc"),
+        (
+            ("--countries", "Germany"),
+            "countries must be of ISO 3166 as two capitals, such as DE, and not ",
+        ),
+        (("--countries", "DE,XX,FR,YY"), "not 'XX', 'YY'"),
+        (("--currencies", "EUR,eur"), "not 'eur'"),
         (("--category", "tea"), "categor"),
         ((), "at least one thing to change"),
     ],
@@ -85,6 +89,28 @@ def test_a_setting_that_cannot_be_read_is_refused_in_one_line_that_says_why(
     assert (status, printed, len(said.splitlines())) == (1, [], 1)
     assert why in said
     assert shell.run("merchants", "show", "m_1")[1][0]["settings"] == {}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(("merchants", command, "m_2") for command in ("show", "activate", "suspend")),
+        ("merchants", "update", "m_2", "--plan", "scale"),
+        ("users", "create", "ada", "--merchant", "m_2"),
+        ("api-keys", "create", "m_2"),
+    ],
+    ids=" ".join,
+)
+def test_who_names_no_merchant_is_told_where_all_are_listed(shell: Shell, words: tuple[str, ...]) -> None:
+    status, _, said = shell.run(*words)
+
+    assert (status, len(said.splitlines())) == (1, 1)
+    assert "`weir merchants list`" in said
+
+
+@pytest.mark.parametrize("command", ["reset", "disable", "enable", "unlock"])
+def test_who_names_no_user_is_told_where_all_are_listed(shell: Shell, command: str) -> None:
+    assert "`weir users list`" in shell.run("users", command, "nobody")[2]
 
 
 def test_no_merchant_is_called_as_who_is_nobody_is_told_of(shell: Shell) -> None:
