@@ -5,6 +5,7 @@ WAL and `synchronous=FULL`: what `transact` has returned survives a power loss.
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -182,8 +183,8 @@ class ProcessorStore:
     async def transact(self, work: Work[T]) -> T:
         """Run `work` in a transaction of its own; durable when this returns.
 
-        What `work` raises is raised here, and its changes are undone. Raises `StoreUnavailableError` where
-        nothing could be written.
+        It must touch nothing but its connection, and may run twice. What `work` raises is raised here, and
+        its changes are undone. Raises `StoreUnavailableError` where nothing could be written.
         """
         return await self._transactions.run(work)
 
@@ -198,18 +199,44 @@ class ProcessorStore:
         self._database.close()
 
     def _commit(self, works: list[Work[Any]]) -> list[Any]:
+        try:
+            # Savepoints are two more statements for each work, and hardly ever needed.
+            with suppress(_OneFailedError):
+                return self._committed(works, _together)
+            return self._committed(works, _each_apart)
+        except sqlite3.Error as error:
+            raise StoreUnavailableError(f"The processor cannot write: {type(error).__name__}.") from None
+
+    def _committed(self, works: list[Work[Any]], run: Callable[..., list[Any]]) -> list[Any]:
         database = self._database
         try:
             database.execute("BEGIN IMMEDIATE")
-            results = [_attempt(database, work) for work in works]
+            results = run(database, works)
             crash_point("processor.store.committing")
             database.execute("COMMIT")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, _OneFailedError):
             if database.in_transaction:
                 database.execute("ROLLBACK")
-            raise StoreUnavailableError(f"The processor cannot write: {type(error).__name__}.") from None
+            raise
         crash_point("processor.store.committed")
         return results
+
+
+class _OneFailedError(Exception):
+    """One work of several failed, and the others with it: they run again, each apart."""
+
+
+def _together(database: sqlite3.Connection, works: list[Work[Any]]) -> list[Any]:
+    try:
+        return [work(database) for work in works]
+    except sqlite3.OperationalError:
+        raise
+    except Exception as error:
+        raise _OneFailedError from error
+
+
+def _each_apart(database: sqlite3.Connection, works: list[Work[Any]]) -> list[Any]:
+    return [_attempt(database, work) for work in works]
 
 
 def _attempt(database: sqlite3.Connection, work: Work[Any]) -> Any:
