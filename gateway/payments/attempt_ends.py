@@ -286,10 +286,12 @@ def _give_up_in(connection: Connection, attempt: Attempt) -> None:
 
 def _changes_nothing(attempt: Attempt, answer: ProcessorAnswer | None, *, must_confirm: bool) -> bool:
     """Whether it has its end, or waits still for what it waited for."""
+    sends_payer = answer is not None and answer.status == "action_required"
     if attempt.phase == "awaiting_payer":
-        return answer is not None and answer.status == "action_required"
+        return sends_payer
     if attempt.phase == "awaiting_confirm":
-        return must_confirm and _is_approved(answer)
+        # Who was told that the commit had failed says again that the payer was sent off, and is overtaken.
+        return sends_payer or (must_confirm and _is_approved(answer))
     return attempt.phase != "assessing"
 
 

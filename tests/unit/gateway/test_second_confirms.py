@@ -8,10 +8,16 @@ import pytest
 
 from events.types import PaymentDeclined
 from gateway.errors import InvalidRequestError
+from gateway.event_recorder import EventRecorder
+from gateway.payments.attempt_ends import AttemptEnds
 from gateway.payments.charges import charge_id
+from gateway.payments.debts import Debts
 from gateway.payments.intents import Intent
+from gateway.payments.refunds import Refunds
 from gateway.processor_port import AnswerChanged, Authentication, PayerAction
 from gateway.requests import CancelIntent, ConfirmIntent, CreateIntent, UpdateIntent
+from gateway.retrying import Driving
+from gateway.scheduling import ThreadScheduling
 from gateway.store.intent_rows import load_attempt
 from tests.gateway_world import START, World, live_virtually
 
@@ -52,6 +58,18 @@ async def passed(world: World, minutes: int) -> None:
 
 async def confirmed(world: World, intent: Intent, body: ConfirmIntent = AGAIN) -> Intent:
     return await world.gateway.payments.confirm(await world.caller(), intent.id, body)
+
+
+def ends_of(world: World) -> AttemptEnds:
+    """What ends attempts, beside the gateway's own."""
+    store, processor, relay = world.store, world.processor, world.gateway.relay
+    recorder, scheduling = EventRecorder(world.entropy), ThreadScheduling()
+    debts = Debts(store=store, recorder=recorder, relay=relay, processor=processor, scheduling=scheduling)
+    driving = Driving(scheduling)
+    refunds = Refunds(store=store, recorder=recorder, relay=relay, processor=processor, driving=driving)
+    return AttemptEnds(
+        store=store, entropy=world.entropy, recorder=recorder, relay=relay, debts=debts, refunds=refunds
+    )
 
 
 def test_what_the_payer_approved_is_taken_once_the_merchant_confirms_again(tmp_path: Path) -> None:
@@ -155,6 +173,28 @@ def test_an_approval_that_is_told_late_and_again_does_not_confirm(tmp_path: Path
 
         for _ in range(2):
             assert (await ends.end(before, before.decision, answer)).status == "requires_confirmation"
+
+    live_virtually(tmp_path, story)
+
+
+def test_that_the_payer_was_sent_off_is_no_news_once_the_payer_has_approved(tmp_path: Path) -> None:
+    """Its commit was durable and was said to have failed: by the time it is tried again the payer is back."""
+
+    async def story(world: World) -> None:
+        intent = await begun(world)
+        sent_off = await world.store.read(lambda c: load_attempt(c, intent.id, 1))
+        answer = await world.processor.find(f"{intent.id}_1")
+        assert sent_off is not None
+        assert sent_off.decision is not None
+        assert answer.status == "action_required"
+        world.processor.payer_is_done(f"{intent.id}_1")
+        waiting = await told(world, intent)
+
+        again = await ends_of(world).end(sent_off, sent_off.decision, answer)
+
+        assert again == waiting
+        assert again.status == "requires_confirmation"
+        assert (await confirmed(world, intent)).status == "succeeded"
 
     live_virtually(tmp_path, story)
 
