@@ -31,7 +31,7 @@ PER_SECOND: Mapping[Plan, int] = {"standard": 100, "growth": 500, "scale": 5000}
 """Requests a second to `/v1`, of one merchant in one mode."""
 
 OWN_PER_SECOND = 5
-"""Of one merchant to `/pay`, and to `/signin` with one name or from one address."""
+"""Of one merchant to `/pay`, and to `/signin` of one merchant's people, with one name or from one address."""
 
 PUBLISHABLE_PER_SECOND = 10
 """Of one address with one merchant's publishable keys: a shopper's page asks a few times in all."""
@@ -170,6 +170,10 @@ class RateLimits:
         await self._require(f"name:{self._hashed(name.lower())}", self._own_per_second)
         if address is not None:
             await self._require(f"address:{self._hashed(counted_as(address))}", self._own_per_second)
+
+    async def lets_sign_in(self, merchant_id: str) -> bool:
+        """Whether one more of a merchant's people may sign in; each try with one of their names counts."""
+        return await self._limiter.let(f"signin:{merchant_id}", self._own_per_second)
 
     async def close(self) -> None:
         """Close what counts."""

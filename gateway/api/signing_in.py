@@ -30,7 +30,11 @@ def add_sign_in(application: FastAPI, gateway: Gateway) -> None:
         gateway.wrong_passwords.require_few(address)
         try:
             token = await gateway.sign_ins.sign_in(
-                given.username, given.password, ip=public_origin(request), user_agent=agent or None
+                given.username,
+                given.password,
+                ip=public_origin(request),
+                user_agent=agent or None,
+                lets=gateway.rate_limits.lets_sign_in,
             )
         except WrongCredentialsError:
             gateway.wrong_passwords.count(address)

@@ -5,6 +5,7 @@ that nobody learns which names there are. Every try is an event on the topic `ac
 sign-ins are, so that the risk engine sees an address that guesses.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,7 +19,7 @@ from gateway.business_time import BusinessTime
 from gateway.errors import NotFoundError
 from gateway.event_recorder import EventRecorder
 from gateway.people.access_tokens import AccessTokens
-from gateway.people.errors import InvalidTokenError, WrongCredentialsError
+from gateway.people.errors import InvalidTokenError, RateLimitedError, WrongCredentialsError
 from gateway.people.merchants import NOBODYS_MERCHANT
 from gateway.people.passwords import Passwords
 from gateway.people.users import (
@@ -34,6 +35,10 @@ from gateway.requests import AccountEvent
 from gateway.store.writer import Store
 
 
+async def _everybody(_merchant_id: str) -> bool:
+    return True
+
+
 @dataclass(frozen=True, kw_only=True)
 class SignIns:
     """Lets merchants' people in. `clock` is the wall's: no test time unlocks anybody."""
@@ -47,10 +52,24 @@ class SignIns:
     clock: Clock
     live_alone: bool = False
 
-    async def sign_in(self, name: str, password: str, *, ip: str | None, user_agent: str | None) -> str:
-        """An access token; raises `WrongCredentialsError`, `UnavailableError`."""
+    async def sign_in(
+        self,
+        name: str,
+        password: str,
+        *,
+        ip: str | None,
+        user_agent: str | None,
+        lets: Callable[[str], Awaitable[bool]] = _everybody,
+    ) -> str:
+        """An access token; raises `WrongCredentialsError`, `UnavailableError`, `RateLimitedError`.
+
+        `lets` counts a try to the merchant of that name. Too many are told so to a right password alone: a
+        wrong one would learn that there is such a name.
+        """
         found = await self.store.read(lambda c: find_credentials(c, name))
         fits, renewed = await self.passwords.check(password, found.kept if found else None)
+        if found is not None and not await lets(found.user.merchant_id) and fits:
+            raise RateLimitedError()
         now = self.clock.now()
         user = await self.account_events.keep(
             lambda c: self._tried_in(c, found, fits, renewed, now, (ip, user_agent))

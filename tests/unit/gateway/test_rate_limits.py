@@ -30,7 +30,7 @@ from gateway.rate_limits import (
     open_limiter,
     require_usable,
 )
-from tests.gateway_world import MERCHANT, PASSWORD, START, World, make_user
+from tests.gateway_world import MERCHANT, PASSWORD, START, World, live_virtually, make_user
 from tests.redis_server import RedisServer
 
 Story = Callable[[httpx2.AsyncClient, World], Awaitable[None]]
@@ -91,6 +91,30 @@ def test_five_sign_ins_a_second_with_one_name_or_from_one_address(tmp_path: Path
         assert statuses == [200, 200, 200, 401, 401, 429, 429]
 
     served(tmp_path, story)
+
+
+def test_five_sign_ins_a_second_of_one_merchants_people_told_to_nobody_who_guesses(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        application = make_application(world.gateway)
+        for name in ("ada", "bob", "eve"):
+            await make_user(world, name)
+
+        async def status(number: int, name: str, password: str = PASSWORD) -> int:
+            transport = httpx2.ASGITransport(app=application, client=(f"203.0.113.{number}", 1))
+            async with httpx2.AsyncClient(transport=transport, base_url="http://weir") as http:
+                given = {"username": name, "password": password}
+                return (await http.post("/signin", json=given)).status_code
+
+        first = [await status(number, name) for number, name in enumerate(["ada", "ada", "bob", "bob"])]
+        wrong = await status(4, "eve", "wrong horse 42")
+        beyond = [await status(5, "eve"), await status(6, "eve", "wrong horse 42"), await status(7, "nobody")]
+        await asyncio.sleep(1.1)
+        after = await status(8, "eve")
+
+        assert first == [200] * 4
+        assert (wrong, beyond, after) == (401, [429, 401, 401], 200)
+
+    live_virtually(tmp_path, story)
 
 
 def test_names_and_addresses_are_counted_under_hashes() -> None:
