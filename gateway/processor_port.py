@@ -79,6 +79,8 @@ class AuthorizationRequest(msgspec.Struct, frozen=True, kw_only=True):
     given back, and the attempt declined with `insufficient_funds`.
 
     `return_url` is the merchant's page, to which a payer who was sent elsewhere comes back.
+    `off_session`: nobody is there to be sent off; where that is needed, the attempt is declined with
+    `authentication_required`.
     """
 
     attempt_id: str
@@ -93,6 +95,7 @@ class AuthorizationRequest(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: datetime
     partial_authorization: bool = False
     return_url: str | None = None
+    off_session: bool = False
     authentication: AuthenticationWish = "none"
     account: AccountToCharge | None = None
 

@@ -203,5 +203,6 @@ def authorization_request(intent: Intent, attempt: Attempt, merchant: Merchant) 
         mode=intent.mode,
         occurred_at=moment(attempt.moment_us),
         return_url=intent.return_url,
+        off_session=attempt.off_session,
         partial_authorization=attempt.asked_minor is not None,
     )

@@ -125,7 +125,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     `assessed` is None until decided, then False where a fallback did it; `decision_id` is the engine's
     decision, which may come later than the fallback's. `debt` stays when it is paid, and is a void's on an
     attempt without an end that is being given up; `operations` counts the
-    captures and increments, and names the latest.
+    captures and increments, and names the latest. `off_session`: its payer is not there.
     `counted_day` is the day to whose limit the attempt counts, from 1970, where its merchant had one.
     `decision` is what is acted on once the payer has done what is asked, which may be done until
     `payer_until_us` (business time). `owner` is the instance that drives it on, `expires_us` when the
@@ -141,6 +141,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     instrument: Instrument
     context: RiskContext
     test_risk: TestRisk | None = None
+    off_session: bool = False
     assessed: bool | None = None
     decision_id: str | None = None
     approval_code: str | None = None

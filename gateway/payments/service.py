@@ -256,6 +256,7 @@ class Payments(Taking):
             instrument=instrument,
             context=context,
             test_risk=chosen.test_risk,
+            off_session=body.off_session,
             expires_us=self.lifetimes.expires_us(
                 instrument.brand if isinstance(instrument, CardFacts) else None,
                 microseconds(at),

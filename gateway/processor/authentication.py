@@ -219,6 +219,7 @@ class AuthenticatingProcessor:
             merchant=request.merchant_name or request.merchant_id,
             return_url=f"{self._return_base}/payer/{row.secret}",
             mandated=mandated,
+            payer_present=not request.off_session,
             is_test=request.mode == "test",
         )
 

@@ -36,6 +36,9 @@ def begun(row: AuthenticationRow, found: Lookup) -> AuthenticationRow:
     """The row after the first look-up."""
     if found.status != "challenge":
         return _ended(row, found, "frictionless")
+    if row.asked().off_session:
+        # Nobody is there to be asked, and nobody was.
+        return msgspec.structs.replace(row, state="refused", result="error")
     return msgspec.structs.replace(row, state="waiting", flow="challenge", url=found.url)
 
 

@@ -10,7 +10,10 @@ LookupStatus = Literal["challenge", AuthenticationResult]
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """A cardholder is to be authenticated. `mandated`: by a challenge, whatever the issuer knows."""
+    """A cardholder is to be authenticated. `mandated`: by a challenge, whatever the issuer knows.
+
+    Where the payer is not present an issuer says that it would ask them (`challenge`), and asks nobody.
+    """
 
     transaction_id: str
     number: str
@@ -19,6 +22,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     merchant: str
     return_url: str
     mandated: bool
+    payer_present: bool
     is_test: bool
 
     def __repr__(self) -> str:
@@ -26,7 +30,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lookup(msgspec.Struct, frozen=True, kw_only=True):
-    """What the directory says: with `challenge` the issuer's page, with a proof its indicator."""
+    """What the directory says: with `challenge` the issuer's page if it asks, with a proof its indicator."""
 
     status: LookupStatus
     eci: str | None = None

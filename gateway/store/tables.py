@@ -163,6 +163,7 @@ attempts = Table(
     Column("instrument_json", Text, nullable=False),
     Column("context_json", Text, nullable=False),
     Column("test_risk", String(8)),
+    Column("off_session", Boolean, nullable=False, default=False, server_default=false()),
     Column("assessed", Boolean),
     Column("decision_id", String(64)),
     Column("approval_code", String(16)),

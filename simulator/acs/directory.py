@@ -34,7 +34,10 @@ _WITHOUT_PARTICIPANTS = "3"
 
 @dataclass(frozen=True)
 class Question:
-    """What a member asks. `mandated`: the law asks for a challenge, whatever the issuer thinks."""
+    """What a member asks. `mandated`: the law asks for a challenge, whatever the issuer thinks.
+
+    A payer who is not present is sent no code; the member hears that there would have been one.
+    """
 
     transaction_id: str
     number: str = field(repr=False)
@@ -43,6 +46,7 @@ class Question:
     merchant: str = ""
     return_url: str = ""
     mandated: bool = False
+    payer_present: bool = True
     is_test: bool = False
 
 
@@ -92,6 +96,8 @@ class Directory:
             return self._proven(question, "attempted")
         if does == "frictionless":
             return self._proven(question, "full")
+        if not question.payer_present:
+            return Result("challenge")
         return self._result(self._open(question))
 
     def find(self, transaction_id: str) -> Result:

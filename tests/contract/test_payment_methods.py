@@ -1,5 +1,6 @@
 """Payment methods over HTTP: cards and accounts, kept for a customer by consent, and where each may pay."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -230,6 +231,28 @@ def test_a_merchant_pays_without_the_payer_only_by_the_payers_consent(tmp_path: 
         assert alone["status"] == "succeeded"
         holds = [await holds_days(shop, payment) for payment in (first, again)]
         assert holds == [7, 4.75]
+
+    in_shop(tmp_path, story)
+
+
+@pytest.mark.parametrize("crashes", [False, True])
+def test_the_processor_is_told_that_the_payer_is_not_there(tmp_path: Any, crashes: bool) -> None:
+    async def story(shop: Shop) -> None:
+        world, card = shop.world, (await shop.card())["id"]
+        kept = await shop.intent(customer="c-1", setup_future_usage="off_session")
+        await shop.post(f"{INTENTS}/{kept}/confirm", payment_method=card, mandate_data=CONSENT)
+        again = await shop.intent(customer="c-1")
+        world.risk.silent = crashes
+        confirm = shop.post(f"{INTENTS}/{again}/confirm", payment_method=card, off_session=True)
+        confirming = asyncio.ensure_future(confirm)
+        if crashes:
+            await world.until(lambda: len(list(world.log.events("assessments"))) == 2)
+            await world.restart()
+            confirming.cancel()
+        await world.until(lambda: f"{again}_1" in world.processor.asked)
+
+        told = [world.processor.asked[f"{payment}_1"].off_session for payment in (kept, again)]
+        assert told == [False, True]
 
     in_shop(tmp_path, story)
 

@@ -181,7 +181,9 @@ class Shopper(Asking):
         self._way = Way("card", {"payment_method": kept.body["data"][0]["id"]}, customer)
         body = {"amount": 700, "currency": "eur", "capture_method": "automatic", "customer": customer}
         body |= {"metadata": {"shopper": self.name}, "confirm": True, "off_session": True}
-        await self._create(body | self._way.given)
+        paid = await self._create(body | self._way.given)
+        is_sent_off = paid is not None and paid.intent is not None and paid.intent["next_action"] is not None
+        assert not is_sent_off, f"the absent shopper of {self.name} is sent off"
 
     async def _on_intent(self, verb: str, body: dict[str, Any], key: str | None = None) -> None:
         self._heard(await self.post(verb, f"{INTENTS}/{self._id}/{verb}", body, key=key))
