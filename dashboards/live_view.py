@@ -5,6 +5,7 @@ is what the log shows: the time from seeing a question to seeing its answer.
 """
 
 from collections import Counter, OrderedDict
+from collections.abc import Callable
 from functools import singledispatchmethod
 from typing import TypeVar
 
@@ -60,6 +61,8 @@ class LiveView:
         self._now = 0.0
         self._live = True
         self._stale_precision = False
+        # Bound once: to bind it anew takes longer than most events.
+        self._take_one: Callable[[Event], None] = self._take
 
     def take(self, event: Event, now_seconds: float, *, live: bool = True) -> None:
         """Take one event in, seen at `now_seconds` (monotonic).
@@ -68,7 +71,7 @@ class LiveView:
         """
         self._now, self._live = now_seconds, live
         self.changes += 1
-        self._take(event)
+        self._take_one(event)
 
     def refresh(self) -> None:
         """Bring what is costly up to date; call before showing."""
