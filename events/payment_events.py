@@ -156,10 +156,24 @@ class PaymentCaptured(PaymentEvent, frozen=True, kw_only=True, tag="payment.capt
 
 
 class PaymentCaptureFailed(PaymentEvent, frozen=True, kw_only=True, tag="payment.capture_failed"):
-    """The network refused to have `amount_minor` captured, and the authorization was given back."""
+    """The network refused to have `amount_minor` captured, and what was not captured was given back.
+
+    What was captured before of the same authorization, if anything, stays.
+    """
 
     attempt: Count
     authorization_id: str
+
+
+class PaymentReleased(PaymentEvent, frozen=True, kw_only=True, tag="payment.released"):
+    """`amount_minor` that was authorized was given back; what was captured before is all that is taken.
+
+    `reason`: the merchant's of a cancellation, `fraudulent` of a rejection, `automatic` or `expired`.
+    """
+
+    attempt: Count
+    authorization_id: str
+    reason: str
 
 
 class PaymentCanceled(PaymentEvent, frozen=True, kw_only=True, tag="payment.canceled"):

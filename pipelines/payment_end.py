@@ -22,6 +22,7 @@ from events.types import (
     PaymentIncremented,
     PaymentRefunded,
     PaymentRefundFailed,
+    PaymentReleased,
     PaymentReviewed,
     PaymentReviewExpired,
 )
@@ -158,7 +159,10 @@ def _after(event: PaymentEvent) -> list[str]:
     if isinstance(event, PaymentIncrementDeclined):
         return [f"{Money(event.more_minor, event.currency)} more declined: {event.reason}"]
     if isinstance(event, PaymentCaptureFailed):
-        return ["the network refused the capture: no money moved, the authorization was given back"]
+        refused = Money(event.amount_minor, event.currency)
+        return [f"the network refused the capture of {refused}; what was not captured was given back"]
+    if isinstance(event, PaymentReleased):
+        return [f"the rest given back: {Money(event.amount_minor, event.currency)}, {event.reason}"]
     if isinstance(event, PaymentRefunded):
         return [f"refunded: {Money(event.amount_minor, event.currency)}"]
     if isinstance(event, PaymentRefundFailed):

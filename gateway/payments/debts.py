@@ -1,9 +1,10 @@
 """What the gateway owes the network: captures, increments and voids that are committed and yet to be told.
 
 Each is driven until the processor has acknowledged it; only then does its event (`payment.captured`,
-`payment.canceled`) say that it happened. Where nobody answers, or cannot say yet, it is told again, after
-pauses that grow. A capture that the network refused ends (`payment.capture_failed`): the processor has given
-the authorization back, so that asking again could only be refused again.
+`payment.canceled`, or `payment.released` where a part had been captured) say that it happened. Where nobody
+answers, or cannot say yet, it is told again, after pauses that grow. A capture that the network refused ends
+(`payment.capture_failed`): the processor has given the authorization back, so that asking again could only be
+refused again.
 """
 
 from functools import partial
@@ -21,6 +22,7 @@ from events.types import (
     PaymentCaptureFailed,
     PaymentIncrementDeclined,
     PaymentIncremented,
+    PaymentReleased,
 )
 from gateway.errors import ConflictError, InvalidRequestError, UnavailableError
 from gateway.event_recorder import EventRecorder
@@ -188,9 +190,11 @@ class Debts:
         answer: ProcessorAnswer,
     ) -> Intent:
         is_over = attempt.number != intent.attempts or intent.last_error is not None
-        if intent.status != "canceled" or is_over:
-            # A part was captured, or the attempt has failed, of which an event has told already.
+        if is_over:
+            # The attempt has failed, of which an event has told already.
             return intent
+        if intent.amount_received_minor:
+            return self._released_in(connection, intent, attempt, debt)
         if attempt.payer_until_us is not None and attempt.decision is not None and not attempt.approval_code:
             # Its payer was waited for, and only now can nobody change any more what came of that.
             told = without_withdrawn(attempt.decision, answer)
@@ -199,6 +203,19 @@ class Debts:
         header = self._recorder.header(intent, moment(debt.since_us))
         canceled = PaymentCanceled(**header, reason=reason, authorization_id=attempt.id)
         return self._recorder.record_step(connection, intent, canceled)
+
+    def _released_in(
+        self, connection: Connection, intent: Intent, attempt: Attempt, debt: VoidOwed
+    ) -> Intent:
+        """The intent after the rest of what was captured in part was given back."""
+        rest_minor = intent.amount_minor - intent.amount_received_minor
+        released = PaymentReleased(
+            **self._recorder.header(intent, moment(debt.since_us), amount_minor=rest_minor),
+            attempt=attempt.number,
+            authorization_id=attempt.id,
+            reason=intent.cancellation_reason or "unspecified",
+        )
+        return self._recorder.record_step(connection, intent, released)
 
     def _incremented_in(
         self,
@@ -238,9 +255,10 @@ class Debts:
             return self._recorder.record_step(connection, intent, captured)
         if intent.amount_received_minor > debt.amount_minor:
             lessen_refund(connection, intent.id, debt.amount_minor)
-            return intents.later_capture_failed(intent, debt.amount_minor)
-        suspend_consent(connection, intent)
-        intent = intents.capture_failed(whole_again(intent, attempt), payment_error("processing_error"))
+            intent = intents.later_capture_failed(intent, debt.amount_minor)
+        else:
+            suspend_consent(connection, intent)
+            intent = intents.capture_failed(whole_again(intent, attempt), payment_error("processing_error"))
         failed = PaymentCaptureFailed(**header, attempt=attempt.number, authorization_id=attempt.id)
         return self._recorder.record_step(connection, intent, failed)
 

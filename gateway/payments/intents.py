@@ -286,14 +286,11 @@ def canceled(intent: Intent, reason: str | None, at_us: int) -> Intent:
 
     Where a part was captured, that stands: the payment has succeeded with it.
     """
-    if intent.amount_received_minor and intent.status == "requires_capture":
-        after = stepped(intent, "release")
-        return msgspec.structs.replace(after, amount_capturable_minor=0, capture_due_us=None)
-    after = stepped(intent, "cancel")
+    in_part = bool(intent.amount_received_minor) and intent.status == "requires_capture"
     return msgspec.structs.replace(
-        after,
+        stepped(intent, "release" if in_part else "cancel"),
         cancellation_reason=reason,
-        canceled_us=at_us,
+        canceled_us=None if in_part else at_us,
         amount_capturable_minor=0,
         capture_due_us=None,
     )

@@ -29,6 +29,7 @@ ONCE = {
     "payment.decided_late": ("attempt",),
     "payment.capture_failed": ("attempt",),
     "payment.canceled": (),
+    "payment.released": (),
     "payment.refunded": ("refund_id",),
     "payment.refund_failed": ("refund_id",),
     "payment.reviewed": (),
@@ -155,14 +156,15 @@ def at_rest(world: Any) -> None:
     """The three books agree, nothing is owed, and the log tells the whole story; raises `ViolationError`."""
     gateway, processor = world.gateway_disk, world.processor_disk
     intents = gateway.rows(
-        "SELECT id, status, attempts, sequence, amount_received_minor, amount_refunded_minor,"
+        "SELECT id, status, attempts, sequence, amount_minor, amount_received_minor, amount_refunded_minor,"
         " confirmation_method FROM intents"
     )
-    for payment, status, attempts, sequence, received, refunded, confirmation in intents:
+    for payment, status, attempts, sequence, amount, received, refunded, confirmation in intents:
         told = world.watch.events[payment]
         _require(len(told) == sequence, f"{payment} has {sequence} events, on the log are {len(told)}")
         captured = sum(e["amount_minor"] for e in told if e["type"] == "payment.captured")
         _require(captured == received, f"{payment} received {received}, its events say {captured}")
+        _rest_is_told(world, payment, told, amount - received)
         _refunds_agree(world, payment, refunded)
         taken = _of_processor(world, "captured_minor", payment)
         _require(taken == received, f"{payment} received {received}, the processor captured {taken}")
@@ -188,6 +190,19 @@ def at_rest(world: Any) -> None:
             not any(secret in image for secret in world.secrets), "a secret stands in the gateway's store"
         )
     _require(not any(s in processor.serialize() for s in world.secrets), "a card stands open in the vault")
+
+
+def _rest_is_told(world: Any, payment: str, told: list[dict[str, Any]], rest: int) -> None:
+    """What was given back after a part was captured is what nobody captured, and it is told where it was."""
+    released = [event["amount_minor"] for event in told if event["type"] == "payment.released"]
+    [voided] = world.gateway_disk.rows(
+        f"SELECT count(*) FROM attempts WHERE payment_id = '{payment}' AND phase = 'voided'"
+    )[0]
+    _require(released in ([], [rest]), f"{payment} released {released}, its rest is {rest}")
+    captured = any(event["type"] == "payment.captured" for event in told)
+    _require(
+        bool(released) == bool(voided and captured), f"{payment} released {released}, its voids: {voided}"
+    )
 
 
 def _refunds_agree(world: Any, payment: str, refunded: int) -> None:

@@ -7,7 +7,12 @@ from typing import Any
 import httpx2
 import pytest
 
-from events.types import PaymentIncrementDeclined, PaymentIncremented
+from events.types import (
+    PaymentCaptureFailed,
+    PaymentIncrementDeclined,
+    PaymentIncremented,
+    PaymentReleased,
+)
 from gateway.api.application import make_application
 from gateway.store.intent_rows import unfinished_attempts
 from tests.contract.api_serving import served
@@ -138,8 +143,14 @@ def test_what_a_refused_part_leaves_is_what_was_captured_before(tmp_path: Path) 
 
         assert amounts(await till.seen()) == ("succeeded", 300, 0)
         assert amounts(await first_refused.seen()) == ("requires_payment_method", 0, 0)
-        await world.until(lambda: "payment.capture_failed" in world.payment_events(first_refused.id))
-        assert "payment.capture_failed" not in world.payment_events(till.id)
+        for each, captured in ((first_refused, 0), (till, 1)):
+            await world.until(lambda each=each: "payment.capture_failed" in world.payment_events(each.id))
+            assert world.payment_events(each.id).count("payment.captured") == captured
+        failed = [one for one in world.log.events("payments") if isinstance(one, PaymentCaptureFailed)]
+        assert {(one.payment_id, one.amount_minor) for one in failed} == {
+            (till.id, 200),
+            (first_refused.id, 200),
+        }
 
     served(tmp_path, story)
 
@@ -148,13 +159,19 @@ def test_canceling_after_a_part_releases_the_rest_and_keeps_the_part(tmp_path: P
     async def story(http: httpx2.AsyncClient, world: World) -> None:
         till = await Till.opened(http, world)
         await till.part(300)
-        canceled = (await till.step("cancel")).json()
+        canceled = (await till.step("cancel", cancellation_reason="duplicate")).json()
         await till.settled()
         answer = await world.processor.find(f"{till.id}_1")
 
         assert amounts(canceled) == ("succeeded", 300, 0)
         assert (answer.status, answer.captured_minor) == ("captured", 300)
+        assert (canceled["cancellation_reason"], canceled["canceled_at"]) == ("duplicate", None)
+        await world.until(lambda: world.payment_events(till.id)[-1] == "payment.released")
         assert "payment.canceled" not in world.payment_events(till.id)
+        [released] = {
+            one.id: one for one in world.log.events("payments") if isinstance(one, PaymentReleased)
+        }.values()
+        assert (released.amount_minor, released.reason, released.attempt) == (700, "duplicate", 1)
         charge = (await till.seen())["latest_charge"]
         assert (charge["state"], charge["amount_refunded"]) == ("captured", 700)
 

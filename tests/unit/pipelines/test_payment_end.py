@@ -23,6 +23,7 @@ from events.types import (
     PaymentIncremented,
     PaymentRefunded,
     PaymentRefundFailed,
+    PaymentReleased,
 )
 from events.vocabulary import LateEffect, Ruling
 from models.controls import Controls
@@ -187,7 +188,16 @@ def test_a_capture_that_the_network_refused_is_told(life: Life) -> None:
     life.told(PaymentAuthorized, attempt=1, authorization_id="a")
     life.told(PaymentCaptureFailed, attempt=1, authorization_id="a")
 
-    assert "  the network refused the capture: no money moved" in life.explained()
+    assert "  the network refused the capture of 12.50 EUR; what was not captured" in life.explained()
+
+
+def test_the_release_of_a_rest_is_told_with_its_reason(life: Life) -> None:
+    life.confirmed()
+    life.told(PaymentAuthorized, attempt=1, authorization_id="a")
+    life.told(PaymentCaptured, authorization_id="a")
+    life.told(PaymentReleased, attempt=1, authorization_id="a", reason="expired")
+
+    assert "  the rest given back: 12.50 EUR, expired" in life.explained()
 
 
 @pytest.mark.parametrize(
