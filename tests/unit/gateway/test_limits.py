@@ -275,6 +275,29 @@ def test_an_increment_is_held_to_both_limits_and_given_back_where_the_issuer_ref
     live_through(tmp_path, story)
 
 
+@pytest.mark.parametrize("limited_before", [False, True])
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_a_limit_that_comes_or_goes_while_an_increment_is_under_way_changes_no_count_of_its_payment(
+    tmp_path: Path, limited_before: bool, is_refused: bool
+) -> None:
+    async def story(world: World) -> None:
+        limit = {"EUR": 9000}
+        await become(world, limit_per_day=limit if limited_before else {})
+        intent = await paid(world, capture_method="manual")
+        world.processor.refuses_increments, world.processor.delay_seconds = is_refused, 0.3
+        caller, body = await world.caller(), IncrementIntent(amount=4600)
+
+        under_way = asyncio.create_task(world.gateway.payments.increment(caller, intent.id, body))
+        await world.until(lambda: ("increment", f"{intent.id}_1") in world.processor.calls)
+        await become(world, limit_per_day={} if limited_before else limit)
+        [_] = await asyncio.gather(under_way, return_exceptions=True)
+
+        expected = [4000 if is_refused else 4600]
+        assert await counted(world) == (expected if limited_before else [])
+
+    live_through(tmp_path, story)
+
+
 def test_each_day_mode_and_currency_has_a_limit_of_its_own(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         await become(world, limit_per_day={"EUR": 4000, "USD": 4000})
