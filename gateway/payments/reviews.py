@@ -114,9 +114,8 @@ class Reviews:
         make_consent_effective(connection, intent, microseconds(at))
         waits = intent.capture_due_us is not None and intent.capture_due_us > microseconds(at)
         if intent.capture_method == "automatic" and not waits:
-            intent = intents.captured(intent, None)
-            debt = CaptureOwed(amount_minor=intent.amount_received_minor, since_us=microseconds(at))
-            return owe_in(connection, intent, debt)[1]
+            debt = CaptureOwed(amount_minor=intent.amount_capturable_minor, since_us=microseconds(at))
+            return owe_in(connection, intents.captured(intent, None), debt)[1]
         save_intent(connection, intent)
         return None
 

@@ -11,7 +11,7 @@ import pytest
 
 from events.codec import decode
 from events.instruments import AccountFacts, CardFacts
-from events.types import AssessmentRequested, PaymentDecidedLate
+from events.types import AssessmentRequested, PaymentCaptured, PaymentDecidedLate
 from events.vocabulary import Choice, LateEffect, Outcome
 from gateway.errors import InvalidRequestError
 from gateway.payments.effective_decision import EffectiveDecision
@@ -45,12 +45,18 @@ STANDINGS: Mapping[Standing, str] = {
 }
 
 
-async def confirmed(world: World, capture_method: CaptureMethod, context: RiskContextInput = KNOWN) -> Intent:
+async def confirmed(
+    world: World,
+    capture_method: CaptureMethod,
+    context: RiskContextInput = KNOWN,
+    delay_hours: int | None = None,
+) -> Intent:
     caller = await world.caller(at=None)
     body = CreateIntent(
         amount=1999,
         currency="eur",
         capture_method=capture_method,
+        capture_delay_hours=delay_hours,
         payment_method=await world.token(),
         risk_context=context,
     )
@@ -249,6 +255,27 @@ def test_a_rejection_gives_back_the_part_that_was_captured_before_the_hold(
         )
         assert (after.amount_refunded_minor, after.late_block_after_capture) == (refunded_minor, is_refused)
         assert (network.captured_minor, network.refunded_minor) == (PART_MINOR, refunded_minor)
+
+    live_virtually(tmp_path, story, 0.05)
+
+
+def test_an_approval_after_a_part_was_captured_captures_the_rest(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await world.caller(at=START)
+        world.risk.silent = True
+        intent = await confirmed(world, "automatic", delay_hours=24)
+        await _captured_in_part(world, intent)
+        await decides_late(world, intent, "review", "held")
+        await world.caller(at=START + timedelta(hours=30))
+
+        await _approved(world, await world.intent(intent.id))
+
+        await asyncio.sleep(30)
+        after, network = await world.intent(intent.id), world.processor.answers[f"{intent.id}_1"]
+        assert (after.status, after.amount_received_minor) == ("succeeded", 1999)
+        assert (network.status, network.captured_minor) == ("captured", 1999)
+        captures = [e for e in world.log.events("payments") if isinstance(e, PaymentCaptured)]
+        assert [event.amount_minor for event in captures] == [PART_MINOR, 1999 - PART_MINOR]
 
     live_virtually(tmp_path, story, 0.05)
 
