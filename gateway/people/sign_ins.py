@@ -63,19 +63,20 @@ class SignIns:
     ) -> str:
         """An access token; raises `WrongCredentialsError`, `UnavailableError`, `RateLimitedError`.
 
-        `lets` counts a try to the merchant of that name. Too many are told so to a right password alone: a
-        wrong one would learn that there is such a name.
+        `lets` counts a try to the merchant of that name. Too many are told so only to who would be let in: a
+        wrong password would learn that there is such a name, one of a locked name that it is the right one.
         """
         found = await self.store.read(lambda c: find_credentials(c, name))
         fits, renewed = await self.passwords.check(password, found.kept if found else None)
-        if found is not None and not await lets(found.user.merchant_id) and fits:
-            raise RateLimitedError()
+        in_time = found is None or await lets(found.user.merchant_id)
         now = self.clock.now()
         user = await self.account_events.keep(
-            lambda c: self._tried_in(c, found, fits, renewed, now, (ip, user_agent))
+            lambda c: self._tried_in(c, found, fits, renewed, now, (ip, user_agent), in_time=in_time)
         )
         if user is None:
             raise WrongCredentialsError()
+        if not in_time:
+            raise RateLimitedError()
         return self.tokens.sign(user, now)
 
     async def caller(self, token: str) -> Caller:
@@ -103,11 +104,14 @@ class SignIns:
         renewed: str | None,
         now: datetime,
         origin: tuple[str | None, str | None],
+        *,
+        in_time: bool,
     ) -> User | None:
-        """Who is let in, if anybody; counts and tells."""
+        """Who may come in, if anybody; counts and tells: who does not come `in_time` is kept out."""
         mode: Mode = found.user.mode if found else "live" if self.live_alone else "test"
         may = found is not None and fits and self._is_served(mode)
         user = found.user if found and may and let_in(connection, found, renewed, now) else None
+        comes_in = user is not None and in_time
         if found and not fits and count_failure(connection, found.user, now):
             self.recorder.audit(
                 connection, now, actor=found.user.id, action="user.lock", resource=found.user.id
@@ -119,13 +123,13 @@ class SignIns:
                 actor=found.user.id,
                 action="user.sign_in",
                 resource=found.user.id,
-                outcome="succeeded" if user else "refused",
+                outcome="succeeded" if comes_in else "refused",
             )
         ip, user_agent = origin
         self.account_events.record_in(
             connection,
             AccountEvent(
-                type="sign_in" if user else "sign_in_failed",
+                type="sign_in" if comes_in else "sign_in_failed",
                 ip=ip,
                 user_agent=user_agent,
             ),

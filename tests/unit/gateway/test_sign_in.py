@@ -21,7 +21,7 @@ from gateway.errors import InvalidRequestError
 from gateway.event_recorder import EventRecorder
 from gateway.keys.keyring import open_keyring
 from gateway.people.access_tokens import VALID_FOR, AccessTokens
-from gateway.people.errors import InvalidTokenError, WrongCredentialsError
+from gateway.people.errors import InvalidTokenError, RateLimitedError, WrongCredentialsError
 from gateway.people.passwords import WAITING_MAX, Passwords, generated, hashed, require_good
 from gateway.people.users import (
     LOCKED_FOR,
@@ -104,6 +104,45 @@ def test_of_many_guesses_at_once_only_ten_are_worth_anything(tmp_path: Path) -> 
         answers = await asyncio.gather(*guesses, tried(world))
 
         assert answers == [None] * 11
+
+    signed_in(tmp_path, story)
+
+
+def test_too_many_of_one_merchant_learn_nothing_of_a_locked_or_disabled_name(tmp_path: Path) -> None:
+    async def story(world: World, clock: VirtualClock) -> None:
+        sign_in = world.gateway.sign_ins.sign_in
+
+        async def crowded(_merchant_id: str) -> bool:
+            return False
+
+        for _ in range(10):
+            await tried(world, "wrong horse 42")
+        for password in (GOOD, "wrong horse 42"):
+            with pytest.raises(WrongCredentialsError):
+                await sign_in("ada", password, ip=IP, user_agent=None, lets=crowded)
+        recorder = EventRecorder(world.entropy)
+        await world.store.write(lambda c: disable_user(c, recorder, "ada", at=START, actor="test"))
+        clock.advance((LOCKED_FOR + timedelta(seconds=5)).total_seconds())
+        with pytest.raises(WrongCredentialsError):
+            await sign_in("ada", GOOD, ip=IP, user_agent=None, lets=crowded)
+
+    signed_in(tmp_path, story)
+
+
+def test_who_comes_when_too_many_do_is_told_so_and_the_try_is_an_event(tmp_path: Path) -> None:
+    async def story(world: World, clock: VirtualClock) -> None:
+        async def crowded(_merchant_id: str) -> bool:
+            return False
+
+        with pytest.raises(RateLimitedError):
+            await world.gateway.sign_ins.sign_in("ada", GOOD, ip=IP, user_agent=None, lets=crowded)
+        await world.until(lambda: len(world.log.events("accounts")) == 1)
+
+        [event] = world.log.events("accounts")
+        assert isinstance(event, SignInAttempted)
+        assert not event.succeeded
+        tries = [event for event in audited(world) if event.action == "user.sign_in"]
+        assert [event.outcome for event in tries] == ["refused"]
 
     signed_in(tmp_path, story)
 
