@@ -162,14 +162,15 @@ class ProcessorAnswer(msgspec.Struct, frozen=True, kw_only=True):
     every other answer, and where the attempt is `unknown`. `decline_code` is one of
     `gateway.processor.declines` (`insufficient_funds`, …) or `processing_error`, and says why the attempt
     was declined or the increment refused. `approved` holds `authorized_minor` less `captured_minor` for
-    further captures; `captured` is final. `action` is what `action_required` asks for. Nothing here holds
-    card data.
+    further captures; `captured` is final. `action` is what `action_required` asks for. `not_sent`: declined
+    for want of the payer's authentication, and the issuer was never asked. Nothing here holds card data.
     """
 
     attempt_id: str
     status: AnswerStatus
     operation: OperationEnd | None = None
     decline_code: str | None = None
+    not_sent: bool = False
     advice_code: AdviceCode | None = None
     approval_code: str | None = None
     network_reference: str | None = None

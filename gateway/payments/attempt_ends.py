@@ -225,9 +225,7 @@ class AttemptEnds:
         if attempt.phase == "awaiting_payer" and answer is not None and answer.approval_code is None:
             # What was taken back before its payer did anything was never approved.
             reversed_ = False
-        outcome = declined_outcome(
-            decision, code, answer.advice_code if answer else None, reversed_=reversed_
-        )
+        outcome = declined_outcome(decision, code, answer, reversed_=reversed_)
         intent = decline_in(connection, self.recorder, intent, attempt, decision, code, outcome, answer)
         return intent, reached(attempt, "declined")
 

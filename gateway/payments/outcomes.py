@@ -15,7 +15,7 @@ from gateway.payments.account_words import PAYER_WORDS, SELLER_WORDS
 from gateway.payments.effective_decision import EffectiveDecision, RiskLevel
 from gateway.payments.fallback import FallbackDecision
 from gateway.payments.intents import PaymentError, PaymentOutcome
-from gateway.processor_port import AdviceCode, TestRisk
+from gateway.processor_port import ProcessorAnswer, TestRisk
 from models.costs import ELEVATED_SCORE, HIGHEST_SCORE
 from models.wording import NO_REASON
 
@@ -54,6 +54,8 @@ NOT_SENT = {
     "too_many_challenges": "The payer was challenged too often within the hour, and not asked once more.",
 }
 """What ended before the network was asked, in words for the merchant."""
+
+_UNAUTHENTICATED = "The payer had to be authenticated, which was not possible; the issuer was not asked."
 
 _ISSUER_WORDS = {
     "authentication_required": "the cardholder must be authenticated",
@@ -218,19 +220,22 @@ def marked_outcome(captured: PaymentOutcome, decision: EffectiveDecision) -> Pay
 def declined_outcome(
     decision: EffectiveDecision,
     decline_code: str,
-    advice_code: AdviceCode | None,
+    answer: ProcessorAnswer | None,
     *,
     reversed_: bool = False,
 ) -> PaymentOutcome:
     """`seller_message` names the issuer's own word, which the payer is not told."""
-    if decline_code in NOT_SENT and not reversed_:
+    advice_code = None if answer is None else answer.advice_code
+    not_sent = decline_code in NOT_SENT or (answer is not None and answer.not_sent)
+    if not_sent and not reversed_:
         return PaymentOutcome(
             type="issuer_declined",
             network_status="not_sent_to_network",
             reason=None,
             risk_level=decision.level,
             risk_score=decision.score,
-            seller_message=NOT_SENT[decline_code],
+            seller_message=NOT_SENT.get(decline_code, _UNAUTHENTICATED),
+            advice_code=advice_code,
         )
     return PaymentOutcome(
         type="issuer_declined",

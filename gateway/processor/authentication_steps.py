@@ -6,7 +6,13 @@ from datetime import timedelta
 import msgspec
 
 from gateway.processor.authentication_rows import AuthenticationRow, Flow, State
-from gateway.processor.declines import AUTHENTICATION_FAILED, PROOF_WANTED, TOO_MANY_CHALLENGES
+from gateway.processor.declines import (
+    AUTHENTICATION_FAILED,
+    PROOF_WANTED,
+    TOO_MANY_CHALLENGES,
+    WANTS_PROOF,
+    decline,
+)
 from gateway.processor.directory import Lookup, LookupStatus, Proof
 from gateway.processor_port import PAYER_SECONDS_MAX, AuthenticationWish, PayerAction, ProcessorAnswer
 
@@ -78,19 +84,27 @@ def told(row: AuthenticationRow | None, answer: ProcessorAnswer) -> ProcessorAns
         return _waiting(row)
     if row.state == "refused" and answer.approval_code is None:
         # Who was sent off may try again, also where the issuers have lost what came of it.
-        if row.result is None:
-            return msgspec.structs.replace(
-                answer, status="declined", decline_code=TOO_MANY_CHALLENGES, advice_code=None
-            )
-        is_lost = row.flow == "challenge" and row.result == "error"
-        code = AUTHENTICATION_FAILED if is_lost or row.result in ("failed", "abandoned") else PROOF_WANTED
+        code = _why_refused(row)
         return msgspec.structs.replace(
-            answer, status="declined", decline_code=code, advice_code=None, authentication=told_of
+            answer,
+            status="declined",
+            decline_code=code,
+            # Whatever was sent to an issuer has a reference.
+            not_sent=answer.network_reference is None,
+            advice_code=decline(WANTS_PROOF).advice_code if code == PROOF_WANTED else None,
+            authentication=told_of or answer.authentication,
         )
     if row.state == "cleared" and lacks_proof(answer):
         # The issuer's word of before, to a question without the proof.
         return ProcessorAnswer(attempt_id=row.attempt_id, status="unknown")
     return msgspec.structs.replace(answer, authentication=told_of)
+
+
+def _why_refused(row: AuthenticationRow) -> str:
+    if row.result is None:
+        return TOO_MANY_CHALLENGES
+    is_lost = row.flow == "challenge" and row.result == "error"
+    return AUTHENTICATION_FAILED if is_lost or row.result in ("failed", "abandoned") else PROOF_WANTED
 
 
 def _waiting(row: AuthenticationRow) -> ProcessorAnswer:

@@ -48,7 +48,10 @@ UNPROCESSED = Decline("processing_error", "try_again_later")
 """Where no response came, or none that could be read."""
 
 PROOF_WANTED = "authentication_required"
-"""The issuer wants a proof that the cardholder was authenticated."""
+"""Issuer, law, rule or costs want a proof that the cardholder was authenticated."""
+
+WANTS_PROOF = "1A"
+"""An issuer's response that says so."""
 
 AUTHENTICATION_FAILED = "payment_intent_authentication_failure"
 """The cardholder was not authenticated; the network was not asked."""

@@ -22,6 +22,7 @@ async def test_where_a_challenge_is_needed_the_payment_is_declined(
         answer = await bench.authorize("pi_1_1", token, authentication=wish, off_session=True)
 
         assert (answer.status, answer.decline_code) == ("declined", "authentication_required")
+        assert (answer.not_sent, answer.advice_code) == (not asked, "try_again_later")
         assert answer.action is None
         assert answer.authentication is not None
         assert answer.authentication.result == "error"

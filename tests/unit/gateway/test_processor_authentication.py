@@ -108,6 +108,7 @@ async def test_a_card_whose_issuer_takes_no_part_is_not_authenticated() -> None:
     answer = await bench.authorize("a", token, authentication="required")
 
     assert (answer.status, answer.decline_code) == ("declined", "authentication_required")
+    assert answer.not_sent
     assert answer.authentication is not None
     assert answer.authentication.result == "not_supported"
 
