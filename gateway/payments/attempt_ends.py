@@ -37,7 +37,7 @@ from gateway.payments.outcomes import (
     declined_outcome,
     ruling,
 )
-from gateway.payments.partial_authorizations import cut_to_part_in
+from gateway.payments.partial_authorizations import cut_to_part_in, whole_again
 from gateway.payments.precedence import IN_TIME
 from gateway.payments.refunds import Refunds
 from gateway.payments.reviews import open_review_in
@@ -145,6 +145,7 @@ class AttemptEnds:
             claim_in(connection, confirmed.request_key, intent.id, attempt=after.number)
         if after.phase in ("blocked", "declined"):
             give_back_in(connection, intent, after)
+            intent = whole_again(intent, after)
         save_attempt(connection, after)
         return save_intent(connection, intent), after
 

@@ -34,11 +34,11 @@ def asked_minor(intent: Intent, instrument: Instrument) -> int | None:
 def cut_to_part_in(
     connection: Connection, intent: Intent, attempt: Attempt, answer: ProcessorAnswer
 ) -> Intent:
-    """The intent of what was approved; the rest counts no longer to its day."""
-    if attempt.asked_minor is None or answer.authorized_minor >= attempt.asked_minor:
+    """The intent of what was approved; the rest counts no longer to its day. Twice is as once."""
+    if attempt.asked_minor is None or answer.authorized_minor >= intent.amount_minor:
         return intent
     part = msgspec.structs.replace(intent, amount_minor=answer.authorized_minor)
-    give_back_in(connection, intent, attempt, attempt.asked_minor - answer.authorized_minor)
+    give_back_in(connection, intent, attempt, intent.amount_minor - answer.authorized_minor)
     resize_charge(connection, part)
     return part
 

@@ -20,6 +20,7 @@ from gateway.payments.admission import give_back_in
 from gateway.payments.declining import LAPSED, decline_in
 from gateway.payments.intents import Attempt, Intent, VoidOwed, owing, reached
 from gateway.payments.outcomes import declined_outcome
+from gateway.payments.partial_authorizations import cut_to_part_in, whole_again
 from gateway.payments.steps import WAITING
 from gateway.processor_port import ProcessorAnswer
 from gateway.requests import ConfirmIntent
@@ -71,11 +72,12 @@ def latest_waiting_in(connection: Connection, intent: Intent) -> Attempt | None:
 def await_confirmation_in(
     connection: Connection, recorder: EventRecorder, intent: Intent, attempt: Attempt, answer: ProcessorAnswer
 ) -> tuple[Intent, Attempt]:
-    """The payer has approved; now the merchant has its time, and the log tells so."""
+    """The payer has approved, the issuer all or a part; now the merchant has its time, as the log tells."""
     until_us = (attempt.payer_until_us or 0) + CONFIRM_MINUTES * 60 * 1_000_000
     waiting = _replace(
         reached(attempt, "awaiting_confirm"), payer_until_us=until_us, approval_code=answer.approval_code
     )
+    intent = cut_to_part_in(connection, intent, attempt, answer)
     intent = intents.stepped(intent, "await_confirmation")
     header = recorder.header(intent, moment(attempt.moment_us))
     event = PaymentConfirmationRequired(**header, attempt=attempt.number)
@@ -95,5 +97,5 @@ def lapse_in(connection: Connection, recorder: EventRecorder, lapsed: Attempt) -
     give_back_in(connection, intent, attempt)
     attempt = owing(_replace(attempt, counted_day=None), VoidOwed(since_us=attempt.payer_until_us))
     save_attempt(connection, attempt)
-    save_intent(connection, intent)
+    save_intent(connection, whole_again(intent, attempt))
     return attempt

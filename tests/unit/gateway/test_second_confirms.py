@@ -4,22 +4,28 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
+from sqlalchemy import select
 
 from events.types import PaymentDeclined
 from gateway.errors import InvalidRequestError
 from gateway.event_recorder import EventRecorder
+from gateway.method_requests import CardOptions, PaymentMethodOptions
 from gateway.payments.attempt_ends import AttemptEnds
 from gateway.payments.charges import charge_id
 from gateway.payments.debts import Debts
 from gateway.payments.intents import Intent
+from gateway.payments.partial_authorizations import authorized_minor, partial_status
 from gateway.payments.refunds import Refunds
+from gateway.people.merchants import MerchantSettings, update_merchant
 from gateway.processor_port import AnswerChanged, Authentication, PayerAction
 from gateway.requests import CancelIntent, ConfirmIntent, CreateIntent, UpdateIntent
 from gateway.retrying import Driving
 from gateway.scheduling import ThreadScheduling
 from gateway.store.intent_rows import load_attempt
-from tests.gateway_world import START, World, live_virtually
+from gateway.store.tables import daily_totals
+from tests.gateway_world import MERCHANT, START, World, live_virtually
 
 STEP = PayerAction(
     kind="three_d_secure", url="https://bank.example/step/1", expires_at=START + timedelta(minutes=10)
@@ -211,6 +217,78 @@ def test_after_a_lapse_another_attempt_may_pay(tmp_path: Path) -> None:
         assert world.processor.answers[f"{intent.id}_1"].status == "reversed"
 
     live_virtually(tmp_path, story)
+
+
+async def part_approved(world: World, **members: object) -> Intent:
+    """A payment of whose 1250 the issuer has approved 700, which wait for their merchant."""
+    world.processor.authorizes_minor = 700
+    options = PaymentMethodOptions(card=CardOptions(request_partial_authorization="if_available"))
+    intent = await approved(world, payment_method_options=options, **members)
+    world.processor.action = None
+    return intent
+
+
+async def limited(world: World) -> None:
+    """From now on its merchant has a limit, so that what counts to a day is kept."""
+    changed = msgspec.structs.replace(MERCHANT, settings=MerchantSettings(limit_per_day={"EUR": 4000}))
+    recorder = EventRecorder(world.entropy)
+    await world.store.write(lambda c: update_merchant(c, recorder, changed, at=START, actor="test"))
+
+
+async def counted(world: World) -> int:
+    amounts = select(daily_totals.c.amount_minor)
+    return int(await world.store.read(lambda c: c.execute(amounts).scalar_one()))
+
+
+def test_a_part_is_the_amount_while_the_merchant_is_waited_for_and_what_a_cancellation_gives_back(
+    tmp_path: Path,
+) -> None:
+    async def story(world: World) -> None:
+        await limited(world)
+        waiting = await part_approved(world)
+        assert (waiting.status, waiting.amount_minor) == ("requires_confirmation", 700)
+        assert await counted(world) == 700
+
+        await world.gateway.payments.cancel(await world.caller(), waiting.id, CancelIntent())
+        await world.until(lambda: "payment.canceled" in world.payment_events(waiting.id))
+
+        charge = await world.gateway.payments.charge(await world.caller(), charge_id(waiting.id, 1))
+        assert (charge.state, charge.kept.amount_minor, charge.refunded_minor) == ("refunded", 700, 700)
+        assert (authorized_minor(charge), partial_status(charge)) == (700, "partially_authorized")
+
+    live_virtually(tmp_path, story)
+
+
+def test_a_part_that_is_confirmed_again_is_cut_once(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await limited(world)
+        waiting = await part_approved(world)
+
+        taken = await confirmed(world, waiting)
+
+        assert (taken.status, taken.amount_minor, taken.amount_received_minor) == ("succeeded", 700, 700)
+        assert await counted(world) == 700
+
+    live_virtually(tmp_path, story)
+
+
+@pytest.mark.parametrize("by", ["lapse", "block"])
+def test_where_nothing_of_a_part_is_taken_the_payment_is_the_whole_again(tmp_path: Path, by: str) -> None:
+    async def story(world: World) -> None:
+        await limited(world)
+        if by == "block":
+            world.risk.outcome, world.risk.delay_seconds = "block", 3.0
+        waiting = await part_approved(world)
+        assert (waiting.status, waiting.amount_minor) == ("requires_confirmation", 700)
+
+        await (passed(world, 20) if by == "lapse" else asyncio.sleep(6))
+
+        ended = await world.intent(waiting.id)
+        assert (ended.status, ended.amount_minor) == ("requires_payment_method", 1250)
+        assert await counted(world) == 0
+        assert world.processor.answers[f"{waiting.id}_1"].status == "reversed"
+
+    live_virtually(tmp_path, story, deadline_seconds=0.1 if by == "block" else 20.0)
 
 
 def test_what_waits_for_its_merchant_is_canceled_and_survives_a_restart(tmp_path: Path) -> None:
