@@ -82,24 +82,27 @@ class Taking(KnownPayments):
 
     async def increment_answer(self, caller: Caller, claim: Claim) -> Intent:
         """The intent after the increment that claimed a key: raises what `increment` does of it."""
-        asked = claim.attempt or 0, claim.operation or 0
+        # Keys claimed before they named their increment are of the latest operation, if of any.
+        number, operation = claim.attempt, claim.operation
+        asked = None if number is None or operation is None else (number, operation)
         return await self._increment_answer(caller, claim.resource, asked, has_key=True)
 
     async def _increment_answer(
-        self, caller: Caller, payment_id: str, asked: tuple[int, int], *, has_key: bool
+        self, caller: Caller, payment_id: str, asked: tuple[int, int] | None, *, has_key: bool
     ) -> Intent:
-        number, operation = asked
-
-        def look(connection: Connection) -> tuple[Intent, Attempt | None, str | None]:
+        def look(connection: Connection) -> tuple[Intent, bool, str | None]:
             intent = self.load_in(connection, caller, payment_id)
-            attempt = load_attempt(connection, intent.id, number)
-            decline_code = None if attempt is None else refusal_of(connection, attempt.id, operation)
-            return intent, attempt, decline_code
+            attempt = load_attempt(connection, intent.id, asked[0] if asked else intent.attempts)
+            if attempt is None:
+                return intent, False, None
+            operation = asked[1] if asked else attempt.operations
+            is_under_way = (attempt.phase, attempt.operations) == ("incrementing", operation)
+            return intent, is_under_way, refusal_of(connection, attempt.id, operation)
 
-        intent, attempt, decline_code = await self.store.read(look)
+        intent, is_under_way, decline_code = await self.store.read(look)
         if decline_code is not None:
             raise IncrementDeclinedError(intent, decline_code)
-        if has_key and attempt and (attempt.phase, attempt.operations) == ("incrementing", operation):
+        if has_key and is_under_way:
             raise RequestInProgressError()
         return intent
 

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from sqlalchemy import update
 
 from gateway.api.application import make_application
+from gateway.store.tables import idempotency_keys
 from tests.gateway_world import World, live_virtually
 
 INTENTS = "/v1/payment_intents"
@@ -87,5 +89,24 @@ def test_without_a_key_the_intent_is_shown_as_it_stands(tmp_path: Path) -> None:
         answer = await desk.increment(1100)
 
         assert (answer.status_code, answer.json()["amount"]) == (200, 1000)
+
+    at_the_desk(tmp_path, story)
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_key_that_was_claimed_before_keys_named_their_increment_is_answered_by_the_latest(
+    tmp_path: Path, refused: bool
+) -> None:
+    async def story(desk: Desk) -> None:
+        await desk.increment(1100, FIRST)
+        unnamed = update(idempotency_keys).values(attempt=None, operation=None)
+        await desk.world.store.write(lambda c: c.execute(unnamed))
+        waiting = await desk.increment(1100, FIRST)
+        await desk.hear(refused=refused)
+        ended = await desk.increment(1100, FIRST)
+
+        assert waiting.json()["error"]["code"] == "idempotency_key_in_use"
+        assert ended.status_code == (402 if refused else 200)
+        assert ended.headers["idempotent-replayed"] == "true"
 
     at_the_desk(tmp_path, story)
