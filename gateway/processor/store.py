@@ -204,6 +204,9 @@ class ProcessorStore:
             with suppress(_OneFailedError):
                 return self._committed(works, _together)
             return self._committed(works, _each_apart)
+        except sqlite3.ProgrammingError:
+            # No trouble of the disk's, which passes.
+            raise
         except sqlite3.Error as error:
             raise StoreUnavailableError(f"The processor cannot write: {type(error).__name__}.") from None
 

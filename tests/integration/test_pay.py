@@ -1,5 +1,6 @@
 """`POST /pay`, from name and password to the issuer's answer: processor and API, one thread, virtual time."""
 
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -404,7 +405,7 @@ def test_a_wrong_member_is_named_and_not_quoted(tmp_path: Path) -> None:
             status, answer = await shop.pay(**changes)
 
             assert (status, answer["error"]["code"], answer["error"].get("param")) == (400, code, param)
-            assert "4242" not in str(answer)
+            assert re.search("4242.?4242", str(answer)) is None
 
     shopping(tmp_path, story)
 
@@ -432,7 +433,7 @@ def test_a_card_number_anywhere_but_in_the_card_goes_no_further(tmp_path: Path) 
             status, answer = await shop.pay(**{"card": None, **order})
 
             assert (status, answer.get("error", {}).get("code")) == (400, "card_data_not_accepted"), order
-            assert "4242" not in str(answer)
+            assert re.search("4242.?4242", str(answer)) is None
 
     shopping(tmp_path, story)
 
