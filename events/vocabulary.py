@@ -42,8 +42,9 @@ ModelKind = Literal["online", "batch", "challenger"]
 LateEffect = Literal["held", "voided", "refunded", "marked"]
 """What a decision that came late still did: see `events.types.PaymentDecidedLate`."""
 
-RefundReason = Literal["late_block", "rejected_review"]
-"""Why captured money is given back: a block, or a person's rejection, came after the capture (of a part)."""
+RefundReason = Literal["late_block", "rejected_review", "unapproved_review"]
+"""Why captured money is given back: a block, or a person's rejection, came after the capture (of a part); or
+a review held the payment when the network refused to let the rest be captured."""
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):

@@ -96,14 +96,11 @@ class Gateway:
         self.wrong_passwords = wrong_passwords(around.clock, around.failures_max)
         self.client_secrets, self.idempotency, self.rate_limits = _of_requests(around)
         personal = _personal(around)
-        debts = Debts(
-            store=store, recorder=recorder, relay=relay, processor=around.processor, scheduling=scheduling
-        )
-        ends = _ends(around, recorder, relay, debts)
+        ends = _ends(around, recorder, relay)
         flights = _flights(around, ends, personal)
         self.payer_steps = _payer_steps(around, ends, time)
         self.recovery = Recovery(
-            store=store, flights=flights, ends=ends, debts=debts, scheduling=scheduling, instance=own
+            store=store, flights=flights, ends=ends, debts=ends.debts, scheduling=scheduling, instance=own
         )
         self._daily_pruning = DailyPruning(store, around.clock, time, scheduling)
         self._expiry = _expiry(around, ends, time)
@@ -170,13 +167,15 @@ def _personal(around: Surroundings) -> PersonalData:
     )
 
 
-def _ends(around: Surroundings, recorder: EventRecorder, relay: Relay, debts: Debts) -> AttemptEnds:
-    store, driving = around.store, Driving(around.scheduling)
-    refunds = Refunds(
-        store=store, recorder=recorder, relay=relay, processor=around.processor, driving=driving
+def _ends(around: Surroundings, recorder: EventRecorder, relay: Relay) -> AttemptEnds:
+    store, entropy, processor = around.store, around.entropy, around.processor
+    driving = Driving(around.scheduling)
+    debts = Debts(
+        store=store, entropy=entropy, recorder=recorder, relay=relay, processor=processor, driving=driving
     )
+    refunds = Refunds(store=store, recorder=recorder, relay=relay, processor=processor, driving=driving)
     return AttemptEnds(
-        store=store, entropy=around.entropy, recorder=recorder, relay=relay, debts=debts, refunds=refunds
+        store=store, entropy=entropy, recorder=recorder, relay=relay, debts=debts, refunds=refunds
     )
 
 

@@ -19,6 +19,8 @@ from events.types import (
     PaymentCaptured,
     PaymentDecidedLate,
     PaymentEvent,
+    PaymentRefunded,
+    PaymentRefundFailed,
     PaymentReviewed,
 )
 from events.vocabulary import ModelKind
@@ -41,6 +43,9 @@ decisions of that time can be made again; a challenger decides nothing, so only 
 
 MATURING_US = HOUR_US
 """Event time between two looks for payments that have matured."""
+
+TakenBack = PaymentDecidedLate | PaymentReviewed | PaymentRefunded | PaymentRefundFailed
+"""After which the money of a payment may go back."""
 
 
 class LearningStep:
@@ -79,12 +84,8 @@ class LearningStep:
             elif isinstance(event, PaymentCaptured):
                 self._reach(microseconds(event.occurred_at))
                 captured.append(_moved(event))
-            elif isinstance(event, PaymentDecidedLate):
-                # Blocked after all: that nobody reports it says no more than of one that was never captured.
-                returned += [_moved(event)] if event.ruling.outcome == "block" else []
-            elif isinstance(event, PaymentReviewed):
-                # Of a part that was captured before the hold, the same.
-                returned += [_moved(event)] if event.verdict == "rejected" else []
+            elif isinstance(event, TakenBack):
+                returned += _returned(event)
             elif isinstance(event, LabelReported):
                 # The label may be of a payment in this very batch.
                 self._take_in(scored)
@@ -162,6 +163,18 @@ def published(snapshot: ModelSnapshot, positions: dict[str, int]) -> list[Outgoi
 
 def _moved(event: PaymentEvent) -> Captured:
     return Captured(event.payment_id, microseconds(event.occurred_at), event.mode)
+
+
+def _returned(event: TakenBack) -> list[Captured]:
+    """A payment whose money goes back: that nobody reports it says no more than of one never captured."""
+    if isinstance(event, PaymentDecidedLate):
+        goes_back = event.ruling.outcome == "block"
+    elif isinstance(event, PaymentReviewed):
+        # Of a part that was captured before the hold.
+        goes_back = event.verdict == "rejected"
+    else:
+        goes_back = True
+    return [_moved(event)] if goes_back else []
 
 
 def _key(name: str, version: int) -> bytes:

@@ -4,7 +4,7 @@ Each is driven until the processor has acknowledged it; only then does its event
 `payment.canceled`, or `payment.released` where a part had been captured) say that it happened. Where nobody
 answers, or cannot say yet, it is told again, after pauses that grow. A capture that the network refused ends
 (`payment.capture_failed`): the processor has given the authorization back, so that asking again could only be
-refused again.
+refused again. A review that was opened meanwhile ends with it, and what it held is owed back.
 """
 
 from functools import partial
@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy import Connection
 
 from events.crash import crash_point, declare
+from events.ids import Entropy
 from events.moments import moment
 from events.types import (
     PaymentCanceled,
@@ -45,6 +46,7 @@ from gateway.payments.intents import (
 from gateway.payments.lifetimes import has_expired
 from gateway.payments.outcomes import payment_error
 from gateway.payments.partial_authorizations import whole_again
+from gateway.payments.refunds import owe_refund_in
 from gateway.payments.steps import Phase
 from gateway.processor_port import (
     FIRST_CAPTURE,
@@ -55,12 +57,12 @@ from gateway.processor_port import (
     ReversalRequest,
 )
 from gateway.retrying import Driving
-from gateway.scheduling import Scheduling
 from gateway.store.charge_rows import resize_charge
 from gateway.store.increment_rows import insert_refusal
 from gateway.store.intent_rows import intent_and_attempt, load_attempt, load_intent, save_attempt, save_intent
 from gateway.store.method_rows import suspend_consent
 from gateway.store.refund_rows import lessen_refund
+from gateway.store.review_rows import close_review
 from gateway.store.writer import Store
 
 declare(
@@ -102,16 +104,18 @@ class Debts:
         self,
         *,
         store: Store,
+        entropy: Entropy,
         recorder: EventRecorder,
         relay: Relay,
         processor: Processor,
-        scheduling: Scheduling,
+        driving: Driving,
     ) -> None:
         self._store = store
+        self._entropy = entropy
         self._recorder = recorder
         self._relay = relay
         self._processor = processor
-        self._driving = Driving(scheduling)
+        self._driving = driving
         self._log = structlog.get_logger("gateway.debts")
 
     def drive(self, attempt: Attempt) -> None:
@@ -253,9 +257,13 @@ class Debts:
         if not was_refused(answer):
             captured = PaymentCaptured(**header, authorization_id=attempt.id)
             return self._recorder.record_step(connection, intent, captured)
+        was_held = close_review(connection, intent.review_id, "canceled", debt.since_us)
         if intent.amount_received_minor > debt.amount_minor:
             lessen_refund(connection, intent.id, debt.amount_minor)
             intent = intents.later_capture_failed(intent, debt.amount_minor)
+            if was_held:
+                # Nobody can approve any more what was taken before the hold.
+                intent = owe_refund_in(connection, self._entropy, intent, "unapproved_review", debt.since_us)
         else:
             suspend_consent(connection, intent)
             intent = intents.capture_failed(whole_again(intent, attempt), payment_error("processing_error"))

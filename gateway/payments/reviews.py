@@ -89,6 +89,8 @@ class Reviews:
                 )
             return review, None
         before = load_intent(connection, review.payment_id)
+        if (before.review_id, before.status) != (review_id, "requires_capture"):
+            raise InvalidRequestError("This review holds nothing any more.", code="review_closed")
         at = not_before_last_step(connection, before, caller.at)
         if has_expired(review.expires_us, microseconds(at)):
             # The sweep that ends it is under way.

@@ -14,6 +14,9 @@ _MODE: BindParameter[str] = bindparam("the_mode")
 _LIMIT = bindparam("the_limit", type_=Integer)
 _HELD = Statement(
     select(reviews.c.payment_id, reviews.c.expires_us)
+    # One of an earlier attempt, or of a payment that holds nothing any more, ends nothing.
+    .join(intents, intents.c.id == reviews.c.payment_id)
+    .where(intents.c.review_id == reviews.c.id, intents.c.status == "requires_capture")
     .where(reviews.c.mode == _MODE, reviews.c.closed_us.is_(None), reviews.c.expires_us <= _NOW)
     .order_by(reviews.c.expires_us)
     .limit(_LIMIT)

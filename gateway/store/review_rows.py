@@ -84,10 +84,11 @@ def is_open(connection: Connection, review_id: str | None) -> bool:
     return connection.execute(query).first() is not None
 
 
-def close_review(connection: Connection, review_id: str | None, reason: str, at_us: int) -> None:
-    """Close it, if there is one and it is open."""
+def close_review(connection: Connection, review_id: str | None, reason: str, at_us: int) -> bool:
+    """Close it, if there is one and it is open: whether it was."""
     still_open = update(reviews).where(reviews.c.id == review_id, reviews.c.closed_us.is_(None))
-    connection.execute(still_open, {"closed_us": at_us, "closed_reason": reason})
+    closed = connection.execute(still_open, {"closed_us": at_us, "closed_reason": reason})
+    return closed.rowcount == 1
 
 
 def _review(row: Row[Any]) -> Review:

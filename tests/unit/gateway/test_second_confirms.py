@@ -69,12 +69,13 @@ async def confirmed(world: World, intent: Intent, body: ConfirmIntent = AGAIN) -
 def ends_of(world: World) -> AttemptEnds:
     """What ends attempts, beside the gateway's own."""
     store, processor, relay = world.store, world.processor, world.gateway.relay
-    recorder, scheduling = EventRecorder(world.entropy), ThreadScheduling()
-    debts = Debts(store=store, recorder=recorder, relay=relay, processor=processor, scheduling=scheduling)
-    driving = Driving(scheduling)
+    recorder, entropy, driving = EventRecorder(world.entropy), world.entropy, Driving(ThreadScheduling())
+    debts = Debts(
+        store=store, entropy=entropy, recorder=recorder, relay=relay, processor=processor, driving=driving
+    )
     refunds = Refunds(store=store, recorder=recorder, relay=relay, processor=processor, driving=driving)
     return AttemptEnds(
-        store=store, entropy=world.entropy, recorder=recorder, relay=relay, debts=debts, refunds=refunds
+        store=store, entropy=entropy, recorder=recorder, relay=relay, debts=debts, refunds=refunds
     )
 
 

@@ -10,7 +10,14 @@ import pytest
 from events.codec import decode
 from events.log.port import Position, Record
 from events.moments import microseconds
-from events.types import LabelReported, PaymentCaptured, PaymentDecidedLate, PaymentReviewed
+from events.types import (
+    LabelReported,
+    PaymentCaptured,
+    PaymentDecidedLate,
+    PaymentRefunded,
+    PaymentRefundFailed,
+    PaymentReviewed,
+)
 from events.vocabulary import Outcome, Ruling
 from models.engine import Engine
 from models.features import CATALOGUE, FEATURES_VERSION
@@ -91,6 +98,26 @@ def test_a_payment_that_was_captured_in_part_and_then_rejected_does_not_mature_a
     told = [decode(unsent.outgoing.value or b"") for unsent in store.unsent()]
     store.close()
     assert [one.payment_id for one in told if isinstance(one, LabelReported)] == matured
+
+
+@pytest.mark.parametrize("kind", [PaymentRefunded, PaymentRefundFailed])
+def test_a_payment_whose_money_is_owed_back_does_not_mature_as_genuine(
+    tmp_path: Path, kind: type[PaymentRefunded | PaymentRefundFailed]
+) -> None:
+    step, _, store = fresh(tmp_path)
+    store.remember([Scored("pi_0", microseconds(START), [None] * len(CATALOGUE))])
+    header = {"payment_id": "pi_0", "mode": "test", "merchant_id": "m1", "amount_minor": 1, "currency": "EUR"}
+    part = PaymentCaptured(id="e1", occurred_at=START, sequence=4, authorization_id="a", **header)
+    about = {"attempt": 1, "authorization_id": "a", "refund_id": "re_1", "reason": "unapproved_review"}
+    refund = kind(id="e2", occurred_at=START, sequence=5, **about, **header)
+    later = msgspec.structs.replace(part, id="e3", occurred_at=START + timedelta(days=31), payment_id="pi_9")
+
+    place = Record("payments", 0, 0, b"pi_0", b"")
+    step.handle(Batch([Delivered(place, event) for event in (part, refund, later)]), START)
+
+    told = [decode(unsent.outgoing.value or b"") for unsent in store.unsent()]
+    store.close()
+    assert [one for one in told if isinstance(one, LabelReported)] == []
 
 
 def fresh(folder: Path) -> tuple[LearningStep, Learner, LearningStore]:
