@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from models.feature import Entity, Feature, Kind
+from models.histories import GROUP_MAX
 
 MINOR = "minor units of the reference currency"
 ENTITY_WORDS: dict[Entity, str] = {
@@ -20,6 +21,8 @@ THROUGH: dict[Entity, str] = {
     "merchant": "at this merchant",
 }
 """How an entity takes part in a payment, as sentences say it."""
+COUNTED = f"(at most {GROUP_MAX} are counted)"
+"""Of what is remembered one by one, no more are known."""
 LASTS = {
     "10m": "in the last 10 minutes",
     "1h": "in the last hour",
@@ -75,7 +78,7 @@ def counts(entity: Entity, windows: tuple[str, ...]) -> Iterator[Feature]:
 def cards(entity: Entity, windows: tuple[str, ...]) -> Iterator[Feature]:
     """Cards that an entity was seen with."""
     says = "card used", "different cards used"
-    yield from events(entity, "cards", "cards", "distinct cards", says, windows)
+    yield from events(entity, "cards", "cards", f"distinct cards {COUNTED}", says, windows)
 
 
 def declines(entity: Entity) -> Iterator[Feature]:
@@ -94,7 +97,7 @@ def sign_in_targets(entity: Entity) -> Feature:
     """Whose sign-ins failed: passwords tried at many accounts from one place. For rules alone."""
     name, through = "failed_sign_in_customers_1d", f"{THROUGH[entity]} {LASTS['1d']}"
     says = numbered("customer", "customers", f"failed to sign in {through}")
-    meaning = f"distinct customers who failed to sign in {through}"
+    meaning = f"distinct customers {COUNTED} who failed to sign in {through}"
     return of_entity(entity, name, "count", "customers", meaning, *says, window="1d", modeled=False)
 
 

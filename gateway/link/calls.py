@@ -2,7 +2,7 @@
 
 A call is `{"id":7,"method":"capture","params":["pi_1_1",{…}]}`, its answer `{"id":7,"result":{…}}` or
 `{"id":7,"error":{"status":429,"code":"rate_limit","after_seconds":1}}`: JSON-RPC's members, HTTP's statuses.
-Answers come in any order.
+Answers come in any order. Who stops says so once, `{"id":7,"goodbye":true}`: the last call that it has begun.
 """
 
 from typing import Any
@@ -14,6 +14,9 @@ CALL_BYTES_MAX = 64 * 1024
 
 ANSWER_BYTES_MAX = 1024 * 1024
 """Far above what either program answers."""
+
+UNREADABLE = (ValueError, RecursionError)
+"""What decoding raises: no JSON or another shape, no UTF-8, too deep."""
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -36,11 +39,16 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What came of a call: a result, yet to be read, or an error."""
+    """What came of a call: a result, yet to be read, or an error.
+
+    A goodbye is none, and `id` the number of the last call that was begun (0 for none): numbers rise, those
+    above it never will be, and those up to it may still have their answers.
+    """
 
     id: int
     result: msgspec.Raw = msgspec.Raw(b"null")
     error: Refusal | None = None
+    goodbye: bool = False
 
 
 class LineTooLongError(Exception):

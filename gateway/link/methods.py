@@ -11,7 +11,7 @@ from events.program_logs import places
 from gateway.errors import GatewayError, InvalidRequestError, NotFoundError
 from gateway.http.answers import internal_error
 from gateway.http.request_ids import begin_request
-from gateway.link.calls import Call, Refusal, line
+from gateway.link.calls import UNREADABLE, Call, Refusal, line
 
 _log = structlog.get_logger("gateway")
 
@@ -54,7 +54,7 @@ class Methods:
         params, work = self._served[call.method]
         try:
             given = params.decode(call.params)
-        except (msgspec.DecodeError, RecursionError):
+        except UNREADABLE:
             raise InvalidRequestError("The parameters are not as agreed.", code="request_malformed") from None
         return await work(*given)
 

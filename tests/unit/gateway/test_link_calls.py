@@ -3,13 +3,14 @@
 import json
 import logging
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import UnavailableError
-from gateway.link.calls import Lines, LineTooLongError, line
-from gateway.link.methods import Served
+from gateway.link.calls import Call, Lines, LineTooLongError, line
+from gateway.link.methods import Methods, Served
 from gateway.people.errors import RateLimitedError
 from tests.linked import answer_of
 from tests.processor_parts import in_one_thread
@@ -68,3 +69,15 @@ async def test_an_error_that_nobody_foresaw_is_answered_and_logged_without_its_t
     assert answer["error"]["status"] == 500
     assert SECRET not in logged + json.dumps(answer)
     assert "RuntimeError" in logged
+
+
+@pytest.mark.parametrize("params", [b"[1]", b'["\xff"]', b"[" * 10_000])
+@in_one_thread
+async def test_parameters_that_cannot_be_read_are_the_asker_s_mistake(params: bytes) -> None:
+    async def echo(text: str) -> str:
+        return text
+
+    call = Call(1, "echo", msgspec.Raw(params))
+    answer = json.loads(await Methods({"echo": Served(tuple[str], echo)}).answer(call))
+
+    assert (answer["error"]["status"], answer["error"]["code"]) == (400, "request_malformed")
