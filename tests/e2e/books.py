@@ -121,7 +121,7 @@ def is_quiet(home: Path) -> bool:
 def has_learned(home: Path, log: Log) -> bool:
     """Whether the learner has taken in all that is on its topics, and what itself will put there."""
     reached = {row["place"]: row["next"] for row in rows(home / LEARNER, "SELECT place, next FROM positions")}
-    coming = rows(home / LEARNER, "SELECT 1 FROM scored WHERE told = 1 AND fraud IS NULL LIMIT 1")
+    coming = rows(home / LEARNER, "SELECT 1 FROM outbox WHERE topic = 'labels' LIMIT 1")
     return not coming and all(
         reached.get(f"{topic}/{number}", 0) >= end
         for topic in ("decisions", "payments", "labels")
