@@ -105,6 +105,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "Say that an account's order has changed; nothing in it is believed, the rails are asked",
         Done,
         AnswerChanged,
+        refusals=(RateLimitedError(),),
         security=(),
         media=(JSON,),
         body_bytes_max=NOTICE_BYTES_MAX,
