@@ -17,11 +17,11 @@ MERCHANTS_OWN: dict[str, Any] = {
     "cancellation_reason": None,
     "customer": None,
     "description": None,
-    "late_block_after_capture": False,
     "metadata": {},
     "not_assessed": False,
     "outcome": None,
     "receipt_email": None,
+    "refund_owed": False,
     "review": None,
 }
 """Members that a shopper's browser is not shown, with what stands in their place."""
@@ -60,7 +60,6 @@ def intent_json(
         "customer": intent.customer,
         "description": intent.description,
         "last_payment_error": None if intent.last_error is None else msgspec.to_builtins(intent.last_error),
-        "late_block_after_capture": intent.late_block_after_capture,
         "latest_charge": latest_charge_id(intent),
         "livemode": intent.mode == "live",
         "metadata": intent.metadata,
@@ -71,6 +70,7 @@ def intent_json(
         "payment_method_options": {"card": {"request_partial_authorization": partial}},
         "payment_method_types": intent.payment_method_types or methods_for(intent.currency),
         "receipt_email": receipt_email,
+        "refund_owed": intent.refund_owed,
         "review": intent.review_id,
         "setup_future_usage": intent.setup_future_usage,
         "statement_descriptor": intent.statement_descriptor,

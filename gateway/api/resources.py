@@ -84,7 +84,6 @@ class PaymentIntent(Resource, frozen=True, kw_only=True):
     customer: str | None
     description: str | None
     last_payment_error: PaymentError | None
-    late_block_after_capture: bool
     latest_charge: "str | Charge | None"
     livemode: bool
     metadata: dict[str, str]
@@ -95,6 +94,7 @@ class PaymentIntent(Resource, frozen=True, kw_only=True):
     payment_method_options: PaymentMethodOptions
     payment_method_types: list[PaymentMethodType]
     receipt_email: str | None
+    refund_owed: bool
     review: "str | Review | None"
     setup_future_usage: FutureUsage | None
     statement_descriptor: str | None

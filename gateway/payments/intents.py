@@ -86,7 +86,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     return_url: str | None = None
     next_action: PayerAction | None = None
     not_assessed: bool = False
-    late_block_after_capture: bool = False
+    refund_owed: bool = False
     attempts: int = 0
     sequence: int = 0
     version: int = 0
@@ -277,7 +277,7 @@ def capture_failed(intent: Intent, error: PaymentError) -> Intent:
         amount_capturable_minor=0,
         capture_due_us=None,
         # Nothing is captured any more, so there is nothing left for a person to refund.
-        late_block_after_capture=False,
+        refund_owed=False,
     )
 
 

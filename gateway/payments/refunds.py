@@ -1,7 +1,7 @@
 """Money that is owed back: driven like every debt until the processor has an end for it, across restarts.
 
 A refund is told once its capture is paid. One that the network refuses leaves its payment marked
-(`late_block_after_capture`), for a person to give the money back in another way.
+(`refund_owed`), for a person to give the money back in another way.
 """
 
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ def owe_refund_in(
         since_us=at_us,
     )
     insert_refund(connection, refund)
-    return _replace(intent, late_block_after_capture=True)
+    return _replace(intent, refund_owed=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +117,7 @@ class Refunds:
         )
         if end == "succeeded":
             refunded_minor = intent.amount_refunded_minor + refund.amount_minor
-            intent = _replace(intent, amount_refunded_minor=refunded_minor, late_block_after_capture=False)
+            intent = _replace(intent, amount_refunded_minor=refunded_minor, refund_owed=False)
         else:
             _log.error("refund refused", refund=refund.id)
         save_intent(connection, self.recorder.record_step(connection, intent, event))

@@ -121,7 +121,6 @@ COLUMNS: dict[str, Any] = {
         f"last_payment_error.{name}": _member(intents.c.last_error_json, name)
         for name in ("code", "decline_code", "message", "type")
     },
-    "late_block_after_capture": _as_number(intents.c.late_block_after_capture),
     "latest_charge": _latest_charge(),
     "livemode": _as_number(intents.c.mode == "live"),
     "next_action.type": _next_action_type(),
@@ -143,6 +142,7 @@ COLUMNS: dict[str, Any] = {
     ),
     "payment_method_types": intents.c.payment_method_types_json,
     "receipt_email": intents.c.receipt_email_digest,
+    "refund_owed": _as_number(intents.c.refund_owed),
     "review": intents.c.review_id,
     "setup_future_usage": intents.c.setup_future_usage,
     "statement_descriptor": intents.c.statement_descriptor,

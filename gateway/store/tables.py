@@ -143,7 +143,7 @@ intents = Table(
     Column("next_action_json", Text),
     Column("not_assessed", Boolean, nullable=False, default=False),
     Column("amount_refunded_minor", BigInteger, nullable=False, server_default="0"),
-    Column("late_block_after_capture", Boolean, nullable=False, default=False, server_default=false()),
+    Column("refund_owed", Boolean, nullable=False, default=False, server_default=false()),
     Column("attempts", Integer, nullable=False, default=0),
     Column("sequence", Integer, nullable=False, default=0),
     Column("version", Integer, nullable=False, default=0),

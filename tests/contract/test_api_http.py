@@ -91,7 +91,7 @@ def test_money_is_shown_in_minor_units_and_stripes_shapes(tmp_path: Path) -> Non
             "customer": "c-1",
             "description": None,
             "last_payment_error": None,
-            "late_block_after_capture": False,
+            "refund_owed": False,
             "latest_charge": None,
             "livemode": False,
             "metadata": {"order": "7"},

@@ -78,7 +78,7 @@ FOUND: dict[str, list[int]] = {
     'customer:"\' OR 1=1 --"': [],
     "livemode:false": [3, 2, 1, 0],
     "livemode:'true'": [],
-    "not_assessed:true OR late_block_after_capture:true": [],
+    "not_assessed:true OR refund_owed:true": [],
     "payment_method_types:'card'": [3, 2, 1, 0],
     "payment_method_types:'upi'": [],
     "payment_method_types:'netbanking' OR payment_method_types:'strange%'": [],

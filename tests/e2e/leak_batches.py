@@ -8,6 +8,7 @@ the message format v2 (kafka.apache.org/documentation/#recordbatch).
 import re
 import struct
 from collections import Counter
+from collections.abc import Iterator
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 READABLE = {"none", "gzip"}
@@ -22,7 +23,11 @@ _FIRST_MS, _LAST_MS = 631_152_000_000, 4_102_444_800_000
 
 def batches_by_codec(content: bytes) -> Counter[str]:
     """How many record batches begin in the bytes, by the codec of their records."""
-    found: Counter[str] = Counter()
+    return Counter(codec for codec, _ in batches(content))
+
+
+def batches(content: bytes) -> Iterator[tuple[str, int]]:
+    """The codec of each record batch that begins in the bytes, and where."""
     for match in _PLAUSIBLE.finditer(content):
         header = content[match.start() : match.start() + _HEADER.size]
         if len(header) == _HEADER.size:
@@ -30,5 +35,4 @@ def batches_by_codec(content: bytes) -> Counter[str]:
             known_codec = attributes & 7 < len(CODECS)
             in_bounds = length >= _HEADER.size - 12 and 0 < count <= last + 1 <= _RECORDS_MAX
             if known_codec and in_bounds and _FIRST_MS <= base_ms <= max_ms <= _LAST_MS:
-                found[CODECS[attributes & 7]] += 1
-    return found
+                yield CODECS[attributes & 7], match.start()

@@ -212,12 +212,12 @@ async def decides_late(world: World, intent: Intent, choice: Choice, expected: L
         assert msgspec.structs.replace(after, version=before.version) == before
     elif expected == "voided" and before.amount_received_minor:
         assert (after.status, status) == ("succeeded", "captured")
-        assert (after.amount_refunded_minor, after.late_block_after_capture) == (PART_MINOR, False)
+        assert (after.amount_refunded_minor, after.refund_owed) == (PART_MINOR, False)
     elif expected == "voided":
         assert (after.status, after.cancellation_reason, status) == ("canceled", "automatic", "reversed")
         assert after.review_id is None or (await review_of(world, after)).closed_reason is not None
     elif expected == "refunded":
-        assert (after.amount_refunded_minor, after.late_block_after_capture) == (1999, False)
+        assert (after.amount_refunded_minor, after.refund_owed) == (1999, False)
         assert world.processor.answers[f"{intent.id}_1"].refunded_minor == 1999
     else:
         assert (after.status, (await review_of(world, after)).closed_reason) == ("requires_capture", None)
@@ -240,7 +240,7 @@ def test_a_rejection_gives_back_the_part_that_was_captured_before_the_hold(
         await _rejected(world, await world.intent(intent.id))
 
         if trouble == "away":
-            assert (await world.intent(intent.id)).late_block_after_capture
+            assert (await world.intent(intent.id)).refund_owed
             await world.restart()
             world.processor.away = 0
         is_refused = trouble == "refuses_refunds"
@@ -253,7 +253,7 @@ def test_a_rejection_gives_back_the_part_that_was_captured_before_the_hold(
             PART_MINOR,
             0,
         )
-        assert (after.amount_refunded_minor, after.late_block_after_capture) == (refunded_minor, is_refused)
+        assert (after.amount_refunded_minor, after.refund_owed) == (refunded_minor, is_refused)
         assert (network.captured_minor, network.refunded_minor) == (PART_MINOR, refunded_minor)
 
     live_virtually(tmp_path, story, 0.05)

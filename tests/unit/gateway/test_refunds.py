@@ -60,7 +60,7 @@ def test_a_late_block_gives_back_what_was_captured(tmp_path: Path, mode: Mode) -
             1999,
             1999,
         )
-        assert not after.late_block_after_capture
+        assert not after.refund_owed
         assert after.outcome is not None
         assert (after.outcome.risk_level, after.outcome.risk_score) == ("highest", 80)
         [event] = [each for each in world.log.events("payments") if isinstance(each, PaymentRefunded)]
@@ -98,7 +98,7 @@ def test_where_the_capture_is_refused_there_is_nothing_to_give_back(tmp_path: Pa
 
         await world.until(ended)
         after = await world.intent(intent.id)
-        assert (after.status, after.late_block_after_capture) == ("requires_payment_method", False)
+        assert (after.status, after.refund_owed) == ("requires_payment_method", False)
         assert world.payment_events(intent.id)[-2:] == ["payment.decided_late", "payment.capture_failed"]
         assert given_back(world) == []
 
@@ -114,7 +114,7 @@ def test_a_refund_that_the_network_refuses_leaves_the_payment_marked_for_a_perso
 
         await until_told(world, intent, "payment.refund_failed")
         after = await world.intent(intent.id)
-        assert (after.amount_refunded_minor, after.late_block_after_capture) == (0, True)
+        assert (after.amount_refunded_minor, after.refund_owed) == (0, True)
         [event] = [each for each in world.log.events("payments") if isinstance(each, PaymentRefundFailed)]
         assert event.amount_minor == 1999
         assert await statuses(world) == ["failed"]

@@ -70,7 +70,7 @@ def test_the_part_that_was_captured_before_goes_back_as_nobody_can_approve_it_an
 
         assert (intent.status, intent.amount_received_minor) == ("succeeded", PART_MINOR)
         assert intent.amount_refunded_minor == network.refunded_minor == (0 if refuses else PART_MINOR)
-        assert intent.late_block_after_capture == refuses
+        assert intent.refund_owed == refuses
         told = [event for event in world.log.events("payments") if isinstance(event, PaymentRefunded)]
         assert [event.reason for event in told] == ([] if refuses else ["unapproved_review"])
 
@@ -87,7 +87,7 @@ def test_a_refused_capture_takes_nothing_back_where_no_review_holds_the_payment(
         after = await world.intent(intent.id)
 
         assert (after.status, after.amount_received_minor) == ("succeeded", PART_MINOR)
-        assert (after.amount_refunded_minor, after.late_block_after_capture) == (0, False)
+        assert (after.amount_refunded_minor, after.refund_owed) == (0, False)
 
     live_virtually(tmp_path, story)
 
