@@ -28,6 +28,7 @@ from gateway.payments import intents
 from gateway.payments.debts import Debts, owe_in
 from gateway.payments.delayed_captures import DelayedCaptures
 from gateway.payments.intents import Attempt, Intent, VoidOwed
+from gateway.payments.lifetimes import has_expired
 from gateway.scheduling import Scheduling
 from gateway.store.expiry_rows import due_payments, keep_clock, load_clock
 from gateway.store.intent_rows import load_attempt, load_intent, not_before_last_step
@@ -115,6 +116,9 @@ class Expiry:
         if is_open(connection, intent.review_id):
             close_review(connection, intent.review_id, "expired", microseconds(at))
             intent = self._record_review_in(connection, intent, at)
+        elif not has_expired(attempt.expires_us, due_us):
+            # Its review was due, and has been approved since the look.
+            return None
         intent = intents.canceled(intent, "expired", microseconds(at))
         return owe_in(connection, intent, VoidOwed(since_us=microseconds(at)))[1]
 

@@ -12,6 +12,7 @@ from events.clock import VirtualClock
 from events.moments import microseconds
 from events.types import LabelReported, PaymentCanceled, PaymentEvent, PaymentReviewExpired
 from events.vocabulary import Mode
+from gateway.auth import Caller
 from gateway.business_time import TEST_TIME_AHEAD_MAX
 from gateway.errors import InvalidRequestError
 from gateway.payments.intents import Intent
@@ -325,6 +326,36 @@ def test_of_a_capture_and_the_sweep_at_the_same_moment_one_acts(tmp_path: Path) 
             assert (status, (await world.intent(intent.id)).status) == (
                 ("captured", "succeeded") if taken else ("reversed", "canceled")
             )
+
+    live_virtually(tmp_path, story)
+
+
+def test_a_review_that_is_approved_while_the_sweep_looks_is_not_ended_by_it(tmp_path: Path) -> None:
+    async def approved(world: World, at: Caller, intent: Intent, turns: int) -> bool:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        try:
+            await world.gateway.reviews.approve(at, intent.review_id or "")
+        except InvalidRequestError:
+            return False
+        return True
+
+    async def story(world: World) -> None:
+        intents = [await held(world, "manual") for _ in range(24)]
+        before = await world.caller(at=REVIEW_ENDS - timedelta(microseconds=1))
+        # Until a sweep has rested: the next one begins with the jump.
+        await asyncio.sleep(2)
+        await world.caller(at=REVIEW_ENDS)
+
+        answers = await asyncio.gather(
+            *(approved(world, before, intent, turns) for turns, intent in enumerate(intents))
+        )
+
+        await sweeps(world)
+        assert {True, False} == set(answers)
+        for intent, was_approved in zip(intents, answers, strict=True):
+            status = (await world.intent(intent.id)).status
+            assert status == ("requires_capture" if was_approved else "canceled")
 
     live_virtually(tmp_path, story)
 
