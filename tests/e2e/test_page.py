@@ -22,6 +22,7 @@ from events.types import (
     Event,
     LabelReported,
     ModelPublished,
+    PaymentActionRequired,
     PaymentAuthorized,
 )
 from events.vocabulary import Ruling
@@ -37,9 +38,12 @@ TOPICS: dict[type[Event], str] = {
     DecisionMade: "decisions",
     LabelReported: "labels",
     ModelPublished: "models",
+    PaymentActionRequired: "payments",
     PaymentAuthorized: "payments",
 }
 PATIENCE_MS = 60_000
+REASON_PX_MIN = 90
+"""A word or two: less is one word below the other."""
 LONG_ID = "pi_" + "0123456789abcdef" * 2
 """As long as those that the API makes."""
 LONGER_THAN_A_BROWSER_WAITS_MS = 8_000
@@ -57,6 +61,20 @@ class Told:
 
     def tell(self, *events: Event) -> None:
         self.log.append([Outgoing(TOPICS[type(event)], b"key", encode(event)) for event in events])
+
+
+def sent_off(number: int) -> tuple[Event, ...]:
+    """A payment that waits for its payer, under an id as long as those that the API makes."""
+    base = msgspec.structs.asdict(authorized(number))
+    shared = {name: base[name] for name in PaymentActionRequired.__struct_fields__ if name in base}
+    ruling = Ruling(by="engine", outcome="allow", risk_score=10, text="No reason to hold it.")
+    waits = PaymentActionRequired(
+        **{**shared, "id": f"sent-off-{number}", "ruling": ruling, "kind": "redirect"}
+    )
+    return tuple(
+        msgspec.structs.replace(event, payment_id=LONG_ID)
+        for event in (question(number), answer(number), waits)
+    )
 
 
 @pytest.fixture
@@ -151,7 +169,7 @@ def test_a_payments_page_is_not_cut_off_on_a_small_telephone(told: Told, page: P
 
 
 def test_an_id_stands_on_one_line_where_columns_have_room(told: Told, page: Page) -> None:
-    told.tell(*(msgspec.structs.replace(event, payment_id=LONG_ID) for event in (question(1), answer(1))))
+    told.tell(*sent_off(1))
     with page_of(told) as address:
         page.goto(address)
         for width in (1200, 1280, 1440):
@@ -160,6 +178,8 @@ def test_an_id_stands_on_one_line_where_columns_have_room(told: Told, page: Page
 
             assert lines == 1, width
             assert page.evaluate("document.documentElement.scrollWidth") <= width
+            reason = page.locator("tbody li").first
+            assert reason.evaluate("li => li.offsetWidth") >= REASON_PX_MIN, width
 
 
 def test_the_dot_stands_beside_the_word_that_it_belongs_to_on_a_small_telephone(
