@@ -32,7 +32,7 @@ from gateway.api.presenting import (
     sign_in_json,
 )
 from gateway.business_time import TEST_TIME_HEADER
-from gateway.cards import TEST_CARD_RISKS
+from gateway.cards import TEST_CARD_RISKS, documented_risk, look_up, passes_luhn
 from gateway.errors import GatewayError, InvalidRequestError, UnavailableError
 from gateway.http.problems import REFERENCE, problem
 from gateway.labels import FRAUD_BY_KIND, Label
@@ -369,6 +369,21 @@ def test_every_error_code_is_documented_with_its_status() -> None:
 def test_declines_and_test_cards_are_documented_as_they_are_answered() -> None:
     assert table("Declines") == decline_rows()
     assert table("Test cards") == card_rows()
+
+
+def test_the_unlisted_numbers_that_are_documented_have_the_funding_and_country_that_is_said() -> None:
+    said = " ".join(section("Test cards").split())
+
+    assert "`4000056655665556` is a debit and `5105105105105100` a prepaid card of the US" in said
+    assert "`4000003560000008` is a credit card of India" in said
+    for number, funding, country in (
+        ("4000056655665556", "debit", "US"),
+        ("5105105105105100", "prepaid", "US"),
+        ("4000003560000008", "credit", "IN"),
+    ):
+        found = look_up(number)
+        assert (found.funding, found.country, documented_risk(number)) == (funding, country, None)
+        assert passes_luhn(number)
 
 
 def search_rows() -> list[tuple[str, ...]]:
