@@ -79,7 +79,8 @@ class CardDataError(InvalidRequestError):
 
     def __init__(self) -> None:
         super().__init__(
-            "This listener does not accept card numbers. Send them to the tokens endpoint alone.",
+            "A card number stands where none may: only `POST /v1/tokens` and the card of `POST /pay`, at the "
+            "processor's address, take one.",
             code="card_data_not_accepted",
         )
 
@@ -218,16 +219,13 @@ class BodyTooLargeError(RequestError):
 
 
 class UnsupportedMediaError(RequestError):
-    """The body is neither JSON nor form-encoded."""
+    """The body is neither JSON nor form-encoded, where `taken` says both."""
 
     STATUS = 415
     TITLE = "Unsupported media type"
 
-    def __init__(self) -> None:
-        super().__init__(
-            "Send application/json or application/x-www-form-urlencoded, in UTF-8.",
-            code="media_type_unsupported",
-        )
+    def __init__(self, taken: str = "application/json or application/x-www-form-urlencoded") -> None:
+        super().__init__(f"Send {taken}, in UTF-8.", code="media_type_unsupported")
 
 
 class HeadTooLargeError(RequestError):

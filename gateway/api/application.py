@@ -67,11 +67,9 @@ def _bare_application() -> FastAPI:
 
 
 def _elsewhere(path: str) -> str | None:
-    if path != "/v1/tokens":
+    if path not in ("/v1/tokens", "/pay"):
         return None
-    return (
-        "Tokens are made at the processor's listener, which has another address: card numbers go there alone."
-    )
+    return "POST /v1/tokens and POST /pay are at the processor's listener, which has another address."
 
 
 async def _validation_error(_request: Request, _error: Exception) -> Response:

@@ -20,6 +20,7 @@ FORM = "application/x-www-form-urlencoded"
 T = TypeVar("T")
 
 _PLACE = re.compile(r" - at (?:`key` in )?`\$(.*)`$")
+_BYTE = re.compile(r" \(byte [0-9]+\)")
 _STEP = re.compile(r"\.(\w+)|\[([^\]]*)\]")
 _NUL_ESCAPED = b"\\u0000"
 """The one spelling in JSON: as a byte it may not stand there."""
@@ -49,8 +50,8 @@ def decode_body(body: bytes, content_type: str | None, kind: Any) -> Decoded:
     try:
         tree = msgspec.json.decode(body)
         _refuse_twice(body, kind)
-    except (ValueError, RecursionError):
-        raise _no_json() from None
+    except (ValueError, RecursionError) as error:
+        raise _no_json(error) from None
     return Decoded(tree)
 
 
@@ -63,8 +64,8 @@ def decode_json(body: bytes, kind: type[T]) -> T:
             _refuse_nul(msgspec.json.decode(body), kind)
     except msgspec.ValidationError as error:
         raise _explained(str(error), kind) from None
-    except (ValueError, RecursionError):
-        raise _no_json() from None
+    except (ValueError, RecursionError) as error:
+        raise _no_json(error) from None
     return value
 
 
@@ -109,8 +110,10 @@ def _way_to_nul(branch: Any) -> Path | None:
     return None
 
 
-def _no_json() -> InvalidRequestError:
-    return InvalidRequestError("The body is not valid JSON in UTF-8.", code="json_malformed")
+def _no_json(error: Exception) -> InvalidRequestError:
+    place = _BYTE.search(str(error))
+    message = f"The body is not valid JSON in UTF-8{place[0] if place else ''}."
+    return InvalidRequestError(message, code="json_malformed")
 
 
 def _explained(text: str, kind: Any, tree: Any = None, *, is_text: bool = False) -> InvalidRequestError:

@@ -19,6 +19,8 @@ _PART = re.compile(r"\[([^\]]*)\]")
 
 def parse_form(body: bytes) -> dict[str, Any]:
     """The tree of a form; raises `InvalidRequestError`."""
+    if body.lstrip().startswith((b"{", b"[")):
+        raise _malformed("This is no form. Is it JSON? Send it as `Content-Type: application/json`.")
     try:
         pairs = parse_qsl(
             body.decode("ascii"),
@@ -67,5 +69,5 @@ def _with_lists(branch: Any) -> Any:
     return members
 
 
-def _malformed(message: str = "The form is malformed.") -> InvalidRequestError:
+def _malformed(message: str = "Expected members such as amount=1999&currency=eur.") -> InvalidRequestError:
     return InvalidRequestError(message, code="form_malformed")

@@ -173,7 +173,7 @@ def refusals(one: Operation) -> Iterator[GatewayError]:
 
 def _refused_bodies(one: Operation, body: type[msgspec.Struct]) -> Iterator[GatewayError]:
     yield BodyTooLargeError(one.body_bytes_max)
-    yield UnsupportedMediaError()
+    yield UnsupportedMediaError(" or ".join(one.media))
     for field in msgspec.structs.fields(body):
         if field.required:
             yield InvalidRequestError(

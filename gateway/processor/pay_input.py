@@ -106,7 +106,7 @@ class PayInput(Body, frozen=True, kw_only=True):
 def read_pay(body: bytes, content_type: str | None) -> PayInput:
     """The body; raises `InvalidRequestError`, `UnsupportedMediaError`."""
     if (content_type or JSON).partition(";")[0].strip().lower() != JSON:
-        raise UnsupportedMediaError()
+        raise UnsupportedMediaError(JSON)
     given = decode_json(body, PayInput)
     wanted = "card" if given.method == "credit_card" else given.method
     for name in ("card", "upi", "wallet", "net_banking"):
@@ -150,8 +150,8 @@ def amount_minor(given: PayInput) -> int:
     amount = _minor(found["text"] or found["number"], currency, digits) if found else 0
     if not 0 < amount <= AMOUNT_MINOR_MAX:
         raise InvalidRequestError(
-            f"amount: expected an amount above 0 with at most {digits} decimals, such as 12.50, as a number "
-            "without exponent or as text.",
+            f"amount: expected an amount above 0 with at most {digits} decimals, such as {12.5:.{digits}f}, "
+            "as a number without exponent or as text.",
             code="parameter_invalid",
             param="amount",
         )

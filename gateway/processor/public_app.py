@@ -81,7 +81,7 @@ class PublicListener:
 
 
 def _elsewhere(path: str) -> str | None:
-    if not path.startswith("/v1/"):
+    if path != "/signin" and not path.startswith("/v1/"):
         return None
     return (
         "This is the processor's listener, for POST /v1/tokens and POST /pay alone. Everything else has the "

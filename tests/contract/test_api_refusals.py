@@ -144,6 +144,7 @@ def test_who_asks_the_api_for_a_token_is_sent_to_the_processor(tmp_path: Path) -
 
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "resource_missing")
         assert "processor's listener" in answer.json()["detail"]
+        assert (await http.post("/pay", json={})).json()["detail"] == answer.json()["detail"]
 
     served(tmp_path, story)
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.money import AMOUNT_MINOR_MAX, exponent, major
-from gateway.errors import InvalidRequestError
+from gateway.errors import InvalidRequestError, UnsupportedMediaError
 from gateway.processor.pay_input import amount_minor, read_pay
 
 CURRENCIES = st.sampled_from(["EUR", "JPY", "KWD", "INR"])
@@ -80,3 +80,14 @@ def test_whatever_else_stands_for_an_amount_is_refused_or_read_as_it_is_written(
     except InvalidRequestError:
         return
     assert Decimal(written.strip('"')) == Decimal(minor) / 100
+
+
+def test_a_form_is_told_that_json_alone_is_taken() -> None:
+    with pytest.raises(UnsupportedMediaError, match=r"^Send application/json, in UTF-8\.$"):
+        read_pay(b"method=upi", "application/x-www-form-urlencoded")
+
+
+@pytest.mark.parametrize(("currency", "example"), [("JPY", "12,"), ("EUR", "12.50,"), ("KWD", "12.500,")])
+def test_the_example_of_an_amount_has_the_decimals_of_its_currency(currency: str, example: str) -> None:
+    with pytest.raises(InvalidRequestError, match=f"such as {example}"):
+        read("0", currency)

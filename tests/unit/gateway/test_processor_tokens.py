@@ -296,12 +296,14 @@ async def test_other_paths_and_methods_are_refused_without_quoting_them(
 
 
 @in_one_thread
-async def test_who_asks_the_processor_for_a_payment_is_sent_to_the_api() -> None:
+async def test_who_asks_the_processor_for_a_payment_or_a_sign_in_is_sent_to_the_api() -> None:
     async with shopper(Bench()) as client:
         payment = await client.post("/v1/payment_intents", json={"amount": 1, "currency": "eur"})
+        sign_in = await client.post("/signin", json={"username": "ada", "password": "secret"})
         method = await client.delete("/v1/tokens")
 
     assert "API's address" in payment.json()["detail"]
+    assert sign_in.json()["detail"] == payment.json()["detail"]
     assert (method.headers["allow"], method.json()["detail"]) == ("POST", "This path takes: POST.")
 
 
