@@ -12,7 +12,7 @@ INNER_PORTS = range(20_000, 32_000)
 """Below what Linux gives to outgoing connections, so that a restarted program finds its port free."""
 
 REMEMBERED = "ports"
-"""The file in the home with the host and the ports of its latest start, for `weir doctor`."""
+"""The file in the home with the host and the ports of its latest start, for `weir doctor` and the next."""
 
 BLOCK = 8
 """Ports that a process tries first: its own, so that platforms that start together never pick the same."""
@@ -31,6 +31,7 @@ class Ports:
     directory: int
     """Of the issuers' access control server, for the processor; `issuer_pages` for cardholders."""
     issuer_pages: int
+    """Of wallets and banks, too."""
 
 
 def is_free(host: str, port: int) -> bool:
@@ -47,13 +48,17 @@ def check_host(host: str) -> None:
         )
 
 
-def choose(host: str, port: int) -> Ports:
+def choose(host: str, port: int, home: Path | None = None) -> Ports:
     """API on `port`, processor on the next, page after it; 0 picks all.
+
+    Payers' pages stay where they were at the home's latest start, unless that port is taken: payers may have
+    been sent there. One of a wallet or a bank is good until its order has its end.
 
     Raises `AddressInUseError`, `AddressUnusableError`.
     """
     check_host(host)
-    public = [port, port + 1, port + 2] if port else _free_ports(host, 3)
+    before = _pages_before(home) if home else []
+    public = [port, port + 1, port + 2] if port else _free_ports(host, 3, without=before)
     obstacles = {number: found for number in public if (found := _obstacle(host, number))}
     names = ", ".join(str(number) for number in obstacles)
     if any(isinstance(found, PermissionError) for found in obstacles.values()):
@@ -63,21 +68,23 @@ def choose(host: str, port: int) -> Ports:
             f"{host} port {names} is in use: stop what listens there, or give another --port "
             f"(Weir takes it and the two after it; --port 0 picks free ones)"
         )
-    inner = _free_ports("127.0.0.1", 4, without=public)
-    return Ports(*public, *inner, *_free_ports(host, 1, without=[*public, *inner]))
+    inner = _free_ports("127.0.0.1", 4, without=public + before)
+    pages = [number for number in before if number not in public and is_free(host, number)]
+    return Ports(*public, *inner, *(pages or _free_ports(host, 1, without=[*public, *inner])))
 
 
 def remember(home: Path, host: str, ports: Ports) -> None:
     """Note in the home where people find the platform that runs on it."""
-    (home / REMEMBERED).write_text(f"{host} {ports.api} {ports.processor} {ports.page}\n")
+    numbers = ports.api, ports.processor, ports.page, ports.issuer_pages
+    (home / REMEMBERED).write_text(" ".join([host, *map(str, numbers)]) + "\n")
 
 
 def remembered(home: Path) -> str | None:
     """Where API, processor and page of a running home are, in words; None where nothing is noted."""
-    try:
-        host, api, processor, page = (home / REMEMBERED).read_text().split()
-    except (OSError, ValueError):
+    known = _read(home)
+    if len(known) < 4:
         return None
+    host, api, processor, page = known[:4]
     return f"API http://{host}:{api}, processor https://{host}:{processor}, page http://{host}:{page}/"
 
 
@@ -89,6 +96,18 @@ def own_ports(process: int) -> list[int]:
     """
     first = process * BLOCK % len(INNER_PORTS)
     return list(INNER_PORTS[first : first + BLOCK])
+
+
+def _pages_before(home: Path) -> list[int]:
+    """The port of payers' pages at the latest start, if that noted one."""
+    return [int(text) for text in _read(home)[4:5] if text.isdecimal() and int(text) in INNER_PORTS]
+
+
+def _read(home: Path) -> list[str]:
+    try:
+        return (home / REMEMBERED).read_text().split()
+    except (OSError, ValueError):
+        return []
 
 
 def _obstacle(host: str, port: int) -> OSError | None:

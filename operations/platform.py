@@ -44,7 +44,7 @@ async def running(wanted: Settings, report: Report) -> AsyncIterator[Platform]:
     if not wanted.home.exists():
         addresses.choose(wanted.host, wanted.port)  # a refusal leaves no home behind
     with sole_supervisor(wanted.home):
-        ports = addresses.choose(wanted.host, wanted.port)
+        ports = addresses.choose(wanted.host, wanted.port, wanted.home)
         supervisor = Supervisor(wanted.home / "logs", report)
         try:
             test_key = await asyncio.to_thread(_prepared, wanted)
