@@ -169,13 +169,16 @@ class MethodNotAllowedError(RequestError):
 
 
 class ConflictError(RequestError):
-    """Another request changed the same resource first."""
+    """Another request changed the same resource first, or has a step of it under way; retryable."""
 
     STATUS = 409
     TITLE = "Conflict"
+    HEADERS: ClassVar[Mapping[str, str]] = {"retry-after": "1"}
 
     def __init__(self) -> None:
-        super().__init__("Another request is changing this resource. Try again.", code="lock_timeout")
+        super().__init__(
+            "A step before this one is still under way. Try again in a second.", code="lock_timeout"
+        )
 
 
 class IdempotencyReuseError(RequestError):

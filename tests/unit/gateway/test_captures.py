@@ -103,6 +103,7 @@ def test_one_capture_at_a_time_the_next_is_told_to_come_again(tmp_path: Path) ->
 
         assert (first.status_code, second.status_code, canceled.status_code) == (200, 409, 409)
         assert second.json()["error"]["code"] == "lock_timeout"
+        assert (second.headers["retry-after"], canceled.headers["retry-after"]) == ("1", "1")
         await till.settled()
         assert till.captures == [("1", 100, "accepted")]
 
