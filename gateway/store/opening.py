@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway.errors import HomeError, StoreUnavailableError
 from gateway.keys.home_keys import HOME_ID, STORE_PLACE
-from gateway.store.database import open_engine
+from gateway.store.database import open_engine, open_read_only
 from gateway.store.finding import chosen_store, has_store, remember_store, store_url
 from gateway.store.process_tables import homes
 from gateway.store.writer import in_one_commit
@@ -39,24 +39,46 @@ def adopt_store(home: Path, given: str | None, environment: Mapping[str, str] = 
 
 
 def _claimed(home: Path, url: str) -> Engine:
-    engine = open_engine(url)
     own = home / HOME_ID
-    if engine.dialect.name != "postgresql" or not own.exists():
-        return engine  # a file in the home is the home's
+    if url.startswith("sqlite:") or not own.exists():
+        return open_engine(url)  # a file in the home is the home's
+    # Before anything is migrated: the other home may be running, on an older build.
+    _refuse_others(home, url, _owner_before(url))
+    engine = open_engine(url)
     try:
         owner = in_one_commit(engine, lambda connection: owner_of(connection, own.read_text().strip()))
+        _refuse_others(home, url, owner)
     except DBAPIError as error:
         engine.dispose()
         raise StoreUnavailableError(f"the store cannot be opened: {type(error.orig).__name__}") from None
-    if owner != own.read_text().strip():
+    except HomeError:
         engine.dispose()
-        place = home / STORE_PLACE
-        forget = f"delete {place} and " if place.exists() else ""
-        raise HomeError(
-            f"{url} is the store of another home, {owner}: {forget}give a --store that is empty "
-            f"(if {home} is that home, restored in part, write this id into {own})"
-        )
+        raise
     return engine
+
+
+def _refuse_others(home: Path, url: str, owner: str | None) -> None:
+    own = home / HOME_ID
+    if owner is None or owner == own.read_text().strip():
+        return
+    place = home / STORE_PLACE
+    forget = f"delete {place} and " if place.exists() else ""
+    raise HomeError(
+        f"{url} is the store of another home, {owner}: {forget}give a --store that is empty "
+        f"(if {home} is that home, restored in part, write this id into {own})"
+    )
+
+
+def _owner_before(url: str) -> str | None:
+    """The home that the store belongs to, as it is; None where it is nobody's, or opening it will say why."""
+    engine = open_read_only(url)
+    try:
+        with engine.connect() as connection:
+            return connection.execute(select(homes.c.id)).scalar()
+    except DBAPIError:
+        return None
+    finally:
+        engine.dispose()
 
 
 def owner_of(connection: Connection, home_id: str) -> str:

@@ -9,12 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Engine, insert, select
 
 from gateway.errors import HomeError, StoreUnavailableError, StoreUnsafeError
 from gateway.keys.home_keys import HOME_ID
 from gateway.scheduling import ThreadScheduling
-from gateway.store.database import open_engine
+from gateway.store.database import downgrade, open_engine
 from gateway.store.finding import chosen_store, has_store, remember_store, store_url
 from gateway.store.opening import adopt_store, open_store
 from gateway.store.postgresql import SILENCE_MS_MAX, STATEMENT_MS_MAX
@@ -101,6 +101,28 @@ def test_a_database_belongs_to_one_home_and_is_refused_to_another(
 
     (second / HOME_ID).write_text("first")
     open_store(second).dispose()
+
+
+def test_the_database_of_another_home_is_refused_before_it_is_migrated(
+    server: PostgresServer, tmp_path: Path
+) -> None:
+    server.run("CREATE DATABASE older")
+    url = server.url("older")
+    first, second = (a_home(tmp_path / name, url) for name in ("first", "second"))
+    engine = open_store(first)
+    with engine.connect().execution_options(weir_writes=True) as connection, connection.begin():
+        downgrade(connection, "0015")
+    with pytest.raises(HomeError, match="the store of another home, first"):
+        open_store(second)
+
+    assert schema_of(engine) == "0015"
+    engine.dispose()
+    open_store(first).dispose()
+
+
+def schema_of(engine: Engine) -> str:
+    with engine.connect().execution_options(weir_reads=True) as connection:
+        return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one())
 
 
 def test_a_database_that_cannot_be_opened_or_is_another_homes_binds_no_home(
