@@ -46,3 +46,6 @@ def run(
     except GatewayError as error:
         typer.echo(f"weir {command}: {error.message}", err=True)
         raise typer.Exit(1) from None
+    except OSError as error:  # a folder that cannot be written, a disk that is full
+        typer.echo(f"weir {command}: {error}", err=True)
+        raise typer.Exit(1) from None

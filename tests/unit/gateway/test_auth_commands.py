@@ -140,3 +140,14 @@ def test_a_home_whose_path_a_url_would_read_as_another_is_refused(tmp_path: Path
 def test_test_modes_clock_is_shown_and_reset(shell: Shell) -> None:
     assert shell.run("test-clock", "show")[1] == [{"test_clock": None}]
     assert shell.run("test-clock", "reset")[1] == [{"test_clock": None}]
+
+
+def test_a_home_that_cannot_be_made_is_told_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("no folder")
+
+    status, printed, said = Shell(file).run("merchants", "create", "m_1", "--name", "Tea")
+
+    assert (status, printed, len(said.splitlines())) == (1, [], 1)
+    assert said.startswith("weir merchants: ")
+    assert str(file) in said
