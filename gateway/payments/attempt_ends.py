@@ -41,7 +41,7 @@ from gateway.payments.partial_authorizations import cut_to_part_in, whole_again
 from gateway.payments.precedence import IN_TIME
 from gateway.payments.refunds import Refunds
 from gateway.payments.reviews import open_review_in
-from gateway.payments.second_confirms import Confirmed, await_confirmation_in, lapse_in
+from gateway.payments.second_confirms import Confirmed, as_it_stands, await_confirmation_in, lapse_in
 from gateway.payments.steps import Phase
 from gateway.processor_port import ProcessorAnswer
 from gateway.store.idempotency_rows import claim_in
@@ -76,8 +76,8 @@ class AttemptEnds:
         """Commit the attempt's end, or that its payer, or after that its merchant, has to do something first.
 
         Where it has an end already, that one stands. Raises `ConflictError` where it was blocked or given up
-        meanwhile and approved all the same (it has to be taken back first), `TakenOverError` where another
-        drives it.
+        meanwhile and approved all the same (it has to be taken back first), or is confirmed again too late,
+        `TakenOverError` where another drives it.
         """
         intent, after = await self.store.write(
             lambda c: self._end_in(c, attempt, decision, answer, confirmed), intent_and_attempt(attempt)
@@ -125,7 +125,7 @@ class AttemptEnds:
             answer = without_withdrawn(stored.decision, answer)
         must_confirm = intent.confirmation_method == "manual" and confirmed is None
         if stored is None or _changes_nothing(stored, answer, must_confirm=must_confirm):
-            return intent, stored or attempt
+            return as_it_stands(intent, confirmed), stored or attempt
         if stored.phase == "assessing" and stored.owner != attempt.owner:
             raise TakenOverError
         # What was decided before the payer was sent off, or since then, is what counts.

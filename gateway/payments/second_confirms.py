@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from events.moments import moment
 from events.types import PaymentConfirmationRequired
 from gateway.auth import Caller
-from gateway.errors import InvalidRequestError
+from gateway.errors import ConflictError, InvalidRequestError
 from gateway.event_recorder import EventRecorder
 from gateway.payments import intents
 from gateway.payments.admission import give_back_in
@@ -82,6 +82,16 @@ def await_confirmation_in(
     header = recorder.header(intent, moment(attempt.moment_us))
     event = PaymentConfirmationRequired(**header, attempt=attempt.number)
     return recorder.record_step(connection, intent, event), waiting
+
+
+def as_it_stands(intent: Intent, confirmed: Confirmed | None) -> Intent:
+    """The intent whose attempt has its end already, for who only wants to see that.
+
+    Raises `ConflictError` for a second confirm before which it was given up: asked again, it is told of what.
+    """
+    if confirmed is not None and intent.status not in ("succeeded", "requires_capture"):
+        raise ConflictError()
+    return intent
 
 
 def lapse_in(connection: Connection, recorder: EventRecorder, lapsed: Attempt) -> Attempt | None:

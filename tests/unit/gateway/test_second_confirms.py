@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from events.types import PaymentDeclined
-from gateway.errors import InvalidRequestError
+from gateway.errors import ConflictError, InvalidRequestError, UnexpectedStateError
 from gateway.event_recorder import EventRecorder
 from gateway.method_requests import CardOptions, PaymentMethodOptions
 from gateway.payments.attempt_ends import AttemptEnds
@@ -96,6 +96,26 @@ def test_what_the_payer_approved_is_taken_once_the_merchant_confirms_again(tmp_p
         assert world.processor.authorized == [f"{waiting.id}_1"]
         complete = [*BEGUN, "payment.authenticated", WAITED, "payment.authorized", "payment.captured"]
         await world.until(lambda: world.payment_events(waiting.id) == complete)
+
+    live_virtually(tmp_path, story)
+
+
+def test_a_second_confirm_that_a_cancellation_overtakes_is_not_answered_as_done(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        waiting = await approved(world)
+        caller = await world.caller()
+
+        again, canceled = await asyncio.gather(
+            world.gateway.payments.confirm(caller, waiting.id, AGAIN),
+            world.gateway.payments.cancel(caller, waiting.id, CancelIntent()),
+            return_exceptions=True,
+        )
+
+        assert isinstance(canceled, Intent)
+        assert canceled.status == "canceled"
+        assert isinstance(again, ConflictError)
+        with pytest.raises(UnexpectedStateError):
+            await confirmed(world, waiting)
 
     live_virtually(tmp_path, story)
 
