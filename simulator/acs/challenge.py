@@ -18,6 +18,7 @@ RESENDS_MAX = 3
 LIFETIME_SECONDS = 600.0
 
 _TEST_CODE = re.compile(r"[0-9]{4,10}")
+_BETWEEN_DIGITS = re.compile(r"[\s-]")
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,16 @@ def at(challenge: Challenge, now: float) -> Challenge:
 def answered(challenge: Challenge, code: str, now: float) -> Challenge:
     """The challenge after a code was typed in; the third wrong one fails it. What has ended stays so.
 
+    Spaces and hyphens are not of a code: people copy them from where it is shown in groups.
+
     >>> challenge = opened("481516", b"", 0.0, is_test=False)
-    >>> answered(challenge, "481516", 1.0).state, answered(challenge, "1", 1.0).attempts
+    >>> answered(challenge, "481 516", 1.0).state, answered(challenge, "1", 1.0).attempts
     ('authenticated', 1)
     """
     challenge = at(challenge, now)
     if challenge.state != "open":
         return challenge
+    code = _BETWEEN_DIGITS.sub("", code)
     right = hmac.compare_digest(_digest(code, challenge.salt), challenge.digest)
     if right or (challenge.is_test and _TEST_CODE.fullmatch(code)):
         return replace(challenge, state="authenticated")

@@ -35,7 +35,7 @@ ending in {escape(question.number[-4:])}. A code was sent to your phone.</p>
 {wrong}{sent}{hint}
 <form method="post"><input type="hidden" name="do" value="answer">
 <label for="code">Code</label>
-<input id="code" name="code" inputmode="numeric" autocomplete="one-time-code" maxlength="10"
+<input id="code" name="code" inputmode="numeric" autocomplete="one-time-code" maxlength="32"
 required autofocus>
 <button type="submit">Confirm</button></form>
 {more}{payer_pages.button("cancel", "Cancel the payment", is_other=True)}""",

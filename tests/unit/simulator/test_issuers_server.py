@@ -74,6 +74,17 @@ def test_a_test_payment_takes_any_code_of_four_to_ten_digits(code: str, status: 
     assert issuers.directory.find("t1").status == status
 
 
+@pytest.mark.parametrize("typed", ["{} {}", "{}-{}", " {}{} ", "{}\u00a0{}", "{} - {}\n"])
+@pytest.mark.parametrize("is_test", [False, True])
+def test_spaces_and_hyphens_of_a_code_that_was_copied_are_overlooked(typed: str, *, is_test: bool) -> None:
+    issuers = Issuers()
+    issuers.challenged(is_test=is_test)
+
+    issuers.directory.answer(issuers.page, typed.format(issuers.code[:3], issuers.code[3:]))
+
+    assert issuers.directory.find("t1").status == "authenticated"
+
+
 def test_a_live_payment_takes_the_code_that_was_sent_alone() -> None:
     issuers = Issuers()
     issuers.challenged()
