@@ -163,12 +163,13 @@ def make_method_in(
 
 
 def _token_in(connection: Connection, caller: Caller, data: PaymentMethodData, within: str) -> str:
+    param = f"{within}[card]" if within else "card"
     if data.card is None:
-        param = f"{within}[card]" if within else "card"
         message = f"{param}: give the token that the processor's listener gave for the card."
         raise InvalidRequestError(message, code="parameter_missing", param=param)
-    load_card(connection, data.card.token, merchant_id=caller.merchant_id, mode=caller.mode)
-    return data.card.token
+    token, param = data.card.token, f"{param}[token]"
+    load_card(connection, token, merchant_id=caller.merchant_id, mode=caller.mode, param=param)
+    return token
 
 
 def _with_account(

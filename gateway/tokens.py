@@ -107,12 +107,14 @@ def made_us(connection: Connection, token: str) -> int:
     return int(connection.execute(select(tokens.c.created_us).where(tokens.c.id == token)).scalar_one())
 
 
-def load_card(connection: Connection, token: str, *, merchant_id: str, mode: Mode) -> KnownCard:
-    """The card of a token of this merchant and mode; raises `NotFoundError`."""
+def load_card(
+    connection: Connection, token: str, *, merchant_id: str, mode: Mode, param: str = "payment_method"
+) -> KnownCard:
+    """The card of a token of this merchant and mode; raises `NotFoundError`, of the member that gave it."""
     row = _TOKENS.find(connection, token)
     # Another's token is answered as none at all, so that nobody learns which there are.
     if row is None or (row.merchant_id, row.mode) != (merchant_id, mode):
-        raise NotFoundError("There is no such payment method.", param="payment_method")
+        raise NotFoundError("There is no such payment method.", param=param)
     facts = CardFacts(
         token=row.id,
         surrogate=row.surrogate,

@@ -146,6 +146,21 @@ def test_upi_and_net_banking_pay_rupees_alone(tmp_path: Any, currency: str, meth
     in_shop(tmp_path, story)
 
 
+def test_a_token_that_nobody_knows_is_refused_by_the_member_that_held_it(tmp_path: Any) -> None:
+    async def story(shop: Shop) -> None:
+        data = {"type": "card", "card": {"token": "tok_none"}}
+        intent = await shop.intent()
+
+        for path, body, param in (
+            (METHODS, data, "card[token]"),
+            (f"{INTENTS}/{intent}", {"payment_method_data": data}, "payment_method_data[card][token]"),
+        ):
+            refusal = await shop.post(path, 404, **body)
+            assert (refusal["code"], refusal["param"]) == ("resource_missing", param)
+
+    in_shop(tmp_path, story)
+
+
 def test_an_intent_takes_the_types_that_it_names_and_by_default_those_of_its_currency(tmp_path: Any) -> None:
     async def story(shop: Shop) -> None:
         euros = await shop.get(f"{INTENTS}/{await shop.intent(currency='eur')}")
