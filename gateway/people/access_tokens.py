@@ -27,7 +27,7 @@ _ALGORITHM = "HS256"
 
 
 class Claims(msgspec.Struct, frozen=True, kw_only=True):
-    """What a token says; `iat` and `exp` are Unix seconds, `version` names the password it was given for."""
+    """What a token says; `iat` and `exp` are Unix seconds, `version` is the user's when it was given."""
 
     iss: str
     aud: str

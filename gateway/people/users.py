@@ -29,7 +29,8 @@ _BY_ID = select(users).where(users.c.id == bindparam("the_id"))
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
-    """Who signs in, without the password. `version` names the password: a token is worth as long as it."""
+    """Who signs in, without the password. A token is worth as long as the `version` it was given for, which
+    another password, a lock and coming back from `disabled` end."""
 
     id: str
     name: str
@@ -198,14 +199,20 @@ def let_in(connection: Connection, checked: Credentials, renewed: str | None, at
 
 
 def count_failure(connection: Connection, user: User, at: datetime) -> bool:
-    """Count a wrong password, and lock at the tenth: whether this was it. While locked, none is counted."""
+    """Count a wrong password, and lock at the tenth: whether this was it. While locked, none is counted.
+
+    The lock ends the user's tokens for good: none comes back to life when it is lifted.
+    """
     now_us = microseconds(at)
     counted = update(users).where(
         users.c.id == user.id, or_(users.c.locked_until_us.is_(None), users.c.locked_until_us <= now_us)
     )
     connection.execute(counted.values(failures=users.c.failures + 1, locked_until_us=None))
     full = update(users).where(users.c.id == user.id, users.c.failures >= FAILURES_MAX)
-    locked = connection.execute(full, {"failures": 0, "locked_until_us": microseconds(at + LOCKED_FOR)})
+    until_us = microseconds(at + LOCKED_FOR)
+    locked = connection.execute(
+        full.values(failures=0, locked_until_us=until_us, version=users.c.version + 1)
+    )
     return locked.rowcount == 1
 
 

@@ -208,6 +208,7 @@ def test_a_lock_takes_the_tokens_too_and_unlocking_lets_in_again(tmp_path: Path)
         ada = await world.store.write(lambda c: unlock_user(c, recorder, "ada", at=START, actor="test"))
 
         assert state_of(ada, clock.now()) == "active"
+        await refused(world, token)
         assert await tried(world) is not None
         await world.until(lambda: "user.unlock" in {event.action for event in audited(world)})
 
