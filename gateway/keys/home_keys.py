@@ -6,6 +6,8 @@ the keys, and none overwrites the other's.
 """
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -101,11 +103,24 @@ def ensure_keys(home: Path, given: Path | None, now: datetime, hosts: tuple[str,
     """The same where a home may be made: what a new one lacks is made, and the folder is remembered."""
     keys = find_keys(home, given) if _has_store(home) else keys_of(home, given)
     home.mkdir(parents=True, exist_ok=True)
+    with _writing(keys):  # before the home remembers it, so that another may be given where it cannot be
+        make_private_folder(keys)
     # Not synced, as every start writes it again; what a power cut leaves empty is refused above.
     temporary = home / f".{REMEMBERED}.new"
     temporary.write_text(f"{keys}\n")
     temporary.replace(home / REMEMBERED)
-    make_private_folder(keys)
-    _pair(home, keys)
-    ensure_certificates(keys, now, hosts)
+    with _writing(keys):
+        _pair(home, keys)
+        ensure_certificates(keys, now, hosts)
     return keys
+
+
+@contextmanager
+def _writing(keys: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise HomeError(
+            f"{keys} cannot hold the keys ({error.strerror}): make it writable, or give a new home "
+            "another folder with --keys"
+        ) from None

@@ -1,5 +1,6 @@
 """Files that hold secrets: only their owner reads them, and they are there whole or not at all."""
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ declare(
 def make_private_folder(folder: Path) -> None:
     """Create a folder (and its parents) that only its owner may enter; narrows one that exists."""
     make_folder_durably(folder)
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     folder.chmod(0o700)
 
 

@@ -52,6 +52,22 @@ def test_a_home_that_was_deleted_and_is_made_anew_in_its_place_has_its_keys_agai
         ensure_keys(tmp_path / "other", keys, NOW)
 
 
+@pytest.mark.parametrize("inside", ["", "uk"])
+def test_a_folder_that_cannot_hold_keys_is_refused_with_the_cure_and_another_may_be_given(
+    tmp_path: Path, inside: str
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("no folder")
+    file.chmod(0o644)
+
+    with pytest.raises(HomeError, match="another folder with --keys") as refused:
+        ensure_keys(tmp_path / "uh", file / inside, NOW)
+
+    assert refused.value.message.startswith(f"{file / inside} cannot hold the keys (Not a directory)")
+    assert file.stat().st_mode & 0o777 == 0o644
+    assert ensure_keys(tmp_path / "uh", tmp_path / "uk", NOW) == tmp_path / "uk"
+
+
 def test_a_moved_home_fits_its_keys_as_before(tmp_path: Path) -> None:
     keys = ensure_keys(tmp_path / "uh", tmp_path / "uk", NOW)
     (tmp_path / "uh").rename(tmp_path / "moved")
