@@ -256,10 +256,15 @@ class TableError(GatewayError):
 
 
 class UnavailableError(GatewayError):
-    """Something that is needed gives no answer; the same call may succeed later."""
+    """Something that is needed gives no answer; the same call may succeed later.
+
+    Where `NEEDED` names it, callers are told that and what to do, and the message, which is the cause, is for
+    the log: it says no more than what failed, and nothing of what was asked.
+    """
 
     STATUS = 503
     TITLE = "Unavailable"
+    NEEDED: ClassVar[str] = ""
     HEADERS: ClassVar[Mapping[str, str]] = {"retry-after": "1"}
 
     def __init__(self, message: str, *, code: str = "unavailable") -> None:
@@ -269,13 +274,19 @@ class UnavailableError(GatewayError):
 class ProcessorUnavailableError(UnavailableError):
     """No answer from the processor in time: anything may have happened there."""
 
+    NEEDED = "The processor"
+
 
 class ApiUnavailableError(UnavailableError):
     """No answer from the API in time."""
 
+    NEEDED = "The API"
+
 
 class StoreUnavailableError(UnavailableError):
     """The operational store cannot write now."""
+
+    NEEDED = "The platform's database"
 
 
 class StoreUnsafeError(StoreUnavailableError):

@@ -1,6 +1,7 @@
 """Answers of every listener: JSON by msgspec, and each error by its own status (`gateway.errors`).
 
-No answer quotes the request, and no log line the text of an error: either might hold a card number.
+No answer quotes the request, and no log line the text of an error: either might hold a card number. What is
+away (`UnavailableError`) is logged in its own words, which hold nothing of a request.
 """
 
 import time
@@ -21,6 +22,7 @@ from gateway.errors import (
     InvalidRequestError,
     MethodNotAllowedError,
     NotFoundError,
+    UnavailableError,
 )
 from gateway.http.problems import problem
 from gateway.http.request_ids import HEADER, begin_request, current_request_id
@@ -89,7 +91,16 @@ class LastResort:
         )
 
 
+def log_cause(error: GatewayError, request_id: str) -> None:
+    """Log what was away, where callers are not told it."""
+    if isinstance(error, UnavailableError) and error.NEEDED:
+        kind = type(error).__name__
+        _log.warning("what a request needs is away", request=request_id, error=kind, cause=error.message)
+
+
 async def _gateway_error(_request: Request, error: Exception) -> Response:
+    if isinstance(error, GatewayError):
+        log_cause(error, current_request_id())
     return refused(error if isinstance(error, GatewayError) else internal_error())
 
 

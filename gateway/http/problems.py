@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.errors import CardDeclinedError, GatewayError
+from gateway.errors import CardDeclinedError, GatewayError, UnavailableError
 
 REFERENCE = "docs/api.md"
 """Where the API is described, from the sources' root."""
@@ -11,10 +11,11 @@ REFERENCE = "docs/api.md"
 def problem(error: GatewayError, request_id: str) -> dict[str, Any]:
     """The RFC 9457 document of a request's error, with Stripe's `error` member inside."""
     anchor = "declines" if isinstance(error, CardDeclinedError) else "error-codes"
+    message = _told(error)
     stripe: dict[str, Any] = {
         "type": error.TYPE,
         "code": error.code,
-        "message": error.message,
+        "message": message,
         "doc_url": f"{REFERENCE}#{anchor}",
         "request_id": request_id,
     }
@@ -29,6 +30,16 @@ def problem(error: GatewayError, request_id: str) -> dict[str, Any]:
         "type": f"urn:weir:problem:{error.code}",
         "title": error.TITLE,
         "status": error.STATUS,
-        "detail": error.message,
+        "detail": message,
         "error": stripe,
     }
+
+
+def _told(error: GatewayError) -> str:
+    """Of what is away its name and what to do: the cause is the log's."""
+    if not isinstance(error, UnavailableError) or not error.NEEDED:
+        return error.message
+    return (
+        f"{error.NEEDED} cannot answer now. Send the same request again: under the same Idempotency-Key "
+        "nothing is done twice."
+    )

@@ -9,7 +9,7 @@ import structlog
 
 from events.program_logs import places
 from gateway.errors import GatewayError, InvalidRequestError, NotFoundError
-from gateway.http.answers import internal_error
+from gateway.http.answers import internal_error, log_cause
 from gateway.http.request_ids import begin_request
 from gateway.link.calls import UNREADABLE, Call, Refusal, line
 
@@ -24,7 +24,7 @@ class Served(NamedTuple):
 
 
 class Methods:
-    """Answers calls. No answer quotes what was asked, and no log line the text of an error."""
+    """Answers calls. No answer quotes what was asked, no log line the text of an error but what is away."""
 
     def __init__(self, served: Mapping[str, Served]) -> None:
         self._served = {name: (msgspec.json.Decoder(params), work) for name, (params, work) in served.items()}
@@ -35,6 +35,7 @@ class Methods:
         try:
             answer: dict[str, Any] = {"id": call.id, "result": await self._result(call)}
         except GatewayError as error:
+            log_cause(error, request_id)
             status, answer = error.STATUS, {"id": call.id, "error": _refusal(error)}
         except Exception as error:
             _log.error("request failed", request=request_id, error=type(error).__name__, at=places(error))

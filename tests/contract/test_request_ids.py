@@ -5,13 +5,22 @@ import re
 from pathlib import Path
 
 import httpx2
+import msgspec
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from structlog.testing import capture_logs
 
-from gateway.errors import StoreUnavailableError
+from gateway.errors import (
+    ApiUnavailableError,
+    GatewayError,
+    ProcessorUnavailableError,
+    StoreUnavailableError,
+    UnavailableError,
+)
+from gateway.link.calls import Call
+from gateway.link.methods import Methods, Served
 from gateway.processor.routing import application
 from tests.contract.api_serving import served
 from tests.gateway_world import World
@@ -71,7 +80,8 @@ def test_a_request_is_logged_by_its_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("error", "status", "events"),
     [
-        (StoreUnavailableError("The store is away."), 503, ["request answered"]),
+        (UnavailableError("Too many at once."), 503, ["request answered"]),
+        (StoreUnavailableError("SQLITE_FULL"), 503, ["what a request needs is away", "request answered"]),
         (ZeroDivisionError(), 500, ["request failed", "request answered"]),
     ],
 )
@@ -93,3 +103,40 @@ def test_what_failed_here_is_logged_by_its_name_at_every_level(
     assert [line["event"] for line in logs] == events
     assert {line["request"] for line in logs} == {answer.headers["request-id"]}
     assert all(line["log_level"] in ("warning", "error") for line in logs)
+
+
+@pytest.mark.parametrize(
+    ("error", "needed"),
+    [
+        (StoreUnavailableError("the store cannot write: SQLITE_FULL"), "The platform's database"),
+        (ProcessorUnavailableError("no answer: ConnectionResetError"), "The processor"),
+        (ApiUnavailableError("no answer: TimeoutError"), "The API"),
+    ],
+)
+def test_who_asked_is_told_what_is_away_and_what_to_do_and_the_log_the_cause(
+    error: GatewayError, needed: str
+) -> None:
+    async def fail(_request: Request) -> Response:
+        raise error
+
+    async def fails() -> None:
+        raise error
+
+    async def asked() -> tuple[httpx2.Response, bytes]:
+        transport = httpx2.ASGITransport(app=application([Route("/", fail)]))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://weir") as http:
+            answer = await http.get("/")
+        methods = Methods({"fail": Served(tuple[()], fails)})
+        return answer, await methods.answer(Call(id=1, method="fail", params=msgspec.Raw(b"[]")))
+
+    with capture_logs() as logs:
+        answer, line = asyncio.run(asked())
+
+    problem = answer.json()
+    assert problem["detail"] == problem["error"]["message"]
+    assert problem["detail"].startswith(f"{needed} cannot answer now. ")
+    assert "the same Idempotency-Key" in problem["detail"]
+    assert error.message not in answer.text + line.decode()
+    told = [log for log in logs if log.get("cause") == error.message]
+    assert len(told) == 2
+    assert told[0]["request"] == answer.headers["request-id"]
