@@ -69,12 +69,13 @@ def pages_app(directory: Directory) -> Starlette:
         return HTMLResponse(challenge_page(found), headers=HEADERS)
 
     async def act(request: Request) -> Response:
+        try:
+            sent = parse_qs((await read_body(request)).decode("utf-8", "replace"))
+        except ValueError:
+            return Response(status_code=413)
+        # Only now: of forms that came slowly, and together, each has to count as a try.
         found = directory.page(request.path_params["secret"])
         if found is not None:
-            try:
-                sent = parse_qs((await read_body(request)).decode("utf-8", "replace"))
-            except ValueError:
-                return Response(status_code=413)
             match sent.get("do", [""])[0]:
                 case "answer":
                     directory.answer(found, sent.get("code", [""])[0][:64])

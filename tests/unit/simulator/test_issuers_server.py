@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import count
 
 import httpx2
@@ -227,6 +227,24 @@ def test_a_form_leads_back_to_its_page_and_never_anywhere_else(do: str) -> None:
         assert (answer.status_code, answer.headers["location"]) == (303, path)
         after = await client.get(path)
         assert bool(re.search("url=https://p/r", after.text)) == (do == "cancel")
+
+    served(story)
+
+
+def test_forms_that_come_slowly_and_together_have_three_tries_all_in_all() -> None:
+    async def story(client: httpx2.AsyncClient, issuers: Issuers) -> None:
+        path = f"/challenges/{issuers.challenged().secret}"
+        all_are_there, there = asyncio.Event(), count(1)
+
+        async def slowly() -> AsyncIterator[bytes]:
+            if next(there) == ATTEMPTS_MAX:
+                all_are_there.set()
+            await all_are_there.wait()
+            yield b"do=answer&code=0"
+
+        await asyncio.gather(*(client.post(path, content=slowly()) for _ in range(ATTEMPTS_MAX)))
+
+        assert issuers.directory.find("t1").status == "failed"
 
     served(story)
 
