@@ -44,6 +44,7 @@ from gateway.scheduling import InlineScheduling, Scheduling
 from simulator.acquirer.books import Books
 from simulator.acquirer.network import Network
 from simulator.acs import directory as issuers_directory
+from simulator.acs.books import ChallengeBooks
 from simulator.acs.directory import Directory
 from tests.rails_parts import RailsLine
 
@@ -169,7 +170,8 @@ class Bench:
         self.line = line(Network(self.books, self.clock, b"issuers"))
         self.registry = registry or Registry()
         self.store = store or ProcessorStore(path, self.scheduling)
-        self.issuers = Directory(self.clock, random.Random(seed + 2).randbytes, b"issuers")
+        self.challenges = ChallengeBooks(":memory:")
+        self.issuers = Directory(self.challenges, self.clock, random.Random(seed + 2).randbytes, b"issuers")
         self.directory = DirectoryInReach(self.issuers)
         self.listener = Listener()
         self.rails = RailsLine(self.clock, random.Random(seed + 3).randbytes)

@@ -59,6 +59,7 @@ ELSEWHERE = {
     "pipelines/replay/direct.py": "a result for a person, made again by the same command",
     "simulator/acquirer/books.py Books": "within the transaction of Books.together, which has them",
     "simulator/acquirer/certificates.py _sync_names": "syncs names for `issuers_secret`, which has them",
+    "simulator/acs/books.py ChallengeBooks": "within its transaction, which has them",
     "simulator/rails/books.py RailsBooks": "within the transaction of RailsBooks.together, which has them",
     "simulator/kafka/": "another program's files and downloads",
     "simulator/traffic/": "shoppers and merchants: the world outside, which is told when something failed",

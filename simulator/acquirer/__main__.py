@@ -20,6 +20,7 @@ from simulator.acquirer.errors import CertificatesError
 from simulator.acquirer.network import Network
 from simulator.acquirer.server import Server
 from simulator.acs.app import IssuersServer, Listener, directory_app, pages_app, serving
+from simulator.acs.books import ChallengeBooks
 from simulator.acs.directory import Directory
 from simulator.rails.app import members_app, payers_app, tell_due, work
 from simulator.rails.books import RailsBooks
@@ -56,7 +57,9 @@ async def _serve(settings: argparse.Namespace, folder: Path) -> None:
     switch = Switch(rails, clock, os.urandom)
     notices = Notices(settings.notify, folder) if settings.notify else None
     telling = asyncio.create_task(work(switch, notices.tell if notices else nobody))
-    issuers = await _pages(settings, folder, Directory(clock, os.urandom, secret), switch, notices)
+    challenges = ChallengeBooks(home / "challenges.sqlite")
+    directory = Directory(challenges, clock, os.urandom, secret)
+    issuers = await _pages(settings, folder, directory, switch, notices)
     listening = await asyncio.start_server(server.member, host, settings.port, ssl=server_context(folder))
     announce("simulator.acquirer", port=listening.sockets[0].getsockname()[1])
     stopping = asyncio.create_task(stop.wait())
@@ -73,6 +76,7 @@ async def _serve(settings: argparse.Namespace, folder: Path) -> None:
         await notices.close()
     books.close()
     rails.close()
+    challenges.close()
 
 
 async def _pages(

@@ -1,7 +1,8 @@
-"""One challenge: a code is sent to the cardholder's phone, and typed in. Pure: time and codes are passed in.
+"""One challenge: a code is sent to the cardholder's phone, and typed in. Pure: times, codes and keys are
+passed in.
 
-Codes are kept hashed. In test mode any code of four to ten digits succeeds, and a shorter one fails, so that
-a test needs no phone.
+Codes are kept hashed under a key that is not kept with them. In test mode any code of four to ten digits
+succeeds, and a shorter one fails, so that a test needs no phone.
 """
 
 import hashlib
@@ -23,10 +24,9 @@ _BETWEEN_DIGITS = re.compile(r"[\s-]")
 
 @dataclass(frozen=True)
 class Challenge:
-    """Where a challenge stands; `ends_at` is the clock's monotonic seconds."""
+    """Where a challenge stands; `ends_at` is Unix seconds."""
 
     digest: bytes
-    salt: bytes
     ends_at: float
     is_test: bool
     state: State = "open"
@@ -34,9 +34,9 @@ class Challenge:
     resends: int = 0
 
 
-def opened(code: str, salt: bytes, now: float, *, is_test: bool) -> Challenge:
+def opened(code: str, key: bytes, now: float, *, is_test: bool) -> Challenge:
     """A challenge whose first code has been sent."""
-    return Challenge(_digest(code, salt), salt, now + LIFETIME_SECONDS, is_test)
+    return Challenge(_digest(code, key), now + LIFETIME_SECONDS, is_test)
 
 
 def at(challenge: Challenge, now: float) -> Challenge:
@@ -45,20 +45,20 @@ def at(challenge: Challenge, now: float) -> Challenge:
     return replace(challenge, state="expired") if is_over else challenge
 
 
-def answered(challenge: Challenge, code: str, now: float) -> Challenge:
+def answered(challenge: Challenge, code: str, key: bytes, now: float) -> Challenge:
     """The challenge after a code was typed in; the third wrong one fails it. What has ended stays so.
 
     Spaces and hyphens are not of a code: people copy them from where it is shown in groups.
 
     >>> challenge = opened("481516", b"", 0.0, is_test=False)
-    >>> answered(challenge, "481 516", 1.0).state, answered(challenge, "1", 1.0).attempts
+    >>> answered(challenge, "481 516", b"", 1.0).state, answered(challenge, "1", b"", 1.0).attempts
     ('authenticated', 1)
     """
     challenge = at(challenge, now)
     if challenge.state != "open":
         return challenge
     code = _BETWEEN_DIGITS.sub("", code)
-    right = hmac.compare_digest(_digest(code, challenge.salt), challenge.digest)
+    right = hmac.compare_digest(_digest(code, key), challenge.digest)
     if right or (challenge.is_test and _TEST_CODE.fullmatch(code)):
         return replace(challenge, state="authenticated")
     attempts = challenge.attempts + 1
@@ -70,11 +70,11 @@ def may_resend(challenge: Challenge, now: float) -> bool:
     return at(challenge, now).state == "open" and challenge.resends < RESENDS_MAX
 
 
-def resent(challenge: Challenge, code: str, now: float) -> Challenge:
+def resent(challenge: Challenge, code: str, key: bytes, now: float) -> Challenge:
     """The challenge after another code was sent, which alone is good from now on; wrong ones stay counted."""
     if not may_resend(challenge, now):
         return at(challenge, now)
-    return replace(challenge, digest=_digest(code, challenge.salt), resends=challenge.resends + 1)
+    return replace(challenge, digest=_digest(code, key), resends=challenge.resends + 1)
 
 
 def canceled(challenge: Challenge, now: float) -> Challenge:
@@ -89,5 +89,5 @@ def withdrawn(challenge: Challenge, now: float) -> Challenge:
     return replace(challenge, state="withdrawn") if challenge.state == "open" else challenge
 
 
-def _digest(code: str, salt: bytes) -> bytes:
-    return hashlib.blake2b(code.encode(), key=salt, digest_size=32).digest()
+def _digest(code: str, key: bytes) -> bytes:
+    return hashlib.blake2b(code.encode(), key=key, digest_size=32).digest()

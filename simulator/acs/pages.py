@@ -3,8 +3,8 @@
 from html import escape
 
 from simulator import payer_pages
+from simulator.acs.books import Transaction
 from simulator.acs.challenge import ATTEMPTS_MAX, RESENDS_MAX
-from simulator.acs.directory import Transaction
 
 _ENDS = {
     "authenticated": "Thank you. You have confirmed the payment.",
@@ -18,11 +18,11 @@ _ENDS = {
 def challenge_page(transaction: Transaction) -> str:
     """The form, or what came of it and the way back."""
     if transaction.challenge.state != "open":
-        return payer_pages.end_page(_ENDS[transaction.challenge.state], transaction.question.return_url)
-    challenge, question = transaction.challenge, transaction.question
+        return payer_pages.end_page(_ENDS[transaction.challenge.state], transaction.return_url)
+    challenge = transaction.challenge
     left = ATTEMPTS_MAX - challenge.attempts
     wrong = f"<p role='alert'>That code is not right. {_times(left)} left.</p>" if challenge.attempts else ""
-    price = payer_pages.amount(question.amount_minor, question.currency)
+    price = payer_pages.amount(transaction.amount_minor, transaction.currency)
     sent = "<p role='status'>Another code was sent.</p>" if challenge.resends else ""
     hint = "<p>A test payment: any 4 to 10 digits are right.</p>" if challenge.is_test else ""
     more = payer_pages.button("resend", "Send another code", is_other=True)
@@ -30,8 +30,8 @@ def challenge_page(transaction: Transaction) -> str:
         more = "<p>No further code can be sent.</p>"
     return payer_pages.page(
         "Confirm your payment",
-        f"""<p>{escape(question.merchant)} asks for <strong>{price}</strong> from your card
-ending in {escape(question.number[-4:])}. A code was sent to your phone.</p>
+        f"""<p>{escape(transaction.merchant)} asks for <strong>{price}</strong> from your card
+ending in {escape(transaction.last4)}. A code was sent to your phone.</p>
 {wrong}{sent}{hint}
 <form method="post"><input type="hidden" name="do" value="answer">
 <label for="code">Code</label>

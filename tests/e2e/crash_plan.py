@@ -18,6 +18,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "processor.": (PROCESSOR,),
     "acquirer.": (ACQUIRER,),
     "rails.": (ACQUIRER,),
+    "issuers.": (ACQUIRER,),
     "risk.": (RISK,),
     "learning.": (LEARNING,),
     "state.file.": (RISK, LEARNING),
@@ -74,6 +75,7 @@ LATER = {
     "processor.store.": 9,
     "acquirer.books.": 5,
     "rails.books.": 3,
+    "issuers.challenges.": 3,
     "log.": 3,
 }
 """Points that a start itself passes, and in which passing to die instead: under traffic.

@@ -31,6 +31,7 @@ WRITERS = {
     "pipelines/order.py",
     "pipelines/state_store.py",
     "simulator/acquirer/books.py",
+    "simulator/acs/books.py",
     "simulator/rails/books.py",
 }
 

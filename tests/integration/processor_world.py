@@ -115,10 +115,10 @@ class World:
         self.acquirer: Program | None = None
         self.processor: Program | None = None
 
-    def start_acquirer(self, crash_at: str | None = None) -> None:
+    def start_acquirer(self, crash_at: str | None = None, more: Sequence[str] = ()) -> None:
         arguments = ["--home", str(self.home), "--certificates", str(self.keys / "acquirer")]
         arguments += ["--port", str(self.acquirer_port)]
-        self.acquirer = Program("simulator.acquirer", arguments, self.log, crash_at)
+        self.acquirer = Program("simulator.acquirer", [*arguments, *more], self.log, crash_at)
         assert self.acquirer.ready()["port"] == self.acquirer_port
 
     def start_processor(self, crash_at: str | None = None, more: Sequence[str] = ()) -> None:

@@ -11,6 +11,7 @@ from gateway.errors import GatewayError
 from gateway.processor.directory import Lookup, Question
 from gateway.processor.errors import DirectoryUnavailableError
 from simulator.acs import directory as issuers
+from simulator.acs.books import ChallengeBooks
 from tests.simulation.links import Link, NoAnswerError, NotThereError, over_the_wire
 
 TEST_CODE, WRONG_CODE = "1234", "1"
@@ -23,7 +24,7 @@ class Payers:
         self._world = world
         self._random = random
         self._back = back
-        self.serving = issuers.Directory(world.clock, world.entropy, b"issuers")
+        self.serving = issuers.Directory(ChallengeBooks(":memory:"), world.clock, world.entropy, b"issuers")
         self._sent_off: set[str] = set()
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> "asyncio.Task[Any]":

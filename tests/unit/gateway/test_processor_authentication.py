@@ -1,6 +1,7 @@
 """Authentication of cardholders at the processor: who is asked, what follows, and that nobody pays twice."""
 
 import asyncio
+import math
 from datetime import timedelta
 from typing import Any
 
@@ -273,7 +274,7 @@ async def test_who_was_asked_by_issuers_that_have_lost_it_has_not_paid_and_not_f
     bench = Bench()
     await sent_off(bench, authentication=wish)
     bench.type_code("pi_1_1", RIGHT)
-    bench.issuers._transactions.clear()
+    bench.challenges.forget(math.inf)
 
     after = await bench.come_back("pi_1_1")
 
@@ -388,7 +389,7 @@ async def test_an_issuer_that_stands_in_for_what_it_could_not_do_is_not_enough_f
 async def test_a_proof_of_an_attempt_is_not_enough_for_an_issuer_that_wants_a_full_one() -> None:
     bench = Bench()
     token = await bench.token(CHALLENGED)
-    made = proofs.proof(b"issuers", CHALLENGED, 1000, "EUR", "t1", "06")
+    made = proofs.proof(b"issuers", proofs.fingerprint(b"issuers", CHALLENGED), 1000, "EUR", "t1", "06")
     proof = Proof(eci="06", value=made, transaction_id="t1")
     request = AuthorizationRequest(
         attempt_id="a",

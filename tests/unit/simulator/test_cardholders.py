@@ -8,6 +8,7 @@ import pytest
 
 from events.clock import VirtualClock
 from simulator.acs.app import pages_app
+from simulator.acs.books import ChallengeBooks
 from simulator.acs.directory import Directory, Question
 from simulator.traffic.cardholder import answer_challenge
 from simulator.traffic.population import CHALLENGED_CARDS
@@ -26,7 +27,9 @@ def test_a_payer_passes_fails_or_leaves_and_takes_the_way_back(
     card: str, reaction: Reaction, status: str
 ) -> None:
     numbers = count(1)
-    directory = Directory(VirtualClock(START), lambda size: next(numbers).to_bytes(size), b"issuers")
+    directory = Directory(
+        ChallengeBooks(":memory:"), VirtualClock(START), lambda size: next(numbers).to_bytes(size), b"issuers"
+    )
     asked = Question("t1", card, 1250, "EUR", "Books", return_url=SHOP, is_test=True)
     secret = directory.look_up(asked).secret
     visited: list[str] = []

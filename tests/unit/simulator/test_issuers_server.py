@@ -3,7 +3,10 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from itertools import count
+from pathlib import Path
+from typing import Literal
 
 import httpx2
 import pytest
@@ -13,8 +16,9 @@ from hypothesis import strategies as st
 from events.clock import VirtualClock
 from simulator.acs import proofs
 from simulator.acs.app import directory_app, pages_app
+from simulator.acs.books import ChallengeBooks, Transaction
 from simulator.acs.challenge import ATTEMPTS_MAX, LIFETIME_SECONDS, RESENDS_MAX
-from simulator.acs.directory import Directory, Question, Transaction
+from simulator.acs.directory import KEPT_SECONDS, Directory, Question
 from simulator.acs.pages import challenge_page
 from tests.gateway_world import START
 
@@ -29,10 +33,15 @@ def question(number: str = CARD, *, is_test: bool = False, **members: object) ->
 class Issuers:
     """A directory with a clock at hand."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: Path | Literal[":memory:"] = ":memory:") -> None:
         self.clock = VirtualClock(START)
-        numbers = count(1)
-        self.directory = Directory(self.clock, lambda size: next(numbers).to_bytes(size), b"issuers")
+        self._path, self._numbers = path, count(1)
+        self.start()
+
+    def start(self) -> None:
+        """The server's next life, on what is kept of the one before."""
+        books, numbers = ChallengeBooks(self._path), self._numbers
+        self.directory = Directory(books, self.clock, lambda size: next(numbers).to_bytes(size), b"issuers")
 
     def challenged(self, *, is_test: bool = False) -> Transaction:
         self.directory.look_up(question(is_test=is_test, mandated=True))
@@ -180,7 +189,7 @@ def test_what_the_cardholder_has_proven_is_not_withdrawn() -> None:
 def test_a_proof_is_good_for_one_card_amount_and_transaction(changed: str) -> None:
     said = ["secret", CARD, "100", "EUR", "t1", "05"]
     places = ["secret", "number", "amount", "currency", "transaction", "indicator"]
-    made = proofs.proof(b"secret", CARD, 100, "EUR", "t1", "05")
+    made = proofs.proof(b"secret", proofs.fingerprint(b"secret", CARD), 100, "EUR", "t1", "05")
     said[places.index(changed)] += "1"
 
     secret, number, amount, currency, transaction, indicator = said
@@ -247,6 +256,55 @@ def test_forms_that_come_slowly_and_together_have_three_tries_all_in_all() -> No
         assert issuers.directory.find("t1").status == "failed"
 
     served(story)
+
+
+@pytest.mark.parametrize("then", ["code", "another code", "cancel"])
+def test_a_challenge_outlives_the_server_that_opened_it(tmp_path: Path, then: str) -> None:
+    issuers = Issuers(tmp_path / "challenges.sqlite")
+    page, code = issuers.challenged(), issuers.code
+    issuers.directory.answer(page, "0")
+
+    issuers.start()
+    found = issuers.directory.page(page.secret)
+
+    assert found is not None
+    assert found.challenge.attempts == 1
+    assert "2 tries are left" in challenge_page(found)
+    if then == "another code":
+        found = issuers.directory.resend(found)
+        code = issuers.code
+    if then == "cancel":
+        issuers.directory.cancel(found)
+    else:
+        issuers.directory.answer(found, code)
+    issuers.start()
+    result = issuers.directory.find("t1")
+    assert result.status == ("abandoned" if then == "cancel" else "authenticated")
+    if then != "cancel":
+        said = (CARD, 1250, "EUR", "t1", "05", result.proof or "")
+        assert proofs.holds(b"issuers", *said)
+
+
+def test_what_is_kept_of_a_challenge_holds_neither_card_nor_code(tmp_path: Path) -> None:
+    issuers = Issuers(tmp_path / "challenges.sqlite")
+    page, code = issuers.challenged(), issuers.code
+    issuers.directory.answer(page, code)
+
+    content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+
+    assert page.secret.encode() in content
+    assert CARD.encode() not in content
+    assert code.encode() not in content
+
+
+def test_what_ended_long_ago_is_kept_no_longer() -> None:
+    issuers = Issuers()
+    issuers.challenged()
+    issuers.clock.advance(KEPT_SECONDS)
+
+    issuers.directory.look_up(replace(question(mandated=True), transaction_id="t2"))
+
+    assert issuers.directory.find("t1").status == "error"
 
 
 def test_a_page_that_is_unknown_and_a_body_that_is_too_large_are_refused() -> None:
