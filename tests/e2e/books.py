@@ -108,13 +108,15 @@ def is_quiet(home: Path) -> bool:
     gateway, processor = gateway_of(home), home / "processor.sqlite"
     phases = "'assessing', 'awaiting_payer', 'awaiting_confirm', 'incrementing', 'capturing', 'voiding'"
     unfinished = f"phase IN ({phases}) OR decision_id IS NULL"
+    # The outbox last: what ends meanwhile puts its event there in the same commit.
     return not (
-        gateway("SELECT 1 FROM outbox LIMIT 1")
-        or gateway(f"SELECT 1 FROM attempts WHERE {unfinished} LIMIT 1")
+        gateway(f"SELECT 1 FROM attempts WHERE {unfinished} LIMIT 1")
         or gateway(_DUE_CAPTURES)
+        or gateway("SELECT 1 FROM refunds WHERE status = 'pending' LIMIT 1")
         or rows(processor, "SELECT 1 FROM attempts WHERE status = 'sending' LIMIT 1")
         or rows(processor, "SELECT 1 FROM advices WHERE state = 'waiting' LIMIT 1")
         or rows(processor, "SELECT 1 FROM rail_operations WHERE state = 'waiting' LIMIT 1")
+        or gateway("SELECT 1 FROM outbox LIMIT 1")
     )
 
 
