@@ -91,10 +91,10 @@ class World:
         self.processor_disk = self._disk(disks.processor_image())
         self.acquirer_disk = self._disk(disks.acquirer_image())
         disks.engines().put(self.gateway_disk)
-        self._processor_faults()
+        self._watch_commits()
         self._connect(Random(f"{seed}/links"))
 
-    def _processor_faults(self) -> None:
+    def _watch_commits(self) -> None:
         self.gateway_disk.committed = self._gateway_committed
         self.processor_disk.committed = self._processor_committed
 
