@@ -6,7 +6,7 @@ GatewayError
 │   │   ├── CardDataError                 400: a card number where none may be
 │   │   └── UnexpectedStateError          400: the intent's status does not allow this step
 │   ├── AuthenticationError           401
-│   │   └── LiveKeyRequiredError          401: a test key at a home of live payments
+│   │   ├── LiveKeyRequiredError          401: a test key at a home of live payments
 │   │   └── SecretKeyRequiredError        401: a publishable key where a secret one is needed
 │   ├── IdempotencyReuseError         400: the idempotency key was used for another request
 │   ├── RequestInProgressError        409: the first request with this idempotency key has no answer yet

@@ -1,5 +1,6 @@
 """The documents tell the truth: what they name exists, and the container file fits the code."""
 
+import ast
 import doctest
 import importlib
 import re
@@ -30,6 +31,7 @@ WITH_EXAMPLES = sorted(
     for path in (ROOT / folder).rglob("*.py")
     if ">>>" in path.read_text()
 )
+ERRORS = sorted(ROOT.glob("[a-z]*/**/errors.py"))
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
 README = (ROOT / "README.md").read_text()
 
@@ -133,6 +135,19 @@ def test_the_readme_names_the_two_commands_first() -> None:
     commands = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
 
     assert [command.strip() for command in commands[:2]] == ["make demo", "make test"]
+
+
+@pytest.mark.parametrize("path", ERRORS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_errors_are_drawn_under_what_they_are_made_of(path: Path) -> None:
+    module = ast.parse(path.read_text())
+    drawn: dict[str, str] = {}
+    branch: list[str] = []
+    for indent, name in re.findall(r"^([│├└─ ]*)(\w+Error)\b", ast.get_docstring(module) or "", re.MULTILINE):
+        branch = [*branch[: len(indent) // 4], name]
+        drawn[name] = branch[-2] if len(branch) > 1 else "Exception"
+
+    made = {node.name: ast.unparse(node.bases[0]) for node in module.body if isinstance(node, ast.ClassDef)}
+    assert {name: drawn.get(name) for name in made} == made
 
 
 @pytest.mark.parametrize("module", WITH_EXAMPLES)

@@ -1,9 +1,10 @@
 """Errors of the processor.
 
 GatewayError (gateway.errors)
-├── UnavailableError
-│   └── DirectoryUnavailableError   the directory of cardholders' issuers gave no answer
-└── CardInputError             402: the card's own data are refused; names the member, never its value
+├── RequestError
+│   └── CardInputError             402: the card's own data are refused; names the member, never its value
+└── UnavailableError
+    └── DirectoryUnavailableError  the directory of cardholders' issuers gave no answer
 ProcessorError
 ├── VaultError                 a record cannot be opened: wrong place, wrong key, or damaged (permanent)
 ├── UnwritableMessageError     a message cannot say this: an amount too long, a currency without a number
