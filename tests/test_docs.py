@@ -13,6 +13,7 @@ import yaml
 
 from events.crash import CRASH_POINTS
 from events.topics import TOPICS
+from models.features import CATALOGUE
 
 ROOT = Path(__file__).parents[1]
 PROGRAMS = (
@@ -129,6 +130,10 @@ def test_the_glossary_is_sorted_and_says_each_word_once() -> None:
 
     assert words == sorted(set(words))
     assert len(words) > 20
+
+
+def test_the_readme_counts_the_features_that_there_are() -> None:
+    assert f"over {len(CATALOGUE)} features" in README
 
 
 def test_the_readme_names_the_two_commands_first() -> None:
