@@ -21,6 +21,7 @@ from gateway import method_requests, request_members, requests
 from gateway.account_events import SignIn
 from gateway.api.application import make_application
 from gateway.api.charge_json import charge_json
+from gateway.api.openapi import OPERATIONS as API
 from gateway.api.presenting import (
     intent_json,
     label_json,
@@ -34,6 +35,7 @@ from gateway.api.presenting import (
 from gateway.business_time import TEST_TIME_HEADER
 from gateway.cards import TEST_CARD_RISKS, documented_risk, look_up, passes_luhn
 from gateway.errors import GatewayError, InvalidRequestError, UnavailableError
+from gateway.http.bodies import BODY_BYTES_MAX
 from gateway.http.problems import REFERENCE, problem
 from gateway.labels import FRAUD_BY_KIND, Label
 from gateway.pay_port import PayAnswer
@@ -44,6 +46,7 @@ from gateway.payments.outcomes import TEST_OUTCOMES, payment_error
 from gateway.payments.steps import LEGAL, Status
 from gateway.processor.card_input import CardInput, TokenInput
 from gateway.processor.declines import DECLINES, decline
+from gateway.processor.openapi import OPERATIONS as PROCESSOR
 from gateway.processor.pay_input import PayBank, PayCard, PayInput, PayUpi, PayWallet
 from gateway.processor_port import Authentication, AuthenticationResult, PayerAction
 from gateway.search_query import FIELDS, SIGNS, VALUES
@@ -364,6 +367,16 @@ def test_every_error_code_is_documented_with_its_status() -> None:
     written = {(line[0].strip("`"), int(line[1])) for line in table("Error codes")}
 
     assert written == raised_codes()
+
+
+def test_every_bound_of_a_body_is_documented() -> None:
+    (row,) = re.findall(r"^\| `body_too_large` .*$", DOCUMENT, re.MULTILINE)
+    others = [one for one in (*API, *PROCESSOR) if one.body_bytes_max != BODY_BYTES_MAX]
+
+    assert f"than {BODY_BYTES_MAX // 1024} KiB" in row
+    assert set(re.findall(r"`POST (\S+)` (\d+) KiB", row)) == {
+        (one.path, str(one.body_bytes_max // 1024)) for one in others
+    }
 
 
 def test_declines_and_test_cards_are_documented_as_they_are_answered() -> None:
