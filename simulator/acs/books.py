@@ -28,6 +28,11 @@ CREATE TABLE IF NOT EXISTS transactions (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS transactions_by_age ON transactions (kept_until);
 """
+_FORGET = """
+DELETE FROM transactions WHERE kept_until <= ? OR transaction_id IN (
+    SELECT transaction_id FROM transactions ORDER BY kept_until DESC LIMIT -1 OFFSET ?
+)
+"""
 
 
 class Transaction(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,10 +81,10 @@ class ChallengeBooks:
         with self._together():
             self._database.execute("REPLACE INTO transactions VALUES (?, ?, ?, ?)", row)
 
-    def forget(self, now: float) -> None:
-        """Delete what is kept no longer."""
+    def forget(self, now: float, count_max: int) -> None:
+        """Delete what is kept no longer, and of more than `count_max` the oldest."""
         with self._together():
-            self._database.execute("DELETE FROM transactions WHERE kept_until <= ?", (now,))
+            self._database.execute(_FORGET, (now, count_max))
 
     def close(self) -> None:
         """Close the file."""

@@ -24,6 +24,7 @@ Status = Literal["challenge", "authenticated", "attempted", "not_supported", "er
 """`abandoned`: the payer canceled, or let the time pass; `error`: nobody can tell."""
 
 KEPT_SECONDS = 3600.0
+TRANSACTIONS_MAX = 10_000
 MESSAGES_MAX = 100
 CODE_DIGITS = 6
 
@@ -141,7 +142,7 @@ class Directory:
         return hmac.digest(self._issuers_secret, salt, "sha256")
 
     def _open(self, question: Question) -> Transaction:
-        self._books.forget(self._now)
+        self._books.forget(self._now, TRANSACTIONS_MAX - 1)
         secret, salt = self._entropy(16).hex(), self._entropy(16)
         code = self._send(question.transaction_id, question.merchant)
         transaction = Transaction(

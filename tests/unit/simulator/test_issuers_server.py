@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import httpx2
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -305,6 +306,20 @@ def test_what_ended_long_ago_is_kept_no_longer() -> None:
     issuers.directory.look_up(replace(question(mandated=True), transaction_id="t2"))
 
     assert issuers.directory.find("t1").status == "error"
+
+
+def test_of_more_challenges_than_are_kept_the_oldest_go() -> None:
+    issuers, books = Issuers(), ChallengeBooks(":memory:")
+    opened = issuers.challenged()
+    for number in range(3):
+        one = msgspec.structs.replace(
+            opened, transaction_id=f"t{number}", secret=f"s{number}", kept_until=opened.kept_until + number
+        )
+        books.keep(one)
+
+    books.forget(opened.kept_until - 1, 2)
+
+    assert [books.find(f"t{number}") is not None for number in range(3)] == [False, True, True]
 
 
 def test_a_page_that_is_unknown_and_a_body_that_is_too_large_are_refused() -> None:
