@@ -9,11 +9,13 @@ PYTHON := $(shell for p in python3.12 python3.11 python3; do \
 PIP := .venv/bin/python -m pip --quiet --disable-pip-version-check
 SECONDS ?= 60
 TESTS ?= tests
+OPTIMIZE ?= 3
+HOT := $(shell cat models/compiled.txt)
 
 # Each program and each worker of the tests would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test lint bench fuzz soak chaos lock system simulate postgres
+.PHONY: help demo test lint bench fuzz soak chaos lock system simulate postgres compiled interpreted
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-6s %s\n", $$1, $$2}'
@@ -29,6 +31,16 @@ lint: .venv/.dev-installed ## formatting, lint, types and the arrows between fol
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+compiled: .venv/.dev-installed ## compile the hot modules in place (needs a C compiler); everything then runs on them
+	@rm -rf build models/*.so *__mypyc.*.so models/.compiled
+	MYPYC_OPT_LEVEL=$(OPTIMIZE) .venv/bin/mypyc $(HOT) > build.log 2>&1 || { cat build.log; exit 1; }
+	@rm -rf build build.log
+	@sha256sum $(HOT) > models/.compiled
+	@echo "Compiled: $(HOT)"
+
+interpreted: ## remove what was compiled: the same source, interpreted
+	rm -rf build models/*.so *__mypyc.*.so models/.compiled
 
 bench: .venv/.dev-installed ## measure, and record the figures in bench/results
 	.venv/bin/python -m bench $(BENCH)

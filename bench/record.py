@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from models import COMPILED
+
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("bytewax", "river", "scikit-learn", "numpy", "polars", "confluent-kafka", "kafka-python")
 
@@ -65,6 +67,7 @@ def record(name: str, figures: Sequence[Figure]) -> Path:
         "machine": machine(),
         "versions": {"python": platform.python_version()}
         | {package: version(package) for package in PACKAGES},
+        "compiled": COMPILED,
         "date": datetime.now(UTC).date().isoformat(),
     }
     rows = [msgspec.to_builtins(each) | about for each in figures]
