@@ -102,7 +102,7 @@ def engine_with(snapshots: Sequence[ModelSnapshot]) -> Engine:
     engine = Engine()
     for snapshot in snapshots:
         engine.use(snapshot)
-    if engine.scorer.cold_share > 0.0 or engine.scorer.boosting is None or engine.scorer.challenger is None:
+    if engine.scorer.cold_share > 0.0 or engine.scorer.boosting is None or not engine.scorer.shadows:
         raise ValueError(f"{len(snapshots)} models are not all that a platform has after a while")
     return engine
 

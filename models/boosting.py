@@ -6,6 +6,8 @@ costs one table row per feature, and the first leaf left of each tree is its ans
 al., SIGIR 2015). The result equals scikit-learn's own raw prediction.
 """
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from math import isnan, log
 from typing import TYPE_CHECKING, Any
 
@@ -179,27 +181,40 @@ def _export_tree(
 
 
 class BoostingScorer:
-    """A `Boosting` ready to score many rows at once.
+    """A `Boosting` ready to score: many rows at once by `logits`, a few one by one by `logit`, the same bits.
 
     >>> numbers = np.zeros((200, len(NUMBER_COLUMNS)))
     >>> numbers[:, NUMBER_COLUMNS["amount_reference_minor"]] = range(200)
-    >>> fitted = fit(numbers, numbers.sum(axis=1) >= 120)
-    >>> low, high = BoostingScorer(fitted).logits(numbers[[0, 199]])
-    >>> bool(low < 0.0 < high)
-    True
+    >>> fitted = BoostingScorer(fit(numbers, numbers.sum(axis=1) >= 120))
+    >>> low, high = fitted.logits(numbers[[0, 199]]).tolist()
+    >>> low < 0.0 < high, fitted.logit(numbers[0].tolist()) == low
+    (True, True)
     """
 
     def __init__(self, boosting: Boosting) -> None:
         self.boosting = boosting
-        self._leaves = np.frombuffer(boosting.leaves).reshape(boosting.tree_count, LEAVES)
+        self._leaves = np.frombuffer(boosting.leaves)
         self._tree_starts = np.arange(boosting.tree_count) * LEAVES
+        self._mask_bytes = boosting.tree_count * LEAVES // 8
         by_feature: dict[int, list[int]] = {}
         for place, feature in enumerate(boosting.features):
             by_feature.setdefault(feature, []).append(place)
         self._tables = [(feature, *self._table(places)) for feature, places in sorted(by_feature.items())]
+        # The same tables for one row: all masks of a table row as one long integer.
+        self._long_tables = [
+            (
+                feature,
+                thresholds[:-1].tolist(),
+                [int.from_bytes(masks.tobytes(), "little") for masks in table],
+            )
+            for feature, thresholds, table in self._tables
+        ]
 
     def _table(self, places: list[int]) -> tuple[Matrix, npt.NDArray[np.uint16]]:
-        """Sorted thresholds, and the folded masks by how many of them lie below the value (last: missing)."""
+        """Sorted thresholds, and the folded masks by how many of them lie below the value (last: missing).
+
+        An endless threshold comes last, and behind it NumPy sorts what is missing.
+        """
         boosting = self.boosting
         places = sorted(places, key=lambda place: boosting.thresholds[place])
         full = (1 << LEAVES) - 1
@@ -209,18 +224,35 @@ class BoostingScorer:
             table[rank, boosting.trees[place]] &= boosting.masks[place]
             if not boosting.missing_left[place]:
                 table[-1, boosting.trees[place]] &= boosting.masks[place]
-        return np.array([boosting.thresholds[place] for place in places]), table
+        return np.array([*(boosting.thresholds[place] for place in places), np.inf]), table
 
     def logits(self, numbers: Matrix) -> Matrix:
         """Log-odds of each row; a row's bits do not depend on the rows beside it."""
         alive = np.full((len(numbers), self.boosting.tree_count), (1 << LEAVES) - 1, dtype=np.uint16)
+        ruled_out = np.empty_like(alive)
         for feature, thresholds, table in self._tables:
-            values = numbers[:, feature]
-            ranks = np.searchsorted(thresholds, values, side="left")
-            ranks[np.isnan(values)] = len(thresholds) + 1
-            alive &= table[ranks]
+            # No rank lies outside of the table: "clip" only spares NumPy a copy in case one did.
+            table.take(thresholds.searchsorted(numbers[:, feature]), axis=0, out=ruled_out, mode="clip")
+            alive &= ruled_out
         leaves = _lowest_bit[alive] + self._tree_starts
         terms = np.empty((len(numbers), self.boosting.tree_count + 1))
         terms[:, 0] = self.boosting.intercept
-        terms[:, 1:] = self._leaves.ravel()[leaves]
+        terms[:, 1:] = self._leaves[leaves]
         return sequential_sums(terms)
+
+    def logit(self, numbers: Sequence[float | None]) -> float:
+        """Log-odds of one row (NaN or None: missing), without NumPy's costs for each feature."""
+        alive = -1
+        for feature, thresholds, table in self._long_tables:
+            value = numbers[feature]
+            if value is None or value != value:
+                alive &= table[-1]
+            else:
+                alive &= table[bisect_left(thresholds, value)]
+        if alive < 0:
+            alive = (1 << self._mask_bytes * 8) - 1
+        masks = np.frombuffer(alive.to_bytes(self._mask_bytes, "little"), dtype=np.uint16)
+        logit = self.boosting.intercept
+        for term in self._leaves[_lowest_bit[masks] + self._tree_starts].tolist():
+            logit += term
+        return logit

@@ -34,7 +34,6 @@ from models.observations import (
     SignIn,
 )
 from models.scorer import Score, Scorer
-from models.slots import Matrix, Slots
 from models.state import MEMORY_DAYS, EngineState, shard_of
 from models.visits import note_challenge, note_decline, note_increment, note_label, note_sign_in, visit
 
@@ -70,6 +69,7 @@ class Engine:
         self.scorer = Scorer()
         self._track = track_changes
         self._own_rows: dict[str, bytes | None] = {}
+        self._cold_changed = False
 
     def assess(self, batch: Sequence[Fact]) -> list[Assessment]:
         """Take facts in, in order; one assessment for each observation, in order."""
@@ -100,6 +100,10 @@ class Engine:
     def changed_rows(self) -> dict[str, bytes | None]:
         """Rows changed since the last call, by `kind/key`; None removes one."""
         changed, self._own_rows = self._own_rows, {}
+        if self._cold_changed:
+            # Only here: its state is large beside what one payment changes.
+            changed["anomaly/cold_start"] = self.scorer.cold.encode()
+            self._cold_changed = False
         changed.update(self.state.changed_rows())
         return changed
 
@@ -157,17 +161,12 @@ class Engine:
     def _scored(self, waiting: Sequence[tuple[Observation, Row]]) -> list[Assessment]:
         if not waiting:
             return []
-        was_cold = self.scorer.cold_share > 0.0
-        scores, slots, linear = self.scorer.score([row for _, row in waiting])
-        answers = [
-            self._decided(seen, row, score, slots[place], linear[place])
-            for place, ((seen, row), score) in enumerate(zip(waiting, scores, strict=True))
-        ]
-        if was_cold and self._track:
-            self._own_rows["anomaly/cold_start"] = self.scorer.cold.encode()
-        return answers
+        if self._track and self.scorer.cold_share > 0.0:
+            self._cold_changed = True
+        scores = self.scorer.score([row for _, row in waiting])
+        return [self._decided(seen, row, score) for (seen, row), score in zip(waiting, scores, strict=True)]
 
-    def _decided(self, seen: Observation, row: Row, score: Score, slots: Slots, linear: Matrix) -> Assessment:
+    def _decided(self, seen: Observation, row: Row, score: Score) -> Assessment:
         scorer = self.scorer
         decision = decide(
             probability=score.probability,
@@ -175,7 +174,7 @@ class Engine:
             row=row,
             controls=self.controls,
             # Most payments are allowed without a reason, and need none of it.
-            contributions=lambda: scorer.contributions(slots.tolist(), linear.tolist(), score.anomaly),
+            contributions=lambda: scorer.contributions(row, score.anomaly),
         )
         shard = shard_of(seen.card or seen.payment_id)
         return Assessment(

@@ -14,7 +14,8 @@ import msgspec
 import numpy as np
 from river import base
 
-from models.features import BY_NAME, FEATURES_VERSION
+from models.feature import Row
+from models.features import BY_NAME, FEATURES_VERSION, POSITIONS
 from models.odds import LOGIT_MAX, log_odds, sigmoid
 from models.slots import NUMBER_COLUMNS, SLOT_COUNT, Matrix, Slots, sequential_sums, slots_of_one
 
@@ -33,6 +34,7 @@ EXTRA_SLOTS = 4_096
 """Slots for names that the catalogue does not have: the estimator takes any dictionary, as River's do."""
 
 _linear_columns = [NUMBER_COLUMNS[name] for name in LINEAR]
+_linear_positions = [POSITIONS[name] for name in LINEAR]
 
 
 class _State(msgspec.Struct, array_like=True):
@@ -91,12 +93,12 @@ class BinnedLogisticRegression(base.Classifier):  # type: ignore[misc]  # River 
     def predict_proba_one(self, x: dict[Any, Any]) -> dict[bool, float]:
         """Probabilities of genuine (False) and fraud (True)."""
         slots, linear = self._encoded(x)
-        fraud = sigmoid(self._logit(slots, linear))
+        fraud = sigmoid(self.logit(slots, linear))
         return {False: 1.0 - fraud, True: fraud}
 
     def learn(self, slots: Sequence[int], linear: Sequence[float], fraud: bool, weight: float = 1.0) -> None:
         """One step; `slots` holds no slot 0. A negative weight takes a label back."""
-        step = weight * self.learning_rate * ((1.0 if fraud else 0.0) - sigmoid(self._logit(slots, linear)))
+        step = weight * self.learning_rate * ((1.0 if fraud else 0.0) - sigmoid(self.logit(slots, linear)))
         self.intercept += step
         weights = self.weights
         for slot in slots:
@@ -107,7 +109,8 @@ class BinnedLogisticRegression(base.Classifier):  # type: ignore[misc]  # River 
         self.learned += counted
         self.frauds += counted * fraud
 
-    def _logit(self, slots: Sequence[int], linear: Sequence[float]) -> float:
+    def logit(self, slots: Sequence[int], linear: Sequence[float]) -> float:
+        """Log-odds of one row of active slots; slot 0, what is missing, may stand among them."""
         logit = self.intercept
         weights = self.weights
         for slot in slots:
@@ -155,6 +158,14 @@ class BinnedLogisticRegression(base.Classifier):  # type: ignore[misc]  # River 
 def linear_values(numbers: Matrix) -> Matrix:
     """Rows × linear features, 0 where missing."""
     return np.nan_to_num(numbers[:, _linear_columns], nan=0.0)
+
+
+def linear_values_of_row(row: Row) -> list[float]:
+    """The linear features of one row, 0 where missing."""
+    return [
+        value if isinstance(value := row[position], float) and value == value else 0.0
+        for position in _linear_positions
+    ]
 
 
 def _sorted_out(x: dict[Any, Any]) -> tuple[dict[str, float | str], list[int]]:

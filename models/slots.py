@@ -44,6 +44,12 @@ def numbers_of(rows: Sequence[Row]) -> Matrix:
     return np.frombuffer(bytearray(packed)).reshape(len(rows), len(NUMERIC))
 
 
+def numbers_of_row(row: Row) -> tuple[float | None, ...]:
+    """The modeled numbers of one row in catalogue order, None where missing."""
+    numbers: tuple[float | None, ...] = _numbers(row)
+    return numbers
+
+
 def _widths() -> list[int]:
     numeric = [len(EDGES[BY_NAME[name].kind]) + 1 for name in NUMERIC]
     crossed = [int(np.prod([len(COARSE[BY_NAME[n].kind]) + 2 for n in names])) for names in CROSSES]
@@ -53,31 +59,66 @@ def _widths() -> list[int]:
 FIRST_SLOTS = np.cumsum([1, *_widths()])[:-1]
 SLOT_COUNT = int(1 + sum(_widths()))
 
-_by_kind: list[tuple[Matrix, Slots]] = [
-    (
-        np.array(edges),
-        np.array([NUMBER_COLUMNS[n] for n in NUMERIC if BY_NAME[n].kind == kind], dtype=np.int64),
-    )
+_first_cross = len(NUMERIC) + len(CATEGORIES)
+_columns_of_kind = {
+    kind: np.array([NUMBER_COLUMNS[n] for n in NUMERIC if BY_NAME[n].kind == kind], dtype=np.int64)
+    for kind in EDGES
+}
+_by_kind: list[tuple[Matrix, Slots, Slots]] = [
+    (np.array(edges), _columns_of_kind[kind], FIRST_SLOTS[_columns_of_kind[kind]][:, None])
     for kind, edges in EDGES.items()
 ]
+_numeric = [(EDGES[BY_NAME[name].kind], int(FIRST_SLOTS[column])) for name, column in NUMBER_COLUMNS.items()]
 _crossed_names = sorted({name for names in CROSSES for name in names}, key=NUMBER_COLUMNS.__getitem__)
+OFF = -(1 << 40)
+"""Where a value is missing that a cross needs: so low that its cell is negative, whatever the others are."""
+_crossed = [
+    (POSITIONS[name], COARSE[kind], len(COARSE[kind]) + 1 if kind == "days" else OFF)
+    for name, kind in ((name, BY_NAME[name].kind) for name in _crossed_names)
+]
+_crossed_columns = [
+    (NUMBER_COLUMNS[name], np.array(edges), never)
+    for name, (_, edges, never) in zip(_crossed_names, _crossed, strict=True)
+]
+_crosses = [
+    (int(first), [(_crossed_names.index(n), len(COARSE[BY_NAME[n].kind]) + 2) for n in names])
+    for first, names in zip(FIRST_SLOTS[_first_cross:], CROSSES, strict=True)
+]
+_category_firsts = FIRST_SLOTS[len(NUMERIC) : _first_cross].tolist()
 _category_slots: dict[str, int] = {}
 
 
 def slots_of(rows: Sequence[Row], numbers: Matrix) -> Slots:
     """Rows × columns of active slots; `numbers` is `numbers_of(rows)`."""
-    slots = np.zeros((len(rows), len(COLUMNS)), dtype=np.int64)
-    missing = np.isnan(numbers)
-    for edges, columns in _by_kind:
-        values = numbers[:, columns]
-        slots[:, columns] = np.searchsorted(edges, values, side="right") + FIRST_SLOTS[columns]
-    slots[:, : len(NUMERIC)][missing] = 0
-    first = len(NUMERIC)
-    for index, row in enumerate(rows):
-        for column, text in enumerate(_texts(row), first):
-            if text is not None:
-                slots[index, column] = FIRST_SLOTS[column] + _category_slot(text)
-    _cross(numbers, missing, slots)
+    # Column by column: NumPy is fastest on what lies side by side.
+    by_column = numbers.T.copy()
+    slots = np.empty((len(COLUMNS), len(rows)), dtype=np.int64)
+    missing = np.isnan(by_column)
+    for edges, columns, firsts in _by_kind:
+        slots[columns] = edges.searchsorted(by_column[columns], side="right") + firsts
+    slots[: len(NUMERIC)][missing] = 0
+    texts = [slot for row in rows for slot in _category_slots_of(row)]
+    slots[len(NUMERIC) : _first_cross] = np.array(texts, dtype=np.int64).reshape(len(rows), len(CATEGORIES)).T
+    _cross(by_column, missing, slots)
+    return slots.T
+
+
+def slots_of_row(row: Row) -> list[int]:
+    """The slots of one row, 0 where missing: what `slots_of` finds, without NumPy's costs for each column."""
+    slots = [
+        0 if value is None or value != value else first + bisect_right(edges, value)
+        for (edges, first), value in zip(_numeric, _numbers(row), strict=True)
+    ]
+    slots += _category_slots_of(row)
+    coarse = []
+    for position, edges, never in _crossed:
+        value = row[position]
+        coarse.append(never if value is None or value != value else bisect_right(edges, value))
+    for first, parts in _crosses:
+        cell = 0
+        for place, width in parts:
+            cell = cell * width + coarse[place]
+        slots.append(first + cell if cell >= 0 else 0)
     return slots
 
 
@@ -130,24 +171,25 @@ def _category_slot(text: str) -> int:
     return slot
 
 
-def _cross(numbers: Matrix, missing: npt.NDArray[np.bool_], slots: Slots) -> None:
+def _category_slots_of(row: Row) -> list[int]:
+    return [
+        0 if text is None else first + _category_slot(text)
+        for first, text in zip(_category_firsts, _texts(row), strict=True)
+    ]
+
+
+def _cross(by_column: Matrix, missing: npt.NDArray[np.bool_], slots: Slots) -> None:
     """Fill the columns of crosses. A missing age or gap means "never"; any other switches the cross off."""
-    coarse: dict[str, Slots] = {}
-    for name in _crossed_names:
-        column = NUMBER_COLUMNS[name]
-        edges = np.array(COARSE[BY_NAME[name].kind])
-        index = np.searchsorted(edges, numbers[:, column], side="right")
-        index[missing[:, column]] = len(edges) + 1
-        coarse[name] = index
-    first = len(NUMERIC) + len(CATEGORIES)
-    for column, names in enumerate(CROSSES, first):
-        cell = np.zeros(len(numbers), dtype=np.int64)
-        off = np.zeros(len(numbers), dtype=np.bool_)
-        for name in names:
-            cell = cell * (len(COARSE[BY_NAME[name].kind]) + 2) + coarse[name]
-            if BY_NAME[name].kind != "days":
-                off |= missing[:, NUMBER_COLUMNS[name]]
-        slots[:, column] = np.where(off, 0, cell + FIRST_SLOTS[column])
+    coarse: list[Slots] = []
+    for column, edges, never in _crossed_columns:
+        index = edges.searchsorted(by_column[column], side="right")
+        index[missing[column]] = never
+        coarse.append(index)
+    for column, (first, parts) in enumerate(_crosses, _first_cross):
+        cell = np.zeros(slots.shape[1], dtype=np.int64)
+        for place, width in parts:
+            cell = cell * width + coarse[place]
+        slots[column] = np.where(cell >= 0, cell + first, 0)
 
 
 def sequential_sums(terms: Matrix) -> Matrix:

@@ -66,6 +66,29 @@ def test_a_rows_bits_do_not_depend_on_the_rows_beside_it(
     assert np.concatenate(parts).tolist() == whole.tolist()
 
 
+def test_one_row_alone_has_the_bits_that_it_has_among_many(
+    trained: tuple[HistGradientBoostingClassifier, Matrix],
+) -> None:
+    model, numbers = trained
+    boosting = exported(model, list(range(8)))
+    edge = np.tile(numbers[:1], (len(boosting.thresholds), 1))
+    for place, (feature, threshold) in enumerate(zip(boosting.features, boosting.thresholds, strict=True)):
+        edge[place, feature] = threshold
+    scorer = BoostingScorer(boosting)
+
+    for row, logit in zip([*edge, *numbers], [*scorer.logits(edge), *scorer.logits(numbers)], strict=True):
+        told = row.tolist()
+        assert scorer.logit(told) == logit
+        assert scorer.logit([None if value != value else value for value in told]) == logit
+
+
+def test_without_trees_every_row_has_the_intercept() -> None:
+    empty = Boosting(-2.0, 0, [], [], [], [], [], b"", FEATURES_VERSION)
+
+    assert BoostingScorer(empty).logits(np.zeros((2, 3))).tolist() == [-2.0, -2.0]
+    assert BoostingScorer(empty).logit([0.0] * 3) == -2.0
+
+
 def test_its_state_is_bytes_that_give_the_same_model(
     trained: tuple[HistGradientBoostingClassifier, Matrix],
 ) -> None:

@@ -6,6 +6,8 @@ from operator import add
 
 import numpy as np
 import pytest
+from hypothesis import given as drawn
+from hypothesis import strategies as st
 
 from models.bins import COARSE, CROSSES, EDGES
 from models.feature import Row
@@ -22,6 +24,7 @@ from models.slots import (
     sequential_sums,
     slots_of,
     slots_of_one,
+    slots_of_row,
 )
 
 
@@ -130,3 +133,23 @@ def test_one_payment_by_names_has_the_same_slots_as_its_row() -> None:
         whole = row(**given, **texts)
 
         assert slots_of_one({**given, **texts}) == active_slots(slots_of([whole], numbers_of([whole])))[0]
+
+
+@st.composite
+def rows_of_anything(draw: st.DrawFn) -> Row:
+    """Values on edges and beside them, far out, missing and not a number."""
+    drawn_row: Row = [None] * len(CATALOGUE)
+    dice = draw(st.randoms(use_true_random=False))
+    for name in NUMERIC:
+        kind = BY_NAME[name].kind
+        edge = dice.choice([*EDGES[kind], *COARSE[kind]])
+        near = [edge, np.nextafter(edge, 1e9), np.nextafter(edge, -1e9), dice.uniform(-100.0, 100.0)]
+        drawn_row[POSITIONS[name]] = dice.choice([None, float("nan"), -1e30, 1e30, *map(float, near)])
+    for name in CATEGORIES:
+        drawn_row[POSITIONS[name]] = dice.choice([None, "", "IN", "no such country"])
+    return drawn_row
+
+
+@drawn(st.lists(rows_of_anything(), min_size=1, max_size=4))
+def test_a_row_alone_has_the_slots_that_it_has_among_others(rows: list[Row]) -> None:
+    assert [slots_of_row(row) for row in rows] == slots_of(rows, numbers_of(rows)).tolist()

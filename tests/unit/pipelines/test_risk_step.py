@@ -90,7 +90,7 @@ def test_a_broken_model_snapshot_is_refused_and_the_old_model_stays() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("another", "online"), ("boosting", "online"), ("champion", "batch")]
+    ("name", "kind"), [("not a name", "online"), ("boosting", "online"), ("champion", "batch")]
 )
 def test_a_model_under_the_name_of_another_kind_is_refused(name: str, kind: ModelKind) -> None:
     published = ModelPublished(
