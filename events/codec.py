@@ -7,7 +7,7 @@ The encoding is JSON (a person can read the log). A record that this build canno
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, Union
 
 import msgspec
 
@@ -36,6 +36,7 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that are no such event: the last for what is nested too deeply."""
 
 _encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Union[EVENT_TYPES])  # noqa: UP007  # a union of a tuple that is known when it runs
 _decoders = {name: msgspec.json.Decoder(event_type) for name, event_type in BY_NAME.items()}
 _header_decoder = msgspec.json.Decoder(_Header)
 
@@ -49,6 +50,18 @@ def decode(value: bytes | None) -> Event:
     """The event of one record; raises `UnreadableEventError`."""
     if value is None:
         raise UnreadableEventError("the record has no value")
+    try:
+        event = _decoder.decode(value)
+    except _UNREADABLE:
+        return _decoded_in_steps(value)
+    if event.schema_version != event.VERSION:
+        return _decoded_in_steps(value)
+    _check_times(event)
+    return event
+
+
+def _decoded_in_steps(value: bytes) -> Event:
+    """Type and version first, so that an old version is carried forward and an error says what is wrong."""
     try:
         header = _header_decoder.decode(value)
     except _UNREADABLE:
@@ -84,13 +97,17 @@ def _checked(read: Callable[[], Event]) -> Event:
         # A validation error names members and types, after `$`; it never quotes values.
         place = str(error).rpartition("- at `")[2].rstrip("`") or "$"
         raise UnreadableEventError(f"a member has the wrong shape, at {place[:120]}") from None
+    _check_times(event)
+    return event
+
+
+def _check_times(event: Event) -> None:
     for name in _times(type(event)):
         at = getattr(event, name)
         if at.tzinfo is None:
             raise UnreadableEventError(f"{name} has no time zone")
         if not EPOCH <= at < END:
             raise UnreadableEventError(f"{name} lies outside the years 1970 to 2199")
-    return event
 
 
 @cache

@@ -6,6 +6,9 @@ from datetime import datetime
 Entropy = Callable[[int], bytes]
 """Gives that many random bytes: `secrets.token_bytes`, or a counter or a seeded source in a simulation."""
 
+_VARIANTS = {digit: "89ab"[int(digit, 16) & 0b11] for digit in "0123456789abcdef"}
+"""A hexadecimal digit with its upper two bits set to 10."""
+
 
 def uuid7(now: datetime, entropy: bytes) -> str:
     """UUID version 7 (RFC 9562) of a time and at least 10 bytes of randomness; sorts by time.
@@ -14,13 +17,11 @@ def uuid7(now: datetime, entropy: bytes) -> str:
     >>> uuid7(datetime(2026, 1, 1, tzinfo=UTC), bytes(10))
     '019b76da-a800-7000-8000-000000000000'
     """
-    milliseconds = int(now.timestamp() * 1000)
-    value = (milliseconds << 80) | int.from_bytes(entropy[:10], "big")
-    # RFC 9562: the version and the variant lie over six bits of the randomness.
-    value = (value & ~(0xF << 76)) | (0x7 << 76)
-    value = (value & ~(0x3 << 62)) | (0x2 << 62)
-    digits = f"{value:032x}"
-    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+    moment = f"{int(now.timestamp() * 1000):012x}"
+    random = entropy[:10].hex()
+    # RFC 9562: the version lies over the first four bits of the randomness, the variant over two later ones.
+    variant = _VARIANTS[random[4]]
+    return f"{moment[:8]}-{moment[8:]}-7{random[1:4]}-{variant}{random[5:8]}-{random[8:]}"
 
 
 def prefixed(prefix: str, entropy: bytes) -> str:

@@ -1,6 +1,6 @@
 """What each action is expected to cost, in the reference currency, and the risk score for people."""
 
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Annotated, Literal, get_args
 
 import msgspec
@@ -118,9 +118,11 @@ _MILDEST_FIRST: tuple[Choice, ...] = get_args(Choice)
 def least(costs: dict[str, float]) -> Choice:
     """The cheapest action; of equals the milder one."""
     choice: Choice = "allow"
+    lowest = costs[choice]
     for action in _MILDEST_FIRST:
-        if action in costs and costs[action] < costs[choice]:
-            choice = action
+        cost = costs.get(action, lowest)
+        if cost < lowest:
+            choice, lowest = action, cost
     return choice
 
 
@@ -130,6 +132,9 @@ _KNOTS = (
     (log_odds(HIGHEST_PROBABILITY), float(HIGHEST_SCORE)),
     (log_odds(0.999), 100.0),
 )
+_SEGMENTS = [
+    (low_logit, low, high_logit, high - low) for (low_logit, low), (high_logit, high) in pairwise(_KNOTS)
+]
 
 
 def risk_score(probability: float) -> int:
@@ -142,11 +147,9 @@ def risk_score(probability: float) -> int:
     (0, 64, 65, 75, 100)
     """
     logit = log_odds(probability)
-    low_logit, low = _KNOTS[0]
-    if logit <= low_logit:
+    if logit <= _KNOTS[0][0]:
         return 0
-    for high_logit, high in _KNOTS[1:]:
+    for low_logit, low, high_logit, span in _SEGMENTS:
         if logit < high_logit:
-            return int(low + (high - low) * (logit - low_logit) / (high_logit - low_logit))
-        low_logit, low = high_logit, high
+            return int(low + span * (logit - low_logit) / (high_logit - low_logit))
     return 100

@@ -72,10 +72,14 @@ def decide(
     """
     fired = controls.fired(observation, row)
     score = risk_score(probability)
-    by_model, costs_minor = model_outcome(probability, score, observation, controls)
+    by_score = controls.policy.by_score(score)
+    by_model, costs_minor = _by_model(probability, by_score, observation, controls)
+    if not fired and by_model == "allow" and by_score == "allow":
+        # Most payments; what follows would come to the same.
+        return Decision("allow", score, [], costs_minor, [])
     choice = combined(fired, by_model)
     outcome: Outcome = "allow" if choice == "challenge" else choice
-    costs = _by_costs(choice, controls.policy.by_score(score), costs_minor, fired, controls)
+    costs = _by_costs(choice, by_score, costs_minor, fired, controls)
     if not fired and choice == "allow":
         return Decision(outcome, score, [], costs_minor, [] if costs is None else [costs])
     given = contributions() if callable(contributions) else contributions
@@ -121,7 +125,12 @@ def model_outcome(
 
     It asks for no challenge where none is possible: an account's payer proves themselves at its own provider.
     """
-    by_score = controls.policy.by_score(score)
+    return _by_model(probability, controls.policy.by_score(score), observation, controls)
+
+
+def _by_model(
+    probability: float, by_score: Choice, observation: Observation, controls: Controls
+) -> tuple[Choice, dict[str, float]]:
     is_card = observation.payment_method == "card"
     if by_score == "challenge" and not is_card:
         by_score = "allow"

@@ -164,17 +164,20 @@ class Engine:
         if self._track and self.scorer.cold_share > 0.0:
             self._cold_changed = True
         scores = self.scorer.score([row for _, row in waiting])
-        return [self._decided(seen, row, score) for (seen, row), score in zip(waiting, scores, strict=True)]
+        versions = self.scorer.version(CHAMPION), self.scorer.version(BOOSTING)
+        return [
+            self._decided(seen, row, score, versions)
+            for (seen, row), score in zip(waiting, scores, strict=True)
+        ]
 
-    def _decided(self, seen: Observation, row: Row, score: Score) -> Assessment:
-        scorer = self.scorer
+    def _decided(self, seen: Observation, row: Row, score: Score, versions: tuple[int, int]) -> Assessment:
         decision = decide(
             probability=score.probability,
             observation=seen,
             row=row,
             controls=self.controls,
             # Most payments are allowed without a reason, and need none of it.
-            contributions=lambda: scorer.contributions(row, score.anomaly),
+            contributions=lambda: self.scorer.contributions(row, score.anomaly),
         )
         shard = shard_of(seen.card or seen.payment_id)
         return Assessment(
@@ -192,8 +195,8 @@ class Engine:
             challengers=score.challengers,
             anomaly=score.anomaly,
             features_version=FEATURES_VERSION,
-            online_version=scorer.version(CHAMPION),
-            batch_version=scorer.version(BOOSTING),
+            online_version=versions[0],
+            batch_version=versions[1],
             controls_versions=self.controls.versions,
             sequence=self.state.next_sequence(shard),
             shard=shard,

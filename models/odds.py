@@ -6,6 +6,8 @@ LOGIT_MAX = 1_000.0
 """Log-odds, weights and leaves of a model lie within ±1,000: e^-1000 is no float any more, honest ones stay
 below 40, and within it no sum of theirs overflows."""
 
+_HELD_MIN, _HELD_MAX = 1e-15, 1.0 - 1e-15
+
 
 def sigmoid(logit: float) -> float:
     """1 / (1 + e^-x) without overflow."""
@@ -21,5 +23,8 @@ def log_odds(probability: float) -> float:
     >>> log_odds(0.5)
     0.0
     """
-    held = min(max(probability, 1e-15), 1.0 - 1e-15)
-    return log(held / (1.0 - held))
+    if probability < _HELD_MIN:
+        probability = _HELD_MIN
+    elif probability > _HELD_MAX:
+        probability = _HELD_MAX
+    return log(probability / (1.0 - probability))

@@ -7,9 +7,9 @@ engine's to define.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from events.log.port import Record
 from events.types import (
@@ -38,6 +38,15 @@ REMEMBERED_ASSESSMENTS = 65_536
 ASSESSMENT_BYTES_MAX = 512 * 1024
 """A request's texts stand in its decision up to six times (features, reasons), which must fit into the log.
 What the API sends stays below a third of it."""
+
+_TOLD: dict[type[Event], Callable[[Any], Fact | None]] = {
+    LabelReported: observe.label,
+    PaymentDeclined: observe.decline,
+    PaymentIncremented: observe.increment,
+    PaymentAuthenticated: observe.challenge,
+    SignInAttempted: observe.sign_in,
+}
+"""What the engine is told of an event that asks for no answer; of others it is told nothing."""
 
 SEEN = "seen/"
 ENGINE = "engine/"
@@ -86,7 +95,7 @@ class RiskStep:
                     answers.refused.append(Refused(record, reason))
                 continue
             try:
-                if isinstance(event, ModelPublished | ControlChanged):
+                if isinstance(event, (ModelPublished, ControlChanged)):
                     # What was told before a model or control is scored without it.
                     self._assess(facts, assessed_at, answers)
                     facts = _Facts()
@@ -135,18 +144,11 @@ class RiskStep:
             if self._is_first(event.id):
                 facts.told.append(observe.observation(event))
                 facts.requests.append((event, record))
-        elif isinstance(event, LabelReported):
-            facts.told.append(observe.label(event))
-        elif isinstance(event, PaymentDeclined):
-            facts.told.append(observe.decline(event))
-        elif isinstance(event, PaymentIncremented):
-            facts.told.append(observe.increment(event))
-        elif isinstance(event, PaymentAuthenticated):
-            challenge = observe.challenge(event)
-            if challenge is not None:
-                facts.told.append(challenge)
-        elif isinstance(event, SignInAttempted):
-            facts.told.append(observe.sign_in(event))
+            return
+        told = _TOLD.get(type(event))
+        fact = None if told is None else told(event)
+        if fact is not None:
+            facts.told.append(fact)
 
     def _take(self, event: ModelPublished | ControlChanged) -> None:
         if isinstance(event, ModelPublished):
