@@ -1,8 +1,8 @@
 """The challenger in shadow: standard scores of raw values under one logistic regression, beside the champion.
 
-It answers the question whether bins, crosses and boosting are worth their keep. A plain River pipeline learns
-it (`models.challenger_learning`); here is what it has learned, which scores without River: the flow that
-scores starts without loading it, after a crash, too.
+It answers the question whether bins, crosses and boosting are worth their keep. What a plain River pipeline
+would learn is learned by `models.challenger_learning`; here is what was learned, which scores without River:
+the flow that scores starts without loading it, after a crash, too.
 """
 
 import msgspec
@@ -11,7 +11,7 @@ import numpy as np
 from models.feature import VALUE_MAX, Row
 from models.features import POSITIONS
 from models.odds import LOGIT_MAX, sigmoid
-from models.slots import NUMBER_COLUMNS, Matrix, sequential_sums
+from models.slots import NAN, NUMBER_COLUMNS, Matrix, sequential_sums
 
 NAME = "scaled_logistic"
 FEATURES = (
@@ -28,6 +28,8 @@ FEATURES = (
 )
 """One or two of each entity: enough for a second opinion."""
 
+COLUMNS = [NUMBER_COLUMNS[name] for name in FEATURES]
+"""Where they stand in a matrix of numbers."""
 _positions = [(name, POSITIONS[name]) for name in FEATURES]
 
 
@@ -127,3 +129,8 @@ class ChallengerScorer:
 def given(row: Row) -> list[tuple[str, float]]:
     """The challenger's features that the row has."""
     return [(name, value) for name, position in _positions if isinstance(value := row[position], float)]
+
+
+def values_of(row: Row) -> list[float]:
+    """The challenger's features in their order, NaN where the row lacks one."""
+    return [value if isinstance(value := row[position], float) else NAN for _, position in _positions]

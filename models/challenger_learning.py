@@ -1,60 +1,110 @@
-"""The challenger's learning: a plain River pipeline on raw values."""
+"""The challenger's learning: what a plain River pipeline on raw values learns, bit for bit, without its cost.
 
-from typing import Any
+The pipeline is `scaled_logistic`. Its steps over named dictionaries took more than half of a label's time;
+here is the same arithmetic, in the same order, over a few lists. A test holds the two equal to the last bit.
+"""
+
+from collections.abc import Sequence
+from math import exp
 
 from river import compose, linear_model, optim, preprocessing
 
-from models.challenger import Challenger, given
-from models.feature import Row
+from models.challenger import FEATURES, Challenger
+
+LEARNING_RATE = 0.01
+"""River's own, for weights and intercept alike."""
+FLAT = 18.0
+"""From so large a margin on River takes the loss for flat, or for a line."""
 
 
 def scaled_logistic() -> compose.Pipeline:
     """Standard scaler, then logistic regression with River's own learning rate."""
-    return preprocessing.StandardScaler() | linear_model.LogisticRegression(optimizer=optim.SGD(0.01))
+    return preprocessing.StandardScaler() | linear_model.LogisticRegression(
+        optimizer=optim.SGD(LEARNING_RATE)
+    )
 
 
 class ChallengerLearner:
-    """The pipeline with the engine's rows in front and a state without pickle.
+    """The pipeline's state as lists in the order of `FEATURES`.
 
     >>> from models.features import POSITIONS
-    >>> learner, usual, large = ChallengerLearner(), [100.0] * len(POSITIONS), [900.0] * len(POSITIONS)
+    >>> learner = ChallengerLearner()
     >>> for _ in range(100):
-    ...     learner.learn(usual, fraud=False)
-    ...     learner.learn(large, fraud=True)
-    >>> learner.learned.probability(usual) < 0.1 < 0.9 < learner.learned.probability(large)
-    True
+    ...     learner.learn([100.0] * len(FEATURES), fraud=False)
+    ...     learner.learn([900.0] * len(FEATURES), fraud=True)
+    >>> [learner.learned.probability([value] * len(POSITIONS)) > 0.9 for value in (100.0, 900.0)]
+    [False, True]
     """
 
     def __init__(self) -> None:
-        self.pipeline = scaled_logistic()
-        self._parts = self.pipeline["StandardScaler"], self.pipeline["LogisticRegression"]
+        self._counts = [0] * len(FEATURES)
+        self._means = [0.0] * len(FEATURES)
+        self._variances = [0.0] * len(FEATURES)
+        self._weights = [0.0] * len(FEATURES)
+        self._intercept = 0.0
+        self._met: list[int] = []
+        """Places of the features in the order in which they were first seen, as the pipeline keeps them."""
 
-    def learn(self, row: Row, fraud: bool) -> None:
-        """Learn one label: the scaler first, then the model on what it scaled, as the pipeline would."""
-        scaler, model = self._parts
-        x = dict(given(row))
-        scaler.learn_one(x)
-        model.learn_one(scaler.transform_one(x), fraud)
+    def learn(self, values: Sequence[float], fraud: bool) -> None:
+        """Learn one label; `values` as `models.challenger.values_of` gives them."""
+        scaled, weights = self._scaled(values), self._weights
+        logit = 0.0
+        for place, value in scaled:
+            logit += weights[place] * value
+        gradient = _gradient(logit + self._intercept, fraud)
+        self._intercept -= LEARNING_RATE * gradient
+        for place, value in scaled:
+            weights[place] -= LEARNING_RATE * (value * gradient)
+
+    def _scaled(self, values: Sequence[float]) -> list[tuple[int, float]]:
+        """Takes the values into mean and variance, and gives them in deviations from the mean, by place."""
+        counts, means, variances = self._counts, self._means, self._variances
+        scaled = []
+        for place, value in enumerate(values):
+            if value != value:
+                continue
+            count = counts[place] + 1
+            counts[place] = count
+            if count == 1:
+                self._met.append(place)
+            before, variance = means[place], variances[place]
+            mean = before + (value - before) / count
+            variance += ((value - before) * (value - mean) - variance) / count
+            means[place], variances[place] = mean, variance
+            scaled.append((place, (value - mean) / variance**0.5 if variance else 0.0))
+        return scaled
 
     @property
     def learned(self) -> Challenger:
         """What it has learned so far, ready to score."""
-        scaler, model = self._parts
-        counts, means, variances = dict(scaler.counts), dict(scaler.means), dict(scaler.vars)
-        return Challenger(counts, means, variances, dict(model.weights), model.intercept)
+        counts = {FEATURES[place]: self._counts[place] for place in self._met}
+        means, variances, weights = (
+            {FEATURES[place]: part[place] for place in self._met}
+            for part in (self._means, self._variances, self._weights)
+        )
+        return Challenger(counts, means, variances, weights, self._intercept)
 
     @classmethod
     def of(cls, learned: Challenger) -> "ChallengerLearner":
         """A learner that goes on from there."""
         made = cls()
-        scaler, model = made._parts
-        scaler.counts.update(learned.counts)
-        scaler.means.update(learned.means)
-        scaler.vars.update(learned.variances)
-        _set_weights(model, learned.weights)
-        model.intercept = learned.intercept
+        for name, count in learned.counts.items():
+            place = FEATURES.index(name)
+            made._met.append(place)
+            made._counts[place] = count
+            made._means[place] = learned.means.get(name, 0.0)
+            made._variances[place] = learned.variances.get(name, 0.0)
+            made._weights[place] = learned.weights.get(name, 0.0)
+        made._intercept = learned.intercept
         return made
 
 
-def _set_weights(model: Any, weights: dict[str, float]) -> None:
-    model._weights.update(weights)
+def _gradient(logit: float, fraud: bool) -> float:
+    """Of the log loss, as River's `losses.Log` has it."""
+    side = 1.0 if fraud else -1.0
+    margin = logit * side
+    if margin > FLAT:
+        return exp(-margin) * -side
+    if margin < -FLAT:
+        return -side
+    return -side / (exp(margin) + 1.0)

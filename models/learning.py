@@ -1,4 +1,4 @@
-"""The learner: labels in, model snapshots out. Pure: rows wait in a store that is a parameter.
+"""The learner: labels in, model snapshots out. Pure: vectors wait in a store that is a parameter.
 
 - A label counts when it arrives. `models.labels` resolves duplicates, contradictions and revocations: the
   step of a revoked label is taken back (a step of weight -1), then the new label is learned.
@@ -21,23 +21,26 @@ from events.vocabulary import ModelKind
 from models.averaging import AveragedChampion
 from models.blending import BOOSTING, CHAMPION
 from models.boosting import Boosting, fit
+from models.challenger import COLUMNS, Challenger
 from models.challenger import NAME as CHALLENGER
-from models.challenger import Challenger
 from models.challenger_learning import ChallengerLearner
+from models.descent import Step
 from models.errors import StateRowError
-from models.feature import Row
 from models.labels import HORIZON_DAYS, Effect, Standing, resolve
 from models.learner_state import LearnerState, News, Published
 from models.observations import Label, ModelSnapshot
 from models.online import BinnedLogisticRegression, linear_values
-from models.scored import Labeled, Scored, ScoredStore, in_history
-from models.slots import Matrix, active_slots, numbers_of, slots_of
+from models.scored import Kept, Labeled, Scored, ScoredStore, in_history, kept
+from models.slots import Matrix
+from models.vectors import numbers_of_vectors, unpacked
 from models.windows import DAY_US, HOUR_US
 
 WAITING_MAX = 10_000
 """Labels of payments that were not scored yet: far more than are under way at once, and a few megabytes."""
 Flags = npt.NDArray[np.bool_]
 Fit = Callable[[Matrix, Flags], Boosting]
+Taught = tuple[str, Standing | None, bool]
+"""A payment, the label that was in force, and whether the one that takes its place says fraud."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +95,13 @@ class Learner:
 
     def note_scored(self, scored: Sequence[Scored]) -> None:
         """Payments were scored; labels that waited for them are taken up."""
-        self.store.remember(scored)
+        self.note_kept(kept(scored))
+
+    def note_kept(self, payments: Sequence[Kept]) -> None:
+        """The same for payments whose vectors are packed already."""
+        self.store.remember(payments)
         if self._waiting:
-            for payment in scored:
+            for payment in payments:
                 for label in self._waiting.pop(payment.payment_id, ()):
                     self._queue(label)
 
@@ -206,45 +213,46 @@ class Learner:
         return snapshots
 
     def _learn(self) -> None:
-        """Learn what is pending, in order, from the rows as scored."""
+        """Learn what is pending, in order, from the vectors as scored."""
         pending, self._pending = self._pending, []
-        found = self.store.find(list(dict.fromkeys(label.payment_id for label in pending)))
-        known = [label for label in pending if label.payment_id in found]
-        for label in pending:
-            if label.payment_id not in found:
-                self._wait(label)
-        places = {payment_id: place for place, payment_id in enumerate(found)}
-        rows = [payment.row for payment in found.values()]
-        numbers = numbers_of(rows)
-        active, linear = active_slots(slots_of(rows, numbers)), linear_values(numbers).tolist()
-        standings = {payment_id: payment.standing for payment_id, payment in found.items()}
+        found = self.store.find(list(dict.fromkeys([label.payment_id for label in pending])))
+        taught: list[Taught] = []
         labeled: dict[str, Labeled] = {}
-        for label in known:
-            before = standings[label.payment_id]
+        for label in pending:
+            payment_id = label.payment_id
+            payment = found.get(payment_id)
+            if payment is None:
+                self._wait(label)
+                continue
+            before = labeled[payment_id].standing if payment_id in labeled else payment.standing
             effect, after = resolve(before, label)
             self.counts[effect.value] += 1
             if after is None or after == before:
                 continue
-            place = places[label.payment_id]
             if effect in (Effect.TAUGHT, Effect.REVOKED):
-                self._step(active[place], linear[place], rows[place], before, after)
-            standings[label.payment_id] = after
-            kept = in_history(label.payment_id, after.fraud)
-            labeled[label.payment_id] = Labeled(
-                label.payment_id, after, numbers[place].tobytes() if kept else None
-            )
+                taught.append((payment_id, before, after.fraud))
+            vector = payment.vector if in_history(payment_id, after.fraud) else None
+            labeled[payment_id] = Labeled(payment_id, after, vector)
+        self._step(taught, {payment_id: found[payment_id].vector for payment_id, _, _ in taught})
         self.store.label(list(labeled.values()))
 
-    def _step(
-        self, slots: list[int], linear: list[float], row: Row, before: Standing | None, after: Standing
-    ) -> None:
-        if before is not None:
-            # Not the inverse of the step that was taken, for the weights have moved since: what the label
-            # would do now, backwards.
-            self.champion.learn(slots, linear, before.fraud, weight=-1.0)
-        self.champion.learn(slots, linear, after.fraud)
-        # River's pipeline has no step back: the challenger learns the new label on top of the old one.
-        self.challenger.learn(row, after.fraud)
+    def _step(self, taught: Sequence[Taught], vectors: dict[str, bytes]) -> None:
+        if not taught:
+            return
+        active, numbers = unpacked(list(vectors.values()))
+        linear, raw = linear_values(numbers).tolist(), numbers[:, COLUMNS].tolist()
+        places = {payment_id: place for place, payment_id in enumerate(vectors)}
+        steps = []
+        for payment_id, before, fraud in taught:
+            place = places[payment_id]
+            if before is not None:
+                # Not the inverse of the step that was taken, for the weights have moved since: what the label
+                # would do now, backwards.
+                steps.append(Step(active[place], linear[place], before.fraud, weight=-1.0))
+            steps.append(Step(active[place], linear[place], fraud))
+            # River's pipeline has no step back: the challenger learns the new label on top of the old one.
+            self.challenger.learn(raw[place], fraud)
+        self.champion.learn_all(steps)
         self._unpublished = self._unfitted = True
 
     def _wait(self, label: Label) -> None:
@@ -257,10 +265,12 @@ class Learner:
     def _refitted(self, boundary_us: int) -> list[ModelSnapshot]:
         """The boosting from the labels of the last `history_days`, where there are enough."""
         self._unfitted = False
-        numbers, frauds = self.store.history(boundary_us - self.schedule.history_days * DAY_US, boundary_us)
+        history = self.store.history(boundary_us - self.schedule.history_days * DAY_US, boundary_us)
+        frauds = np.array([fraud for _, fraud in history], dtype=np.bool_)
         count = int(frauds.sum())
         if count < self.schedule.refit_frauds_min or len(frauds) - count < self.schedule.refit_genuine_min:
             return []
+        numbers = numbers_of_vectors([vector for vector, _ in history])
         self._batch_version += 1
         state = self._fit(numbers, frauds).encode()
         return [_snapshot(BOOSTING, "batch", self._batch_version, boundary_us, len(frauds), state)]

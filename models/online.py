@@ -5,7 +5,7 @@ engine needs: many rows at once, with the same bits as one by one, and a compact
 """
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import MutableSequence, Sequence
 from itertools import pairwise
 from typing import Any
 from zlib import crc32
@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 from river import base
 
+from models.descent import Step, descend
 from models.feature import Row
 from models.features import BY_NAME, FEATURES_VERSION, POSITIONS
 from models.odds import LOGIT_MAX, log_odds, sigmoid
@@ -98,16 +99,23 @@ class BinnedLogisticRegression(base.Classifier):  # type: ignore[misc]  # River 
 
     def learn(self, slots: Sequence[int], linear: Sequence[float], fraud: bool, weight: float = 1.0) -> None:
         """One step; `slots` holds no slot 0. A negative weight takes a label back."""
-        step = weight * self.learning_rate * ((1.0 if fraud else 0.0) - sigmoid(self.logit(slots, linear)))
-        self.intercept += step
-        weights = self.weights
-        for slot in slots:
-            weights[slot] += step
-        for place, value in enumerate(linear):
-            self.linear[place] += step * value
-        counted = 1 if weight > 0 else -1
-        self.learned += counted
-        self.frauds += counted * fraud
+        self._take(self.weights, [Step(slots, linear, fraud, weight)])
+
+    def learn_all(self, steps: Sequence[Step]) -> None:
+        """Many steps in order: the same bits as one by one.
+
+        Meanwhile the weights are a plain list: an array makes a new number of each that is read.
+        """
+        weights = self.weights.tolist()
+        self._take(weights, steps)
+        self.weights = array("d", weights)
+
+    def _take(self, weights: MutableSequence[float], steps: Sequence[Step]) -> None:
+        self.intercept = descend(weights, self.linear, self.intercept, steps, self.learning_rate)
+        for _, _, fraud, weight in steps:
+            counted = 1 if weight > 0 else -1
+            self.learned += counted
+            self.frauds += counted * fraud
 
     def logit(self, slots: Sequence[int], linear: Sequence[float]) -> float:
         """Log-odds of one row of active slots; slot 0, what is missing, may stand among them."""

@@ -9,14 +9,12 @@ from typing import NamedTuple, Protocol, TypeVar
 from zlib import crc32
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
 from events.vocabulary import Mode
 from models.boosting import GENUINE_SHARE
 from models.feature import Row
 from models.labels import Standing
-from models.slots import NUMERIC, Matrix
+from models.vectors import packed
 from models.windows import DAY_US
 
 T = TypeVar("T")
@@ -30,22 +28,39 @@ class Scored(NamedTuple):
     row: Row
 
 
+class Kept(NamedTuple):
+    """The same as a store keeps it: `vector` is the row as `models.vectors` packs it."""
+
+    payment_id: str
+    occurred_at_us: int
+    vector: bytes
+
+
+def kept(scored: Sequence[Scored]) -> list[Kept]:
+    """Scored payments made ready for a store."""
+    vectors = packed([payment.row for payment in scored])
+    return [
+        Kept(payment_id, occurred_at_us, vector)
+        for (payment_id, occurred_at_us, _), vector in zip(scored, vectors, strict=True)
+    ]
+
+
 class Found(NamedTuple):
     """What the store knows of a payment."""
 
     occurred_at_us: int
-    row: Row
+    vector: bytes
     standing: Standing | None
 
 
 class Labeled(NamedTuple):
-    """A payment with the label now in force. `numbers` holds its modeled numbers (float64, catalogue order)
-    where the payment belongs to the boosting's history, None where it is thinned away.
+    """A payment with the label now in force. `vector` is its own where the payment belongs to the boosting's
+    history, None where it is thinned away.
     """
 
     payment_id: str
     standing: Standing
-    numbers: bytes | None
+    vector: bytes | None
 
 
 class Captured(NamedTuple):
@@ -57,10 +72,10 @@ class Captured(NamedTuple):
 
 
 class ScoredStore(Protocol):
-    """Rows as scored, by payment. What was remembered and labeled is read back at once."""
+    """Vectors as scored, by payment. What was remembered and labeled is read back at once."""
 
-    def remember(self, scored: Sequence[Scored]) -> None:
-        """Keep rows; a payment scored again (another attempt) keeps its label and gets the newer row."""
+    def remember(self, payments: Sequence[Kept]) -> None:
+        """Keep vectors; a payment scored again (another attempt) keeps its label and gets the newer one."""
         ...
 
     def find(self, payment_ids: Sequence[str]) -> dict[str, Found]:
@@ -71,8 +86,8 @@ class ScoredStore(Protocol):
         """Put labels in force; for one payment the last counts."""
         ...
 
-    def history(self, after_us: int, until_us: int) -> tuple[Matrix, npt.NDArray[np.bool_]]:
-        """Numbers and labels of labeled payments that are not thinned away and whose label in force arrived
+    def history(self, after_us: int, until_us: int) -> list[tuple[bytes, bool]]:
+        """Vectors and labels of labeled payments that are not thinned away and whose label in force arrived
         in (after, until], ordered by (arrival, payment). What arrived earlier will not be asked for again.
         """
         ...
@@ -104,14 +119,9 @@ def in_history(payment_id: str, fraud: bool) -> bool:
 
 class _Entry(msgspec.Struct, array_like=True, gc=False):
     occurred_at_us: int
-    row: bytes
+    vector: bytes
     standing: Standing | None = None
     reported: bool = False
-
-
-encode_row = msgspec.msgpack.Encoder().encode
-decode_row = msgspec.msgpack.Decoder(Row).decode
-"""A row as every store keeps it."""
 
 
 class MemoryStore:
@@ -120,9 +130,9 @@ class MemoryStore:
     `keep_days` bounds the memory: a payment that old is forgotten; a label that comes later finds nothing.
 
     >>> store = MemoryStore()
-    >>> store.remember([Scored("pi_1", 1_000, [25.0])])
+    >>> store.remember([Kept("pi_1", 1_000, b"vector")])
     >>> store.find(["pi_1", "pi_2"])
-    {'pi_1': Found(occurred_at_us=1000, row=[25.0], standing=None)}
+    {'pi_1': Found(occurred_at_us=1000, vector=b'vector', standing=None)}
     """
 
     def __init__(self, keep_days: float | None = None) -> None:
@@ -132,16 +142,16 @@ class MemoryStore:
         self._returned: dict[str, Captured] = {}
         self._keep_us = None if keep_days is None else int(keep_days * DAY_US)
 
-    def remember(self, scored: Sequence[Scored]) -> None:
-        """Keep rows."""
-        for payment_id, occurred_at_us, row in scored:
-            fresh = _Entry(occurred_at_us, encode_row(row))
+    def remember(self, payments: Sequence[Kept]) -> None:
+        """Keep vectors."""
+        for payment_id, occurred_at_us, vector in payments:
+            fresh = _Entry(occurred_at_us, vector)
             before = self._entries.get(payment_id)
             if before is not None:
                 fresh.standing, fresh.reported = before.standing, before.reported
             self._entries[payment_id] = fresh
-        if self._keep_us is not None and scored:
-            self._forget(scored[-1].occurred_at_us - self._keep_us)
+        if self._keep_us is not None and payments:
+            self._forget(payments[-1].occurred_at_us - self._keep_us)
 
     def find(self, payment_ids: Sequence[str]) -> dict[str, Found]:
         """The payments that are known, of those asked for."""
@@ -149,28 +159,26 @@ class MemoryStore:
         for payment_id in payment_ids:
             entry = self._entries.get(payment_id)
             if entry is not None:
-                found[payment_id] = Found(entry.occurred_at_us, decode_row(entry.row), entry.standing)
+                found[payment_id] = Found(entry.occurred_at_us, entry.vector, entry.standing)
         return found
 
     def label(self, labeled: Sequence[Labeled]) -> None:
         """Put labels in force."""
-        for payment_id, standing, numbers in labeled:
+        for payment_id, standing, vector in labeled:
             self._entries[payment_id].standing = standing
             self._history.pop(payment_id, None)
-            if numbers is not None:
-                self._history[payment_id] = (standing, numbers)
+            if vector is not None:
+                self._history[payment_id] = (standing, vector)
 
-    def history(self, after_us: int, until_us: int) -> tuple[Matrix, npt.NDArray[np.bool_]]:
-        """Numbers and labels of the history in (after, until]."""
-        self._history = {k: kept for k, kept in self._history.items() if kept[0].arrived_at_us > after_us}
+    def history(self, after_us: int, until_us: int) -> list[tuple[bytes, bool]]:
+        """Vectors and labels of the history in (after, until]."""
+        self._history = {k: one for k, one in self._history.items() if one[0].arrived_at_us > after_us}
         chosen = sorted(
-            (standing.arrived_at_us, payment_id, standing.fraud, numbers)
-            for payment_id, (standing, numbers) in self._history.items()
+            (standing.arrived_at_us, payment_id, standing.fraud, vector)
+            for payment_id, (standing, vector) in self._history.items()
             if standing.arrived_at_us <= until_us
         )
-        packed = b"".join(numbers for _, _, _, numbers in chosen)
-        frauds = np.array([fraud for _, _, fraud, _ in chosen], dtype=bool)
-        return np.frombuffer(packed).reshape(len(chosen), len(NUMERIC)), frauds
+        return [(vector, fraud) for _, _, fraud, vector in chosen]
 
     def silent(self, until_us: int, limit: int) -> list[Captured]:
         """Captured payments without a label or a report."""

@@ -10,15 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
 from events.crash import crash_point, declare
 from events.log.port import Outgoing
 from models.errors import StateRowError
 from models.labels import Standing
-from models.scored import Captured, Found, Labeled, Scored, decode_row, encode_row
-from models.slots import NUMERIC, Matrix
+from models.scored import Captured, Found, Kept, Labeled
 from models.state import MEMORY_DAYS
 from models.windows import DAY_US
 from pipelines.errors import StateFormatError
@@ -31,11 +28,11 @@ declare(
     }
 )
 
-FORMAT = 6
-"""Raised whenever the meaning of rows changes, the models' own included. 4: features of version 3."""
+FORMAT = 7
+"""Raised whenever the meaning of rows changes, the models' own included, and what `models.vectors` packs."""
 
 FIND = """
-SELECT payment, at_us, row, fraud, rank, arrived_us FROM json_each(?) AS asked
+SELECT payment, at_us, vector, fraud, rank, arrived_us FROM json_each(?) AS asked
 JOIN scored ON scored.payment = asked.value
 """
 
@@ -43,7 +40,7 @@ SCHEMA = """
 CREATE TABLE positions (place TEXT PRIMARY KEY, next INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE learner (one INTEGER PRIMARY KEY CHECK (one = 1), state BLOB NOT NULL, now_us INTEGER NOT NULL);
 CREATE TABLE scored (
-    payment TEXT PRIMARY KEY, at_us INTEGER NOT NULL, row BLOB NOT NULL,
+    payment TEXT PRIMARY KEY, at_us INTEGER NOT NULL, vector BLOB NOT NULL,
     fraud INTEGER, rank INTEGER, arrived_us INTEGER, told INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE INDEX scored_at ON scored (at_us);
@@ -55,7 +52,7 @@ CREATE INDEX captured_at ON captured (at_us);
 CREATE TABLE returned (payment TEXT PRIMARY KEY, at_us INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX returned_at ON returned (at_us);
 CREATE TABLE history (
-    payment TEXT PRIMARY KEY, arrived_us INTEGER NOT NULL, fraud INTEGER NOT NULL, numbers BLOB NOT NULL
+    payment TEXT PRIMARY KEY, arrived_us INTEGER NOT NULL, fraud INTEGER NOT NULL, vector BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX history_arrived ON history (arrived_us, payment);
 CREATE TABLE outbox (number INTEGER PRIMARY KEY, topic TEXT NOT NULL, key BLOB NOT NULL, value BLOB);
@@ -82,24 +79,24 @@ class LearningStore:
             otherwise="the learner then learns again from the start of the log.",
         )
 
-    def remember(self, scored: Sequence[Scored]) -> None:
-        """Keep rows; a payment scored again keeps its label and gets the newer row."""
-        if not scored:
+    def remember(self, payments: Sequence[Kept]) -> None:
+        """Keep vectors; a payment scored again keeps its label and gets the newer vector."""
+        if not payments:
             return
         self._file.change_many(
-            "INSERT INTO scored (payment, at_us, row) VALUES (?, ?, ?) "
-            "ON CONFLICT (payment) DO UPDATE SET at_us = excluded.at_us, row = excluded.row",
-            [(payment, at_us, encode_row(row)) for payment, at_us, row in scored],
+            "INSERT INTO scored (payment, at_us, vector) VALUES (?, ?, ?) "
+            "ON CONFLICT (payment) DO UPDATE SET at_us = excluded.at_us, vector = excluded.vector",
+            payments,
         )
-        self._forget(scored[-1].occurred_at_us - self._keep_us)
+        self._forget(payments[-1].occurred_at_us - self._keep_us)
 
     def find(self, payment_ids: Sequence[str]) -> dict[str, Found]:
         """The payments that are known, of those asked for, in the order asked for."""
         rows = self._file.rows(FIND, (msgspec.json.encode(payment_ids).decode(),))
         found: dict[str, Found] = {}
-        for payment, at_us, row, fraud, rank, arrived_us in rows:
+        for payment, at_us, vector, fraud, rank, arrived_us in rows:
             standing = None if fraud is None else Standing(bool(fraud), rank, arrived_us)
-            found[payment] = Found(at_us, decode_row(row), standing)
+            found[payment] = Found(at_us, vector, standing)
         return {payment: found[payment] for payment in payment_ids if payment in found}
 
     def label(self, labeled: Sequence[Labeled]) -> None:
@@ -116,22 +113,20 @@ class LearningStore:
         self._file.change_many(
             "INSERT OR REPLACE INTO history VALUES (?, ?, ?, ?)",
             [
-                (one.payment_id, one.standing.arrived_at_us, one.standing.fraud, one.numbers)
+                (one.payment_id, one.standing.arrived_at_us, one.standing.fraud, one.vector)
                 for one in labeled
-                if one.numbers is not None
+                if one.vector is not None
             ],
         )
 
-    def history(self, after_us: int, until_us: int) -> tuple[Matrix, npt.NDArray[np.bool_]]:
-        """Numbers and labels of the history in (after, until], by arrival; what is older is dropped."""
+    def history(self, after_us: int, until_us: int) -> list[tuple[bytes, bool]]:
+        """Vectors and labels of the history in (after, until], by arrival; what is older is dropped."""
         self._file.change("DELETE FROM history WHERE arrived_us <= ?", (after_us,))
         rows = self._file.rows(
-            "SELECT fraud, numbers FROM history WHERE arrived_us <= ? ORDER BY arrived_us, payment",
+            "SELECT vector, fraud FROM history WHERE arrived_us <= ? ORDER BY arrived_us, payment",
             (until_us,),
         )
-        packed = b"".join(numbers for _, numbers in rows)
-        frauds = np.array([fraud for fraud, _ in rows], dtype=bool)
-        return np.frombuffer(packed).reshape(len(rows), len(NUMERIC)), frauds
+        return [(vector, bool(fraud)) for vector, fraud in rows]
 
     def silent(self, until_us: int, limit: int) -> list[Captured]:
         """Captured payments that stood, scored up to that time without a label or report, oldest first."""

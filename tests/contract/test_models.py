@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from models.anomaly import ColdStart
 from models.blending import blended, cold_share
-from models.challenger import FEATURES, Challenger
+from models.challenger import FEATURES, Challenger, values_of
 from models.challenger_learning import ChallengerLearner, scaled_logistic
 from models.feature import Row
 from models.features import CATALOGUE, POSITIONS
@@ -57,7 +57,7 @@ def learned_champion() -> BinnedLogisticRegression:
 def learned_challenger() -> ChallengerLearner:
     model = ChallengerLearner()
     for x, y in stream(400):
-        model.learn(row_of(x), y)
+        model.learn(values_of(row_of(x)), y)
     return model
 
 
@@ -113,7 +113,7 @@ def told(model: Any, x: dict[str, float], y: bool) -> float:
         return model.score_and_learn(row_of(x))[0]
     if isinstance(model, ChallengerLearner):
         answer = model.learned.probability(row_of(x))
-        model.learn(row_of(x), y)
+        model.learn(values_of(row_of(x)), y)
         return answer
     answer = float(model.predict_proba_one(x)[True])
     model.learn_one(x, y)
@@ -147,18 +147,43 @@ def test_the_challenger_ranks_under_delayed_progressive_validation() -> None:
         scores.append(model.learned.probability(row_of(x)))
         if n >= 200:
             past, truth = pairs[n - 200]
-            model.learn(row_of(past), truth)
+            model.learn(values_of(row_of(past)), truth)
 
     assert roc_auc_score([y for _, y in pairs], scores) > 0.85
 
 
-def test_what_the_challenger_has_learned_scores_as_its_pipeline_does() -> None:
-    learner = learned_challenger()
+def test_the_challenger_learns_what_its_river_pipeline_learns_to_the_last_bit() -> None:
+    """Also from values that are missing, all alike, or so large that the loss is flat."""
+    learner, pipeline, chance = ChallengerLearner(), scaled_logistic(), random.Random(5)
+    for _ in range(3_000):
+        size = chance.choice([1e-3, 1.0, 1e6])
+        x = {name: size * chance.gauss(0, 1) for name in FEATURES[1:] if chance.random() < 0.7}
+        x = {FEATURES[0]: 7.0, **x}
+        y = chance.random() < 0.1
+        # As `river.compose` learns: the scaler first, then the model on what it scaled.
+        pipeline["StandardScaler"].learn_one(x)
+        pipeline["LogisticRegression"].learn_one(pipeline["StandardScaler"].transform_one(x), y)
+        learner.learn(values_of(row_of(x)), y)
+
+    scaler, model = pipeline["StandardScaler"], pipeline["LogisticRegression"]
     learned = learner.learned
+    assert list(learned.counts.items()) == list(scaler.counts.items())
+    assert learned.means == dict(scaler.means)
+    assert learned.variances == dict(scaler.vars)
+    assert learned.weights == dict(model.weights)
+    assert learned.intercept == model.intercept
+
+
+def test_what_the_challenger_has_learned_scores_as_its_pipeline_does() -> None:
+    learned, pipeline = learned_challenger().learned, scaled_logistic()
+    for x, y in stream(400):
+        known = {name: value for name, value in x.items() if name in FEATURES}
+        pipeline["StandardScaler"].learn_one(known)
+        pipeline["LogisticRegression"].learn_one(pipeline["StandardScaler"].transform_one(known), y)
 
     for x, _ in [*stream(300, seed=9), ({}, False), ({"card_count_1h": 2.0, "ip_cards_1d": 1.0}, False)]:
         known = {name: value for name, value in x.items() if name in FEATURES}
-        rivers = learner.pipeline.predict_proba_one(known)[True]
+        rivers = pipeline.predict_proba_one(known)[True]
         assert learned.probability(row_of(x)) == pytest.approx(rivers, rel=1e-12)
 
 

@@ -3,20 +3,15 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from models.feature import Row
-from models.features import CATALOGUE
 from models.labels import Standing
-from models.scored import Captured, Found, Labeled, MemoryStore, Scored, ScoredStore
-from models.slots import NUMERIC
+from models.scored import Captured, Found, Kept, Labeled, MemoryStore, ScoredStore
 from models.windows import DAY_US
 from pipelines.learning_store import LearningStore
 
 KEEP_DAYS = 30.0
-ROW: Row = [None if place % 3 else float(place) for place in range(len(CATALOGUE))]
-NEWER: Row = [1.5 for _ in CATALOGUE]
+VECTOR, NEWER = b"as scored", b"as scored again"
 
 
 def in_memory(_folder: Path) -> ScoredStore:
@@ -33,19 +28,13 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> ScoredStore:
     return make(tmp_path)
 
 
-def scored(number: int, day: float = 0.0, row: Row = ROW) -> Scored:
-    return Scored(f"pi_{number}", int(day * DAY_US) + number, row)
+def scored(number: int, day: float = 0.0, vector: bytes = VECTOR) -> Kept:
+    return Kept(f"pi_{number}", int(day * DAY_US) + number, vector)
 
 
 def labeled(number: int, arrived_us: int, fraud: bool = True, thinned: bool = False) -> Labeled:
-    """`numbers` all hold the payment's own number, so that it can be told in the history."""
-    numbers = None if thinned else np.full(len(NUMERIC), float(number)).tobytes()
-    return Labeled(f"pi_{number}", Standing(fraud, 2, arrived_us), numbers)
-
-
-def history(store: ScoredStore, after_us: int, until_us: int) -> list[tuple[float, bool]]:
-    numbers, frauds = store.history(after_us, until_us)
-    return list(zip(numbers[:, 0].tolist(), frauds.tolist(), strict=True))
+    """The vector is the payment's own number, so that it can be told in the history."""
+    return Labeled(f"pi_{number}", Standing(fraud, 2, arrived_us), None if thinned else b"%d" % number)
 
 
 def test_what_was_remembered_is_found_in_the_order_asked_for(store: ScoredStore) -> None:
@@ -53,7 +42,7 @@ def test_what_was_remembered_is_found_in_the_order_asked_for(store: ScoredStore)
 
     found = store.find(["pi_3", "pi_404", "pi_1"])
 
-    assert list(found.items()) == [("pi_3", Found(3, ROW, None)), ("pi_1", Found(1, ROW, None))]
+    assert list(found.items()) == [("pi_3", Found(3, VECTOR, None)), ("pi_1", Found(1, VECTOR, None))]
 
 
 def test_many_payments_can_be_asked_for_at_once(store: ScoredStore) -> None:
@@ -64,11 +53,11 @@ def test_many_payments_can_be_asked_for_at_once(store: ScoredStore) -> None:
     assert list(store.find(asked)) == asked
 
 
-def test_a_payment_scored_again_keeps_its_label_and_gets_the_newer_row(store: ScoredStore) -> None:
+def test_a_payment_scored_again_keeps_its_label_and_gets_the_newer_vector(store: ScoredStore) -> None:
     store.remember([scored(1)])
     store.label([labeled(1, 9)])
 
-    store.remember([scored(1, day=1, row=NEWER)])
+    store.remember([scored(1, day=1, vector=NEWER)])
 
     assert store.find(["pi_1"]) == {"pi_1": Found(DAY_US + 1, NEWER, Standing(True, 2, 9))}
 
@@ -79,20 +68,20 @@ def test_of_two_labels_for_one_payment_the_last_counts(store: ScoredStore) -> No
     store.label([labeled(1, 5, fraud=False), labeled(1, 9, fraud=True)])
 
     assert store.find(["pi_1"])["pi_1"].standing == Standing(True, 2, 9)
-    assert history(store, 0, 99) == [(1.0, True)]
+    assert store.history(0, 99) == [(b"1", True)]
 
 
 def test_history_is_what_arrived_in_the_stretch_by_arrival_and_payment(store: ScoredStore) -> None:
     store.remember([scored(number) for number in range(9)])
     store.label([labeled(number, 100 - number // 2, fraud=number % 3 == 0) for number in range(9)])
 
-    assert history(store, 96, 99) == [
-        (6.0, True),
-        (7.0, False),
-        (4.0, False),
-        (5.0, False),
-        (2.0, False),
-        (3.0, True),
+    assert store.history(96, 99) == [
+        (b"6", True),
+        (b"7", False),
+        (b"4", False),
+        (b"5", False),
+        (b"2", False),
+        (b"3", True),
     ]
 
 
@@ -102,7 +91,7 @@ def test_a_payment_that_is_thinned_away_is_not_in_the_history(store: ScoredStore
 
     store.label([labeled(2, 7, fraud=False, thinned=True)])
 
-    assert history(store, 0, 99) == [(1.0, True)]
+    assert store.history(0, 99) == [(b"1", True)]
 
 
 def test_a_payment_older_than_the_memory_is_forgotten(store: ScoredStore) -> None:

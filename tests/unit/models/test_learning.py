@@ -5,11 +5,16 @@ from collections.abc import Sequence
 
 import pytest
 
+from models.averaging import AveragedChampion
+from models.challenger import Challenger, given
+from models.challenger_learning import scaled_logistic
 from models.engine import Engine
+from models.feature import Row
 from models.learning import Learner, Schedule
 from models.observations import ModelSnapshot, Observation
-from models.online import BinnedLogisticRegression
-from models.scored import Captured, MemoryStore, Scored, in_history
+from models.online import BinnedLogisticRegression, linear_values_of_row
+from models.scored import Captured, MemoryStore, Scored, in_history, kept
+from models.slots import slots_of_row
 from models.windows import DAY_US, HOUR_US, MINUTE_US
 from tests.unit.models.sample_payments import START_US, days, label, payment
 
@@ -196,7 +201,7 @@ def test_a_learner_read_back_from_its_state_goes_on_with_the_same_bits() -> None
         learner.note_scored(rows)
         for told in labels[:30]:
             learner.note_label(told)
-    store.remember(rows)
+    store.remember(kept(rows))
     resumed = Learner(store)
     resumed.load(stopped.encode())
 
@@ -218,7 +223,58 @@ def test_all_frauds_and_a_fixed_share_of_the_genuine_payments_make_the_history()
 def test_a_store_forgets_what_is_older_than_it_keeps() -> None:
     store = MemoryStore(keep_days=1)
     rows = scored([payment(n, START_US + n * 6 * HOUR_US) for n in range(10)])
-    for row in rows:
-        store.remember([row])
+    for payment_row in kept(rows):
+        store.remember([payment_row])
 
     assert set(store.find([f"pi_{n}" for n in range(10)])) == {"pi_5", "pi_6", "pi_7", "pi_8", "pi_9"}
+
+
+class OneByOne:
+    """The champion one label after the other, and River's own pipeline: what the learner must equal."""
+
+    def __init__(self) -> None:
+        self.champion, self.average = BinnedLogisticRegression(), AveragedChampion()
+        pipeline = scaled_logistic()
+        self._scaler, self.model = pipeline["StandardScaler"], pipeline["LogisticRegression"]
+
+    def learn(self, row: Row, fraud: bool, weight: float = 1.0) -> None:
+        slots = [slot for slot in slots_of_row(row) if slot]
+        self.champion.learn(slots, linear_values_of_row(row), fraud, weight)
+        if weight > 0:
+            known = dict(given(row))
+            self._scaler.learn_one(known)
+            self.model.learn_one(self._scaler.transform_one(known), fraud)
+
+    def revoke(self, row: Row, fraud: bool) -> None:
+        self.learn(row, fraud, weight=-1.0)
+        self.learn(row, not fraud)
+
+    def at_cut(self) -> tuple[bytes, dict[str, float], float]:
+        self.average.follow(self.champion)
+        return self.average.model.encode(), dict(self.model.weights), self.model.intercept
+
+
+def test_snapshots_are_those_of_models_that_learn_one_label_after_the_other() -> None:
+    """The learner takes labels in batches, from packed vectors and without River: the bits are the same."""
+    sample = days(12)
+    rows = scored([seen for seen, _ in sample])
+    learner, reference = Learner(MemoryStore()), OneByOne()
+    learner.note_scored(rows)
+    snapshots = []
+    for number, (seen, fraud) in enumerate(sample):
+        at_us = seen.occurred_at_us + DAY_US
+        snapshots += learner.note_label(label(number, fraud, at_us))
+        if number % 7 == 0:
+            learner.note_label(label(number, not fraud, at_us, "analyst_verdict"))
+    assert learner.counts["revoked"] > 100
+
+    online = [snapshot for snapshot in snapshots if snapshot.kind == "online"]
+    shadows = [Challenger.decode(one.state) for one in snapshots if one.kind == "challenger"]
+    waiting = list(zip(range(len(sample)), sample, rows, strict=True))
+    for cut, shadow in zip(online, shadows, strict=True):
+        while waiting and waiting[0][1][0].occurred_at_us + DAY_US <= cut.in_force_from_us:
+            number, (_, fraud), (_, _, row) = waiting.pop(0)
+            reference.learn(row, fraud)
+            if number % 7 == 0:
+                reference.revoke(row, fraud)
+        assert (cut.state, shadow.weights, shadow.intercept) == reference.at_cut()

@@ -26,7 +26,7 @@ from events.vocabulary import ControlKind, ModelKind
 from models.blending import BOOSTING, CHAMPION
 from models.boosting import fit
 from models.builtin_controls import BUILTIN_COSTS, BUILTIN_POLICY, BUILTIN_RULES
-from models.challenger import NAME
+from models.challenger import NAME, values_of
 from models.challenger_learning import ChallengerLearner
 from models.engine import Engine
 from models.online import BinnedLogisticRegression
@@ -68,7 +68,7 @@ def models() -> list[ModelPublished]:
     champion.learn([3, 5], [0.5], True)
     challenger = ChallengerLearner()
     for amount in (100.0, 900.0):
-        challenger.learn(row_with(amount_reference_minor=amount), fraud=amount > 500)
+        challenger.learn(values_of(row_with(amount_reference_minor=amount)), fraud=amount > 500)
     numbers = np.zeros((200, len(NUMBER_COLUMNS)))
     numbers[:, NUMBER_COLUMNS["amount_reference_minor"]] = range(200)
     boosting = fit(numbers, numbers.sum(axis=1) >= 120)

@@ -20,9 +20,9 @@ from events.types import (
 )
 from events.vocabulary import Outcome, Ruling
 from models.engine import Engine
-from models.features import CATALOGUE, FEATURES_VERSION
+from models.features import FEATURES_VERSION
 from models.learning import Learner, Schedule
-from models.scored import Captured, Scored
+from models.scored import Captured, Kept
 from models.windows import HOUR_US
 from pipelines import observe
 from pipelines.delivery import Batch, Delivered, delivered
@@ -37,9 +37,8 @@ MANY = 10_500
 
 def test_more_payments_than_one_query_gives_mature_together(tmp_path: Path) -> None:
     store = LearningStore(tmp_path / "learning.sqlite")
-    row = [None] * len(CATALOGUE)
     at_us = microseconds(START)
-    store.remember([Scored(f"pi_{number}", at_us + number, row) for number in range(MANY)])
+    store.remember([Kept(f"pi_{number}", at_us + number, b"as scored") for number in range(MANY)])
     store.note_captured([Captured(f"pi_{number}", at_us + number, "live") for number in range(MANY)])
     step = LearningStep(Learner(store, Schedule(horizon_days=30)), store)
     later = START + timedelta(days=31)
@@ -62,7 +61,7 @@ def test_a_payment_that_was_captured_and_then_blocked_does_not_mature_as_genuine
     tmp_path: Path, outcome: Outcome, matured: list[str]
 ) -> None:
     step, _, store = fresh(tmp_path)
-    store.remember([Scored("pi_0", microseconds(START), [None] * len(CATALOGUE))])
+    store.remember([Kept("pi_0", microseconds(START), b"as scored")])
     header = {"payment_id": "pi_0", "mode": "test", "merchant_id": "m1", "amount_minor": 1, "currency": "EUR"}
     said = Ruling(by="engine", outcome=outcome, risk_score=90, text="often")
     blocked = PaymentDecidedLate(
@@ -86,7 +85,7 @@ def test_a_payment_that_was_captured_in_part_and_then_rejected_does_not_mature_a
     tmp_path: Path, verdict: Literal["approved", "rejected"], matured: list[str]
 ) -> None:
     step, _, store = fresh(tmp_path)
-    store.remember([Scored("pi_0", microseconds(START), [None] * len(CATALOGUE))])
+    store.remember([Kept("pi_0", microseconds(START), b"as scored")])
     header = {"payment_id": "pi_0", "mode": "test", "merchant_id": "m1", "amount_minor": 1, "currency": "EUR"}
     part = PaymentCaptured(id="e1", occurred_at=START, sequence=4, authorization_id="a", **header)
     closed = PaymentReviewed(id="e2", occurred_at=START, sequence=5, verdict=verdict, actor="key_1", **header)
@@ -105,7 +104,7 @@ def test_a_payment_whose_money_is_owed_back_does_not_mature_as_genuine(
     tmp_path: Path, kind: type[PaymentRefunded | PaymentRefundFailed]
 ) -> None:
     step, _, store = fresh(tmp_path)
-    store.remember([Scored("pi_0", microseconds(START), [None] * len(CATALOGUE))])
+    store.remember([Kept("pi_0", microseconds(START), b"as scored")])
     header = {"payment_id": "pi_0", "mode": "test", "merchant_id": "m1", "amount_minor": 1, "currency": "EUR"}
     part = PaymentCaptured(id="e1", occurred_at=START, sequence=4, authorization_id="a", **header)
     about = {"attempt": 1, "authorization_id": "a", "refund_id": "re_1", "reason": "unapproved_review"}

@@ -5,18 +5,15 @@ from pathlib import Path
 import pytest
 
 from events.log.port import Outgoing
-from models.features import CATALOGUE
 from models.observations import ModelSnapshot
-from models.scored import Scored
+from models.scored import Kept
 from models.windows import DAY_US
 from pipelines.learning_step import VERSIONS_KEPT, published
 from pipelines.learning_store import LearningStore
 
-ROW = [None if place % 3 else float(place) for place in range(len(CATALOGUE))]
 
-
-def scored(number: int, day: float = 0.0) -> Scored:
-    return Scored(f"pi_{number}", int(day * DAY_US) + number, ROW)
+def scored(number: int, day: float = 0.0) -> Kept:
+    return Kept(f"pi_{number}", int(day * DAY_US) + number, b"as scored")
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from models.features import CATALOGUE
-from models.scored import Scored
+from models.scored import Kept
 from pipelines.errors import StateCorruptError, StateFormatError
 from pipelines.learning_store import LearningStore
 from pipelines.order import OrderJournal, Run
@@ -35,7 +34,7 @@ def filled(opened: Opened, path: Path) -> None:
         for number in range(1, 61):
             store.note(number, [Run(f"topic/{number}", 0, 0, number)] * 20)
     else:
-        store.remember([Scored(f"pi_{number}", number, [1.0] * len(CATALOGUE)) for number in range(60)])
+        store.remember([Kept(f"pi_{number}", number, b"as scored" * 50) for number in range(60)])
         store.commit(b"state", 1, {})
     store.close()
 
