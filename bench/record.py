@@ -24,6 +24,7 @@ class Figure(msgspec.Struct, kw_only=True):
     `runs` are measurements of their own. What is deterministic has one, and its `note` says so.
 
     `goal` None: a first figure without a goal. `met` says whether the goal is reached (None without a goal).
+    With `at_most` less is better.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Figure(msgspec.Struct, kw_only=True):
     unit: str
     runs: list[float]
     goal: float | None = None
+    at_most: bool = False
     met: bool | None = None
     baseline: float | None = None
     ratio: float | None = None
@@ -43,10 +45,11 @@ def figure(
     unit: str,
     *,
     goal: float | None = None,
+    at_most: bool = False,
     baseline: float | None = None,
     note: str = "",
 ) -> Figure:
-    """The median of the runs, its ratio to the baseline, and whether it reaches the goal (more is better)."""
+    """The median of the runs, its ratio to the baseline, and whether it reaches the goal."""
     median = statistics.median(runs)
     return Figure(
         name=name,
@@ -54,7 +57,8 @@ def figure(
         unit=unit,
         runs=list(runs),
         goal=goal,
-        met=None if goal is None else median >= goal,
+        at_most=at_most,
+        met=None if goal is None else (median <= goal if at_most else median >= goal),
         baseline=baseline,
         ratio=None if baseline is None else median / baseline,
         note=note,
@@ -85,7 +89,9 @@ def line(each: Figure) -> str:
     if each.ratio is not None:
         parts.append(f"{each.ratio:.3f} of its baseline {each.baseline:.4g}")
     if each.goal is not None:
-        parts.append(f"goal {each.goal:g} {'met' if each.met else 'MISSED'}")
+        parts.append(
+            f"goal {'at most ' if each.at_most else ''}{each.goal:g} {'met' if each.met else 'MISSED'}"
+        )
     return ", ".join(parts)
 
 
