@@ -15,6 +15,7 @@ from dashboards.explanations import Explainer
 from dashboards.live_page import Fragments, Streams, application
 from dashboards.live_view import LiveView
 from dashboards.tail import Tail
+from events.metrics import add_metrics_port, serve_metrics
 from events.program_logs import LogLevel, add_log_level, log_as_json
 from events.programs import announce, leave
 
@@ -47,6 +48,7 @@ class Settings:
     host: str
     port: int
     log_level: LogLevel
+    metrics_port: int | None
 
 
 async def main(settings: Settings) -> None:
@@ -61,6 +63,7 @@ async def main(settings: Settings) -> None:
         access_log=False,
         timeout_graceful_shutdown=2,
     )
+    serve_metrics(settings.metrics_port)
     tail.start()
     announce("dashboards.live", port=listener.getsockname()[1])
     try:
@@ -76,6 +79,7 @@ def parse(words: list[str]) -> Settings:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     add_log_level(parser)
+    add_metrics_port(parser)
     return Settings(**vars(parser.parse_args(words)))
 
 

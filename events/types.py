@@ -120,6 +120,8 @@ class AssessmentRequested(Event, frozen=True, kw_only=True, tag="assessment.requ
     card: CardFacts | None = None
     account: AccountFacts | None = None
     context: RiskContext
+    trace: str | msgspec.UnsetType = msgspec.UNSET
+    """The span of the request, as W3C's `traceparent` has it; only where it is traced."""
 
     @property
     def instrument(self) -> Instrument | None:
@@ -167,6 +169,8 @@ class DecisionMade(Event, frozen=True, kw_only=True, tag="decision.made"):
     versions: Versions
     sequence: Count
     shard: Count
+    trace: str | msgspec.UnsetType = msgspec.UNSET
+    """That of its request."""
 
     @property
     def challenge(self) -> bool:

@@ -56,6 +56,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     publishable: bool = False
     plan: Plan = "standard"
     request_key: RequestKey | None = None
+    trace: str | None = None
+    """Of the request, where it is traced (`events.tracing`)."""
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,10 +1,12 @@
 """Group commit: works that come while a commit runs wait, and share the next one and its sync."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from gateway.metrics import GROUP_SECONDS, GROUP_WAITING, GROUP_WORKS
 from gateway.scheduling import Scheduling, resolve
 
 C = TypeVar("C")
@@ -34,6 +36,8 @@ class GroupCommit(Generic[C]):
         self._commit = commit
         self._waiting: list[_Waiting] = []
         self._draining = False
+        self._works, self._seconds = GROUP_WORKS.labels(lane), GROUP_SECONDS.labels(lane)
+        GROUP_WAITING.labels(lane).set_function(lambda: len(self._waiting))
 
     async def run(self, work: Callable[[C], T]) -> T:
         """The work's result, when its group is committed; raises what the work or the commit raises."""
@@ -51,10 +55,13 @@ class GroupCommit(Generic[C]):
                 # Who has given up waiting was told that nothing was done.
                 group = [waiting for waiting in group if not waiting.done.cancelled()]
                 works = [waiting.work for waiting in group]
+                began = time.perf_counter()
                 try:
                     results = await self._scheduling.run_blocking(self._lane, partial(self._commit, works))
                 except Exception as error:
                     results = [error] * len(group)
+                self._works.observe(len(works))
+                self._seconds.observe(time.perf_counter() - began)
                 for waiting, result in zip(group, results, strict=True):
                     resolve(waiting.done, result)
         finally:

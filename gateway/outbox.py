@@ -10,6 +10,7 @@ looks for whatever it has not sent, not for what stands behind it.
 
 import asyncio
 import json
+import time
 from collections.abc import Iterable
 from functools import partial
 from typing import NamedTuple
@@ -20,9 +21,12 @@ from sqlalchemy import JSON, BigInteger, Connection, String, bindparam, cast, de
 from events.codec import encode
 from events.crash import crash_point, declare
 from events.errors import LogUnavailableError
+from events.log.appends import record_appends
 from events.log.port import Log, Outgoing
+from events.tracing import is_tracing
 from events.types import Event
 from gateway.errors import UnavailableError
+from gateway.metrics import OUTBOX_ROWS, OUTBOX_SECONDS, OUTBOX_UNSENT
 from gateway.scheduling import Scheduling
 from gateway.store.statements import Statement
 from gateway.store.tables import outbox
@@ -124,6 +128,7 @@ class Relay:
         while full:
             rows = await self._turn.read(self._next_rows) or []
             full = len(rows) == BATCH_MAX
+            OUTBOX_UNSENT.set(len(rows))
             if rows:
                 await self._append([Outgoing(row.topic, row.key, row.value) for row in rows])
                 self._sent_to = rows[-1].id
@@ -135,7 +140,13 @@ class Relay:
 
     async def _append(self, records: list[Outgoing]) -> None:
         crash_point("gateway.outbox.before_append")
+        began, began_ns = time.perf_counter(), time.time_ns()
         await self._scheduling.run_blocking("log-appends", lambda: self._log.append(records))
+        OUTBOX_SECONDS.observe(time.perf_counter() - began)
+        OUTBOX_ROWS.inc(len(records))
+        OUTBOX_UNSENT.set(0)
+        if is_tracing():
+            record_appends(records, began_ns)
         crash_point("gateway.outbox.after_append")
 
     def _next_rows(self, connection: Connection) -> list[_Row]:

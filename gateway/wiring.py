@@ -104,7 +104,7 @@ class Gateway:
         )
         self._daily_pruning = DailyPruning(store, around.clock, time, scheduling)
         self._expiry = _expiry(around, ends, time)
-        self._tail = _tail(around, ends, self.recovery.deal, own)
+        self.decisions = _tail(around, ends, self.recovery.deal, own)
         self.labels = Labels(store=store, entropy=around.entropy, recorder=recorder, relay=relay)
         self.account_events = AccountEvents(
             store=store, recorder=recorder, relay=relay, personal=personal, geography=geography
@@ -137,7 +137,7 @@ class Gateway:
         for name, work in (
             *self._among_others(),
             ("outbox", self.relay.run()),
-            ("decisions", self._tail.run()),
+            ("decisions", self.decisions.run()),
             ("recovery", self.recovery.run()),
             ("idempotency", self.idempotency.run()),
             ("days", self._daily_pruning.run()),
@@ -149,7 +149,7 @@ class Gateway:
     def _among_others(self) -> Iterator[tuple[str, Coroutine[Any, Any, None]]]:
         """What only a store needs that other processes share."""
         if self._around.store.is_shared:
-            yield "instances", self.instances.run(self._tail.changing, self.recovery.sweep)
+            yield "instances", self.instances.run(self.decisions.changing, self.recovery.sweep)
             yield "outbox calls", self.relay.listen()
 
     async def stop(self) -> None:

@@ -73,6 +73,11 @@ def choose(host: str, port: int, home: Path | None = None) -> Ports:
     return Ports(*public, *inner, *(pages or _free_ports(host, 1, without=[*public, *inner])))
 
 
+def more_inner(count: int, ports: Ports, taken: list[int]) -> list[int]:
+    """So many more ports of this machine alone, neither of `ports` nor `taken`; raises as `choose` does."""
+    return _free_ports("127.0.0.1", count, without=[*vars(ports).values(), *taken])
+
+
 def remember(home: Path, host: str, ports: Ports) -> None:
     """Note in the home where people find the platform that runs on it."""
     numbers = ports.api, ports.processor, ports.page, ports.issuer_pages

@@ -1,4 +1,4 @@
-"""`weir up`, `weir demo`, `weir doctor`, `weir surrogate`."""
+"""`weir up`, `weir demo`, `weir doctor`, `weir top`, `weir surrogate`."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +12,7 @@ from models.labels import HORIZON_DAYS
 from operations.defaults import (
     DEFAULT_DEADLINE_MS,
     DEFAULT_PORT,
+    DEFAULT_TRACE_SHARE,
     DEMO_DEADLINE_MS,
     DEMO_HORIZON_DAYS,
 )
@@ -91,6 +92,28 @@ TrustedProxies = Annotated[
 ]
 DeadlineMs = Annotated[int, typer.Option(min=1, help="How long a confirm waits for its decision.")]
 
+LiveAlone = Annotated[
+    bool,
+    typer.Option(
+        "--live",
+        help="For production: a new home takes live payments alone, from its first start and for good.",
+    ),
+]
+ApiProcesses = Annotated[
+    int, typer.Option(min=1, max=16, help="How many API processes share the port, on PostgreSQL.")
+]
+Traces = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Where spans of requests go, by OTLP over HTTP: http://HOST:4318.",
+        show_default="off",
+    ),
+]
+TraceShare = Annotated[
+    float, typer.Option(min=0, max=1, help="With --traces: the share of requests that are traced.")
+]
+
 
 class EntityKind(StrEnum):
     """What a list may name by its surrogate."""
@@ -112,20 +135,14 @@ def up(
     deadline_ms: DeadlineMs = DEFAULT_DEADLINE_MS,
     horizon_days: HorizonDays = HORIZON_DAYS,
     authorization_days: AuthorizationDays = None,
-    live: Annotated[
-        bool,
-        typer.Option(
-            "--live",
-            help="For production: a new home takes live payments alone, from its first start and for good.",
-        ),
-    ] = False,
+    live: LiveAlone = False,
     rate_limits: RateLimitsUrl = "memory",
     trusted_proxy: TrustedProxies = None,
     store: StoreUrl = None,
-    api_processes: Annotated[
-        int, typer.Option(min=1, max=16, help="How many API processes share the port, on PostgreSQL.")
-    ] = 1,
+    api_processes: ApiProcesses = 1,
     log_level: LogLevelChoice = LogLevel.INFO,
+    traces: Traces = None,
+    trace_share: TraceShare = DEFAULT_TRACE_SHARE,
 ) -> None:
     """Run everything on this machine until Ctrl-C: gateway, risk, learning, acquirer network, page."""
     from operations import settings, up
@@ -147,6 +164,8 @@ def up(
                 store=store,
                 api_processes=api_processes,
                 log_level=log_level,
+                traces=traces,
+                trace_share=trace_share,
             )
         )
     )
@@ -211,6 +230,20 @@ def doctor(
         return settings.from_options(home, keys, host, port, log, DEFAULT_DEADLINE_MS)
 
     raise typer.Exit(doctor.run(wanted, as_json=as_json))
+
+
+@app.command()
+def top(
+    home: Home = HOME,
+    once: Annotated[
+        bool, typer.Option("--once", help="Watch for a second, print what was seen, and end.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --once: as JSON.")] = False,
+) -> None:
+    """Watch a running platform: rates, latencies by hop, lag, outcomes, processes. Ctrl-C ends it."""
+    from operations import top as watching
+
+    raise typer.Exit(watching.run(home, once=once or as_json, as_json=as_json))
 
 
 @app.command()

@@ -3,6 +3,7 @@
 OperationsError
 ├── HomeInUseError        another supervisor runs on this home
 ├── HomeUnusableError     the home cannot be made or written
+├── NothingShownError     no program of the home shows figures
 ├── AddressInUseError     a port is taken
 ├── AddressUnusableError  the machine has no such address, or may not listen there
 ├── ProgramFailedError    a program did not become ready, or kept dying; carries the tail of its log
@@ -21,6 +22,10 @@ class HomeInUseError(OperationsError):
 
 class HomeUnusableError(OperationsError):
     """The home cannot be made, or nothing can be written into it."""
+
+
+class NothingShownError(OperationsError):
+    """No program of the home shows figures: none runs, or none of them answers."""
 
 
 class AddressUnusableError(OperationsError):

@@ -16,6 +16,7 @@ from operations import addresses, merchants, settings
 from operations.home_lock import sole_supervisor
 from operations.settings import Settings
 from operations.supervisor import Supervisor
+from operations.watched import Watched, forget
 
 Report = Callable[[str], None]
 
@@ -52,12 +53,14 @@ async def running(wanted: Settings, report: Report) -> AsyncIterator[Platform]:
             if log.startswith("kafka") and not wanted.needs_broker:
                 await asyncio.to_thread(_look_at, log)
             remember_log(wanted.home, log)
+            watched = Watched(wanted, ports)
             addresses.remember(wanted.home, wanted.host, ports)
             report("Starting the acquirer network, the risk flow, the learner and the page")
-            await supervisor.start(settings.world(wanted, ports, log))
+            await supervisor.start(watched.told(settings.world(wanted, ports, log)))
             report("Starting the processor and the API")
-            for program in settings.gateway(wanted, ports, log):
+            for program in watched.told(settings.gateway(wanted, ports, log)):
                 await supervisor.start([program])
+            watched.remember()
             yield Platform(
                 settings=wanted,
                 supervisor=supervisor,
@@ -69,6 +72,7 @@ async def running(wanted: Settings, report: Report) -> AsyncIterator[Platform]:
                 test_key=test_key,
             )
         finally:
+            forget(wanted.home)
             await asyncio.shield(supervisor.stop())
 
 

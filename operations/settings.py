@@ -7,6 +7,7 @@ from pathlib import Path
 
 from events.log.finding import LOCAL_BROKER, log_url
 from events.program_logs import LogLevel
+from events.tracing import SHARE
 from gateway.http.proxies import trusted
 from gateway.keys.home_keys import keys_of
 from gateway.rate_limits import MEMORY, require_usable
@@ -20,7 +21,7 @@ from operations.processes import Program
 class Settings:
     """One platform on one machine. `log` is `kafka` or a full URL; `live` makes a new home take live payments
     alone, and one that does stays so without; `authorization_days` None: as long as the network grants;
-    `store` None: the one that the home has, which `api_processes` share."""
+    `store` None: the one that the home has, which `api_processes` share; `traces`: where spans go by OTLP."""
 
     home: Path
     keys: Path
@@ -36,6 +37,8 @@ class Settings:
     store: str | None = None
     api_processes: int = 1
     log_level: LogLevel = LogLevel.INFO
+    traces: str | None = None
+    trace_share: float = SHARE
 
     @property
     def needs_broker(self) -> bool:
@@ -59,6 +62,8 @@ def from_options(
     store: str | None = None,
     api_processes: int = 1,
     log_level: LogLevel = LogLevel.INFO,
+    traces: str | None = None,
+    trace_share: float = SHARE,
 ) -> Settings:
     """Absolute paths and a full log URL; raises `LogUnusableError`, `HomeError`."""
     home = home.absolute()
@@ -82,6 +87,8 @@ def from_options(
         store=store,
         api_processes=api_processes,
         log_level=log_level,
+        traces=traces,
+        trace_share=trace_share,
     )
 
 

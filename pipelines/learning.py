@@ -11,6 +11,8 @@ from pathlib import Path
 from events.clock import SystemClock
 from events.errors import EventsError
 from events.log import OUTAGE_SECONDS_MAX, open_log
+from events.log.lag import lag_of
+from events.metrics import add_metrics_port, serve_metrics
 from events.program_logs import add_log_level, log_as_json
 from events.programs import announce, leave
 from models.learning import Learner, Schedule
@@ -42,6 +44,7 @@ def main(arguments: list[str] | None = None) -> None:
         help="a payment that nobody reported within so many days counts as genuine, until someone does",
     )
     add_log_level(parser)
+    add_metrics_port(parser)
     given = parser.parse_args(arguments)
     log_as_json(given.log_level)
     os.nice(NICENESS)
@@ -56,6 +59,7 @@ def main(arguments: list[str] | None = None) -> None:
             learner = Learner(store, Schedule(horizon_days=given.horizon_days), fit=interruptible(stop))
             step = LearningStep(learner, store)
             parts = LearningParts(log, SystemClock(), store, step, rest_seconds=REST_SECONDS)
+            serve_metrics(given.metrics_port, lag_of(log, "learning", lambda: parts.reached))
             run(parts, stop, lambda: announce("pipelines.learning"))
     except StoppedError:
         pass

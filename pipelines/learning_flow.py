@@ -26,7 +26,7 @@ from pipelines.learning_step import LearningStep
 from pipelines.learning_store import LearningStore, Unsent
 from pipelines.pacing import CommitPace
 from pipelines.root_cause import root_cause
-from pipelines.source import BatchOrder, Feed, LogSource
+from pipelines.source import BatchOrder, Feed, LogSource, Positions
 
 declare(
     {
@@ -43,7 +43,8 @@ COMMIT_SECONDS = 0.25
 
 @dataclass(frozen=True)
 class LearningParts:
-    """What the flow is made of. `handled` hears how many batches are through, published things included."""
+    """What the flow is made of. `handled` hears how many batches are through, published things included;
+    `reached` is filled with where the flow is."""
 
     log: Log
     clock: Clock
@@ -53,6 +54,7 @@ class LearningParts:
     script: "Queue[BatchOrder] | None" = None
     handled: Callable[[int], None] = lambda _count: None
     rest_seconds: float | None = None
+    reached: Positions = field(default_factory=dict)
 
 
 class Through(NamedTuple):
@@ -151,6 +153,7 @@ def run(parts: LearningParts, stop: threading.Event, ready: Callable[[], None]) 
         start={**parts.start, **parts.store.positions()},
         script=parts.script,
         rest_seconds=parts.rest_seconds,
+        reached=parts.reached,
         stop=stop,
         ready=ready,
     )

@@ -36,6 +36,7 @@ from pipelines import observe
 from pipelines.delivery import Batch
 from pipelines.errors import UnusableEventError
 from pipelines.learning_store import LearningStore
+from pipelines.metrics import EVENT_TIME, LABELS, REFUSED, SNAPSHOTS
 
 VERSIONS_KEPT: dict[ModelKind, int] = {"online": 240, "batch": 24, "challenger": 2}
 """Snapshots of a kind that stay in the compacted topic: the online ones for ten days of hourly cuts, so that
@@ -80,6 +81,7 @@ class LearningStep:
                 try:
                     scored += _scored(event)
                 except UnusableEventError as error:
+                    REFUSED.labels("learning").inc()
                     self._publish([refusal(record, error.reason, now=at)])
             elif isinstance(event, PaymentCaptured):
                 self._reach(microseconds(event.occurred_at))
@@ -115,6 +117,8 @@ class LearningStep:
         # A dispute about goods says nothing of fraud: its payment may still mature.
         if label.fraud is not None:
             self._store.note_reported([label.payment_id])
+        LABELS.labels(label.kind).inc()
+        EVENT_TIME.set(self._now_us / 1e6)
         self._publish_models(self._learner.note_label(label))
 
     def _reach(self, at_us: int) -> None:
@@ -129,7 +133,9 @@ class LearningStep:
             self._publish([_reported(label) for label in labels])
 
     def _publish_models(self, snapshots: Iterable[ModelSnapshot]) -> None:
-        self._publish([record for one in snapshots for record in published(one, self._positions)])
+        for one in snapshots:
+            SNAPSHOTS.labels(one.kind).inc()
+            self._publish(published(one, self._positions))
 
     def _publish(self, records: Sequence[Outgoing]) -> None:
         if records:

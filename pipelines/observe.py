@@ -208,6 +208,7 @@ def decision(
         ),
         sequence=assessment.sequence,
         shard=assessment.shard,
+        trace=event.trace,
     )
 
 

@@ -10,8 +10,11 @@ from pathlib import Path
 from events.clock import SystemClock
 from events.errors import EventsError
 from events.log import OUTAGE_SECONDS_MAX, open_log
+from events.log.lag import lag_of
+from events.metrics import add_metrics_port, serve_metrics
 from events.program_logs import add_log_level, log_as_json
 from events.programs import announce, leave
+from events.tracing import add_tracing, start_tracing, stop_tracing
 from pipelines.errors import PipelinesError
 from pipelines.risk_flow import Parts, run
 from pipelines.warming import WarmSteps
@@ -23,14 +26,18 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--log", required=True, help="sqlite:///PATH or kafka://HOST:PORT")
     add_log_level(parser)
+    add_metrics_port(parser)
+    add_tracing(parser)
     given = parser.parse_args(arguments)
     log_as_json(given.log_level)
+    start_tracing("pipelines.risk", given.traces, given.trace_share)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
     try:
         with closing(open_log(given.log, append_seconds_max=OUTAGE_SECONDS_MAX)) as log:
             clock = SystemClock()
             parts = Parts(log, given.home / "risk", clock, WarmSteps(clock.now()))
+            serve_metrics(given.metrics_port, lag_of(log, "risk", lambda: parts.reached))
             run(parts, stop, lambda: announce("pipelines.risk"))
     except (PipelinesError, EventsError) as error:
         sys.exit(f"pipelines.risk: {error}")
@@ -38,4 +45,5 @@ def main(arguments: list[str] | None = None) -> None:
 
 if __name__ == "__main__":
     main()
+    stop_tracing()
     leave()

@@ -3,6 +3,7 @@
 import logging
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -22,14 +23,16 @@ from events.crash import crash_point, declare
 from events.dead_letters import refusal
 from events.durable_files import make_folder_durably, sync_folder
 from events.log.port import Log, Outgoing
+from events.tracing import is_tracing, record_span
 from models.errors import StateRowError
 from pipelines.delivery import Batch
+from pipelines.metrics import CHECKPOINT_SECONDS, EPOCHS, note_answers
 from pipelines.order import OrderJournal
 from pipelines.pacing import SpillPace
 from pipelines.risk_step import Answers, RiskStep
 from pipelines.root_cause import root_cause
 from pipelines.sink import Reply, ReplySink
-from pipelines.source import BatchOrder, Feed, LogSource
+from pipelines.source import BatchOrder, Feed, LogSource, Positions
 from pipelines.state_store import StateStore
 
 logger = logging.getLogger(__name__)
@@ -65,6 +68,8 @@ class Parts:
     epoch_seconds: float = EPOCH_SECONDS
     start: Mapping[str, int] = field(default_factory=dict)
     script: "Queue[BatchOrder] | None" = None
+    reached: Positions = field(default_factory=dict)
+    """Filled with where the flow is, for whoever looks from another thread."""
 
 
 class _Logic(StatefulBatchLogic[Batch, list[Reply], int]):
@@ -84,18 +89,34 @@ class _Logic(StatefulBatchLogic[Batch, list[Reply], int]):
             logger.warning("a stored control is not in force, as this build refuses it: %s", control)
 
     def on_batch(self, values: list[Batch]) -> tuple[Iterable[list[Reply]], bool]:
-        now = self._clock.now()
+        now, began = self._clock.now(), time.perf_counter()
         answers = [self._step.handle(batch.delivered, now) for batch in values]
         if self._pace.made(sum(len(answer.decisions) for answer in answers)):
             self._store.write(self._step.changed_rows())
-        return [replies_of(answer, now) for answer in answers], StatefulBatchLogic.RETAIN
+        replies = [replies_of(answer, now) for answer in answers]
+        for answer in answers:
+            note_answers(answer.decisions, len(answer.refused), time.perf_counter() - began)
+            if is_tracing():
+                _record_decisions(answer, now)
+        return replies, StatefulBatchLogic.RETAIN
 
     def snapshot(self) -> int:
+        began = time.perf_counter()
         self._store.write(self._step.changed_rows())
         self._version += 1
         self._store.commit(self._version)
         self._pace.written()
+        CHECKPOINT_SECONDS.observe(time.perf_counter() - began)
+        EPOCHS.set(self._version)
         return self._version
+
+
+def _record_decisions(answer: Answers, taken_up: datetime) -> None:
+    began_ns, ended_ns = int(taken_up.timestamp() * 1e9), time.time_ns()
+    for _, decision in answer.decisions:
+        if decision.trace:
+            told = {"weir.outcome": decision.outcome, "weir.shard": decision.shard}
+            record_span("decision", decision.trace, began_ns, ended_ns, told)
 
 
 def replies_of(answers: Answers, now: datetime) -> list[Reply]:
@@ -135,6 +156,7 @@ def run(parts: Parts, stop: threading.Event, ready: Callable[[], None]) -> None:
         start=parts.start,
         journal=journal,
         script=parts.script,
+        reached=parts.reached,
         stop=stop,
         ready=ready,
     )

@@ -18,10 +18,13 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from events.crash import crash_point, declare
 from events.errors import LogError
+from events.log.appends import record_appends
 from events.log.port import Log, Outgoing, Record, TopicPartition
 from events.log.reading import readable
+from events.tracing import is_tracing
 from events.types import DecisionMade
 from pipelines.errors import SendError
+from pipelines.metrics import REPLY_SECONDS
 from pipelines.source import ONLY_PART, written_positions
 
 declare(
@@ -90,11 +93,15 @@ class _Part(StatefulSinkPartition[list[Reply], dict[str, int]]):
         if not fresh:
             return
         crash_point("risk.replies.sending")
+        began, began_ns = time.perf_counter(), time.time_ns()
         try:
             positions = self._log.append(fresh)
         except LogError as error:
             raise SendError(f"replies could not be sent: {error}") from error
         crash_point("risk.replies.sent")
+        REPLY_SECONDS.observe(time.perf_counter() - began)
+        if is_tracing():
+            record_appends(fresh, began_ns)
         self._ends.update(
             (TopicPartition(topic, partition), offset + 1)
             for topic, partition, offset in positions

@@ -39,13 +39,17 @@ class BatchOrder(NamedTuple):
     labels_until_us: int | None = None
 
 
+Positions = dict[TopicPartition, int]
+
+
 @dataclass(frozen=True)
 class Feed:
     """What a flow reads: topics, of which `first` come first; where it starts when it has nothing to resume.
 
     `journal` None: the order after a restart may be another one. `script`: batches are not read as they come
     but as this queue says. `rest_seconds`: how long to rest when all there was is read, so that more comes at
-    once (None: 1 ms, and only where there was nothing).
+    once (None: 1 ms, and only where there was nothing). `reached` is filled with the next offset of each
+    partition, for whoever looks from another thread.
     """
 
     log: Log
@@ -58,9 +62,7 @@ class Feed:
     part: str = ONLY_PART
     stop: Flag = field(default_factory=Flag)
     ready: Callable[[], None] = lambda: None
-
-
-Positions = dict[TopicPartition, int]
+    reached: Positions = field(default_factory=dict)
 
 
 class LogSource(FixedPartitionedSource[tuple[str, Batch], dict[str, Any]]):
@@ -81,7 +83,8 @@ class _Part(StatefulSourcePartition[tuple[str, Batch], dict[str, Any]]):
     def __init__(self, feed: Feed, resumed: dict[str, Any] | None) -> None:
         self._feed = feed
         self._journal = feed.journal
-        self._positions = start_positions(feed, feed.start if resumed is None else resumed["positions"])
+        self._positions = feed.reached
+        self._positions |= start_positions(feed, feed.start if resumed is None else resumed["positions"])
         self._number = int(resumed["batch"]) if resumed else 0
         self._saved: deque[int] = deque()
         self._has_read_all = False

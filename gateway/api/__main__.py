@@ -17,9 +17,13 @@ import uvloop
 
 from events.clock import SystemClock
 from events.errors import LogUnavailableError
+from events.log.lag import lag_of, length_of
 from events.log.opening import open_log
+from events.log.port import Log
+from events.metrics import add_metrics_port, free_bytes_of, serve_metrics
 from events.program_logs import LogLevel, add_log_level, log_as_json
 from events.programs import announce, leave, spare_what_stays
+from events.tracing import add_tracing, start_tracing, stop_tracing
 from gateway.api.application import make_application
 from gateway.api.internal import internal_methods
 from gateway.errors import StoreUnavailableError, StoreUnsafeError
@@ -66,6 +70,9 @@ class Settings:
     share_ports: bool
     processes: int
     log_level: LogLevel
+    metrics_port: int | None
+    traces: str | None
+    trace_share: float
 
 
 def parse(arguments: list[str]) -> Settings:
@@ -100,6 +107,8 @@ def parse(arguments: list[str]) -> Settings:
     parser.add_argument("--rate-limits", default=MEMORY, help="memory, or redis://HOST:PORT[/DB]")
     add_trusted_proxy(parser)
     add_log_level(parser)
+    add_metrics_port(parser)
+    add_tracing(parser)
     return Settings(**vars(parser.parse_args(arguments)))
 
 
@@ -137,6 +146,7 @@ async def serve(settings: Settings) -> None:
         failed.set()
         stop.set()
 
+    show_figures(settings, gateway, log)
     await gateway.start(give_up)
     try:
         await listen(gateway, settings, stop)
@@ -146,6 +156,17 @@ async def serve(settings: Settings) -> None:
         log.close()
     if failed.is_set():
         raise SystemExit("gateway.api: what moves payments on has failed (see above); start it again")
+
+
+def show_figures(settings: Settings, gateway: Gateway, log: Log) -> None:
+    """Serve this process's figures; those of one name read alike in every program."""
+    consumer = settings.instance
+    serve_metrics(
+        settings.metrics_port,
+        lag_of(log, consumer, lambda: gateway.decisions.reached),
+        length_of(log, "dead-letters"),
+        free_bytes_of(settings.home),
+    )
 
 
 async def waited_for(what: str, open_it: Callable[[], T], give_up_at: float) -> T:
@@ -189,9 +210,11 @@ def main(arguments: list[str]) -> None:
     forbid_core_dumps()
     allow_open_files()
     log_as_json(settings.log_level)
+    start_tracing("gateway.api", settings.traces, settings.trace_share)
     uvloop.run(serve(settings))
 
 
 if __name__ == "__main__":
     main(sys.argv[1:])
+    stop_tracing()
     leave()

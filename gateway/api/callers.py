@@ -16,6 +16,7 @@ from gateway.http.bodies import read_body
 from gateway.http.origins import origin
 from gateway.http.presented_keys import presented_key
 from gateway.idempotency import HEADER, Answered
+from gateway.journeys import current_journey
 from gateway.store.idempotency_rows import Claim, RequestKey
 from gateway.wiring import Gateway
 
@@ -35,6 +36,9 @@ async def caller_of(gateway: Gateway, request: Request, *, from_browser: bool = 
         presented_key(request), carried_time(request), from_browser=from_browser, address=address
     )
     await gateway.rate_limits.admit(caller, address)
+    journey = current_journey()
+    if journey is not None and journey.trace is not None:
+        return msgspec.structs.replace(caller, trace=journey.trace)
     return caller
 
 

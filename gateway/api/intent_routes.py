@@ -17,6 +17,7 @@ from gateway.errors import CardDeclinedError, SecretKeyRequiredError
 from gateway.http.answers import answered
 from gateway.http.browsers import BrowserAccess
 from gateway.http.routes import get, post
+from gateway.journeys import reach
 from gateway.payments.intents import Intent
 from gateway.payments.outcomes import payment_error
 from gateway.payments.taking import IncrementDeclinedError
@@ -85,6 +86,7 @@ def _add_steps(application: FastAPI, gateway: Gateway) -> None:
 
         async def act(caller: Caller) -> Content:
             attempted = isinstance(body, ConfirmIntent) or (isinstance(body, CreateIntent) and body.confirm)
+            reach("committing")
             intent = await step(caller, *path, body)
             return await expansion.of(await _shown(gateway, caller, intent, attempted=attempted))
 

@@ -4,7 +4,6 @@ No answer quotes the request, and no log line the text of an error: either might
 away (`UnavailableError`) is logged in its own words, which hold nothing of a request.
 """
 
-import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -26,6 +25,7 @@ from gateway.errors import (
 )
 from gateway.http.problems import problem
 from gateway.http.request_ids import HEADER, begin_request, current_request_id
+from gateway.journeys import begin_journey
 
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 Elsewhere = Callable[[str], str | None]
@@ -65,7 +65,7 @@ class LastResort:
         self._application = application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        status, asked, request_id = 0, time.perf_counter(), begin_request()
+        status, journey, request_id = 0, begin_journey(), begin_request()
         named = (HEADER.encode(), request_id.encode())
 
         async def watched(message: Any) -> None:
@@ -81,13 +81,15 @@ class LastResort:
             _log.error("request failed", request=request_id, error=type(error).__name__, at=places(error))
             if scope["type"] == "http" and not status:
                 await refused(internal_error())(scope, receive, watched)
+        route = getattr(scope.get("route"), "path", None)
+        seconds = journey.end(scope.get("method", ""), route, status)
         (_log.warning if status >= 500 else _log.debug)(
             "request answered",
             request=request_id,
             method=scope.get("method"),
-            route=getattr(scope.get("route"), "path", None),
+            route=route,
             status=status,
-            milliseconds=round((time.perf_counter() - asked) * 1000, 1),
+            milliseconds=round(seconds * 1000, 1),
         )
 
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from msgspec import UNSET
 from sqlalchemy import Connection
 
 from events.instruments import CardFacts, Instrument
@@ -19,6 +20,7 @@ def ask_for_decision_in(
     attempt: Attempt,
     merchant: Merchant,
     at: datetime,
+    trace: str | None = None,
 ) -> Intent:
     """The intent with its confirm counted; the question and the event are in the commit's outbox."""
     # First the question, which is waited for; the life-cycle event may stand behind it.
@@ -39,6 +41,7 @@ def ask_for_decision_in(
             currency=intent.currency,
             **_paying(attempt.instrument),
             context=attempt.context,
+            trace=UNSET if trace is None else trace,
         ),
     )
     event = PaymentConfirmed(

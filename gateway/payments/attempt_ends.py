@@ -16,6 +16,7 @@ from events.types import DecisionMade, PaymentActionRequired, PaymentAuthorized,
 from gateway.errors import ConflictError
 from gateway.event_recorder import EventRecorder
 from gateway.instances import TakenOverError
+from gateway.metrics import LATE_DECISIONS
 from gateway.outbox import Relay
 from gateway.payments import intents
 from gateway.payments.admission import give_back_in
@@ -106,6 +107,7 @@ class AttemptEnds:
         after = await self.store.write(
             lambda connection: act_late_in(connection, self.recorder, self.entropy, late)
         )
+        LATE_DECISIONS.inc()
         self.relay.nudge()
         if after is not None:
             self.debts.drive(after)

@@ -5,7 +5,7 @@ what was not. A decision read twice changes nothing (its attempt has one already
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TypeVar
 
@@ -49,13 +49,13 @@ class Progress:
     """The next offset of each partition below which everything was dealt with, in whatever order."""
 
     def __init__(self, start: dict[TopicPartition, int]) -> None:
-        self._read = dict(start)
+        self.read = dict(start)
         self._open: dict[TopicPartition, set[int]] = {partition: set() for partition in start}
 
     def begin(self, record: Record) -> None:
         """Count a record as read and under way."""
         partition = TopicPartition(record.topic, record.partition)
-        self._read[partition] = record.offset + 1
+        self.read[partition] = record.offset + 1
         self._open[partition].add(record.offset)
 
     def finish(self, record: Record) -> None:
@@ -64,7 +64,7 @@ class Progress:
 
     def reached(self) -> dict[TopicPartition, int]:
         """Where each partition would be read on after a crash now."""
-        return {partition: min(self._open[partition], default=read) for partition, read in self._read.items()}
+        return {partition: min(self._open[partition], default=read) for partition, read in self.read.items()}
 
 
 class DecisionTail:
@@ -91,6 +91,8 @@ class DecisionTail:
         self._deal = deal
         self._instance = instance
         self._kept: dict[TopicPartition, int] = {}
+        self.reached: Mapping[TopicPartition, int] = {}
+        """The next offsets, for whoever looks from another thread."""
         self._changing = False
         self._starting_anew = False
         self._logger = structlog.get_logger("gateway.decisions")
@@ -130,6 +132,7 @@ class DecisionTail:
 
     async def _tail(self, start: dict[TopicPartition, int]) -> None:
         progress = Progress(start)
+        self.reached = progress.read
         reader = await self._blocking(lambda: self._log.reader(start))
         keep_at = self._clock.monotonic() + KEEP_SECONDS
         try:

@@ -12,9 +12,12 @@ import structlog
 
 from events.clock import Clock
 from events.crash import crash_point, declare
+from events.instruments import AccountFacts
 from events.moments import moment
 from events.types import DecisionMade
 from gateway.errors import ConflictError, UnavailableError
+from gateway.journeys import current_journey, reach
+from gateway.metrics import IN_FLIGHT, PAYMENTS
 from gateway.payments.account_charging import AccountCharging
 from gateway.payments.attempt_ends import AttemptEnds
 from gateway.payments.effective_decision import EffectiveDecision
@@ -108,7 +111,9 @@ class Flights:
         flight = self._flying.get(key)
         if flight is None:
             self.started += 1
+            reach("committed")
             flight = self._flying[key] = Flight(intent, attempt, merchant, recovered=recovered)
+            IN_FLIGHT.inc()
             self._scheduling.spawn(self._fly(flight), f"flight {attempt.id}")
         return flight
 
@@ -121,20 +126,25 @@ class Flights:
                 await persistently(self._scheduling, lambda: self._ends.act_late(late))
             flight.broke_off = False
         finally:
+            IN_FLIGHT.dec()
             flight.ended.set()
 
     async def _drive_to_end(self, flight: Flight) -> EffectiveDecision:
         attempt = flight.attempt
         try:
             decision = await self._await_decision(flight)
+            _note_decision(flight, decision)
             crash_point("gateway.flight.decided")
             if decision.outcome == "block":
                 answer = await self._make_sure_unauthorized(flight)
             else:
                 answer = await self._authorize(flight, decision)
+            reach("answered")
             crash_point("gateway.flight.answered")
             intent = await persistently(self._scheduling, lambda: self._ends.end(attempt, decision, answer))
+            reach("ended")
             crash_point("gateway.flight.ended")
+            PAYMENTS.labels(decision.outcome, decision.by, _method(attempt), intent.status).inc()
             flight.answer.set_result(intent)
         finally:
             # Also where it broke off: else no sweep could ever start the attempt's next flight.
@@ -187,6 +197,20 @@ class Flights:
                 if answer.status != "unknown":
                     return answer
             await backoff.rest()
+
+
+def _note_decision(flight: Flight, decision: EffectiveDecision) -> None:
+    journey = current_journey()
+    if journey is not None:
+        reach("decided")
+        journey.decided_by = decision.by
+        if decision.assessed and flight.decision.done():
+            journey.assessed_at = flight.decision.result().assessed_at
+
+
+def _method(attempt: Attempt) -> str:
+    paying = attempt.instrument
+    return paying.method if isinstance(paying, AccountFacts) else "card"
 
 
 def authorization_request(intent: Intent, attempt: Attempt, merchant: Merchant) -> AuthorizationRequest:

@@ -224,7 +224,7 @@ class Payments(Taking):
         insert_attempt(connection, attempt)
         begin_charge(connection, intent, attempt)
         claim_in(connection, caller.request_key, intent.id, attempt=attempt.number)
-        intent = ask_for_decision_in(connection, self.recorder, intent, attempt, merchant, at)
+        intent = ask_for_decision_in(connection, self.recorder, intent, attempt, merchant, at, caller.trace)
         return keep(connection, intent), attempt, merchant
 
     def _attempt_in(

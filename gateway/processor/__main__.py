@@ -15,6 +15,7 @@ from pathlib import Path
 import uvloop
 
 from events.clock import SystemClock
+from events.metrics import add_metrics_port, serve_metrics
 from events.program_logs import LogLevel, add_log_level, log_as_json
 from events.programs import announce, leave, spare_what_stays
 from gateway.business_time import BusinessTime
@@ -56,6 +57,7 @@ class Settings:
     rotate_vault_keys: bool
     trusted_proxy: list[str]
     log_level: LogLevel
+    metrics_port: int | None
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -65,6 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
     allow_open_files()
     os.umask(0o077)
     log_as_json(settings.log_level)
+    serve_metrics(settings.metrics_port)
     uvloop.run(_run(settings))
     return 0
 
@@ -192,6 +195,7 @@ def _settings(arguments: list[str] | None) -> Settings:
     parser.add_argument("--rotate-vault-keys", action="store_true", help="wrap every card anew, then start")
     add_trusted_proxy(parser)
     add_log_level(parser)
+    add_metrics_port(parser)
     return Settings(**vars(parser.parse_args(arguments)))
 
 

@@ -14,6 +14,7 @@ import structlog
 
 from events.clock import Clock
 from events.crash import crash_point, declare
+from gateway.metrics import ACQUIRER_SECONDS
 from gateway.processor import messages
 from gateway.processor.errors import (
     AcquirerError,
@@ -76,7 +77,10 @@ class AcquirerLink:
         self._log = structlog.get_logger("processor")
 
     async def exchange(self, message: bytes) -> bytes:
-        return await self._ask(await self._connection(), message)
+        began = self._clock.monotonic()
+        answer = await self._ask(await self._connection(), message)
+        ACQUIRER_SECONDS.observe(self._clock.monotonic() - began)
+        return answer
 
     @property
     def closed(self) -> bool:

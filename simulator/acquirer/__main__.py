@@ -12,6 +12,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 
 from events.clock import SystemClock
+from events.metrics import add_metrics_port, serve_metrics
 from events.program_logs import add_log_level, log_as_json
 from events.programs import announce
 from simulator.acquirer.books import Books
@@ -34,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     # Card numbers pass through this process's memory.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     log_as_json(settings.log_level)
+    serve_metrics(settings.metrics_port)
     try:
         folder = folder_of(settings.certificates)
     except CertificatesError as error:
@@ -124,6 +126,7 @@ def _settings(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--pages-port", type=int)
     parser.add_argument("--notify", help="where the rails tell of an order, https://HOST:PORT/PATH")
     add_log_level(parser)
+    add_metrics_port(parser)
     return parser.parse_args(arguments)
 
 
