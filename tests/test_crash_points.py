@@ -52,6 +52,7 @@ ELSEWHERE = {
     "gateway/processor/acquirer_link.py AcquirerLink._answer_echo": "says that we are there",
     "gateway/http/connections.py": "refuses what is no request: nothing was done that could be lost",
     "operations/addresses.py remember": "not durable: every start says it again",
+    "operations/watched.py Watched.remember": "not durable: every start says it again",
     "pipelines/state_file.py StateFile.commit": "StateStore, LearningStore and OrderJournal have them",
     "pipelines/learning_flow.py _Logic._committed": "LearningStore.commit has them",
     "pipelines/risk_flow.py _Logic.snapshot": "StateStore.commit has them",
