@@ -12,6 +12,7 @@ from models.feature import Row
 from models.features import CATALOGUE, POSITIONS
 from models.observations import Observation
 from models.rules import nodes
+from models.rules.index import SHARERS_MIN, RuleIndex
 from models.rules.python import compile_predicates
 from models.rules.rule import predicate_of
 from models.rules.sql import duckdb_sql
@@ -132,7 +133,11 @@ def in_python(predicate: nodes.Predicate, values: Values) -> bool | None:
         currency="EUR",
         **{name: values[name] for name in ENTITIES},
     )
-    return {(0,): True, (1,): False, (): None}[evaluate(row, observation, AT_US)]
+    alone = evaluate(row, observation, AT_US)
+    # As often as it takes for an index to know all that it can know of them.
+    indexed = RuleIndex([predicate, nodes.Not(predicate)] * SHARERS_MIN, POSITIONS, LISTS)
+    assert [place % 2 for place in indexed(row, observation, AT_US)] == [*alone] * SHARERS_MIN
+    return {(0,): True, (1,): False, (): None}[alone]
 
 
 def in_duckdb(connection: duckdb.DuckDBPyConnection, sql: str, values: list[Values]) -> list[bool | None]:
