@@ -45,7 +45,8 @@ From the base rate of 1 % it reaches about 36 %: enough for a review, hardly for
 """
 
 _scaled = [
-    (POSITIONS[name], EDGES[BY_NAME[name].kind], len(EDGES[BY_NAME[name].kind])) for name in sorted(FEATURES)
+    (POSITIONS[name], edges, [bin_ / len(edges) for bin_ in range(len(edges) + 1)])
+    for name, edges in ((name, EDGES[BY_NAME[name].kind]) for name in sorted(FEATURES))
 ]
 
 
@@ -110,8 +111,8 @@ class ColdStart:
 def scaled(row: Row) -> list[float | None]:
     """The features' bins as numbers from 0 to 1, None where a feature is missing."""
     return [
-        None if (value := row[position]) is None else bisect_right(edges, float(value)) / count
-        for position, edges, count in _scaled
+        steps[bisect_right(edges, value)] if isinstance(value := row[position], float) else None
+        for position, edges, steps in _scaled
     ]
 
 

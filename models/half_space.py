@@ -15,6 +15,8 @@ PADDING = 0.15
 NEARLY_EMPTY = 0.1
 """A part that held less than this share of a window is not looked into further: the paper's own number."""
 
+UNKNOWN = -1
+
 Masses = list[tuple[int, int]]
 """Of every part of every tree, in order: points of this window, and of the one before."""
 
@@ -23,27 +25,29 @@ class _Tree:
     """The parts of one tree, each before its left half and that before its right."""
 
     def __init__(self, dice: random.Random, features: int, height: int) -> None:
-        self.features: list[int] = []
-        self.thresholds: list[float] = []
+        self.halves: list[tuple[int, float]] = []
+        """By which feature each part is halved, and where."""
         self._halve(dice, [(0.0, 1.0)] * features, height)
-        self.masses = [0] * len(self.features)
-        self.before = [0] * len(self.features)
+        self.masses = [0] * len(self.halves)
+        self.turn([0] * len(self.halves))
+
+    def turn(self, before: list[int]) -> None:
+        """Take what the parts held in the window before."""
+        self.before = before
+        self.held = [UNKNOWN] * len(before)
+        """What the window before held on the way to a smallest part, once somebody asked."""
 
     def _halve(self, dice: random.Random, sides: list[tuple[float, float]], height: int) -> None:
         if height == 0:
-            self._add(0, 0.0)
+            self.halves.append((0, 0.0))
             return
         (feature,) = dice.choices(range(len(sides)), [high - low for low, high in sides])
         low, high = sides[feature]
         padding = PADDING * (high - low)
         threshold = dice.uniform(low + padding, high - padding)
-        self._add(feature, threshold)
+        self.halves.append((feature, threshold))
         for half in ((low, threshold), (threshold, high)):
             self._halve(dice, [*sides[:feature], half, *sides[feature + 1 :]], height - 1)
-
-    def _add(self, feature: int, threshold: float) -> None:
-        self.features.append(feature)
-        self.thresholds.append(threshold)
 
 
 class HalfSpaceTrees:
@@ -70,34 +74,53 @@ class HalfSpaceTrees:
 
     def score_and_learn(self, point: Sequence[float | None]) -> float:
         """How unusual the point is, from 0 to 1, before it is counted itself."""
-        held = sum([self._held(tree, point) for tree in self._trees])
+        held = 0
+        for tree in self._trees:
+            part = self._counted(tree.halves, tree.masses, point)
+            of_part = tree.held[part]
+            if of_part == UNKNOWN:
+                of_part = tree.held[part] = self._held(tree.before, part)
+            held += of_part
         score = 0.0 if self.first_window else 1.0 - held / self._score_max
         self.counter += 1
         if self.counter == self._window:
             for tree in self._trees:
-                tree.before, tree.masses = tree.masses, [0] * len(tree.masses)
+                tree.turn(tree.masses)
+                tree.masses = [0] * len(tree.masses)
             self.counter, self.first_window = 0, False
         return score
 
-    def _held(self, tree: _Tree, point: Sequence[float | None]) -> int:
-        """What the window before held in the point's parts, smaller ones counting for more; counts the point.
+    def _counted(
+        self, halves: list[tuple[int, float]], masses: list[int], point: Sequence[float | None]
+    ) -> int:
+        """The smallest part that the point lies in; counts it in all on the way.
 
         Where it is unknown on which side the point lies, it goes where more of this window went.
         """
-        features, thresholds, masses, before = tree.features, tree.thresholds, tree.masses, tree.before
+        part = 0
+        for right in self._rights:
+            masses[part] += 1
+            feature, threshold = halves[part]
+            value = point[feature]
+            if value is None:
+                part += right if masses[part + 1] < masses[part + right] else 1
+            elif value < threshold:
+                part += 1
+            else:
+                part += right
+        masses[part] += 1
+        return part
+
+    def _held(self, before: list[int], smallest: int) -> int:
+        """What the window before held in the parts that lead to this one, smaller ones counting for more."""
         nearly_empty = NEARLY_EMPTY * self._window
         part, weight, held = 0, 1, 0
         for right in self._rights:
-            if weight:
-                held += before[part] * weight
-                weight = weight << 1 if before[part] >= nearly_empty else 0
-            masses[part] += 1
-            value = point[features[part]]
-            if value is None:
-                part += right if masses[part + 1] < masses[part + right] else 1
-            else:
-                part += 1 if value < thresholds[part] else right
-        masses[part] += 1
+            held += before[part] * weight
+            if before[part] < nearly_empty:
+                return held
+            weight <<= 1
+            part += right if smallest >= part + right else 1
         return held + before[part] * weight
 
     @property
@@ -114,4 +137,5 @@ class HalfSpaceTrees:
         pairs = iter(masses)
         for tree, size in zip(self._trees, sizes, strict=True):
             own = [next(pairs) for _ in range(size)]
-            tree.masses, tree.before = [now for now, _ in own], [then for _, then in own]
+            tree.masses = [now for now, _ in own]
+            tree.turn([then for _, then in own])
