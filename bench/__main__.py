@@ -3,10 +3,23 @@
 import argparse
 from collections.abc import Callable
 
-from bench import capacity, chaos, confirm, detection, flow, fuzz, replay, simulation
+from bench import (
+    capacity,
+    chaos,
+    confirm,
+    detection,
+    flow,
+    fuzz,
+    replay,
+    rules_and_models,
+    scoring,
+    simulation,
+)
 
 BENCHES: dict[str, Callable[[], None]] = {
     "flow": flow.main,
+    "scoring": scoring.main,
+    "rules_and_models": rules_and_models.main,
     "confirm": confirm.main,
     "capacity": capacity.main,
     "replay": replay.main,

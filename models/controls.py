@@ -16,7 +16,7 @@ from models.feature import Row
 from models.features import POSITIONS
 from models.observations import Observation
 from models.rates import Rates, RatesBody
-from models.rules.index import RuleIndex
+from models.rules.index import ready
 from models.rules.python import Entries
 from models.rules.rule import ACTIONS, Rule, rule_of
 
@@ -75,7 +75,7 @@ class Controls:
             for name, entry in sorted(self._entries.items())
             if entry.body is not None or name in SETTINGS
         }
-        self._evaluate = RuleIndex([rule.predicate for rule in self.rules], POSITIONS, self.lists)
+        self._evaluate = ready([rule.predicate for rule in self.rules], POSITIONS, self.lists)
 
     @classmethod
     def builtin(cls) -> "Controls":

@@ -16,6 +16,7 @@ NEARLY_EMPTY = 0.1
 """A part that held less than this share of a window is not looked into further: the paper's own number."""
 
 UNKNOWN = -1
+"""No mass is negative."""
 
 Masses = list[tuple[int, int]]
 """Of every part of every tree, in order: points of this window, and of the one before."""

@@ -10,7 +10,7 @@ from models.features import POSITIONS
 from models.observations import Observation
 from models.rules import nodes
 from models.rules.alternatives import ALTERNATIVES_MAX, alternatives
-from models.rules.index import CONSTANTS_MAX, SHARERS_MIN, RuleIndex
+from models.rules.index import CONSTANTS_MAX, SHARERS_MIN, TESTS_PER_LOOK, RuleIndex, ready
 from models.rules.python import compile_predicates
 from models.rules.rule import predicate_of
 from tests.unit.models.rows import row_with
@@ -115,3 +115,13 @@ def test_what_has_very_many_alternatives_or_constants_is_asked_as_it_is_written(
 
     assert len(alternatives(predicate_of(either))) == 1
     assert fired(index, row_with(hour=float(CONSTANTS_MAX))) == (1, 3, 5, 7)
+
+
+def test_few_rules_are_asked_one_by_one_and_many_by_an_index() -> None:
+    predicates = [predicate_of(f"card_count_1h > {count}") for count in range(TESTS_PER_LOOK)]
+
+    few, many = (ready(predicates[:count], POSITIONS, {}) for count in (TESTS_PER_LOOK - 1, TESTS_PER_LOOK))
+
+    assert not isinstance(few, RuleIndex)
+    assert isinstance(many, RuleIndex)
+    assert ready([], POSITIONS, {})(row_with(), PAYMENT, 5) == ()
