@@ -19,3 +19,11 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_tree(path: Path) -> None:
+    """Make a file, or a folder with all that is in it, survive a power loss."""
+    if path.is_dir():
+        for each in path.iterdir():
+            sync_tree(each)
+    sync_folder(path)

@@ -7,6 +7,8 @@ Facts are taken in the order given. A payment sees what was told before it, neve
 - A payment told again with the same id and time is a duplicate: it is answered, and not counted again. The
   same id with another time is another attempt of the same payment.
 - What is told of a payment that is not remembered (`MEMORY_DAYS`) changes nothing.
+- A payment that another flow answers is followed (`is_followed`): it is taken in and counted like any other,
+  and gets no answer. Whoever follows and whoever answers end up with the same state.
 - Labels that come twice or contradict each other are resolved by `models.labels`.
 
 Equal facts give equal answers, bit for bit, however they are split into batches.
@@ -35,7 +37,15 @@ from models.observations import (
 )
 from models.scorer import Score, Scorer
 from models.state import MEMORY_DAYS, EngineState, shard_of
-from models.visits import note_challenge, note_decline, note_increment, note_label, note_sign_in, visit
+from models.visits import (
+    note_challenge,
+    note_decline,
+    note_increment,
+    note_label,
+    note_sign_in,
+    take_in,
+    visit,
+)
 
 Fact = Observation | SignIn | Decline | Challenge | Increment | Label
 
@@ -72,11 +82,17 @@ class Engine:
         self._cold_changed = False
 
     def assess(self, batch: Sequence[Fact]) -> list[Assessment]:
-        """Take facts in, in order; one assessment for each observation, in order."""
+        """Take facts in, in order; one assessment for each observation that is not followed, in order."""
         answers: list[Assessment] = []
         waiting: list[tuple[Observation, Row]] = []
+        # While the detector of the cold start speaks, it learns from every payment, whoever answers it.
+        follows_lightly = self.scorer.cold_share == 0.0
         for fact in batch:
             if isinstance(fact, Observation):
+                if fact.is_followed and follows_lightly:
+                    take_in(self.state, fact, self.controls.rates)
+                    self._number(fact)
+                    continue
                 waiting.append((fact, visit(self.state, fact, self.controls.rates)))
                 if len(waiting) == BATCH_MAX:
                     answers += self._scored(waiting)
@@ -165,10 +181,18 @@ class Engine:
             self._cold_changed = True
         scores = self.scorer.score([row for _, row in waiting])
         versions = self.scorer.version(CHAMPION), self.scorer.version(BOOSTING)
-        return [
-            self._decided(seen, row, score, versions)
-            for (seen, row), score in zip(waiting, scores, strict=True)
-        ]
+        answers: list[Assessment] = []
+        for (seen, row), score in zip(waiting, scores, strict=True):
+            if seen.is_followed:
+                self._number(seen)
+            else:
+                answers.append(self._decided(seen, row, score, versions))
+        return answers
+
+    def _number(self, seen: Observation) -> tuple[int, int]:
+        """The payment's shard, and its number there."""
+        shard = shard_of(seen.card or seen.payment_id, seen.partition)
+        return shard, self.state.next_sequence(shard)
 
     def _decided(self, seen: Observation, row: Row, score: Score, versions: tuple[int, int]) -> Assessment:
         decision = decide(
@@ -179,7 +203,7 @@ class Engine:
             # Most payments are allowed without a reason, and need none of it.
             contributions=lambda: self.scorer.contributions(row, score.anomaly),
         )
-        shard = shard_of(seen.card or seen.payment_id)
+        shard, sequence = self._number(seen)
         return Assessment(
             payment_id=seen.payment_id,
             occurred_at_us=seen.occurred_at_us,
@@ -198,6 +222,6 @@ class Engine:
             online_version=versions[0],
             batch_version=versions[1],
             controls_versions=self.controls.versions,
-            sequence=self.state.next_sequence(shard),
+            sequence=sequence,
             shard=shard,
         )

@@ -37,6 +37,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     billing_country: str | None = None
     shipping_country: str | None = None
     item_count: int | None = None
+    partition: int = 0
+    is_followed: bool = False
 
 
 class SignIn(msgspec.Struct, frozen=True, kw_only=True):

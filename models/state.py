@@ -1,6 +1,6 @@
 """The engine's memory: profiles by entity, payments that may still get a label, and which rows changed.
 
-Entities belong to 64 logical shards by the hash of their key, whatever the number of workers. Each profile
+What pays belongs to one of 64 logical shards, whatever the number of flows. Each profile
 is one row `kind/key`, encoded compactly: a store beside the flow keeps what changed since the last epoch.
 """
 
@@ -18,6 +18,9 @@ from models.windows import DAY_US
 
 SHARDS = 64
 """More than one machine has cores, and fixed: a sequence number belongs to its shard for good."""
+
+SHARDS_A_PARTITION = 8
+"""A shard lies within one partition, whose order every flow sees alike: so do its numbers, whoever counts."""
 
 MEMORY_DAYS = 120
 """How long a payment waits for a label, at the learner too: as long as cardholders may dispute it."""
@@ -38,13 +41,13 @@ PROFILE_TYPES: dict[str, type[Profile]] = {
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def shard_of(key: str) -> int:
-    """The logical shard of an entity, 0–63, the same on every machine.
+def shard_of(key: str, partition: int = 0) -> int:
+    """The logical shard of what pays, 0–63, the same on every machine; `partition` of its requests, 0–7.
 
-    >>> shard_of("card_1")
-    32
+    >>> shard_of("card_1"), shard_of("card_1", partition=3)
+    (0, 24)
     """
-    return crc32(key.encode()) % SHARDS
+    return partition * SHARDS_A_PARTITION + crc32(key.encode()) % SHARDS_A_PARTITION
 
 
 class Remembered(msgspec.Struct, array_like=True, gc=False):

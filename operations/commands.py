@@ -90,6 +90,10 @@ TrustedProxies = Annotated[
         "given several times.",
     ),
 ]
+RiskFlows = Annotated[
+    int,
+    typer.Option(min=1, max=8, help="How many risk flows share the payments; each needs a core."),
+]
 DeadlineMs = Annotated[int, typer.Option(min=1, help="How long a confirm waits for its decision.")]
 
 LiveAlone = Annotated[
@@ -140,6 +144,7 @@ def up(
     trusted_proxy: TrustedProxies = None,
     store: StoreUrl = None,
     api_processes: ApiProcesses = 1,
+    risk_flows: RiskFlows = 1,
     log_level: LogLevelChoice = LogLevel.INFO,
     traces: Traces = None,
     trace_share: TraceShare = DEFAULT_TRACE_SHARE,
@@ -163,6 +168,7 @@ def up(
                 trusted_proxies=trusted_proxy or (),
                 store=store,
                 api_processes=api_processes,
+                risk_flows=risk_flows,
                 log_level=log_level,
                 traces=traces,
                 trace_share=trace_share,
@@ -196,6 +202,7 @@ def demo(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed at the same --rate brings the same month.")] = 1,
+    risk_flows: RiskFlows = 1,
     log_level: LogLevelChoice = LogLevel.INFO,
 ) -> None:
     """Run everything, and thirty days of shoppers and fraudsters in a minute; ends by itself.
@@ -206,7 +213,15 @@ def demo(
 
     status = demo.run(
         lambda place: settings.from_options(
-            place, keys, host, port, log, deadline_ms, horizon_days, log_level=log_level
+            place,
+            keys,
+            host,
+            port,
+            log,
+            deadline_ms,
+            horizon_days,
+            risk_flows=risk_flows,
+            log_level=log_level,
         ),
         home,
         demo.Traffic(seconds, rate, seed),

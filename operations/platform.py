@@ -12,11 +12,13 @@ from gateway.backoffice import Backoffice
 from gateway.keys.home_keys import ensure_keys
 from gateway.live_home import is_live_home
 from gateway.store.opening import adopt_store
-from operations import addresses, merchants, settings
+from operations import addresses, merchants, processes, settings
+from operations.errors import ProgramFailedError
 from operations.home_lock import sole_supervisor
 from operations.settings import Settings
 from operations.supervisor import Supervisor
 from operations.watched import Watched, forget
+from pipelines.flow_homes import is_ready_for
 
 Report = Callable[[str], None]
 
@@ -55,6 +57,7 @@ async def running(wanted: Settings, report: Report) -> AsyncIterator[Platform]:
             remember_log(wanted.home, log)
             watched = Watched(wanted, ports)
             addresses.remember(wanted.home, wanted.host, ports)
+            await _rescaled(wanted, log, report)
             report("Starting the acquirer network, the risk flow, the learner and the page")
             await supervisor.start(watched.told(settings.world(wanted, ports, log)))
             report("Starting the processor and the API")
@@ -89,6 +92,27 @@ def _look_at(log: str) -> None:
     """Open it once: the programs wait for one that is away, which who mistyped it should not have to."""
     with closing(open_log(log)):
         pass
+
+
+async def _rescaled(wanted: Settings, log: str, report: Report) -> None:
+    """The state, made one for as many risk flows as are wanted, where it is for another number."""
+    if is_ready_for(wanted.home, wanted.risk_flows):
+        return
+    report(f"Making the risk flow's state one for {wanted.risk_flows} flows")
+    program = settings.rescaling(wanted, log)
+    file = processes.LogFile(wanted.home / "logs" / f"{program.label}.log")
+    try:
+        running = await processes.start(program, file)
+        try:
+            status = await running.wait()
+        except asyncio.CancelledError:
+            await running.stop()
+            raise
+    finally:
+        file.close()
+    if status:
+        tail = "\n".join(f"  {line}" for line in file.tail)
+        raise ProgramFailedError(program.label, f"ended with {status}", tail)
 
 
 async def _log(wanted: Settings, supervisor: Supervisor, report: Report) -> str:

@@ -21,7 +21,8 @@ from operations.processes import Program
 class Settings:
     """One platform on one machine. `log` is `kafka` or a full URL; `live` makes a new home take live payments
     alone, and one that does stays so without; `authorization_days` None: as long as the network grants;
-    `store` None: the one that the home has, which `api_processes` share; `traces`: where spans go by OTLP."""
+    `store` None: the one that the home has, which `api_processes` share; `risk_flows` share the payments;
+    `traces`: where spans go by OTLP."""
 
     home: Path
     keys: Path
@@ -36,6 +37,7 @@ class Settings:
     trusted_proxies: tuple[str, ...] = ()
     store: str | None = None
     api_processes: int = 1
+    risk_flows: int = 1
     log_level: LogLevel = LogLevel.INFO
     traces: str | None = None
     trace_share: float = SHARE
@@ -61,6 +63,7 @@ def from_options(
     trusted_proxies: Sequence[str] = (),
     store: str | None = None,
     api_processes: int = 1,
+    risk_flows: int = 1,
     log_level: LogLevel = LogLevel.INFO,
     traces: str | None = None,
     trace_share: float = SHARE,
@@ -86,6 +89,7 @@ def from_options(
         trusted_proxies=tuple(trusted(trusted_proxies).as_texts()),
         store=store,
         api_processes=api_processes,
+        risk_flows=risk_flows,
         log_level=log_level,
         traces=traces,
         trace_share=trace_share,
@@ -107,12 +111,24 @@ def world(settings: Settings, ports: Ports, log: str) -> list[Program]:
                 *("--notify", f"https://{settings.host}:{ports.processor}/rails/notices"),
             ),
         ),
-        Program("pipelines.risk", (*home, "--log", log)),
+        *(_risk_flow(settings, home, log, flow) for flow in range(settings.risk_flows)),
         Program("pipelines.learning", (*home, "--log", log, "--horizon-days", str(settings.horizon_days))),
         Program(
             "dashboards.live", (*level, "--log", log, "--host", settings.host, "--port", str(ports.page))
         ),
     ]
+
+
+def rescaling(settings: Settings, log: str) -> Program:
+    """What makes the state one for as many risk flows as are wanted; it ends by itself."""
+    home = ("--home", str(settings.home), "--log-level", settings.log_level)
+    return Program("pipelines.rescale", (*home, "--log", log, "--flows", str(settings.risk_flows)))
+
+
+def _risk_flow(settings: Settings, home: tuple[str, ...], log: str, flow: int) -> Program:
+    flows = settings.risk_flows
+    which = ("--flow", str(flow), "--flows", str(flows)) if flows > 1 else ()
+    return Program("pipelines.risk", (*home, "--log", log, *which), number=flow + 1)
 
 
 def gateway(settings: Settings, ports: Ports, log: str) -> list[Program]:

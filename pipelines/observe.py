@@ -51,8 +51,10 @@ def derived_id(what: str, of: str, at: datetime) -> str:
     return uuid7(at, hashlib.sha256(f"{what}\0{of}".encode()).digest())
 
 
-def observation(event: AssessmentRequested) -> Observation:
-    """Raises `UnusableEventError` where the amount or currency cannot be.
+def observation(event: AssessmentRequested, partition: int = 0, *, is_followed: bool = False) -> Observation:
+    """`partition` of the request; `is_followed`: another flow answers it.
+
+    Raises `UnusableEventError` where the amount or currency cannot be.
 
     An empty text, and a funding that is unknown, are missing.
     """
@@ -82,6 +84,8 @@ def observation(event: AssessmentRequested) -> Observation:
         billing_country=context.billing_country,
         shipping_country=context.shipping_country,
         item_count=context.item_count,
+        partition=partition,
+        is_followed=is_followed,
     )
 
 

@@ -1,21 +1,34 @@
-"""The order in which a flow read its topics, kept until its state is safe.
+"""The order in which a flow read its topics, kept for good.
 
-Topics are read side by side, so after a crash the same records might come in another order, and scores would
-differ from those already sent. Each batch's order is therefore written down before its events are handled; a
-flow that resumes reads the batches after its epoch again exactly as they were. A kill cannot lose an entry; a
-power loss may lose the last ones, and then those events are handled in a new order (replies stay as sent).
+Topics are read side by side, so after a crash the same records might come in another order, and scores
+would differ from those already sent. Each batch's order is therefore written down before its events are
+handled; a flow that resumes reads the batches after its epoch again exactly as they were, one that has lost
+its state reads all of them so, and `pipelines.recorded` shows that what was decided follows from it. A kill
+cannot lose an entry; a power loss may lose the last ones, and then those events are handled in a new order
+(replies stay as sent).
 """
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
-
-import msgspec
 
 from events.crash import crash_point, declare
-from events.log.port import Position, Record
+from events.durable_files import make_folder_durably, sync_folder
+from events.log.port import Record
+from events.topics import TOPICS
 from pipelines.errors import StateMismatchError
-from pipelines.state_file import StateFile
+from pipelines.order_file import (
+    BATCH,
+    Coder,
+    Header,
+    OrderedBatch,
+    OrderFile,
+    Run,
+    frame,
+    header_frame,
+    kept_frame,
+)
+from pipelines.share import WHOLE, Share
 
 declare(
     {
@@ -24,69 +37,123 @@ declare(
     }
 )
 
+FILE_BYTES_MAX = 4 * 1024 * 1024
+"""A file is read whole: this bounds the memory, and how much is read for the last batches of one."""
 
-FORMAT = 1
+COMPACTED = frozenset(name for name, topic in TOPICS.items() if topic.compacted)
+"""Topics whose records the log may drop: they are kept in full beside the order."""
 
-
-class Run(NamedTuple):
-    """Consecutive records of one partition: offsets `first` to `last`, gaps allowed."""
-
-    topic: str
-    partition: int
-    first: int
-    last: int
-
-
-_decoder = msgspec.json.Decoder(list[Run])
-
-
-def runs_of(records: Sequence[Record | Position]) -> list[Run]:
-    """The order of a batch, as short as it can be said."""
-    runs: list[Run] = []
-    for record in records:
-        last = runs[-1] if runs else None
-        if last is not None and (last.topic, last.partition) == (record.topic, record.partition):
-            runs[-1] = last._replace(last=record.offset)
-        else:
-            runs.append(Run(record.topic, record.partition, record.offset, record.offset))
-    return runs
+_SUFFIX = ".order"
 
 
 class OrderJournal:
-    """Batches by number, in the order in which they were read."""
+    """Batches by number, in the order in which they were read: a folder of files that only grow.
 
-    def __init__(self, path: Path) -> None:
+    Used by one thread of one process.
+
+    >>> import tempfile
+    >>> journal = OrderJournal(Path(tempfile.mkdtemp()) / "order")
+    >>> journal.note(1, [Run("labels", 3, 0, 4)])
+    >>> [batch.runs for batch in journal.after(0)]
+    [[Run(topic='labels', partition=3, first=0, last=4)]]
+    """
+
+    def __init__(self, folder: Path, share: Share = WHOLE) -> None:
         """Raises `StateFormatError`, `StateCorruptError`."""
-        self._file = StateFile(
-            path,
-            schema="CREATE TABLE batches (number INTEGER PRIMARY KEY, runs BLOB NOT NULL);",
-            format=FORMAT,
-            otherwise="the flow then reads the log again from its start.",
-            synchronous="NORMAL",
-        )
-        self._forgotten = 0
+        self._folder = folder
+        self._share = share
+        self._coder = Coder()
+        self._file: int | None = None
+        self._bytes = 0
+        self._last = 0
+        make_folder_durably(folder)
+        self._take_up()
 
-    def note(self, number: int, runs: Sequence[Run]) -> None:
-        """Keep the order of batch `number`, and drop what is to be forgotten, in one transaction."""
-        self._file.change("INSERT INTO batches VALUES (?, ?)", (number, msgspec.json.encode(runs)))
-        self._file.change("DELETE FROM batches WHERE number <= ?", (self._forgotten,))
+    @property
+    def last(self) -> int:
+        """The number of the last batch; 0 for none."""
+        return self._last
+
+    def note(self, number: int, runs: Sequence[Run], kept: Sequence[Record] = ()) -> None:
+        """Keep the order of batch `number`, which follows the one noted before, and the records in `kept`."""
         crash_point("risk.order.writing")
-        self._file.commit()
+        if self._file is None or number != self._last + 1 or self._bytes > FILE_BYTES_MAX:
+            self._begin_file(number - 1)
+        # One write: a kill leaves all of it, or nothing.
+        content = b"".join(map(kept_frame, kept)) + frame(BATCH, self._coder.encoded(runs))
+        self._write(content)
+        self._last = number
         crash_point("risk.order.written")
 
-    def after(self, number: int) -> list[list[Run]]:
-        """The batches after `number`, in order; raises `StateMismatchError` where some are no longer kept."""
-        rows = self._file.rows("SELECT number, runs FROM batches WHERE number > ? ORDER BY number", (number,))
-        if rows and rows[0][0] != number + 1:
-            raise StateMismatchError(
-                f"the order of batch {number + 1} is no longer kept, the first is {rows[0][0]}: the recovery "
-                "store and this journal do not belong together. Restore both from one backup, or delete both."
-            )
-        return [_decoder.decode(row[1]) for row in rows]
+    def after(self, number: int) -> Iterator[OrderedBatch]:
+        """The batches after `number`, in order; raises `StateMismatchError` where some are not kept."""
+        paths = self._paths()
+        beginning = [path for path in paths if _first(path) <= number + 1]
+        for path in paths[max(len(beginning) - 1, 0) :]:
+            for batch in OrderFile(path, is_last=path == paths[-1]).batches():
+                if batch.number <= number:
+                    continue
+                if batch.number != number + 1:
+                    raise StateMismatchError(
+                        f"the order of batch {number + 1} is not kept, the next is {batch.number}: the "
+                        f"recovery store and {self._folder} do not belong together. Restore both from one "
+                        "backup, or delete both."
+                    )
+                number = batch.number
+                yield batch
 
-    def forget(self, number: int) -> None:
-        """Batches up to and with `number` go with the next one that is noted."""
-        self._forgotten = number
+    def sync(self) -> None:
+        """What was noted survives a power loss."""
+        if self._file is not None:
+            os.fdatasync(self._file)
 
     def close(self) -> None:
-        self._file.close()
+        """Nothing is noted any more."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _take_up(self) -> None:
+        """Find the end of what was noted; what a power loss tore there is cut off."""
+        paths = self._paths()
+        if not paths:
+            return
+        file = OrderFile(paths[-1], is_last=True)
+        header = file.header()
+        if header is None:
+            paths[-1].unlink()
+            self._take_up()
+            return
+        self._last = header.number
+        for batch in file.batches():
+            self._last = batch.number
+        os.truncate(paths[-1], file.whole_bytes)
+        # Another flow's part begins in a file of its own, whose header says whose it is.
+        if (header.flow, header.flows) == self._share:
+            self._coder, self._bytes = file.coder, file.whole_bytes
+            self._file = os.open(paths[-1], os.O_WRONLY | os.O_APPEND)
+
+    def _begin_file(self, number: int) -> None:
+        if self._file is not None:
+            os.fsync(self._file)
+            os.close(self._file)
+        path = self._folder / f"{number + 1:015d}{_SUFFIX}"
+        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC, 0o644)
+        self._coder, self._bytes = Coder(), 0
+        self._write(header_frame(Header(number=number, flow=self._share.flow, flows=self._share.flows)))
+        sync_folder(self._folder)
+
+    def _write(self, content: bytes) -> None:
+        assert self._file is not None  # noqa: S101  # whoever writes has opened it
+        written = os.write(self._file, content)
+        if written != len(content):  # a full disk: nothing after it would be found again
+            os.truncate(self._file, self._bytes)
+            raise OSError(f"{self._folder}: {written} of {len(content)} bytes could be written")
+        self._bytes += len(content)
+
+    def _paths(self) -> list[Path]:
+        return sorted(self._folder.glob(f"*{_SUFFIX}"))
+
+
+def _first(path: Path) -> int:
+    return int(path.stem)

@@ -1,4 +1,7 @@
-"""The program of the risk flow: `python -m pipelines.risk --home DIR --log URL`, until SIGTERM."""
+"""The program of a risk flow: `python -m pipelines.risk --home DIR --log URL`, until SIGTERM.
+
+One of `--flows`, which share the payments between them: this is `--flow`, counted from 0.
+"""
 
 import argparse
 import signal
@@ -16,7 +19,9 @@ from events.program_logs import add_log_level, log_as_json
 from events.programs import announce, leave
 from events.tracing import add_tracing, start_tracing, stop_tracing
 from pipelines.errors import PipelinesError
+from pipelines.flow_homes import home_of, settled_replies
 from pipelines.risk_flow import Parts, run
+from pipelines.share import Share
 from pipelines.warming import WarmSteps
 
 
@@ -25,6 +30,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="pipelines.risk", description="Score payments as they come in.")
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--log", required=True, help="sqlite:///PATH or kafka://HOST:PORT")
+    parser.add_argument("--flow", type=int, default=0)
+    parser.add_argument("--flows", type=int, default=1)
     add_log_level(parser)
     add_metrics_port(parser)
     add_tracing(parser)
@@ -36,7 +43,11 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         with closing(open_log(given.log, append_seconds_max=OUTAGE_SECONDS_MAX)) as log:
             clock = SystemClock()
-            parts = Parts(log, given.home / "risk", clock, WarmSteps(clock.now()))
+            share = Share(given.flow, given.flows)
+            steps = WarmSteps(clock.now(), share)
+            home = home_of(given.home, share.flow)
+            start = settled_replies(given.home, share.flows)
+            parts = Parts(log, home, clock, steps, replies_start=start, share=share)
             serve_metrics(given.metrics_port, lag_of(log, "risk", lambda: parts.reached))
             run(parts, stop, lambda: announce("pipelines.risk"))
     except (PipelinesError, EventsError) as error:

@@ -31,6 +31,7 @@ from pipelines.order import OrderJournal
 from pipelines.pacing import SpillPace
 from pipelines.risk_step import Answers, RiskStep
 from pipelines.root_cause import root_cause
+from pipelines.share import WHOLE, Share
 from pipelines.sink import Reply, ReplySink
 from pipelines.source import BatchOrder, Feed, LogSource, Positions
 from pipelines.state_store import StateStore
@@ -58,7 +59,9 @@ SPILL_DECISIONS = 256
 class Parts:
     """What the flow is made of; `new_step` makes a step without state.
 
-    `start` and `script`: see `pipelines.source.Feed`.
+    `start`, `script` and `until`: see `pipelines.source.Feed`. `replies_start`: see `start` of
+    `pipelines.sink.ReplySink`; without it the same `start`. `share`: what it answers, where several flows
+    share the work; its steps are made for the same.
     """
 
     log: Log
@@ -70,6 +73,9 @@ class Parts:
     script: "Queue[BatchOrder] | None" = None
     reached: Positions = field(default_factory=dict)
     """Filled with where the flow is, for whoever looks from another thread."""
+    replies_start: Mapping[str, int] = field(default_factory=dict)
+    share: Share = WHOLE
+    until: Mapping[str, int] | None = None
 
 
 class _Logic(StatefulBatchLogic[Batch, list[Reply], int]):
@@ -146,9 +152,9 @@ def risk_flow(parts: Parts, source: LogSource, sink: ReplySink, store: StateStor
 
 def run(parts: Parts, stop: threading.Event, ready: Callable[[], None]) -> None:
     """Run until `stop` is set; the state of the last epoch is then safe. Errors of the parts come through."""
-    journal = OrderJournal(parts.home / "order.sqlite")
+    journal = OrderJournal(parts.home / "order", parts.share)
     store = StateStore(parts.home / "state.sqlite")
-    sink = ReplySink(parts.log, "decisions", parts.start)
+    sink = ReplySink(parts.log, "decisions", parts.replies_start or parts.start, share=parts.share)
     feed = Feed(
         parts.log,
         TOPICS,
@@ -157,6 +163,7 @@ def run(parts: Parts, stop: threading.Event, ready: Callable[[], None]) -> None:
         journal=journal,
         script=parts.script,
         reached=parts.reached,
+        until=parts.until,
         stop=stop,
         ready=ready,
     )

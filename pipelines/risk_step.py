@@ -31,6 +31,7 @@ from models.observations import Assessment, ModelSnapshot
 from pipelines import observe
 from pipelines.delivery import Delivered
 from pipelines.errors import UnusableEventError
+from pipelines.share import WHOLE, Share
 
 REMEMBERED_ASSESSMENTS = 65_536
 """The window in which a duplicate is known: a relay repeats within seconds, this is minutes at 100/s."""
@@ -77,10 +78,11 @@ class Answers(NamedTuple):
 
 
 class RiskStep:
-    """State: the engine's, and which assessments came last."""
+    """State: the engine's, and which assessments came last. It answers its `share` and follows the others."""
 
-    def __init__(self, engine: RiskEngine) -> None:
+    def __init__(self, engine: RiskEngine, share: Share = WHOLE) -> None:
         self._engine = engine
+        self._share = share
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._seen_count = 0
         self._changed: dict[str, bytes | None] = {}
@@ -92,7 +94,7 @@ class RiskStep:
         for record, event, reason in batch:
             if event is None:
                 if reason is not None:
-                    answers.refused.append(Refused(record, reason))
+                    self._refuse(answers, record, reason)
                 continue
             try:
                 if isinstance(event, (ModelPublished, ControlChanged)):
@@ -103,9 +105,9 @@ class RiskStep:
                 else:
                     self._collect(event, record, facts)
             except (UnusableEventError, ControlError) as error:
-                answers.refused.append(Refused(record, error.reason))
+                self._refuse(answers, record, error.reason)
             except StateRowError:
-                answers.refused.append(Refused(record, "the model snapshot cannot be read"))
+                self._refuse(answers, record, "the model snapshot cannot be read")
         self._assess(facts, assessed_at, answers)
         return answers
 
@@ -136,19 +138,30 @@ class RiskStep:
         self._seen_count = seen[-1][0] if seen else 0
         return refused
 
+    def _refuse(self, answers: Answers, record: Record, reason: str) -> None:
+        # Every flow meets the record; one of them says so.
+        if self._share.has(record.partition):
+            answers.refused.append(Refused(record, reason))
+
     def _collect(self, event: Event, record: Record, facts: "_Facts") -> None:
         """Add a fact for the engine; duplicates, and events that it does not care about, pass by."""
         if isinstance(event, AssessmentRequested):
-            if len(record.value or b"") > ASSESSMENT_BYTES_MAX:
-                raise UnusableEventError("the request is too large")
-            if self._is_first(event.id):
-                facts.told.append(observe.observation(event))
-                facts.requests.append((event, record))
+            self._ask(event, record, facts)
             return
         told = _TOLD.get(type(event))
         fact = None if told is None else told(event)
         if fact is not None:
             facts.told.append(fact)
+
+    def _ask(self, event: AssessmentRequested, record: Record, facts: "_Facts") -> None:
+        if len(record.value or b"") > ASSESSMENT_BYTES_MAX:
+            raise UnusableEventError("the request is too large")
+        if not self._is_first(event.id):
+            return
+        is_followed = not self._share.has(record.partition)
+        facts.told.append(observe.observation(event, record.partition, is_followed=is_followed))
+        if not is_followed:
+            facts.requests.append((event, record))
 
     def _take(self, event: ModelPublished | ControlChanged) -> None:
         if isinstance(event, ModelPublished):

@@ -25,6 +25,7 @@ from events.tracing import is_tracing
 from events.types import DecisionMade
 from pipelines.errors import SendError
 from pipelines.metrics import REPLY_SECONDS
+from pipelines.share import WHOLE, Share
 from pipelines.source import ONLY_PART, written_positions
 
 declare(
@@ -54,17 +55,23 @@ class Reply(NamedTuple):
 class ReplySink(FixedPartitionedSink[list[Reply], dict[str, int]]):
     """Takes `(part of the source, replies)`. Its parts are the source's, whatever the number of workers.
 
-    `start`: where replies may stand that are made again, for a flow that has nothing to resume; without it
-    all that are in the log.
+    `start`: where replies may stand that are made again, in partitions of which the flow has nothing to
+    resume; without it all that are in the log. `share`: its own partitions; nobody else replies there.
     """
 
     def __init__(
-        self, log: Log, topic: str, start: Places = MappingProxyType({}), part: str = ONLY_PART
+        self,
+        log: Log,
+        topic: str,
+        start: Places = MappingProxyType({}),
+        part: str = ONLY_PART,
+        share: Share = WHOLE,
     ) -> None:
         self._log = log
         self._topic = topic
         self._start = start
         self._part = part
+        self._share = share
 
     def list_parts(self) -> list[str]:
         return [self._part]
@@ -74,18 +81,20 @@ class ReplySink(FixedPartitionedSink[list[Reply], dict[str, int]]):
 
     def build_part(self, step_id: str, for_part: str, resume_state: dict[str, int] | None) -> "_Part":
         del step_id, for_part
-        return _Part(self._log, self._topic, self._start if resume_state is None else resume_state)
+        return _Part(self._log, self._topic, {**self._start, **(resume_state or {})}, self._share)
 
 
 class _Part(StatefulSinkPartition[list[Reply], dict[str, int]]):
-    def __init__(self, log: Log, topic: str, saved: Places) -> None:
+    def __init__(self, log: Log, topic: str, saved: Places, share: Share) -> None:
         self._log = log
         self._topic = topic
         self._begins = {
             TopicPartition(topic, number): saved.get(f"{topic}/{number}", start)
             for number, start in enumerate(log.starts(topic))
+            if share.has(number)
         }
-        self._ends = {TopicPartition(topic, number): end for number, end in enumerate(log.ends(topic))}
+        ends = {TopicPartition(topic, number): end for number, end in enumerate(log.ends(topic))}
+        self._ends = {place: ends[place] for place in self._begins}
         self._answered = answered(log, self._begins, self._ends)
 
     def write_batch(self, values: list[list[Reply]]) -> None:

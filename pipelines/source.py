@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from queue import Empty, Queue
 from threading import Event as Flag
+from threading import Thread
 from typing import Any, NamedTuple
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
@@ -19,8 +20,8 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from events.errors import PositionLostError
 from events.log.port import Log, Reader, Record, TopicPartition
 from pipelines.delivery import Batch, delivered
-from pipelines.order import OrderJournal, Run, runs_of
-from pipelines.state_store import UNDO_VERSIONS
+from pipelines.order import COMPACTED, OrderJournal
+from pipelines.order_file import OrderedBatch, Run, runs_of
 
 BATCH_RECORDS = 512
 """Largest batch: about 30 ms of scoring, which bounds how long a reply waits for its neighbors."""
@@ -46,10 +47,11 @@ Positions = dict[TopicPartition, int]
 class Feed:
     """What a flow reads: topics, of which `first` come first; where it starts when it has nothing to resume.
 
-    `journal` None: the order after a restart may be another one. `script`: batches are not read as they come
-    but as this queue says. `rest_seconds`: how long to rest when all there was is read, so that more comes at
-    once (None: 1 ms, and only where there was nothing). `reached` is filled with the next offset of each
-    partition, for whoever looks from another thread.
+    `journal` None: the order after a restart may be another one. `script`: batches are not read as they
+    come but as this queue says. `until`: the flow ends, as if told to stop, once all before these offsets
+    is read; what stands behind is not. `rest_seconds`: how long to rest when all there was is read, so that
+    more comes at once (None: 1 ms, and only where there was nothing). `reached` is filled with the next
+    offset of each partition, for whoever looks from another thread.
     """
 
     log: Log
@@ -58,6 +60,7 @@ class Feed:
     start: Mapping[str, int] = field(default_factory=dict)
     journal: OrderJournal | None = None
     script: "Queue[BatchOrder] | None" = None
+    until: Mapping[str, int] | None = None
     rest_seconds: float | None = None
     part: str = ONLY_PART
     stop: Flag = field(default_factory=Flag)
@@ -86,8 +89,8 @@ class _Part(StatefulSourcePartition[tuple[str, Batch], dict[str, Any]]):
         self._positions = feed.reached
         self._positions |= start_positions(feed, feed.start if resumed is None else resumed["positions"])
         self._number = int(resumed["batch"]) if resumed else 0
-        self._saved: deque[int] = deque()
         self._has_read_all = False
+        self._syncing: Thread | None = None
         self._batches = self._phases()
 
     def next_batch(self) -> list[tuple[str, Batch]]:
@@ -107,18 +110,25 @@ class _Part(StatefulSourcePartition[tuple[str, Batch], dict[str, Any]]):
         return datetime.now(UTC) + timedelta(seconds=self._feed.rest_seconds)
 
     def snapshot(self) -> dict[str, Any]:
-        self._saved.append(self._number)
-        if self._journal is not None and len(self._saved) > UNDO_VERSIONS:
-            self._journal.forget(self._saved.popleft())
+        if self._journal is not None:
+            # In a thread: nobody waits for it, and a power loss takes the order of a second or two at most.
+            self._join()
+            self._syncing = Thread(target=self._journal.sync)
+            self._syncing.start()
         return {"positions": written_positions(self._positions), "batch": self._number}
 
     def close(self) -> None:
+        self._join()
         self._batches.close()
+
+    def _join(self) -> None:
+        if self._syncing is not None:
+            self._syncing.join()
 
     def _phases(self) -> Generator[Batch | None, None, None]:
         """Batches, or None where there is nothing to read just now."""
         if self._journal is not None:
-            yield from self._again(BatchOrder(runs) for runs in self._journal.after(self._number))
+            yield from self._as_noted(self._journal.after(self._number))
         if self._feed.script is not None:
             self._feed.ready()
             yield from self._again(_as_it_comes(self._feed.script))
@@ -126,13 +136,34 @@ class _Part(StatefulSourcePartition[tuple[str, Batch], dict[str, Any]]):
         yield from self._caught_up()
         self._feed.ready()
         with closing(self._feed.log.reader(self._positions)) as reader:
-            while True:
-                yield self._noted(reader.poll(BATCH_RECORDS, 0.0))
+            while not self._has_read_until():
+                yield self._noted([one for one in reader.poll(BATCH_RECORDS, 0.0) if self._is_wanted(one)])
+
+    def _has_read_until(self) -> bool:
+        until = self._feed.until
+        return until is not None and all(
+            self._positions[place] >= until.get(f"{place.topic}/{place.partition}", 0)
+            for place in self._positions
+        )
+
+    def _is_wanted(self, record: Record) -> bool:
+        until = self._feed.until
+        return until is None or record.offset < until.get(f"{record.topic}/{record.partition}", 0)
+
+    def _as_noted(self, batches: Iterable[OrderedBatch]) -> Iterator[Batch]:
+        """Batches of the journal once more. What the log may have dropped since, the journal has itself."""
+        places = {place: at for place, at in self._positions.items() if place.topic not in COMPACTED}
+        with closing(self._feed.log.reader(places)) as reader:
+            ahead = ReadAhead(reader)
+            for batch in batches:
+                records = ahead.batch(batch)
+                self._advance(records)
+                yield Batch([delivered(record) for record in records])
 
     def _again(self, batches: Iterable[BatchOrder | None]) -> Iterator[Batch | None]:
         """Batches of exactly these records in exactly this order."""
         with closing(self._feed.log.reader(self._positions)) as reader:
-            ahead = _ReadAhead(reader)
+            ahead = ReadAhead(reader)
             for order in batches:
                 if order is None:
                     yield None
@@ -158,7 +189,8 @@ class _Part(StatefulSourcePartition[tuple[str, Batch], dict[str, Any]]):
         if not records:
             return None
         if self._journal is not None:
-            self._journal.note(self._number + 1, runs_of(records))
+            kept = [record for record in records if record.topic in COMPACTED]
+            self._journal.note(self._number + 1, runs_of(records), kept)
         self._advance(records)
         return Batch([delivered(record) for record in records])
 
@@ -175,12 +207,23 @@ def _as_it_comes(script: "Queue[BatchOrder]") -> Iterator[BatchOrder | None]:
             yield None
 
 
-class _ReadAhead:
+class ReadAhead:
     """Records of each partition that came before it was their turn."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._waiting: dict[TopicPartition, deque[Record]] = {}
+
+    def batch(self, batch: OrderedBatch) -> list[Record]:
+        """The records of a batch of the journal."""
+        kept = iter(batch.kept)
+        records: list[Record] = []
+        for run in batch.runs:
+            if run.topic in COMPACTED:
+                records += _through(kept, run.last)
+            else:
+                records += self.take(run)
+        return records
 
     def take(self, run: Run) -> list[Record]:
         """The records of a run; those that compaction has removed since are missing."""
@@ -193,6 +236,14 @@ class _ReadAhead:
         while waiting and waiting[0].offset <= run.last:
             taken.append(waiting.popleft())
         return taken
+
+
+def _through(kept: Iterator[Record], last: int) -> Iterator[Record]:
+    """The next of the kept records, up to the one at this offset."""
+    for record in kept:
+        yield record
+        if record.offset >= last:
+            return
 
 
 def start_positions(feed: Feed, saved: Mapping[str, int]) -> Positions:

@@ -20,7 +20,7 @@ declare(
     }
 )
 
-FORMAT = 5
+FORMAT = 6
 """Raised whenever the meaning of rows changes, the models' own included.
 
 There is no way between formats but reading the log again.

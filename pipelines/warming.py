@@ -15,6 +15,7 @@ from models.engine import Engine
 from pipelines.delivery import delivered
 from pipelines.risk_flow import replies_of
 from pipelines.risk_step import RiskStep
+from pipelines.share import WHOLE, Share
 
 PAYMENTS = 8
 """Of one card within a moment: the later ones are held by a shipped rule, and so given reasons."""
@@ -23,12 +24,13 @@ PAYMENTS = 8
 class WarmSteps:
     """Makes steps without state; the first is made, and its like tried, when this is."""
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, share: Share = WHOLE) -> None:
         decide_made_up_payments(RiskStep(Engine()), now)
-        self._ready = [RiskStep(Engine())]
+        self._share = share
+        self._ready = [RiskStep(Engine(), share)]
 
     def __call__(self) -> RiskStep:
-        return self._ready.pop() if self._ready else RiskStep(Engine())
+        return self._ready.pop() if self._ready else RiskStep(Engine(), self._share)
 
 
 def decide_made_up_payments(step: RiskStep, now: datetime) -> list[DecisionMade]:

@@ -29,7 +29,7 @@ from pipelines import learning_flow, observe, risk_flow
 from pipelines.errors import ReplayError
 from pipelines.learning_step import LearningStep
 from pipelines.learning_store import LearningStore
-from pipelines.order import Run, runs_of
+from pipelines.order_file import Run, runs_of
 from pipelines.replay.direct import Cost, Progress
 from pipelines.replay.facts import outgoing
 from pipelines.replay.source import Outcomes, ReplaySource, Segment

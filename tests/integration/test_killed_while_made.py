@@ -38,10 +38,11 @@ store = LearningStore(folder / "learning" / "learning.sqlite")
 store.commit(b"state", 1, {})
 """
 ORDER = """
-from pipelines.order import OrderJournal, Run
-journal = OrderJournal(folder / "risk" / "order.sqlite")
+from pipelines.order import OrderJournal
+from pipelines.order_file import Run
+journal = OrderJournal(folder / "risk" / "order")
 journal.note(1, [Run("labels", 0, 0, 0)])
-assert len(journal.after(0)) == 1
+assert len(list(journal.after(0))) == 1
 """
 RECOVERY = """
 from pipelines.risk_flow import recovery_folder
@@ -84,8 +85,8 @@ def run(program: str, folder: Path, crash_at: str = "") -> int:
         ("state.file.made", STATE),
         ("state.file.making", LEARNING),
         ("state.file.made", LEARNING),
-        ("state.file.making", ORDER),
-        ("state.file.made", ORDER),
+        ("risk.order.writing", ORDER),
+        ("risk.order.written", ORDER),
         ("state.recovery.making", RECOVERY),
         ("state.recovery.made", RECOVERY),
         ("log.sqlite.lanes_writing", LOG),

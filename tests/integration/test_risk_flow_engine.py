@@ -62,7 +62,8 @@ def test_after_kills_scores_and_state_are_those_of_a_run_without_any(tmp_path: P
 
     decided = [event for event in events_of(log, "decisions") if isinstance(event, DecisionMade)]
     engine = Engine()
-    expected = engine.assess([observe.observation(event) for event in payments])
+    (partition,) = {event.request_partition for event in decided}
+    expected = engine.assess([observe.observation(event, partition) for event in payments])
     assert [event.payment_id for event in decided] == [event.payment_id for event in payments]
     for made, said in zip(decided, expected, strict=True):
         assert (made.probability, made.features, made.sequence) == (
@@ -73,7 +74,7 @@ def test_after_kills_scores_and_state_are_those_of_a_run_without_any(tmp_path: P
         assert (made.outcome, made.rules, made.anomaly) == (said.outcome, said.rules, said.anomaly)
     kept = {
         key.removeprefix("engine/"): value
-        for key, value in StateStore(tmp_path / "risk" / "state.sqlite").rows()
+        for key, value in StateStore(tmp_path / "risk" / "0" / "state.sqlite").rows()
         if key.startswith("engine/")
     }
     assert kept == engine.changed_rows()

@@ -11,7 +11,7 @@ from models.engine import Engine, Fact
 from models.errors import ControlError, StateRowError
 from models.features import CATALOGUE, POSITIONS
 from models.learning import Learner, Schedule
-from models.observations import Assessment, Challenge, Decline, ModelSnapshot, SignIn
+from models.observations import Assessment, Challenge, Decline, ModelSnapshot, Observation, SignIn
 from models.scored import MemoryStore, Scored
 from models.windows import DAY_US, HOUR_US, MINUTE_US
 from tests.unit.models.sample_payments import START_US, days, label, payment
@@ -185,6 +185,40 @@ def test_sequences_count_the_payments_of_a_shard_without_a_gap() -> None:
 
     assert [answer.sequence for answer in answers] == [1, 2, 3, 4, 5]
     assert len({answer.shard for answer in answers}) == 1
+
+
+def test_whoever_follows_ends_up_with_the_state_of_whoever_answers(snapshots: list[ModelSnapshot]) -> None:
+    told = [payment(n, START_US + n, card=f"card_{n % 5}", partition=n % 2) for n in range(400)]
+    for models in ([], snapshots):
+        whole = engine_of(models)
+        expected = whole.assess(told)
+        rows = whole.changed_rows()
+
+        for flow in range(2):
+            engine = engine_of(models)
+            share = [msgspec.structs.replace(one, is_followed=one.partition != flow) for one in told]
+            own = [answer for answer, one in zip(expected, told, strict=True) if one.partition == flow]
+            assert engine.assess(share) == own
+            assert engine.changed_rows() == rows
+
+
+def engine_of(snapshots: Sequence[ModelSnapshot]) -> Engine:
+    engine = Engine()
+    for snapshot in snapshots:
+        engine.use(snapshot)
+    return engine
+
+
+def test_the_numbers_of_a_shard_are_the_same_whatever_else_is_read_in_between() -> None:
+    one = [payment(n, START_US + n, card=f"card_{n}", partition=3) for n in range(90)]
+    other = [payment(n, START_US + n, card=f"card_{n}", partition=5) for n in range(90, 180)]
+
+    def numbers(told: list[Observation]) -> set[tuple[str, int, int]]:
+        return {(answer.payment_id, answer.shard, answer.sequence) for answer in Engine().assess(told)}
+
+    assert numbers([*one, *other]) == numbers(
+        [fact for pair in zip(other, one, strict=True) for fact in pair]
+    )
 
 
 def test_versions_say_which_models_and_controls_decided(snapshots: list[ModelSnapshot]) -> None:

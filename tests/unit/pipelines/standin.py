@@ -61,7 +61,8 @@ class CountingEngine:
         answers = []
         for fact in batch:
             if isinstance(fact, Observation):
-                answers.append(self._assess(fact))
+                answer = self._assess(fact)
+                answers += [] if fact.is_followed else [answer]
             else:
                 self._count(type(fact).__name__)
         return answers

@@ -7,8 +7,8 @@ import pytest
 
 from events.errors import PositionLostError
 from events.log.port import Outgoing, Record
-from pipelines.errors import StateMismatchError
-from pipelines.order import OrderJournal, Run, runs_of
+from pipelines.order import OrderJournal
+from pipelines.order_file import Run, runs_of
 from pipelines.source import ONLY_PART, Feed, LogSource
 from tests.memory_log import MemoryLog
 from tests.unit.pipelines.standin import asked, assessment
@@ -17,7 +17,7 @@ TOPICS = ("controls", "labels", "assessments")
 
 
 def part(log: MemoryLog, home: Path, resumed: dict[str, Any] | None = None) -> Any:
-    journal = OrderJournal(home / "order.sqlite")
+    journal = OrderJournal(home / "order")
     source = LogSource(Feed(log, TOPICS, ("controls",), journal=journal))
     return source.build_part("log", ONLY_PART, resumed)
 
@@ -75,19 +75,6 @@ def test_a_saved_position_outside_of_the_log_is_an_error_not_a_silent_skip(
 
     with pytest.raises(PositionLostError, match="labels/2"):
         part(log, tmp_path, {"positions": {"labels/2": position}, "batch": 0})
-
-
-def test_a_journal_that_lost_the_batches_asked_for_is_refused(tmp_path: Path) -> None:
-    journal = OrderJournal(tmp_path / "order.sqlite")
-    for number in (1, 2, 3):
-        journal.note(number, [Run("labels", 0, number, number)])
-    journal.forget(2)
-    assert len(journal.after(0)) == 3
-    journal.note(4, [Run("labels", 0, 4, 4)])
-
-    assert len(journal.after(2)) == 2
-    with pytest.raises(StateMismatchError, match="batch 2 is no longer kept"):
-        journal.after(1)
 
 
 def test_neighbors_of_one_partition_are_one_run() -> None:

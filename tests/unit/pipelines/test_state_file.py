@@ -10,13 +10,12 @@ import pytest
 from models.scored import Kept
 from pipelines.errors import StateCorruptError, StateFormatError
 from pipelines.learning_store import LearningStore
-from pipelines.order import OrderJournal, Run
 from pipelines.state_file import StateFile
 from pipelines.state_store import StateStore
 
 SCHEMA = "CREATE TABLE things (name TEXT PRIMARY KEY) WITHOUT ROWID;"
-Opened = Callable[[Path], StateStore | LearningStore | OrderJournal]
-KEEPERS = [StateStore, LearningStore, OrderJournal]
+Opened = Callable[[Path], StateStore | LearningStore]
+KEEPERS = [StateStore, LearningStore]
 each = pytest.mark.parametrize("opened", KEEPERS)
 
 
@@ -30,9 +29,6 @@ def filled(opened: Opened, path: Path) -> None:
         for version in range(1, 61):
             store.write({"always": b"%d" % version, f"only/{version}": b"x"})
             store.commit(version)
-    elif isinstance(store, OrderJournal):
-        for number in range(1, 61):
-            store.note(number, [Run(f"topic/{number}", 0, 0, number)] * 20)
     else:
         store.remember([Kept(f"pi_{number}", number, b"as scored" * 50) for number in range(60)])
         store.commit(b"state", 1, {})
