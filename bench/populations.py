@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from bench.running_amounts import RunningAmounts
 from models.histories import Trace
+from models.intake import note_at_merchant
 from models.merchants import MerchantProfile
 from models.observations import Observation
 from models.profiles import CardProfile, CustomerProfile, SharedProfile
@@ -153,14 +154,14 @@ class Town:
             yield f"ip/{self.named('ip', card)}", shared
 
     def _merchant_rows(self) -> Iterator[StateRow]:
-        """Merchants with many payments go the engine's own way: their windows forget."""
+        """Merchants with many payments go the engine's own way: their windows are thinned."""
         profiles: dict[int, MerchantProfile] = {}
         times, amounts, merchants = (each.ravel()[self._order] for each in self._paid)
         for at_us, amount, merchant in zip(times.tolist(), amounts.tolist(), merchants.tolist(), strict=True):
             profile = profiles.get(merchant)
             if profile is None:
                 profile = profiles[merchant] = MerchantProfile()
-            profile.note_payment(at_us, amount)
+            note_at_merchant(profile, at_us, amount)
         for merchant, profile in profiles.items():
             yield f"merchant/{self.named('merchant', merchant)}", _encode(profile)
 

@@ -1,6 +1,6 @@
 """The engine's running statistics of amounts, of many entities side by side: equal to it in every bit.
 
-`models.histories.Amounts` takes one amount of one entity at a time. Here step `n` takes the `n`-th amount of
+`models.intake.note_amount` takes one amount of one entity at a time. Here step `n` takes the `n`-th amount of
 all entities, by the same operations in the same order; logarithms alone are taken one by one, as numpy's own
 differ in the last bit.
 """
@@ -16,7 +16,7 @@ from models.histories import (
     RELATIVE_DEVIATION_PRIOR,
     Amounts,
 )
-from models.windows import PRIOR_WEIGHT, RunningStats
+from models.windows import PRIOR_WEIGHT
 
 Numbers = npt.NDArray[np.float64]
 
@@ -26,7 +26,7 @@ class RunningAmounts:
 
     >>> amounts = RunningAmounts(np.array([[900, 1_000, 1_100, 50_000]]))
     >>> [one] = amounts.ends()
-    >>> round(one.plain.mean), amounts.unusual.tolist()
+    >>> round(one.mean), amounts.unusual.tolist()
     (1271, [[False, False, False, True]])
     """
 
@@ -49,8 +49,11 @@ class RunningAmounts:
             *(column.tolist() for column in columns), strict=True
         ):
             yield Amounts(
-                plain=RunningStats(count, mean, squares),
-                logs=RunningStats(count, log_mean, log_squares),
+                count=count,
+                mean=mean,
+                squares=squares,
+                log_mean=log_mean,
+                log_squares=log_squares,
                 largest=largest,
             )
 

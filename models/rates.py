@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from math import isfinite
 
 import msgspec
 
@@ -12,6 +13,9 @@ from models.errors import ControlError
 
 RATE_MIN, RATE_MAX = Decimal("0.000000001"), Decimal(1_000_000_000)
 """A mistake is farther away: the rial is worth some millionths of a dinar, and the other way round."""
+
+EXACT_MAX = 2**53
+"""Whole numbers up to it are floats without rounding."""
 
 
 class Rate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,6 +72,13 @@ class Rates:
         place = bisect_right(found[0], at_us)
         converted = amount_minor * found[1][place - 1] if place else None
         return converted if converted is not None and converted <= AMOUNT_MINOR_MAX else None
+
+    def whole_minor(self, amount_minor: int, currency: str, at_us: int) -> int | None:
+        """The same, rounded to whole minor units: what profiles keep."""
+        if currency == self.reference and -EXACT_MAX <= amount_minor <= EXACT_MAX:
+            return amount_minor
+        converted = self.reference_minor(amount_minor, currency, at_us)
+        return round(converted) if converted is not None and isfinite(converted) else None
 
 
 def _exponent(currency: str) -> int:

@@ -76,11 +76,11 @@ class EngineState:
     """Profiles and payments; `entities` of a payment stand in the order of `PROFILE_TYPES`.
 
     >>> state = EngineState()
-    >>> state.opened("card", "card_1").trace.note(0, 500)
+    >>> state.opened("card", "card_1").trace.payments.add(0, 500)
     >>> rows = list(state.changed_rows())
     >>> again = EngineState()
     >>> again.load(rows)
-    >>> [name for name, _ in rows], again.cards["card_1"].trace.last_total(0, 1)
+    >>> [name for name, _ in rows], again.cards["card_1"].trace.payments.total(0, 1)
     (['card/card_1'], 500)
     """
 

@@ -2,8 +2,6 @@
 
 import msgspec
 
-from models.feature import Value
-from models.histories import days_since
 from models.windows import Window
 
 SHARE_PRIOR = 0.01
@@ -15,14 +13,11 @@ SHARE_PRIOR_WEIGHT = 3.0
 class TrackRecord(msgspec.Struct, array_like=True, gc=False):
     """Labels of one entity's payments, each at the moment it arrived; amounts in the window are 0 or 1.
 
-    >>> from models.windows import DAY_US
     >>> record = TrackRecord()
     >>> record.note(fraud=True, arrived_us=0)
-    >>> record.note(fraud=False, arrived_us=DAY_US)
-    >>> record.features(now_us=3 * DAY_US)
-    [1.0, 3.0]
-    >>> [round(share, 3) for share in record.shares(3 * DAY_US, (7 * DAY_US, DAY_US))]
-    [0.206, 0.01]
+    >>> record.note(fraud=False, arrived_us=10)
+    >>> record.frauds, record.labels.count(10, 10), record.labels.count(10, 20)
+    (1, 1, 2)
     """
 
     labels: Window = msgspec.field(default_factory=Window)
@@ -42,15 +37,6 @@ class TrackRecord(msgspec.Struct, array_like=True, gc=False):
         self.labels.remove(arrived_us, 1 if fraud else 0)
         if fraud and self.frauds:
             self.frauds -= 1
-
-    def features(self, now_us: int) -> list[Value]:
-        """Known frauds, and days since a fraud was last learned of."""
-        return [float(self.frauds), days_since(now_us, self.last_fraud_us)]
-
-    def shares(self, now_us: int, widths_us: tuple[int, ...]) -> list[float]:
-        """(frauds + 3 × prior) / (labels + 3) over the labels that arrived in each window, widest first."""
-        told = self.labels.counts_and_totals(now_us, widths_us)
-        return [smoothed_share(frauds, labels) for labels, frauds in told]
 
 
 def smoothed_share(frauds: int, labels: int) -> float:

@@ -1,17 +1,24 @@
 """One payment visits the profiles of its entities: out comes the vector, then they take the payment in."""
 
-from math import isfinite
-
 from models.challenges import ChallengeRecord
+from models.entity_values import (
+    amount_z,
+    card_values,
+    customer_values,
+    merchant_values,
+    shared_values,
+)
 from models.feature import Row, Value
 from models.features import CATALOGUE, POSITIONS
 from models.histories import CLIP_DEVIATIONS
+from models.intake import note_at_card, note_at_customer, note_at_merchant, note_at_shared
 from models.labels import Effect, Standing, resolve
 from models.merchants import MerchantProfile
 from models.observations import Challenge, Decline, Increment, Label, Observation, SignIn
 from models.profiles import CardProfile, CustomerProfile, SharedProfile
 from models.rates import Rates
 from models.state import PROFILE_TYPES, EngineState, Remembered
+from models.track_records import TrackRecord
 from models.windows import DAY_US, HOUR_US
 
 EXPLAINED_COUNT_1H = 3
@@ -40,29 +47,36 @@ def visit(state: EngineState, seen: Observation, rates: Rates) -> Row:
     A payment that is told again with the same time is a duplicate: it gets a vector and is not counted again.
     """
     now_us = seen.occurred_at_us
-    amount_minor = _reference_minor(seen, rates)
+    amount_minor = rates.whole_minor(seen.amount_minor, seen.currency, now_us)
     # A shopper without an account is known by the email, if by anything.
-    customer = seen.customer or seen.email
-    row = _payment_features(seen, amount_minor)
-    cards, devices, ips = state.cards, state.devices, state.ips
+    card, device, ip, customer, merchant = (
+        seen.card,
+        seen.device,
+        seen.ip,
+        seen.customer or seen.email,
+        seen.merchant,
+    )
+    row = _payment_values(seen, amount_minor)
     row += (
         _missing["card"]
-        if seen.card is None
-        else cards.get(seen.card, _new_card).features(now_us, amount_minor, seen)
+        if card is None
+        else card_values(state.cards.get(card, _new_card), now_us, amount_minor, seen)
     )
     row += (
-        _missing["device"] if seen.device is None else devices.get(seen.device, _new_shared).features(now_us)
+        _missing["device"]
+        if device is None
+        else shared_values(state.devices.get(device, _new_shared), now_us)
     )
-    row += _missing["ip"] if seen.ip is None else ips.get(seen.ip, _new_shared).features(now_us)
+    row += _missing["ip"] if ip is None else shared_values(state.ips.get(ip, _new_shared), now_us)
     row += (
         _missing["customer"]
         if customer is None
-        else state.customers.get(customer, _new_customer).features(now_us, amount_minor, seen)
+        else customer_values(state.customers.get(customer, _new_customer), now_us, amount_minor, seen)
     )
     row += (
         _missing["merchant"]
-        if seen.merchant is None
-        else state.merchants.get(seen.merchant, _new_merchant).features(now_us, amount_minor)
+        if merchant is None
+        else merchant_values(state.merchants.get(merchant, _new_merchant), now_us, amount_minor)
     )
     row += _missing["model"]
     _take_in(state, seen, amount_minor, customer, _explained(row))
@@ -74,25 +88,18 @@ def take_in(state: EngineState, seen: Observation, rates: Rates) -> None:
 
     The states after both are equal, row by row.
     """
-    amount_minor = _reference_minor(seen, rates)
+    amount_minor = rates.whole_minor(seen.amount_minor, seen.currency, seen.occurred_at_us)
     card = None if seen.card is None else state.cards.get(seen.card)
     explained = card is not None and _unusual(
-        card.amounts.z(amount_minor), card.trace.payments.count(seen.occurred_at_us, HOUR_US)
+        amount_z(card.amounts, amount_minor), card.trace.payments.count(seen.occurred_at_us, HOUR_US)
     )
     _take_in(state, seen, amount_minor, seen.customer or seen.email, explained)
 
 
-def _reference_minor(seen: Observation, rates: Rates) -> int | None:
-    return _in_reference(seen.amount_minor, seen.currency, seen.occurred_at_us, rates)
-
-
-def _in_reference(amount_minor: int, currency: str, at_us: int, rates: Rates) -> int | None:
-    converted = rates.reference_minor(amount_minor, currency, at_us)
-    return round(converted) if converted is not None and isfinite(converted) else None
-
-
-def _payment_features(seen: Observation, amount_minor: int | None) -> Row:
-    now_us = seen.occurred_at_us
+def _payment_values(seen: Observation, amount_minor: int | None) -> Row:
+    now_us, item_count = seen.occurred_at_us, seen.item_count
+    card_country, ip_country = seen.card_country, seen.ip_country
+    billing, shipping = seen.billing_country, seen.shipping_country
     return [
         float(seen.amount_minor),
         seen.currency,
@@ -100,24 +107,20 @@ def _payment_features(seen: Observation, amount_minor: int | None) -> Row:
         float(now_us // HOUR_US % 24),
         # 1970-01-01 was a Thursday.
         1.0 if (now_us // DAY_US + 3) % 7 >= 5 else 0.0,
-        None if seen.item_count is None else float(seen.item_count),
+        None if item_count is None else float(item_count),
         seen.merchant_category,
         seen.merchant_country,
         seen.payment_method,
-        seen.card_country,
+        card_country,
         seen.card_funding,
         seen.card_brand,
-        seen.ip_country,
-        seen.billing_country,
-        seen.shipping_country,
-        _differs(seen.ip_country, seen.card_country),
-        _differs(seen.billing_country, seen.card_country),
-        _differs(seen.shipping_country, seen.billing_country),
+        ip_country,
+        billing,
+        shipping,
+        None if ip_country is None or card_country is None else 1.0 if ip_country != card_country else 0.0,
+        None if billing is None or card_country is None else 1.0 if billing != card_country else 0.0,
+        None if shipping is None or billing is None else 1.0 if shipping != billing else 0.0,
     ]
-
-
-def _differs(one: str | None, other: str | None) -> float | None:
-    return None if one is None or other is None else float(one != other)
 
 
 def _take_in(
@@ -135,15 +138,15 @@ def _take_in(
         payment = Remembered(now_us, entities, explained, *told)
     state.remember(seen.payment_id, payment)
     if seen.card is not None:
-        state.opened("card", seen.card).note_payment(now_us, amount_minor, seen)
+        note_at_card(state.opened("card", seen.card), now_us, amount_minor, seen)
     if seen.device is not None:
-        state.opened("device", seen.device).note_payment(now_us, amount_minor, seen)
+        note_at_shared(state.opened("device", seen.device), now_us, amount_minor, seen)
     if seen.ip is not None:
-        state.opened("ip", seen.ip).note_payment(now_us, amount_minor, seen)
+        note_at_shared(state.opened("ip", seen.ip), now_us, amount_minor, seen)
     if customer is not None:
-        state.opened("customer", customer).note_payment(now_us, amount_minor, seen)
+        note_at_customer(state.opened("customer", customer), now_us, amount_minor, seen)
     if seen.merchant is not None:
-        state.opened("merchant", seen.merchant).note_payment(now_us, amount_minor)
+        note_at_merchant(state.opened("merchant", seen.merchant), now_us, amount_minor)
 
 
 def _explained(row: Row) -> bool:
@@ -161,7 +164,7 @@ def note_sign_in(state: EngineState, event: SignIn) -> None:
     if event.succeeded:
         return
     if event.customer is not None:
-        state.opened("customer", event.customer).failed_sign_ins.add(event.occurred_at_us)
+        state.opened("customer", event.customer).note_failed_sign_in(event.occurred_at_us)
     for kind, key in (("device", event.device), ("ip", event.ip)):
         if key is not None:
             state.opened(kind, key).note_failed_sign_in(event.occurred_at_us, event.customer)
@@ -181,7 +184,7 @@ def note_decline(state: EngineState, event: Decline) -> None:
     state.remember(event.payment_id, payment)
     for kind, key in _entities(payment, event.card).items():
         if key is not None:
-            state.opened(kind, key).trace.declines.add(event.occurred_at_us)
+            state.opened(kind, key).trace.note_decline(event.occurred_at_us)
 
 
 def note_increment(state: EngineState, event: Increment, rates: Rates) -> None:
@@ -195,8 +198,8 @@ def note_increment(state: EngineState, event: Increment, rates: Rates) -> None:
     payment.incremented = event.attempt, event.amount_minor
     state.remember(event.payment_id, payment)
     paid_us, before_minor = payment.occurred_at_us, event.amount_minor - event.more_minor
-    before = _in_reference(before_minor, event.currency, paid_us, rates)
-    after = _in_reference(event.amount_minor, event.currency, paid_us, rates)
+    before = rates.whole_minor(before_minor, event.currency, paid_us)
+    after = rates.whole_minor(event.amount_minor, event.currency, paid_us)
     if before is None or after is None:
         return
     for kind, key in zip(PROFILE_TYPES, payment.entities, strict=True):
@@ -246,6 +249,7 @@ def _relabel(state: EngineState, payment: Remembered, before: Standing | None, a
         if key is None:
             continue
         profile = state.opened(kind, key)
+        profile.record = profile.record or TrackRecord()
         if before is not None:
             profile.record.revoke(before.fraud, before.arrived_at_us)
         profile.record.note(after.fraud, after.arrived_at_us)

@@ -336,8 +336,8 @@ def test_an_increment_adds_to_the_sums_of_its_payment_and_is_no_payment() -> Non
     note_increment(state, msgspec.structs.replace(grown, payment_id="pi_9"), RATES)
 
     for table, key in (("cards", "card_1"), ("devices", "d"), ("ips", "i"), ("customers", "c")):
-        assert getattr(state, table)[key].trace.last_total(START_US, 1) == 1_200
-    assert state.merchants["shop_1"].trace.last_total(START_US, 1) == 1_200
+        assert getattr(state, table)[key].trace.payments.total(START_US, 1) == 1_200
+    assert state.merchants["shop_1"].trace.payments.total(START_US, 1) == 1_200
     row = features(state, payment(2, START_US + HOUR_US))
     assert (row["card_amount_sum_1d_minor"], row["card_count_1d"]) == (1_200.0, 1.0)
     assert row["card_amount_mean_minor"] == 1_000.0
