@@ -27,6 +27,7 @@ from gateway.http.presented_keys import is_publishable, mode_of
 from gateway.live_home import require_live_key
 from gateway.people.errors import RateLimitedError
 from gateway.people.merchants import Plan, load_merchant, settings_of
+from gateway.pressure.turnstile import Party
 from gateway.store.idempotency_rows import RequestKey
 from gateway.store.statements import Statement
 from gateway.store.tables import api_keys, intents, merchants
@@ -58,6 +59,11 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     request_key: RequestKey | None = None
     trace: str | None = None
     """Of the request, where it is traced (`events.tracing`)."""
+
+    @property
+    def party(self) -> Party:
+        """In whose queue its requests stand."""
+        return Party(self.merchant_id, self.mode, self.publishable)
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,8 +98,8 @@ class Keys:
         live_alone: bool = False,
     ) -> None:
         self._wrong_keys = wrong_keys
-        self._known: set[bytes] = set()
-        """Digests of keys that were in force when last seen."""
+        self._known: dict[bytes, Party | None] = {}
+        """Digests of keys that were in force when last seen, and whose they are, once one was used."""
         self._all_at = -ALL_AGAIN_SECONDS
         self._store = store
         self._secret = secret
@@ -118,7 +124,9 @@ class Keys:
         if publishable and (test_time is not None or not from_browser):
             raise SecretKeyRequiredError()
         require_live_key(mode_of(presented), live_alone=self._live_alone)
-        key = await self._looked_up(key_digest(self._secret, presented), address)
+        digest = key_digest(self._secret, presented)
+        key = await self._looked_up(digest, address)
+        self._known[digest] = Party(key.merchant_id, key.mode, publishable)
         carried = self._time.carried(test_time, key.mode)
         self._time.follow(carried)
         at = carried or self._time.now(key.mode)
@@ -131,18 +139,21 @@ class Keys:
             plan=settings_of(key.settings_json).plan,
         )
 
+    def party_of(self, presented: str) -> Party | None:
+        """Whose a key is that was in force when it was last used here; None says nothing."""
+        return self._known.get(key_digest(self._secret, presented))
+
     async def _looked_up(self, digest: bytes, address: str | None) -> Any:
         if digest not in self._known:
             await self._require_few(digest, address)
         try:
             key = await self._store.read(lambda connection: _key_in_force(connection, digest))
         except AuthenticationError:
-            self._known.discard(digest)
+            self._known.pop(digest, None)
             self._wrong_keys.count(address)
             raise
         if len(self._known) >= KEYS_MAX:
             self._known.clear()
-        self._known.add(digest)
         return key
 
     async def _require_few(self, digest: bytes, address: str | None) -> None:
@@ -153,7 +164,8 @@ class Keys:
             now = asyncio.get_running_loop().time()
             if now >= self._all_at + ALL_AGAIN_SECONDS:
                 self._all_at = now
-                self._known.update(await self._store.read(_digests_in_force))
+                for each in await self._store.read(_digests_in_force):
+                    self._known.setdefault(each, None)
             if digest not in self._known:
                 raise
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from gateway.metrics import GROUP_SECONDS, GROUP_WAITING, GROUP_WORKS
+from gateway.pressure.adapting import Delays
 from gateway.scheduling import Scheduling, resolve
 
 C = TypeVar("C")
@@ -38,15 +39,22 @@ class GroupCommit(Generic[C]):
         self._draining = False
         self._works, self._seconds = GROUP_WORKS.labels(lane), GROUP_SECONDS.labels(lane)
         GROUP_WAITING.labels(lane).set_function(lambda: len(self._waiting))
+        self.delays = Delays()
+        """From asking to being told, of works that were done or have failed."""
 
     async def run(self, work: Callable[[C], T]) -> T:
         """The work's result, when its group is committed; raises what the work or the commit raises."""
-        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
+        asked_at = loop.time()
         self._waiting.append(_Waiting(work, done))
         if not self._draining:
             self._draining = True
             self._scheduling.spawn(self._drain(), self._lane)
-        return await done
+        try:
+            return await done
+        finally:
+            self.delays.note(loop.time() - asked_at)
 
     async def _drain(self) -> None:
         try:

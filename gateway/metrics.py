@@ -23,6 +23,13 @@ HOP_SECONDS = histogram(
     "The same requests, where the engine decided, hop by hop: together they are the whole.",
     ["hop"],
 )
+PLACES = gauge("weir_admission_places", "How many requests of a kind may be under way at once.", ["kind"])
+PLACES_TAKEN = gauge("weir_admission_taken", "How many requests of a kind are under way.", ["kind"])
+ADMISSION_WAITING = gauge("weir_admission_waiting", "Requests that wait for a place.", ["kind"])
+ADMISSION_REFUSED = counter("weir_admission_refused", "Requests refused for want of a place.", ["kind"])
+PRESSURE_SECONDS = gauge(
+    "weir_pressure_seconds", "How long the own turns take of API and processor: what admission goes by."
+)
 LATE_DECISIONS = counter("weir_late_decisions", "Decisions that came after a fallback had decided.")
 IN_FLIGHT = gauge("weir_flights", "Attempts on their way to their end.")
 GROUP_WORKS = histogram(

@@ -64,7 +64,20 @@ _EACH = {
 _NEXT_OF_ALL = Statement(
     select(outbox).where(outbox.c.id.not_in(_EACH["postgresql"])).order_by(outbox.c.id).limit(BATCH_MAX)
 )
+# Two looks into the primary key, however many rows there are.
+_ENDS = Statement(
+    select(
+        select(func.min(outbox.c.id)).scalar_subquery().label("first"),
+        select(func.max(outbox.c.id)).scalar_subquery().label("last"),
+    )
+)
 _DELETE = {name: Statement(delete(outbox).where(outbox.c.id.in_(each))) for name, each in _EACH.items()}
+
+
+def backlog(connection: Connection) -> int:
+    """How many events wait in the outbox, or at most so many: numbers may have gaps."""
+    first, last = _ENDS.all(connection, {})[0]
+    return 0 if first is None else int(last - first + 1)
 
 
 def enqueue(connection: Connection, topic: str, key: str, event: Event) -> None:

@@ -1,5 +1,6 @@
 """The processor over the network, behind the same port as in a simulation."""
 
+import asyncio
 import ssl
 
 import msgspec
@@ -20,6 +21,9 @@ declare({"gateway.processor.asking": "a question to the processor is made, it ha
 
 ANSWER_SECONDS_MAX = 10.0
 """Longer than an acquirer's own time-out, so that the processor can say what became of it."""
+
+DELAY_SECONDS_MAX = 2.0
+"""How long the processor may take to say how long its turns take: more is an answer, too."""
 
 
 class LinkedProcessor:
@@ -47,6 +51,14 @@ class LinkedProcessor:
 
     async def find(self, attempt_id: str) -> ProcessorAnswer:
         return await self._ask("find", attempt_id)
+
+    async def delay(self) -> float:
+        """How long the processor's own turns take, in seconds; raises `ProcessorUnavailableError`."""
+        try:
+            async with asyncio.timeout(DELAY_SECONDS_MAX):
+                return await self._link.ask(float, "delay")
+        except (RefusedError, TimeoutError) as error:
+            raise ProcessorUnavailableError(f"no answer: {type(error).__name__}") from None
 
     async def close(self) -> None:
         """Close the connections to the processor."""

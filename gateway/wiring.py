@@ -1,25 +1,18 @@
 """The gateway's services put together. What is outside comes in as `Surroundings`; nothing is opened here."""
 
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
-from pwdlib import PasswordHash
-
-from events.clock import Clock
-from events.ids import Entropy
-from events.log.port import Log
 from gateway.account_events import AccountEvents
 from gateway.auth import Keys
 from gateway.business_time import BusinessTime
 from gateway.client_secrets import ClientSecrets
-from gateway.counting import FAILURES_MAX, MemoryLimiter, wrong_keys, wrong_passwords
+from gateway.counting import MemoryLimiter, wrong_keys, wrong_passwords
 from gateway.event_recorder import EventRecorder
-from gateway.geo import Geography
 from gateway.idempotency import IdempotencyKeys
 from gateway.instances import Instances
-from gateway.keys.keyring import Keyring
 from gateway.labels import Labels
-from gateway.outbox import POLL_SECONDS, Relay
+from gateway.outbox import Relay
 from gateway.payment_methods import PaymentMethods
 from gateway.payments.account_charging import AccountCharging
 from gateway.payments.attempt_ends import AttemptEnds
@@ -30,7 +23,6 @@ from gateway.payments.decisions import Deal, DecisionTail
 from gateway.payments.delayed_captures import DelayedCaptures
 from gateway.payments.expiry import Expiry
 from gateway.payments.flights import Flights
-from gateway.payments.lifetimes import Lifetimes
 from gateway.payments.payer_steps import PayerSteps
 from gateway.payments.recovery import Recovery
 from gateway.payments.refunds import Refunds
@@ -38,42 +30,17 @@ from gateway.payments.reviews import Reviews
 from gateway.payments.service import Payments
 from gateway.payments.updating import Updates
 from gateway.people.access_tokens import AccessTokens
-from gateway.people.passwords import OWASP_MINIMUM, Passwords
+from gateway.people.passwords import Passwords
 from gateway.people.sign_ins import SignIns
 from gateway.personal import PersonalData
-from gateway.processor_port import Processor
-from gateway.rate_limits import OWN_PER_SECOND, Limiter, RateLimits
+from gateway.pressure.admission import Admission
+from gateway.pressure.lateness import Lateness
+from gateway.rate_limits import RateLimits
 from gateway.receipts import Receipts
 from gateway.retrying import Driving
-from gateway.scheduling import Scheduling, run_for_good
-from gateway.store.writer import Store
+from gateway.scheduling import run_for_good
+from gateway.surroundings import Surroundings
 from gateway.tokens import RegisteredTokens
-
-
-class Surroundings(NamedTuple):
-    """Everything outside: time, randomness, disk, log, network and scheduling. `deadline_seconds` is how long
-    a confirm waits for its decision, `live_alone` whether test keys are refused, `hasher` how passwords are
-    kept, `lifetimes` how long authorizations hold, `instance_name` what the process has when it is started
-    again; `limiter` None counts requests in this process alone, `failures_max` is
-    how many wrong keys, or passwords, one address may send in their windows."""
-
-    clock: Clock
-    entropy: Entropy
-    scheduling: Scheduling
-    store: Store
-    log: Log
-    processor: Processor
-    keyring: Keyring
-    geography: Geography
-    instance_name: str = "api"
-    deadline_seconds: float = 0.25
-    live_alone: bool = False
-    hasher: PasswordHash = OWASP_MINIMUM
-    lifetimes: Lifetimes = Lifetimes()
-    limiter: Limiter | None = None
-    own_per_second: int = OWN_PER_SECOND
-    failures_max: int = FAILURES_MAX
-    relay_poll_seconds: float = POLL_SECONDS
 
 
 class Gateway:
@@ -94,10 +61,12 @@ class Gateway:
             live_alone=around.live_alone,
         )
         self.wrong_passwords = wrong_passwords(around.clock, around.failures_max)
+        self.admission = Admission(around.entropy)
         self.client_secrets, self.idempotency, self.rate_limits = _of_requests(around)
         personal = _personal(around)
         ends = _ends(around, recorder, relay)
-        flights = _flights(around, ends, personal)
+        self.lateness = Lateness(around.clock, around.late_policy)
+        flights = _flights(around, ends, personal, self.lateness)
         self.payer_steps = _payer_steps(around, ends, time)
         self.recovery = Recovery(
             store=store, flights=flights, ends=ends, debts=ends.debts, scheduling=scheduling, instance=own
@@ -190,7 +159,7 @@ def _reviews(around: Surroundings, ends: AttemptEnds) -> Reviews:
     )
 
 
-def _flights(around: Surroundings, ends: AttemptEnds, personal: PersonalData) -> Flights:
+def _flights(around: Surroundings, ends: AttemptEnds, personal: PersonalData, lateness: Lateness) -> Flights:
     return Flights(
         ends=ends,
         processor=around.processor,
@@ -198,6 +167,7 @@ def _flights(around: Surroundings, ends: AttemptEnds, personal: PersonalData) ->
         scheduling=around.scheduling,
         clock=around.clock,
         deadline_seconds=around.deadline_seconds,
+        lateness=lateness,
     )
 
 

@@ -8,6 +8,7 @@ import typer
 
 from events.options import HOME
 from events.program_logs import ENVIRONMENT, LogLevel
+from gateway.pressure.lateness import LatePolicy
 from models.labels import HORIZON_DAYS
 from operations.defaults import (
     DEFAULT_DEADLINE_MS,
@@ -94,6 +95,13 @@ RiskFlows = Annotated[
     int,
     typer.Option(min=1, max=8, help="How many risk flows share the payments; each needs a core."),
 ]
+LateDecisions = Annotated[
+    LatePolicy,
+    typer.Option(
+        help="What becomes of payments while decisions are late for a while: they fall back to a few rules, "
+        "or are refused with 503."
+    ),
+]
 DeadlineMs = Annotated[int, typer.Option(min=1, help="How long a confirm waits for its decision.")]
 
 LiveAlone = Annotated[
@@ -145,6 +153,7 @@ def up(
     store: StoreUrl = None,
     api_processes: ApiProcesses = 1,
     risk_flows: RiskFlows = 1,
+    late_decisions: LateDecisions = LatePolicy.FALL_BACK,
     log_level: LogLevelChoice = LogLevel.INFO,
     traces: Traces = None,
     trace_share: TraceShare = DEFAULT_TRACE_SHARE,
@@ -172,6 +181,7 @@ def up(
                 log_level=log_level,
                 traces=traces,
                 trace_share=trace_share,
+                late_decisions=late_decisions,
             )
         )
     )

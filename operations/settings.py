@@ -10,6 +10,7 @@ from events.program_logs import LogLevel
 from events.tracing import SHARE
 from gateway.http.proxies import trusted
 from gateway.keys.home_keys import keys_of
+from gateway.pressure.lateness import LatePolicy
 from gateway.rate_limits import MEMORY, require_usable
 from gateway.store.finding import chosen_store, require_shareable
 from models.labels import HORIZON_DAYS
@@ -41,6 +42,7 @@ class Settings:
     log_level: LogLevel = LogLevel.INFO
     traces: str | None = None
     trace_share: float = SHARE
+    late_decisions: LatePolicy = LatePolicy.FALL_BACK
 
     @property
     def needs_broker(self) -> bool:
@@ -67,6 +69,7 @@ def from_options(
     log_level: LogLevel = LogLevel.INFO,
     traces: str | None = None,
     trace_share: float = SHARE,
+    late_decisions: LatePolicy = LatePolicy.FALL_BACK,
 ) -> Settings:
     """Absolute paths and a full log URL; raises `LogUnusableError`, `HomeError`."""
     home = home.absolute()
@@ -93,6 +96,7 @@ def from_options(
         log_level=log_level,
         traces=traces,
         trace_share=trace_share,
+        late_decisions=late_decisions,
     )
 
 
@@ -158,6 +162,7 @@ def _api(settings: Settings, ports: Ports, log: str, number: int) -> Program:
             *("--port", str(ports.api), "--internal-port", str(ports.api_internal)),
             *("--processor", f"127.0.0.1:{ports.processor_internal}"),
             *("--deadline-ms", str(settings.deadline_ms)),
+            *("--late-decisions", settings.late_decisions),
             *(() if days is None else ("--authorization-days", str(days))),
             *("--rate-limits", settings.rate_limits),
             *_proxies(settings),

@@ -37,7 +37,8 @@ from gateway.rate_limits import OWN_PER_SECOND, Limiter
 from gateway.scheduling import InlineScheduling, Scheduling
 from gateway.store.database import open_engine
 from gateway.store.writer import Store
-from gateway.wiring import Gateway, Surroundings
+from gateway.surroundings import Surroundings
+from gateway.wiring import Gateway
 from tests.memory_log import MemoryLog
 from tests.obedient_processor import ObedientProcessor
 from tests.stores import stores

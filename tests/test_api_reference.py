@@ -221,7 +221,10 @@ def test_the_members_of_a_request_are_documented_with_type_and_bounds(title: str
 
 
 def test_every_path_of_the_api_has_its_section_and_no_other() -> None:
-    nobody: Any = SimpleNamespace(payments=None, payment_methods=None, reviews=None)
+    keys = SimpleNamespace(party_of=None)
+    nobody: Any = SimpleNamespace(
+        payments=None, payment_methods=None, reviews=None, admission=None, keys=keys
+    )
     routes = vars(make_application(nobody))["_application"].routes
     served = {
         f"{method} {re.sub('{[a-z_]+}', '{id}', route.path)}" for route in routes for method in route.methods

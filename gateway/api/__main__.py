@@ -35,13 +35,17 @@ from gateway.keys.keyring import open_keyring
 from gateway.keys.tls import client_context, ensure_certificates, server_context
 from gateway.link.answering import LinkListener
 from gateway.live_home import is_live_home
+from gateway.outbox import backlog
 from gateway.payments.lifetimes import Lifetimes
+from gateway.pressure.lateness import LatePolicy
+from gateway.pressure.measuring import Gauge, Outside, Regulator
 from gateway.processor_client import LinkedProcessor
 from gateway.rate_limits import MEMORY, open_limiter
-from gateway.scheduling import ThreadScheduling
+from gateway.scheduling import ThreadScheduling, run_for_good
 from gateway.store.opening import open_store
 from gateway.store.writer import Store
-from gateway.wiring import Gateway, Surroundings
+from gateway.surroundings import Surroundings
+from gateway.wiring import Gateway
 
 START_SECONDS_MAX = 60.0
 """How long a start waits for PostgreSQL and the broker together: less than its supervisor gives it."""
@@ -64,6 +68,7 @@ class Settings:
     authorization_days: float | None
     addresses: Path | None
     bins: Path | None
+    late_decisions: LatePolicy
     rate_limits: str
     trusted_proxy: list[str]
     instance: str
@@ -87,6 +92,13 @@ def parse(arguments: list[str]) -> Settings:
     parser.add_argument("--processor", required=True, help="HOST:PORT of the processor's internal listener")
     parser.add_argument(
         "--deadline-ms", type=int, required=True, help="how long a confirm waits for a decision"
+    )
+    parser.add_argument(
+        "--late-decisions",
+        type=LatePolicy,
+        choices=list(LatePolicy),
+        default=LatePolicy.FALL_BACK,
+        help="what becomes of payments while decisions are late for a while",
     )
     parser.add_argument(
         "--authorization-days",
@@ -123,12 +135,13 @@ async def serve(settings: Settings) -> None:
     give_up_at = time.monotonic() + START_SECONDS_MAX
     log = await waited_for("log", lambda: open_log(settings.log), give_up_at)
     processor = LinkedProcessor(settings.processor, client_context(settings.keys, "api", "internal"))
+    store = Store(await waited_for("store", lambda: open_store(settings.home), give_up_at), scheduling)
     gateway = Gateway(
         Surroundings(
             clock=clock,
             entropy=secrets.token_bytes,
             scheduling=scheduling,
-            store=Store(await waited_for("store", lambda: open_store(settings.home), give_up_at), scheduling),
+            store=store,
             log=log,
             processor=processor,
             keyring=open_keyring(settings.keys),
@@ -138,6 +151,7 @@ async def serve(settings: Settings) -> None:
             live_alone=is_live_home(settings.home),
             lifetimes=Lifetimes(settings.authorization_days),
             limiter=open_limiter(settings.rate_limits, settings.keys, clock, settings.processes),
+            late_policy=settings.late_decisions,
         )
     )
     failed = asyncio.Event()
@@ -148,6 +162,7 @@ async def serve(settings: Settings) -> None:
 
     show_figures(settings, gateway, log)
     await gateway.start(give_up)
+    run_for_good(scheduling, _regulator(gateway, processor, store, scheduling).run(), "pressure", give_up)
     try:
         await listen(gateway, settings, stop)
     finally:
@@ -167,6 +182,13 @@ def show_figures(settings: Settings, gateway: Gateway, log: Log) -> None:
         length_of(log, "dead-letters"),
         free_bytes_of(settings.home),
     )
+
+
+def _regulator(
+    gateway: Gateway, processor: LinkedProcessor, store: Store, scheduling: ThreadScheduling
+) -> Regulator:
+    outside = Outside(processor.delay, lambda: store.read(backlog))
+    return Regulator(gateway.admission, Gauge(scheduling, store.delays), outside, scheduling)
 
 
 async def waited_for(what: str, open_it: Callable[[], T], give_up_at: float) -> T:

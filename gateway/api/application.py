@@ -23,6 +23,7 @@ from gateway.auth import Caller
 from gateway.errors import InvalidRequestError
 from gateway.http.answers import LastResort, answered, error_handlers, refused
 from gateway.http.routes import get, post
+from gateway.pressure.visits import Visits
 from gateway.requests import AccountEvent, CloseReview, ListReviews, ReportLabel, RetrieveReview
 from gateway.store.idempotency_rows import Claim
 from gateway.store.review_rows import Review
@@ -45,6 +46,8 @@ def make_application(gateway: Gateway) -> LastResort:
     _add_reviews(application, gateway)
     _add_reports(application, gateway)
     add_sign_in(application, gateway)
+    # The last one is the outermost: what it refuses costs no other anything.
+    application.add_middleware(Visits, admission=gateway.admission, party_of=gateway.keys.party_of)
     return LastResort(application)
 
 

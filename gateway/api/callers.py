@@ -17,6 +17,7 @@ from gateway.http.origins import origin
 from gateway.http.presented_keys import presented_key
 from gateway.idempotency import HEADER, Answered
 from gateway.journeys import current_journey
+from gateway.pressure.visits import visit_of
 from gateway.store.idempotency_rows import Claim, RequestKey
 from gateway.wiring import Gateway
 
@@ -28,7 +29,10 @@ REPLAYED = "idempotent-replayed"
 
 
 async def caller_of(gateway: Gateway, request: Request, *, from_browser: bool = False) -> Caller:
-    """The caller of a request; raises `AuthenticationError`, `RateLimitedError`."""
+    """The caller of a request, let in.
+
+    Raises `AuthenticationError`, `RateLimitedError`, `OverloadedError`.
+    """
     if "\0" in request.scope["path"]:
         raise NotFoundError()
     address = origin(request)
@@ -36,6 +40,7 @@ async def caller_of(gateway: Gateway, request: Request, *, from_browser: bool = 
         presented_key(request), carried_time(request), from_browser=from_browser, address=address
     )
     await gateway.rate_limits.admit(caller, address)
+    await visit_of(request.scope).enter(caller.party)
     journey = current_journey()
     if journey is not None and journey.trace is not None:
         return msgspec.structs.replace(caller, trace=journey.trace)

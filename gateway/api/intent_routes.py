@@ -85,7 +85,7 @@ def _add_steps(application: FastAPI, gateway: Gateway) -> None:
         expansion = Expansion(gateway, caller, body.expand, ways_from("payment_intent"))
 
         async def act(caller: Caller) -> Content:
-            attempted = isinstance(body, ConfirmIntent) or (isinstance(body, CreateIntent) and body.confirm)
+            attempted = _attempts(gateway, body)
             reach("committing")
             intent = await step(caller, *path, body)
             return await expansion.of(await _shown(gateway, caller, intent, attempted=attempted))
@@ -158,6 +158,14 @@ async def _incremented(gateway: Gateway, caller: Caller, answer: Awaitable[Inten
             decline_code=error.decline_code,
             payment_intent=await shown_to(gateway, caller, refusal.intent),
         ) from None
+
+
+def _attempts(gateway: Gateway, body: Any) -> bool:
+    """Whether a request makes an attempt; raises `DecisionsLateError` where none may begin undecided."""
+    attempts = isinstance(body, ConfirmIntent) or (isinstance(body, CreateIntent) and body.confirm)
+    if attempts:
+        gateway.lateness.require_in_time()
+    return attempts
 
 
 def require_secret(gateway: Gateway, caller: Caller, payment_id: str, given: str | None) -> None:

@@ -15,6 +15,8 @@ from gateway.payments.outcomes import BLOCKED_ERROR
 from gateway.payments.service import Payments
 from gateway.people.errors import ForbiddenError, WrongMerchantError
 from gateway.people.sign_ins import SignIns
+from gateway.pressure.admission import Admission
+from gateway.pressure.lateness import Lateness
 from gateway.rate_limits import RateLimits
 from gateway.requests import ConfirmIntent, CreateIntent
 from gateway.risk_context import RiskContextInput
@@ -49,20 +51,26 @@ class SignedInPayments:
     rate_limits: RateLimits
     idempotency: IdempotencyKeys
     payments: Payments
+    admission: Admission
+    lateness: Lateness
 
     async def open(self, session: PaySession) -> PaySessionOpened:
         """Before a card is kept: whether the token is good, for this merchant, and not used too often."""
         caller = await self._caller(session.access_token, session.merchant_id)
         await self.rate_limits.admit_pay(caller.merchant_id)
+        self.admission.writes.require_room(caller.party)
         return PaySessionOpened(mode=caller.mode, at=caller.at)
 
     async def pay(self, order: PayOrder) -> PayAnswer:
         """Pay, or say why not."""
         caller = await self._caller(order.access_token, order.merchant_id)
+        await self.admission.enter_to_write(caller.party)
         try:
             return answer_to(await self._paid(caller, order))
         except (InvalidRequestError, NotFoundError, ForbiddenError) as error:
             return PayAnswer(status="declined", reason=error.code, message=in_words_of_pay(error.message))
+        finally:
+            self.admission.writes.leave(caller.party)
 
     async def _caller(self, access_token: str, merchant_id: str) -> Caller:
         caller = await self.sign_ins.caller(access_token)
@@ -79,6 +87,7 @@ class SignedInPayments:
             known = await self.idempotency.find(key)
             # No answer is kept under such a key: it is made anew from the payment.
             if not isinstance(known, Claim):
+                self.lateness.require_in_time()
                 keyed = msgspec.structs.replace(caller, request_key=key)
                 intent = await self.payments.create(keyed, _creation(order))
             else:
@@ -113,6 +122,8 @@ def pay_desk(gateway: Gateway) -> SignedInPayments:
         rate_limits=gateway.rate_limits,
         idempotency=gateway.idempotency,
         payments=gateway.payments,
+        admission=gateway.admission,
+        lateness=gateway.lateness,
     )
 
 

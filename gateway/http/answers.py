@@ -30,6 +30,10 @@ from gateway.journeys import begin_journey
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 Elsewhere = Callable[[str], str | None]
 
+REFUSED_BUSY = "weir.refused-busy"
+"""In the scope of a request that was refused for how much is asked. There may be thousands a second: each is
+logged at `debug`, and `gateway.pressure.measuring` tells how many there were."""
+
 _log = structlog.get_logger("gateway")
 
 
@@ -83,7 +87,7 @@ class LastResort:
                 await refused(internal_error())(scope, receive, watched)
         route = getattr(scope.get("route"), "path", None)
         seconds = journey.end(scope.get("method", ""), route, status)
-        (_log.warning if status >= 500 else _log.debug)(
+        (_log.warning if status >= 500 and REFUSED_BUSY not in scope else _log.debug)(
             "request answered",
             request=request_id,
             method=scope.get("method"),

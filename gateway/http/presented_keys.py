@@ -32,6 +32,16 @@ def presented_key(request: Request) -> str:
     return key
 
 
+def bearer_key(header: bytes) -> str | None:
+    """The key of an `Authorization` header of the usual form, None for any other.
+
+    >>> bearer_key(b"Bearer sk_test_" + b"0a" * 24) == "sk_test_" + "0a" * 24, bearer_key(b"Bearer 4242")
+    (True, None)
+    """
+    text = header.removeprefix(b"Bearer ").decode("latin-1")
+    return text if is_shaped_like_a_key(text) else None
+
+
 def presented_token(request: Request) -> str:
     """The access token of the `Authorization` header; raises `InvalidTokenError`."""
     scheme, _, given = request.headers.get("authorization", "").partition(" ")

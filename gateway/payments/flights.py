@@ -26,6 +26,7 @@ from gateway.payments.intents import Attempt, Intent
 from gateway.payments.outcomes import decided_by_engine, decided_by_fallback
 from gateway.payments.second_factor import authentication_wish
 from gateway.people.merchants import Merchant
+from gateway.pressure.lateness import Lateness
 from gateway.processor_port import AuthorizationRequest, Processor, ProcessorAnswer, ReversalRequest
 from gateway.retrying import Backoff, persistently
 from gateway.scheduling import Scheduling
@@ -87,6 +88,7 @@ class Flights:
         scheduling: Scheduling,
         clock: Clock,
         deadline_seconds: float,
+        lateness: Lateness,
     ) -> None:
         self._ends = ends
         self._processor = processor
@@ -94,6 +96,7 @@ class Flights:
         self._scheduling = scheduling
         self._clock = clock
         self._deadline_seconds = deadline_seconds
+        self._lateness = lateness
         self._flying: dict[tuple[str, int], Flight] = {}
         self.started = 0
         """How many flights were ever started: whether one was while something else was waited for."""
@@ -158,6 +161,8 @@ class Flights:
         seconds = RECOVERY_DEADLINE_SECONDS if flight.recovered else self._deadline_seconds
         # The future outlives its time-out: a decision that comes later must still find it.
         await asyncio.wait({flight.decision}, timeout=seconds)
+        if not flight.recovered:
+            self._lateness.note(in_time=flight.decision.done())
         if not flight.decision.done():
             return decided_by_fallback(fallback(attempt.instrument, attempt.context), attempt.test_risk)
         return decided_by_engine(flight.decision.result(), attempt.test_risk)

@@ -25,6 +25,7 @@ from gateway.http.proxies import add_trusted_proxy, trusted
 from gateway.keys.tls import client_context, ensure_certificates, server_context
 from gateway.link.answering import LinkListener
 from gateway.live_home import is_live_home
+from gateway.pressure.measuring import Gauge
 from gateway.processor import vault_rows
 from gateway.processor.acquirer_link import AcquirerLink
 from gateway.processor.api_listener import ApiListener
@@ -110,7 +111,9 @@ async def _run(settings: Settings) -> None:
         stop.set()
 
     run_for_good(scheduling, processor.keep_house(scheduling), "housekeeping", give_up)
-    await _serve(settings, processor, clock, stop, public, desk)
+    gauge = Gauge(scheduling, store.delays)
+    run_for_good(scheduling, gauge.run(), "gauge", give_up)
+    await _serve(settings, processor, clock, stop, public, desk, gauge)
     for peer in (registry, directory, rails, listener, desk):
         await peer.close()
     await link.close()
@@ -127,6 +130,7 @@ async def _serve(
     stop: asyncio.Event,
     bound: socket.socket,
     desk: ApiPayDesk,
+    gauge: Gauge,
 ) -> None:
     public = PublicListener(
         tokens=processor.tokens,
@@ -144,7 +148,7 @@ async def _serve(
         proxies=trusted(settings.trusted_proxy),
     )
     internal = LinkListener(
-        internal_methods(processor.port),
+        internal_methods(processor.port, gauge),
         bind(settings.host, settings.internal_port),
         server_context(settings.keys, "processor", "internal"),
     )

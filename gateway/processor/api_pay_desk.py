@@ -1,6 +1,7 @@
 """The API's pay desk, over the network."""
 
 import ssl
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ from gateway.errors import ApiUnavailableError, IdempotencyReuseError, RequestIn
 from gateway.link.asking import Link, RefusedError
 from gateway.pay_port import PayAnswer, PayOrder, PaySession, PaySessionOpened
 from gateway.people.errors import InvalidTokenError, RateLimitedError, WrongMerchantError
+from gateway.pressure.errors import DecisionsLateError, OverloadedError
 
 declare({"processor.pay.asking": "a question of `/pay` to the API is made, it has not left"})
 
@@ -21,6 +23,9 @@ _REFUSALS = {
     HTTPStatus.UNAUTHORIZED: InvalidTokenError,
     HTTPStatus.FORBIDDEN: WrongMerchantError,
     HTTPStatus.CONFLICT: RequestInProgressError,
+}
+_BUSY: Mapping[str, type[OverloadedError]] = {
+    error().code: error for error in (OverloadedError, DecisionsLateError)
 }
 _REUSED = IdempotencyReuseError().code
 
@@ -55,4 +60,6 @@ class ApiPayDesk:
             raise _REFUSALS[HTTPStatus(refusal.status)]()
         if refusal.status == HTTPStatus.BAD_REQUEST and refusal.code == _REUSED:
             raise IdempotencyReuseError()
+        if refusal.code in _BUSY:
+            raise _BUSY[refusal.code](refusal.after_seconds)
         raise ApiUnavailableError(f"The API answered {refusal.status}.")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from gateway.link.methods import Served
+from gateway.pressure.measuring import Gauge
 from gateway.processor_port import (
     AuthorizationRequest,
     CaptureRequest,
@@ -13,9 +14,14 @@ from gateway.processor_port import (
 )
 
 
-def internal_methods(processor: Processor) -> Mapping[str, Served]:
-    """The port's methods, by name."""
+def internal_methods(processor: Processor, gauge: Gauge) -> Mapping[str, Served]:
+    """The port's methods, by name; and how long the processor's own turns take."""
+
+    async def delay() -> float:
+        return gauge.seconds
+
     return {
+        "delay": Served(tuple[()], delay),
         "authorize": Served(tuple[AuthorizationRequest], processor.authorize),
         "capture": Served(tuple[str, CaptureRequest], processor.capture),
         "increment": Served(tuple[str, IncrementRequest], processor.increment),

@@ -179,6 +179,8 @@ class ProcessorStore:
         self._transactions: GroupCommit[sqlite3.Connection] = GroupCommit(
             scheduling, "processor store", self._commit
         )
+        self.delays = self._transactions.delays
+        """How long transactions take, their waiting included."""
 
     async def transact(self, work: Work[T]) -> T:
         """Run `work` in a transaction of its own; durable when this returns.

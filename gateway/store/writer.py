@@ -49,6 +49,8 @@ class Store:
         self._patience_seconds = patience_seconds
         self._reads = SharedReads(engine.execution_options(weir_reads=True), scheduling)
         self._writes: GroupCommit[Connection] = GroupCommit(scheduling, "store-writes", self._commit)
+        self.delays = self._writes.delays
+        """How long writes take, their waiting included."""
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run a read; each of its statements sees what was committed when it was asked for, or later."""

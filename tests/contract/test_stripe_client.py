@@ -1,5 +1,6 @@
 """stripe-python, unchanged, pointed at this server by its documented base address."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 import stripe
 
 from events.clock import VirtualClock
+from gateway.pressure.turnstile import WAIT_SECONDS_MAX
 from gateway.rate_limits import PER_SECOND, MemoryLimiter
 from tests.fuzz.living_api import LivingApi, living_api
 from tests.gateway_world import START
@@ -128,6 +130,41 @@ def test_more_requests_than_the_plan_allows_are_a_rate_limit_error(tmp_path: Pat
     assert (error.http_status, error.error.code) == (429, "rate_limit")
     assert error.headers is not None
     assert int(error.headers["retry-after"]) >= 1
+
+
+async def places(api: LivingApi, limit: int) -> None:
+    api.world.gateway.admission.writes.limit = limit
+
+
+def test_where_there_is_no_room_an_api_error_says_when_to_come_again(api: LivingApi, intents: Any) -> None:
+    api.run(places(api, 0))
+    try:
+        with pytest.raises(stripe.APIError) as raised:
+            intents.create(ORDER)
+    finally:
+        api.run(places(api, 64))
+
+    error = raised.value
+    assert error.error is not None
+    assert (error.http_status, error.error.code) == (503, "overloaded")
+    assert error.headers is not None
+    assert int(error.headers["retry-after"]) in (1, 2, 3)
+
+
+def test_who_was_refused_for_want_of_room_comes_again_by_itself_and_is_served_once(api: LivingApi) -> None:
+    again = stripe.StripeClient(api.key, base_addresses={"api": api.urls["api"]}, max_network_retries=3)
+    refused = api.world.gateway.admission.writes.refused
+    api.run(places(api, 0))
+    making_room = threading.Timer(WAIT_SECONDS_MAX + 0.3, lambda: api.run(places(api, 64)))
+    making_room.start()
+    body: Any = {**ORDER, "customer": "c-comes-again"}
+
+    intent = again.v1.payment_intents.create(body)
+    making_room.join()
+
+    assert api.world.gateway.admission.writes.refused > refused
+    listed = again.v1.payment_intents.list({"customer": "c-comes-again"})
+    assert [each.id for each in listed.data] == [intent.id]
 
 
 def test_what_lies_behind_ids_is_expanded_in_a_list_and_four_steps_away(api: LivingApi, intents: Any) -> None:

@@ -13,7 +13,8 @@ from events.moments import microseconds
 from gateway.geo import Geography
 from gateway.processor.composition import ProcessorParts, assemble
 from gateway.scheduling import run_for_good
-from gateway.wiring import Gateway, Surroundings
+from gateway.surroundings import Surroundings
+from gateway.wiring import Gateway
 from simulator.acquirer.network import Network
 from tests.gateway_world import FAST, KEYRING, START
 from tests.processor_parts import KEYS

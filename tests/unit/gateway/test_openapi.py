@@ -55,7 +55,10 @@ def named(declared: tuple[Operation, ...]) -> set[tuple[str, str]]:
 
 
 def test_the_operations_are_the_routes_that_are_served() -> None:
-    nobody: Any = SimpleNamespace(payments=None, payment_methods=None, reviews=None)
+    keys = SimpleNamespace(party_of=None)
+    nobody: Any = SimpleNamespace(
+        payments=None, payment_methods=None, reviews=None, admission=None, keys=keys
+    )
     of_both = [make_application(nobody), Bench().public().app()]
 
     routes = [served(vars(one)["_application"].routes) for one in of_both]

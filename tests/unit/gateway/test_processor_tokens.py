@@ -10,9 +10,12 @@ import httpx2
 import pytest
 
 from gateway.errors import ApiUnavailableError
+from gateway.pressure.adapting import Delays
+from gateway.pressure.measuring import Gauge
 from gateway.processor import vault_rows
 from gateway.processor.card_input import CARD_BODY_BYTES_MAX
 from gateway.processor.internal import internal_methods
+from gateway.scheduling import InlineScheduling
 from tests.linked import answer_of
 from tests.processor_parts import GOOD_KEY, NOW, Bench, in_one_thread
 
@@ -340,7 +343,7 @@ async def test_the_internal_listener_speaks_the_port_and_refuses_what_is_not_agr
     }
     at = {"occurred_at": datetime(2026, 1, 5, 11, tzinfo=UTC).isoformat()}
 
-    methods = internal_methods(bench.cards)
+    methods = internal_methods(bench.cards, Gauge(InlineScheduling(), Delays()))
     calls: list[tuple[str, str, tuple[Any, ...]]] = [
         ("unknown", "find", ("a",)),
         ("approved", "authorize", (body,)),

@@ -1,0 +1,42 @@
+"""Who is let in: writes and reads by turnstiles of their own, as many at once as measured delays allow."""
+
+from events.ids import Entropy
+from gateway.metrics import PRESSURE_SECONDS
+from gateway.pressure.adapting import FIRST, adapted
+from gateway.pressure.turnstile import Party, Turnstile
+
+BACKLOG_MAX = 100_000
+"""Events that wait in the outbox while the log is away: some fifteen minutes of payments, and 100 MB of disk.
+Beyond it nothing is taken that would add to them."""
+
+AWAY_AFTER_SECONDS = 5
+"""When to come again where the log is away: nothing changes within a second."""
+
+
+class Admission:
+    """The turnstiles of one API process."""
+
+    def __init__(self, entropy: Entropy) -> None:
+        self.writes = Turnstile(FIRST, lambda: entropy(1)[0])
+        self.reads = Turnstile(FIRST, lambda: entropy(1)[0], "read")
+        self.backlog = 0
+        """How many events wait for the log, as last counted."""
+
+    @property
+    def refused(self) -> int:
+        """How many were refused so far."""
+        return self.writes.refused + self.reads.refused
+
+    def measured(self, delay_seconds: float) -> None:
+        """Adapt both to a delay, measured over the time since the last one."""
+        PRESSURE_SECONDS.set(delay_seconds)
+        for turnstile in (self.writes, self.reads):
+            turnstile.limit = adapted(
+                turnstile.limit, delay_seconds=delay_seconds, in_use_max=turnstile.take_in_use_max()
+            )
+
+    async def enter_to_write(self, party: Party) -> None:
+        """As `Turnstile.enter`; nobody comes in while too much waits for the log."""
+        if self.backlog > BACKLOG_MAX:
+            raise self.writes.refusal(AWAY_AFTER_SECONDS)
+        await self.writes.enter(party)
