@@ -61,12 +61,12 @@ class Gateway:
             live_alone=around.live_alone,
         )
         self.wrong_passwords = wrong_passwords(around.clock, around.failures_max)
-        self.admission = Admission(around.entropy)
         self.client_secrets, self.idempotency, self.rate_limits = _of_requests(around)
         personal = _personal(around)
         ends = _ends(around, recorder, relay)
         self.lateness = Lateness(around.clock, around.late_policy)
         flights = _flights(around, ends, personal, self.lateness)
+        self.admission = Admission(around.entropy, lambda: flights.under_way)
         self.payer_steps = _payer_steps(around, ends, time)
         self.recovery = Recovery(
             store=store, flights=flights, ends=ends, debts=ends.debts, scheduling=scheduling, instance=own

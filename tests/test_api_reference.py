@@ -13,6 +13,7 @@ import pytest
 import gateway.errors
 import gateway.http.errors
 import gateway.people.errors
+import gateway.pressure.errors
 import gateway.processor.errors
 from events.instruments import CardFacts
 from events.types import RiskContext
@@ -105,7 +106,13 @@ BODIES: dict[str, type[msgspec.Struct]] = {
     "PayWallet": PayWallet,
     "PayBank": PayBank,
 }
-ERRORS = (gateway.errors, gateway.http.errors, gateway.people.errors, gateway.processor.errors)
+ERRORS = (
+    gateway.errors,
+    gateway.http.errors,
+    gateway.people.errors,
+    gateway.pressure.errors,
+    gateway.processor.errors,
+)
 TROUBLES = {
     "half": (
         "`card_declined`, `insufficient_funds`: the half is given back;"

@@ -102,6 +102,11 @@ class Flights:
         """How many flights were ever started: whether one was while something else was waited for."""
         self._log = structlog.get_logger("gateway.flights")
 
+    @property
+    def under_way(self) -> int:
+        """How many attempts are on their way, those whose callers have been answered or have left too."""
+        return len(self._flying)
+
     def find(self, payment_id: str, number: int) -> Flight | None:
         """The attempt's flight, None where it is not under way."""
         return self._flying.get((payment_id, number))

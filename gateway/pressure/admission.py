@@ -1,5 +1,7 @@
 """Who is let in: writes and reads by turnstiles of their own, as many at once as measured delays allow."""
 
+from collections.abc import Callable
+
 from events.ids import Entropy
 from gateway.metrics import PRESSURE_SECONDS
 from gateway.pressure.adapting import FIRST, adapted
@@ -9,14 +11,20 @@ BACKLOG_MAX = 100_000
 """Events that wait in the outbox while the log is away: some fifteen minutes of payments, and 100 MB of disk.
 Beyond it nothing is taken that would add to them."""
 
+FLIGHTS_MAX = 2048
+"""Attempts on their way, most of which outlived their requests: processor or network have been away for long.
+Four times the places there are at the most, and some 20 MB of memory."""
+
 AWAY_AFTER_SECONDS = 5
-"""When to come again where the log is away: nothing changes within a second."""
+"""When to come again where one of these is away: little changes within a second."""
 
 
 class Admission:
     """The turnstiles of one API process."""
 
-    def __init__(self, entropy: Entropy) -> None:
+    def __init__(self, entropy: Entropy, flights: Callable[[], int] = lambda: 0) -> None:
+        """`flights` counts the attempts that are on their way."""
+        self._flights = flights
         self.writes = Turnstile(FIRST, lambda: entropy(1)[0])
         self.reads = Turnstile(FIRST, lambda: entropy(1)[0], "read")
         self.backlog = 0
@@ -36,7 +44,7 @@ class Admission:
             )
 
     async def enter_to_write(self, party: Party) -> None:
-        """As `Turnstile.enter`; nobody comes in while too much waits for the log."""
-        if self.backlog > BACKLOG_MAX:
+        """As `Turnstile.enter`; nobody comes in while too much waits for the log, processor or network."""
+        if self.backlog > BACKLOG_MAX or self._flights() > FLIGHTS_MAX:
             raise self.writes.refusal(AWAY_AFTER_SECONDS)
         await self.writes.enter(party)

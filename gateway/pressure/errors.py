@@ -11,14 +11,12 @@ from gateway.errors import UnavailableError
 class OverloadedError(UnavailableError):
     """More is asked for than can be done in good time; nothing was done."""
 
-    def __init__(
-        self,
-        after_seconds: int = 1,
-        message: str = "More is asked for now than can be done in good time. Nothing was done: send the same "
-        "request again after the seconds in Retry-After.",
-        code: str = "overloaded",
-    ) -> None:
-        super().__init__(message, code=code)
+    def __init__(self, after_seconds: int = 1) -> None:
+        super().__init__(
+            "More is asked for now than can be done in good time. Nothing was done: send the same request "
+            "again after the seconds in Retry-After.",
+            code="overloaded",
+        )
         self.after_seconds = after_seconds
 
     @property
@@ -31,9 +29,10 @@ class DecisionsLateError(OverloadedError):
     """The engine's decisions are late, and the platform's policy is to take no payment without one."""
 
     def __init__(self, after_seconds: int = 1) -> None:
-        super().__init__(
-            after_seconds,
+        UnavailableError.__init__(
+            self,
             "Payments cannot be assessed in time now. Nothing was done: send the same request again after "
             "the seconds in Retry-After.",
             code="decisions_late",
         )
+        self.after_seconds = after_seconds

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from events.clock import VirtualClock
 from gateway.errors import UnavailableError
 from gateway.pressure.adapting import DELAY_SECONDS_MAX, FIRST, LEAST, MOST, Delays, adapted, share_max
-from gateway.pressure.admission import BACKLOG_MAX, Admission
+from gateway.pressure.admission import AWAY_AFTER_SECONDS, BACKLOG_MAX, FLIGHTS_MAX, Admission
 from gateway.pressure.errors import DecisionsLateError, OverloadedError
 from gateway.pressure.lateness import (
     IN_TIME_IN_A_ROW,
@@ -60,6 +60,19 @@ def test_delays_are_averaged_over_the_time_since_they_were_taken() -> None:
         delays.note(seconds)
 
     assert [delays.take(), delays.take()] == [pytest.approx(0.2), 0.0]
+
+
+def test_nothing_comes_in_to_write_while_too_many_attempts_have_no_end() -> None:
+    async def story() -> None:
+        flights = FLIGHTS_MAX + 1
+        admission = Admission(Counter(), lambda: flights)
+        with pytest.raises(OverloadedError) as raised:
+            await admission.enter_to_write(PARTY)
+        assert raised.value.after_seconds == AWAY_AFTER_SECONDS
+        flights = FLIGHTS_MAX
+        await admission.enter_to_write(PARTY)
+
+    asyncio.run(story())
 
 
 def test_nothing_comes_in_to_write_while_too_much_waits_for_the_log() -> None:
