@@ -46,6 +46,7 @@ ELSEWHERE = {
     "gateway/http/asking.py Peer.ask": "HttpRails and DirectoryLink, which alone call it, have them",
     "gateway/link/asking.py": "LinkedProcessor and ApiRegistry and its like, which call it, have them",
     "gateway/link/answering.py": "what was done has them; an answer that is lost is asked for again",
+    "gateway/processor_client.py LinkedProcessor.delay": "asks how busy the processor is, for now",
     "gateway/keys/home_keys.py ensure_keys": "not durable: every start says it again",
     "gateway/store/statements.py _begin": "begins what those commit who opened the connection",
     "gateway/store/postgresql.py vacuum": "changes no row; forgetting the person again does it again",
