@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from events.programs import spare_what_stays
 from models.labels import HORIZON_DAYS
 from pipelines import explain_command
 from pipelines.controls import rule_commands
@@ -97,6 +98,7 @@ def replay(
         raise typer.BadParameter(
             f"one FILE is replayed, {given}; FIELD=COLUMN go after --map", param_hint="FILE"
         )
+    spare_what_stays()
     try:
         run(
             ReplayOptions(

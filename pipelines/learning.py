@@ -14,7 +14,7 @@ from events.log import OUTAGE_SECONDS_MAX, open_log
 from events.log.lag import lag_of
 from events.metrics import add_metrics_port, serve_metrics
 from events.program_logs import add_log_level, log_as_json
-from events.programs import announce, leave
+from events.programs import announce, leave, spare_what_stays
 from models.learning import Learner, Schedule
 from pipelines.errors import PipelinesError, StoppedError
 from pipelines.learning_flow import LearningParts, run
@@ -60,11 +60,16 @@ def main(arguments: list[str] | None = None) -> None:
             step = LearningStep(learner, store)
             parts = LearningParts(log, SystemClock(), store, step, rest_seconds=REST_SECONDS)
             serve_metrics(given.metrics_port, lag_of(log, "learning", lambda: parts.reached))
-            run(parts, stop, lambda: announce("pipelines.learning"))
+            run(parts, stop, _ready)
     except StoppedError:
         pass
     except (PipelinesError, EventsError) as error:
         sys.exit(f"pipelines.learning: {error}")
+
+
+def _ready() -> None:
+    spare_what_stays()
+    announce("pipelines.learning")
 
 
 if __name__ == "__main__":

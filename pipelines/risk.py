@@ -16,7 +16,7 @@ from events.log import OUTAGE_SECONDS_MAX, open_log
 from events.log.lag import lag_of
 from events.metrics import add_metrics_port, serve_metrics
 from events.program_logs import add_log_level, log_as_json
-from events.programs import announce, leave
+from events.programs import announce, leave, spare_survivors, spare_what_stays
 from events.tracing import add_tracing, start_tracing, stop_tracing
 from pipelines.errors import PipelinesError
 from pipelines.flow_homes import home_of, settled_replies
@@ -47,11 +47,18 @@ def main(arguments: list[str] | None = None) -> None:
             steps = WarmSteps(clock.now(), share)
             home = home_of(given.home, share.flow)
             start = settled_replies(given.home, share.flows)
-            parts = Parts(log, home, clock, steps, replies_start=start, share=share)
+            parts = Parts(
+                log, home, clock, steps, replies_start=start, share=share, after_epoch=spare_survivors
+            )
             serve_metrics(given.metrics_port, lag_of(log, "risk", lambda: parts.reached))
-            run(parts, stop, lambda: announce("pipelines.risk"))
+            run(parts, stop, _ready)
     except (PipelinesError, EventsError) as error:
         sys.exit(f"pipelines.risk: {error}")
+
+
+def _ready() -> None:
+    spare_what_stays()
+    announce("pipelines.risk")
 
 
 if __name__ == "__main__":

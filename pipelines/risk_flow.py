@@ -76,13 +76,16 @@ class Parts:
     replies_start: Mapping[str, int] = field(default_factory=dict)
     share: Share = WHOLE
     until: Mapping[str, int] | None = None
+    after_epoch: Callable[[], None] = lambda: None
+    """Called at the end of each epoch, when its rows are written."""
 
 
 class _Logic(StatefulBatchLogic[Batch, list[Reply], int]):
     """The step with its rows: Bytewax keeps the version number alone."""
 
-    def __init__(self, step: RiskStep, store: StateStore, clock: Clock, version: int) -> None:
-        self._step, self._store, self._clock, self._version = step, store, clock, version
+    def __init__(self, step: RiskStep, store: StateStore, parts: Parts, version: int) -> None:
+        self._step, self._store, self._version = step, store, version
+        self._clock, self._after_epoch = parts.clock, parts.after_epoch
         self._pace = SpillPace(SPILL_DECISIONS)
         # The store may have committed a version whose epoch Bytewax had not closed yet.
         store.rewind(version)
@@ -112,6 +115,7 @@ class _Logic(StatefulBatchLogic[Batch, list[Reply], int]):
         self._version += 1
         self._store.commit(self._version)
         self._pace.written()
+        self._after_epoch()
         CHECKPOINT_SECONDS.observe(time.perf_counter() - began)
         EPOCHS.set(self._version)
         return self._version
@@ -143,7 +147,7 @@ def risk_flow(parts: Parts, source: LogSource, sink: ReplySink, store: StateStor
     batches = op.input("log", flow, source)
 
     def resumed(version: int | None) -> _Logic:
-        return _Logic(parts.new_step(), store, parts.clock, version or 0)
+        return _Logic(parts.new_step(), store, parts, version or 0)
 
     answers = op.stateful_batch("step", batches, resumed)
     op.output("decisions", answers, sink)
