@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from gateway.metrics import ADMISSION_REFUSED, ADMISSION_WAITING, PLACES, PLACES_TAKEN
-from gateway.pressure.adapting import share_max
+from gateway.pressure.adapting import FIRST, share_max
 from gateway.pressure.errors import OverloadedError
 
 WAITING_MAX = 64
@@ -24,8 +24,12 @@ WAIT_SECONDS_MAX = 0.3
 STANDING_SECONDS = 0.5
 """A queue that has not been empty for so long stands."""
 
-STANDING_WAITING_MAX, STANDING_WAIT_SECONDS_MAX = 8, 0.05
+STANDING_WAITING_MAX, STANDING_WAIT_SECONDS_MAX = 4, 0.05
 """Of a queue that stands: enough to take up what becomes free, and no more."""
+
+ALWAYS, IN_USE_MAX = 2, 2 * FIRST
+"""Of eight places or more, so many of a merchant are let in though all places are taken, up to so many in
+all: where a limit has just fallen beneath a flood, nobody else is to wait until enough of that has left."""
 
 AFTER_SECONDS_MAX = 3
 """Who is refused may come again after one to so many seconds: drawn, lest all come at once."""
@@ -123,7 +127,10 @@ class Turnstile:
 
     def _has_room(self, party: Party) -> bool:
         """Nobody of those who wait has, but for this moment: who leaves lets them in."""
-        return self.in_use < self._limit and self._inside[party] < share_max(self._limit)
+        inside = self._inside[party]
+        if inside < min(ALWAYS, self._limit // 8) and self.in_use < IN_USE_MAX:
+            return True
+        return self.in_use < self._limit and inside < share_max(self._limit)
 
     def _take_in(self, party: Party) -> None:
         self.in_use += 1

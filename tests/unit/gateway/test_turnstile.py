@@ -13,6 +13,7 @@ from events.clock import VirtualClock
 from gateway.pressure.errors import OverloadedError
 from gateway.pressure.turnstile import (
     AFTER_SECONDS_MAX,
+    IN_USE_MAX,
     STANDING_SECONDS,
     STANDING_WAIT_SECONDS_MAX,
     STANDING_WAITING_MAX,
@@ -162,6 +163,34 @@ def test_slow_visits_of_one_do_not_keep_the_other_out() -> None:
         quick = await at_rate(gate, QUIET, 20, 5, 0.05)
         assert None not in quick
         await slow
+
+    live(story)
+
+
+def test_where_the_limit_falls_beneath_a_flood_another_still_comes_in_at_once() -> None:
+    async def story() -> None:
+        gate = turnstile(64)
+        slow = [asyncio.ensure_future(visit(gate, LOUD, 1.0)) for _ in range(64)]
+        await asyncio.sleep(0.01)
+        gate.limit = 16
+        assert gate.in_use > gate.limit
+
+        quick = await at_rate(gate, QUIET, 20, 0.9, 0.05)
+
+        assert set(quick) == {0.0}
+        await asyncio.gather(*slow)
+
+    live(story)
+
+
+def test_however_many_merchants_there_are_no_more_are_inside_than_the_bound() -> None:
+    async def story() -> None:
+        gate = turnstile(16)
+        parties = [Party(f"m_{number}", "test") for number in range(IN_USE_MAX)]
+        visits = [asyncio.ensure_future(visit(gate, party, 1.0)) for party in parties * 2]
+        await asyncio.sleep(0.01)
+        assert gate.in_use == IN_USE_MAX
+        assert sum(wait is None for wait in await asyncio.gather(*visits)) == IN_USE_MAX
 
     live(story)
 
