@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from models.engine import Fact
 from models.observations import Challenge, Decline, Increment, Label, Observation, SignIn
@@ -95,3 +96,33 @@ def drawn_facts(draw: st.DrawFn) -> Sequence[Fact]:
         now_us += step_us
         facts.append(draw(st.one_of(_payments(now_us), _payments(now_us), _others(now_us))))
     return facts
+
+
+@st.composite
+def drawn_facts_told_once(draw: st.DrawFn) -> Sequence[Fact]:
+    """The same, each payment new, and each with one decline, challenge, increment and verdict at most."""
+    told: list[Fact] = []
+    paid: list[Observation] = []
+    known: set[tuple[type, str]] = set()
+    for fact in draw(drawn_facts()):
+        if isinstance(fact, Observation):
+            paid.append(replace(fact, payment_id=f"pi_{len(paid)}"))
+            told.append(paid[-1])
+        elif isinstance(fact, SignIn):
+            told.append(fact)
+        elif paid:
+            seen = paid[draw(st.integers(0, len(paid) - 1))]
+            if (type(fact), seen.payment_id) not in known:
+                known.add((type(fact), seen.payment_id))
+                told.append(_of(seen, fact))
+    return told
+
+
+def _of(seen: Observation, fact: Decline | Challenge | Increment | Label) -> Fact:
+    if isinstance(fact, Increment):
+        amount_minor = seen.amount_minor + fact.more_minor
+        return replace(fact, payment_id=seen.payment_id, amount_minor=amount_minor, currency=seen.currency)
+    if isinstance(fact, Label):
+        fraud = bool(fact.fraud)
+        return replace(fact, payment_id=seen.payment_id, kind="analyst_verdict", fraud=fraud)
+    return replace(fact, payment_id=seen.payment_id, card=None)

@@ -190,6 +190,10 @@ class _Past:
     def within(self, moment_us: int, window: str) -> bool:
         return self.now_us - WIDTHS_US[window] < moment_us <= self.now_us
 
+    def since(self, moment_us: int, window: str) -> bool:
+        """Within the window or later: what is distinct counts over everything told so far."""
+        return moment_us > self.now_us - WIDTHS_US[window]
+
     def count(self, mine: list[Observation], window: str) -> int:
         return sum(self.within(seen.occurred_at_us, window) for seen in mine)
 
@@ -228,7 +232,7 @@ class _Past:
     def distinct_cards(self, entity: str, mine: list[Observation], windows: Sequence[str]) -> Values:
         return {
             f"{entity}_cards_{window}": len(
-                {seen.card for seen in mine if seen.card and self.within(seen.occurred_at_us, window)}
+                {seen.card for seen in mine if seen.card and self.since(seen.occurred_at_us, window)}
             )
             for window in windows
         }
@@ -280,7 +284,7 @@ class _Past:
                 fact.customer
                 for fact in self.facts
                 if isinstance(fact, SignIn) and not fact.succeeded and getattr(fact, entity) == wanted
-                if fact.customer is not None and self.within(fact.occurred_at_us, "1d")
+                if fact.customer is not None and self.since(fact.occurred_at_us, "1d")
             }
         )
 

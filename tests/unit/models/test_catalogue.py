@@ -1,9 +1,11 @@
 """Each value of a row stands under its own name: the catalogue is counted again, naively, from the facts."""
 
 import random
+from collections.abc import Sequence
 from functools import cache
 
 import pytest
+from hypothesis import given, settings
 
 from models.controls import Controls
 from models.engine import Engine
@@ -11,6 +13,7 @@ from models.feature import Row
 from models.features import CATALOGUE, POSITIONS
 from models.observations import Challenge, ChallengeResult, Decline, Increment, Label, Observation, SignIn
 from models.windows import DAY_US, HOUR_US, MINUTE_US
+from tests.unit.models.drawn_facts import drawn_facts_told_once
 from tests.unit.models.recount import Fact, Recounter, Values
 from tests.unit.models.sample_payments import START_US
 
@@ -164,6 +167,24 @@ def test_a_value_is_what_a_plain_recount_gives_for_its_name(name: str) -> None:
             assert got == wanted
         else:
             assert got == pytest.approx(float(wanted), rel=1e-9, abs=1e-9)
+
+
+@settings(deadline=None)
+@given(drawn_facts_told_once())
+def test_every_value_is_that_of_a_plain_recount_with_late_and_equal_times_and_clocks_that_run_backwards(
+    facts: Sequence[Fact],
+) -> None:
+    recounter = Recounter(facts, in_reference)
+    answers = Engine(Controls.builtin()).assess(facts)
+
+    for answer in answers:
+        wanted = recounter.row(answer.payment_id)
+        for name, place in POSITIONS.items():
+            expected = wanted.get(name)
+            if isinstance(expected, int | float):
+                assert answer.features[place] == pytest.approx(float(expected), rel=1e-6, abs=1e-9), name
+            elif name not in NOT_RECOUNTED:
+                assert answer.features[place] == expected, name
 
 
 def test_every_feature_is_recounted_or_covered_by_a_test_of_its_own() -> None:
