@@ -20,6 +20,10 @@ Moment = Literal["committing", "committed", "decided", "answered", "ended"]
 NO_ROUTE = "none"
 """What a request is counted under that no route took: its path is the caller's own words."""
 
+_METHODS = frozenset({"GET", "POST", "OPTIONS", "HEAD", "PUT", "PATCH", "DELETE"})
+OTHER_METHOD = "other"
+"""Of a request whose method is not among them."""
+
 _HOPS = {hop: HOP_SECONDS.labels(hop) for hop in ("api", "commit", "log", "flow_and_reply", "acquirer")}
 
 
@@ -39,8 +43,9 @@ class Journey:
     def end(self, method: str, route: str | None, status: int) -> float:
         """Tell it, as the answer has gone; how many seconds it took."""
         ended = time.perf_counter()
-        REQUESTS.labels(method, route or NO_ROUTE, status).inc()
-        REQUEST_SECONDS.labels(method).observe(ended - self._arrived)
+        counted = method if method in _METHODS else OTHER_METHOD
+        REQUESTS.labels(counted, route or NO_ROUTE, status).inc()
+        REQUEST_SECONDS.labels(counted).observe(ended - self._arrived)
         if self._is_whole():
             CONFIRM_SECONDS.labels(str(self.decided_by)).observe(ended - self._arrived)
             if self.assessed_at is not None:
