@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable
 
 from bench import (
+    budget,
     capacity,
     chaos,
     confirm,
@@ -22,6 +23,7 @@ BENCHES: dict[str, Callable[[], None]] = {
     "scoring": scoring.main,
     "rules_and_models": rules_and_models.main,
     "confirm": confirm.main,
+    "budget": budget.main,
     "capacity": capacity.main,
     "pressure": pressure.main,
     "replay": replay.main,

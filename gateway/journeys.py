@@ -47,9 +47,10 @@ class Journey:
         REQUESTS.labels(counted, route or NO_ROUTE, status).inc()
         REQUEST_SECONDS.labels(counted).observe(ended - self._arrived)
         if self._is_whole():
-            CONFIRM_SECONDS.labels(str(self.decided_by)).observe(ended - self._arrived)
             if self.assessed_at is not None:
                 self._tell_hops(ended)
+            decided_by = "fallback" if self.assessed_at is None else "engine"
+            CONFIRM_SECONDS.labels(decided_by).observe(ended - self._arrived)
         if self._span is not None:
             self._tell_spans(self._span, ended, f"{method} {route or NO_ROUTE}", status)
         return ended - self._arrived

@@ -65,6 +65,8 @@ class Frame(msgspec.Struct, frozen=True):
     """How long what passed took."""
     rates: Rates
     confirm: Latency
+    """Of all confirms; `whole` of those that the engine decided, which are what `hops` are of."""
+    whole: Latency
     hops: dict[str, Latency]
     lag_records: dict[str, dict[str, int]]
     """By consumer and topic."""
@@ -84,6 +86,7 @@ def frame_of(passed: Passed) -> Frame:
         seconds=passed.seconds,
         rates=_rates(passed),
         confirm=_latency(passed, "weir_confirm_seconds"),
+        whole=_latency(passed, "weir_confirm_seconds", decided_by="engine"),
         hops=_hops(passed),
         lag_records={consumer: dict(sorted(topics.items())) for consumer, topics in sorted(lag.items())},
         totals=_totals(passed),

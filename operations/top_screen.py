@@ -63,7 +63,7 @@ def _latencies(frame: Frame) -> Table:
     table = _table("hop", "mean ms", "p50 ms", "p99 ms")
     for hop, latency in frame.hops.items():
         table.add_row(hop, *_cells(latency))
-    table.add_row("confirm, whole", *_cells(frame.confirm), style="bold")
+    table.add_row("the whole", *_cells(frame.whole), style="bold")
     return table
 
 

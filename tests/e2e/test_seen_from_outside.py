@@ -147,6 +147,15 @@ def test_every_figure_of_the_platform_is_on_the_dashboard(shown: dict[str, dict[
     assert ours - families == set()
 
 
+def test_the_document_explains_every_figure_of_the_platform(shown: dict[str, dict[str, set[str]]]) -> None:
+    told = set(re.findall(r"`((?:weir|process)_\w+)`", (ROOT / "docs/operations.md").read_text()))
+    names = {name for each in shown.values() for name in each}
+    whole = {re.sub(r"_(bucket|sum|count)$", "", name) for name in names if name.startswith("weir_")}
+
+    assert whole - told == {"weir_build_info"}
+    assert told - names - whole == set()
+
+
 def test_no_label_names_a_merchant_payment_card_or_address(home: Path, platform: Up) -> None:
     text = "\n".join(_scraped(target.address) for target in targets(home))
 
