@@ -25,8 +25,7 @@ PLACES_MAX = 5
 _SPARING = {"sqlalchemy.engine": logging.INFO, "kafka": logging.INFO}
 """Loggers that are no more detailed than this: below it SQLAlchemy logs rows, and kafka-python each poll."""
 _QUOTING = ("psycopg", "sqlalchemy.pool", "opentelemetry")
-"""Loggers that make a text of exceptions themselves, whose text may be a row, or what a server answered: nobody
-hears them."""
+"""Loggers that make a text of exceptions themselves, which may be a row or an answer: nobody hears them."""
 _FIRST_LINE_ALONE = frozenset({"asyncio"})
 """What these add to their first line are representations of tasks and exceptions."""
 
