@@ -77,10 +77,11 @@ class OrderJournal:
     def note(self, number: int, runs: Sequence[Run], kept: Sequence[Record] = ()) -> None:
         """Keep the order of batch `number`, which follows the one noted before, and the records in `kept`."""
         crash_point("risk.order.writing")
+        content = b""
         if self._file is None or number != self._last + 1 or self._bytes > FILE_BYTES_MAX:
-            self._begin_file(number - 1)
+            content = self._begin_file(number - 1)
         # One write: a kill leaves all of it, or nothing.
-        content = b"".join(map(kept_frame, kept)) + frame(BATCH, self._coder.encoded(runs))
+        content += b"".join(map(kept_frame, kept)) + frame(BATCH, self._coder.encoded(runs))
         self._write(content)
         self._last = number
         crash_point("risk.order.written")
@@ -133,15 +134,16 @@ class OrderJournal:
             self._coder, self._bytes = file.coder, file.whole_bytes
             self._file = os.open(paths[-1], os.O_WRONLY | os.O_APPEND)
 
-    def _begin_file(self, number: int) -> None:
+    def _begin_file(self, number: int) -> bytes:
+        """A new file, empty; what it begins with."""
         if self._file is not None:
             os.fsync(self._file)
             os.close(self._file)
         path = self._folder / f"{number + 1:015d}{_SUFFIX}"
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC, 0o644)
         self._coder, self._bytes = Coder(), 0
-        self._write(header_frame(Header(number=number, flow=self._share.flow, flows=self._share.flows)))
         sync_folder(self._folder)
+        return header_frame(Header(number=number, flow=self._share.flow, flows=self._share.flows))
 
     def _write(self, content: bytes) -> None:
         assert self._file is not None  # noqa: S101  # whoever writes has opened it

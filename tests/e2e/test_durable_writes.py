@@ -91,6 +91,7 @@ connection.execute("CREATE TABLE things (name TEXT)")
         "connection.execute('BEGIN'), connection.execute('DELETE FROM things'), connection.execute('COMMIT')",
         "connection.executescript('BEGIN; UPDATE things SET name = 2; COMMIT;')",
         "connection.execute('BEGIN'), connection.execute('DROP TABLE things'), connection.commit()",
+        "os.write(os.open(sys.argv[1] + '.log', os.O_WRONLY | os.O_CREAT | os.O_APPEND), b'thing')",
         "open(sys.argv[1] + '.new', 'w').close(), os.replace(sys.argv[1] + '.new', sys.argv[1] + '.file')",
     ],
 )

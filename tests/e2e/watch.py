@@ -2,11 +2,12 @@
 
 Each place is written down once, beside this file, as `guarded PLACE` where its function, or the one that
 called it, passes a crash point; else as `bare PLACE`. Seen are commits of SQLite (a statement outside of a
-transaction commits by itself) and files that get their name.
+transaction commits by itself), files that get their name, and what is written to a file by its descriptor.
 """
 
 import os
 import sqlite3
+import stat
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -21,6 +22,7 @@ FRAMES = 2
 WRITING = ("INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "DROP", "ALTER")
 
 _connect_unseen = sqlite3.connect
+_write_unseen = os.write
 _root = ""
 _told: set[tuple[CodeType, ...]] = set()
 _wrote: set[int] = set()
@@ -30,6 +32,12 @@ def _connect(*arguments: Any, **options: Any) -> sqlite3.Connection:
     connection = _connect_unseen(*arguments, **options)
     connection.set_trace_callback(partial(_statement, connection))
     return connection
+
+
+def _write(descriptor: int, content: bytes) -> int:
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        _tell()
+    return _write_unseen(descriptor, content)
 
 
 def _renamed(event: str, arguments: tuple[Any, ...]) -> None:
@@ -72,4 +80,5 @@ def _own_code() -> Iterator[CodeType]:
 if (HERE / "watched-root").exists():
     _root = (HERE / "watched-root").read_text()
     sys.addaudithook(_renamed)
+    os.write = _write  # type: ignore[assignment]  # it takes what the real one takes
     sqlite3.connect = sqlite3.dbapi2.connect = _connect  # type: ignore[assignment]  # it takes what the real one takes

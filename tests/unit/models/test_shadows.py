@@ -7,6 +7,7 @@ import pytest
 
 from events.vocabulary import ModelKind
 from models.boosting import fit
+from models.challenger import values_of
 from models.challenger_learning import ChallengerLearner
 from models.engine import Engine
 from models.errors import StateRowError
@@ -32,7 +33,8 @@ def scaled() -> bytes:
     learner, dice = ChallengerLearner(), random.Random(2)
     for _ in range(100):
         amount = dice.lognormvariate(8, 2)
-        learner.learn(row_with(amount_reference_minor=amount, card_amount_z=dice.gauss(0, 3)), amount > 9_000)
+        row = row_with(amount_reference_minor=amount, card_amount_z=dice.gauss(0, 3))
+        learner.learn(values_of(row), amount > 9_000)
     return learner.learned.encode()
 
 
