@@ -42,7 +42,7 @@ compiled: .venv/.dev-installed ## compile the hot modules in place (needs a C co
 interpreted: ## remove what was compiled: the same source, interpreted
 	rm -rf build models/*.so *__mypyc.*.so models/.compiled
 
-bench: .venv/.dev-installed ## measure, and record the figures in bench/results
+bench: .venv/.dev-installed ## measure, and record the figures in bench/results (BENCH="replay --beside-first" for one)
 	.venv/bin/python -m bench $(BENCH)
 
 fuzz: .venv/.dev-installed ## fuzz every operation of both listeners with 2,000 examples, and record it

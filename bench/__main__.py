@@ -17,6 +17,7 @@ from bench import (
     scoring,
     simulation,
 )
+from bench.first import beside_first
 
 BENCHES: dict[str, Callable[[], None]] = {
     "flow": flow.main,
@@ -42,12 +43,20 @@ def main() -> None:
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help=f"any of {', '.join(BENCHES)}; all by default"
     )
-    names = parser.parse_args().names
+    parser.add_argument(
+        "--beside-first",
+        action="store_true",
+        help="run what first recorded each bench, too, and write its figures beside today's",
+    )
+    given = parser.parse_args()
+    names = given.names
     unknown = set(names) - set(BENCHES)
     if unknown:
         parser.error(f"no bench named {', '.join(sorted(unknown))}; there are {', '.join(BENCHES)}")
     for name in names or BENCHES:
         BENCHES[name]()
+        if given.beside_first:
+            print("\n".join(beside_first(name)))
 
 
 if __name__ == "__main__":
