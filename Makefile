@@ -24,7 +24,7 @@ demo: .venv/.runtime-installed ## set up and run the platform with live traffic 
 	.venv/bin/weir demo --seconds $(SECONDS) $(DEMO)
 
 test: .venv/.dev-installed system ## set up and run the whole test suite (TESTS=tests/unit for a part)
-	.venv/bin/python -m pytest -n 2 --dist loadgroup $(TESTS)
+	.venv/bin/python -m pytest -n 2 $(TESTS)
 
 lint: .venv/.dev-installed ## formatting, lint, types and the arrows between folders
 	.venv/bin/ruff format --check .
@@ -49,13 +49,13 @@ fuzz: .venv/.dev-installed ## fuzz every operation of both listeners with 2,000 
 	.venv/bin/python -m bench fuzz
 
 soak: .venv/.dev-installed system ## the slow checks: longer random kills and demo runs, each crash point by itself
-	WEIR_SOAK=1 .venv/bin/python -m pytest -n 2 --dist loadgroup tests/e2e
+	WEIR_SOAK=1 .venv/bin/python -m pytest -n 2 tests/e2e
 
 chaos: .venv/.dev-installed system ## kill every program ten times and stop every server, on both stores and logs
 	.venv/bin/python -m bench chaos
 
 postgres: .venv/.dev-installed system ## the gateway's whole suite on PostgreSQL (the suite itself runs a part on both)
-	WEIR_TEST_STORE=postgresql .venv/bin/python -m pytest -n 2 --dist loadgroup tests/unit/gateway tests/contract
+	WEIR_TEST_STORE=postgresql .venv/bin/python -m pytest -n 2 tests/unit/gateway tests/contract
 
 simulate: .venv/.dev-installed ## the payment life cycle under faults, seed by seed (SEEDS=10000, FIRST=0; PLANTED=1: find planted bugs)
 	.venv/bin/python -m tests.simulation $(if $(PLANTED),--planted --seeds 1000,--seeds $(or $(SEEDS),10000) --first $(or $(FIRST),0))

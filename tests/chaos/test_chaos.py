@@ -9,7 +9,7 @@ from tests.chaos.running import endure
 from tests.conftest import require_a_local_broker
 from tests.e2e.platforms import weir
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("platform")]
+pytestmark = pytest.mark.timeout(900)
 
 GAP_SECONDS_MAX = 45.0
 """Above what an overloaded machine needs; the gaps themselves are in `bench/results/chaos.json`."""

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from tests.e2e.whole_platform import FIVE, WholePlatform, whole_platform
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("platform")]
+pytestmark = pytest.mark.timeout(600)
 
 STARTED_SECONDS_MAX = 240
 EXAMPLES = 60

@@ -19,7 +19,7 @@ from tests.e2e.merchant import merchant_of
 from tests.e2e.shopping import KINDS, Shopping
 from tests.e2e.whole_platform import whole_platform
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("platform")]
+pytestmark = pytest.mark.timeout(600)
 
 ROOT = Path(__file__).parents[2]
 WRITERS = {

@@ -18,7 +18,7 @@ from tests.e2e.merchant import merchant_of
 from tests.e2e.shopping import KINDS, Shopping
 from tests.e2e.whole_platform import FIVE, PROCESSOR, WholePlatform, whole_platform
 
-pytestmark = [pytest.mark.timeout(1200), pytest.mark.xdist_group("platform")]
+pytestmark = pytest.mark.timeout(1200)
 
 ALONE = bool(os.environ.get("WEIR_SOAK"))
 WARM_UP = len(KINDS)

@@ -13,7 +13,7 @@ from tests.e2e.merchant import merchant_of
 from tests.e2e.shopping import KINDS, Shopping
 from tests.e2e.whole_platform import FIVE, WholePlatform, whole_platform
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("platform")]
+pytestmark = pytest.mark.timeout(900)
 
 ROUNDS = 20 if os.environ.get("WEIR_SOAK") else 2
 """In each round every program dies once, in an order of chance."""

@@ -56,7 +56,7 @@ from tests.e2e.whole_platform import (
     whole_platform,
 )
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("platform")]
+pytestmark = pytest.mark.timeout(900)
 
 WITHOUT_CARDS = (API, RISK, LEARNING, PAGE)
 CLOCK_SECONDS = 2.0

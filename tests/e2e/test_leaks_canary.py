@@ -46,8 +46,6 @@ CODE_FORMS = [(code, form) for code in CODES for form in code_canaries(code)]
 COMPRESSIONS = ["gzip", "snappy", "lz4", "zstd"]
 
 needs_root = pytest.mark.usefixtures("as_root")
-by_the_platforms = pytest.mark.xdist_group("platform")
-"""Not beside the leak tests: what is sent to the broker here is not for them to see."""
 
 
 @pytest.fixture
@@ -191,7 +189,6 @@ def produce_compressed(kafka_url: str, compression: str) -> None:
     assert producer.flush(60) == 0
 
 
-@by_the_platforms
 @pytest.mark.parametrize("compression", COMPRESSIONS)
 def test_a_canary_in_a_compressed_batch_is_found(kafka_url: str, compression: str) -> None:
     produce_compressed(kafka_url, compression)
@@ -263,7 +260,6 @@ def broker_traffic(kafka_url: str) -> Iterator[list[tuple[bool, bytes]]]:
 
 
 @needs_root
-@by_the_platforms
 @pytest.mark.parametrize("scheme", ["kafka", "kafka+python"])
 def test_a_canary_in_a_record_is_found_on_its_way_to_the_broker_and_back(kafka_url: str, scheme: str) -> None:
     with broker_traffic(kafka_url) as passed, closing(open_log(kafka_url.replace("kafka", scheme, 1))) as log:
@@ -278,7 +274,6 @@ def test_a_canary_in_a_record_is_found_on_its_way_to_the_broker_and_back(kafka_u
 
 
 @needs_root
-@by_the_platforms
 def test_a_canary_in_a_record_is_found_in_the_memory_of_the_broker(kafka_url: str) -> None:
     with closing(open_log(kafka_url)) as log:
         log.append([Outgoing("audit", b"k", value) for value in FORMS.values()])
@@ -289,7 +284,6 @@ def test_a_canary_in_a_record_is_found_in_the_memory_of_the_broker(kafka_url: st
 
 
 @needs_root
-@by_the_platforms
 @pytest.mark.parametrize("compression", COMPRESSIONS)
 def test_a_compressed_batch_on_its_way_is_read_or_told(kafka_url: str, compression: str) -> None:
     with broker_traffic(kafka_url) as passed:

@@ -22,7 +22,7 @@ from tests.e2e.shopping import KINDS, Shopping
 from tests.e2e.whole_platform import FIVE, WholePlatform, whole_platform
 from tests.unit.pipelines.standin import START, label
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("platform")]
+pytestmark = pytest.mark.timeout(600)
 
 BLOCKED = PaymentBlocked(
     id="e1", occurred_at=START, payment_id="pi_1", sequence=1, mode="test", merchant_id="m",

@@ -84,7 +84,6 @@ def test_every_command_of_the_readme_is_run_here() -> None:
     assert len(COMMANDS) == len(known)
 
 
-@pytest.mark.xdist_group("platform")
 def test_make_demo_runs_the_platform_and_ends_by_itself(clone: Path) -> None:
     printed = run(command_with("make demo"), clone)
 
@@ -92,14 +91,12 @@ def test_make_demo_runs_the_platform_and_ends_by_itself(clone: Path) -> None:
     assert "http://127.0.0.1:" in printed
 
 
-@pytest.mark.xdist_group("platform")
 def test_make_test_runs_the_tests(clone: Path) -> None:
     printed = run(command_with("make test"), clone)
 
     assert re.search(r"\d+ passed", printed)
 
 
-@pytest.mark.xdist_group("platform")
 @pytest.mark.parametrize(
     ("words", "shown"), [("weir --help", "replay"), ("weir doctor", "python"), ("weir topics", "assessments")]
 )
@@ -107,7 +104,6 @@ def test_looking_around_shows_something(clone: Path, words: str, shown: str) -> 
     assert shown in run(command_with(words), clone)
 
 
-@pytest.mark.xdist_group("platform")
 def test_a_history_is_scored_row_by_row(clone: Path) -> None:
     rows = ["reference,paid_at,total,currency,card_id,shop,is_fraud"]
     rows += [f"t{n},{hour(n)},{10 + n % 7}.50,EUR,c{n % 9},s{n % 4},{int(n % 50 == 0)}" for n in range(600)]
@@ -121,7 +117,6 @@ def test_a_history_is_scored_row_by_row(clone: Path) -> None:
     assert scored["score"].is_between(0, 1).all()
 
 
-@pytest.mark.xdist_group("platform")
 def test_a_payment_sent_to_the_running_platform_is_explained(clone: Path) -> None:
     assert command_with("weir up") == "weir up --home .weir/home --port 8000"
     with up(clone / ".weir" / "home") as running:
@@ -134,7 +129,6 @@ def test_a_payment_sent_to_the_running_platform_is_explained(clone: Path) -> Non
 
 
 @pytest.mark.kafka
-@pytest.mark.xdist_group("platform")
 def test_the_demo_runs_on_kafka(clone: Path, kafka_bootstrap: str) -> None:
     # Long enough for a hundred decisions: of fewer, a single late one is more than one in a hundred.
     command = command_with("weir demo --log kafka").replace("--seconds 60", "--seconds 45")

@@ -30,8 +30,6 @@ PERSONAL = ("198.51.100.", "ada.lovelace", "grandmas-tablet", "Lovelace", "40000
 PAYMENTS = 6
 PATIENCE_SECONDS = 60.0
 
-pytestmark = pytest.mark.xdist_group("platform")
-
 
 @pytest.fixture(scope="module")
 def receiver() -> Iterator[Receiver]:

@@ -11,7 +11,6 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = shutil.ignore_patterns(".*", "*.so", "__pycache__", "build", "node_modules")
 TESTS = ("tests/unit/models", "tests/contract/test_models.py")
-pytestmark = pytest.mark.xdist_group("compiled")
 
 ANSWERS = """
 import hashlib, sys

@@ -18,7 +18,6 @@ from simulator.kafka.broker import Broker
 from simulator.kafka.errors import BrokerNotInstalledError
 from tests.conftest import require_a_local_broker
 
-pytestmark = pytest.mark.xdist_group("own broker")
 ROOT = Path(__file__).parents[2]
 SECONDS_MAX = 120
 

@@ -22,7 +22,6 @@ from simulator.kafka.broker import Broker
 from tests.conftest import require_a_local_broker
 
 pytestmark = [
-    pytest.mark.xdist_group("own broker"),
     # kafka-python leaves the sockets of failed connections to the garbage collector.
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
 ]

@@ -55,7 +55,6 @@ def test_producers_that_could_not_be_made_keep_no_sockets() -> None:
 
 
 @pytest.mark.kafka
-@pytest.mark.xdist_group("own broker")
 def test_a_sender_that_is_closed_has_ended_the_producers_that_it_replaced(tmp_path: Path) -> None:
     require_a_local_broker()
     broker = Broker(tmp_path / "broker")

@@ -21,7 +21,7 @@ from tests.conftest import require_a_local_broker
 from tests.integration.flow_process import events_of
 from tests.unit.pipelines.standin import START, CountingEngine, assessment
 
-pytestmark = [pytest.mark.xdist_group("own broker"), pytest.mark.kafka]
+pytestmark = pytest.mark.kafka
 SECONDS_MAX = 120
 PATIENT_SECONDS = 60.0
 BRIEF_SECONDS = 1.0
