@@ -1,6 +1,6 @@
 """The models in force: boosting, champion, challengers in shadow, and the detector of the cold start."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -24,10 +24,11 @@ from models.observations import ModelSnapshot
 from models.odds import sigmoid
 from models.online import BinnedLogisticRegression, linear_values_of_row
 from models.shadows import NAME, RowParts, Shadows
-from models.slots import NUMBER_COLUMNS, numbers_of, numbers_of_row, slots_of, slots_of_row
+from models.slots import NUMBER_COLUMNS, Matrix, Slots, numbers_of, numbers_of_row, slots_of, slots_of_row
 
 LOGIT_POSITION = POSITIONS["boosting_logit"]
 LOGIT_COLUMN = NUMBER_COLUMNS["boosting_logit"]
+Watch = Callable[[Matrix, Slots], None]
 
 DECIDING: dict[str, ModelKind] = {CHAMPION: "online", BOOSTING: "batch"}
 """The names that decide, each with its kind; under any other a model is a challenger in shadow."""
@@ -62,6 +63,10 @@ class Scorer:
         self.shadows = Shadows()
         self.cold: ColdStart = ColdStart()
         self.snapshots: dict[str, ModelSnapshot] = {}
+        self.watch: Watch | None = None
+        """Told numbers and active slots of all rows as scored, in order, where someone in the same process
+        learns from them: so neither is made twice. They are its to read until it returns.
+        """
 
     def use(self, snapshot: ModelSnapshot) -> bool:
         """Take a model in force; one that is not newer than the one in force is left (False).
@@ -101,7 +106,7 @@ class Scorer:
 
         Sets `boosting_logit` in the rows: that is the vector as scored.
         """
-        if len(rows) <= FEW_ROWS:
+        if len(rows) <= FEW_ROWS and self.watch is None:
             return [self._score_of(row) for row in rows]
         numbers = numbers_of(rows)
         if self.boosting is not None:
@@ -110,6 +115,8 @@ class Scorer:
             for row, value in zip(rows, logits.tolist(), strict=True):
                 row[LOGIT_POSITION] = value
         slots = slots_of(rows, numbers)
+        if self.watch is not None:
+            self.watch(numbers, slots)
         linear_logits = self.champion.logits(numbers, slots).tolist()
         challengers = self.shadows.of_many(numbers, slots)
         share = self.cold_share

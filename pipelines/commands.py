@@ -86,6 +86,7 @@ def replay(
     """Replay historical transactions through the engine, and report how good and how fast it was."""
     from rich.console import Console
 
+    from events.programs import spare_what_stays
     from pipelines.errors import ControlFileError, ReplayError
     from pipelines.replay.command import ReplayOptions
     from pipelines.replay.command import replay as run

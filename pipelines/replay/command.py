@@ -1,11 +1,11 @@
 """`weir replay`: read, run, print, write."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
-import polars as pl
 from rich.console import Console
 
 from models.controls import Controls
@@ -15,15 +15,16 @@ from models.windows import DAY_US
 from pipelines.controls.files import checked, read_drafts
 from pipelines.errors import ReplayError
 from pipelines.replay import notices
-from pipelines.replay.direct import DirectRun, write_outcomes
+from pipelines.replay.decisions import DecisionFile
+from pipelines.replay.direct import DirectRun
 from pipelines.replay.durations import duration_us
-from pipelines.replay.file import History, read_history
+from pipelines.replay.file import read_history
 from pipelines.replay.flow import FlowRun
 from pipelines.replay.mapping import Mapping, check_currency, mapping_of
 from pipelines.replay.outputs import check_outputs, rejected_beside
 from pipelines.replay.progress import run_watched
 from pipelines.replay.report import Report, figures_line, printed, report_of
-from pipelines.replay.source import Outcomes, ReplaySettings, ReplaySource
+from pipelines.replay.source import ReplaySettings, ReplaySource
 from pipelines.replay.times import check_format
 
 
@@ -58,15 +59,18 @@ def replay(options: ReplayOptions, console: Console) -> Report:
     if not history.frame.height:
         raise ReplayError(f"no row of {options.file.name} can be used")
     _tell(console, (notices.verdicts(history.frame, options.verdicts),))
-    source = ReplaySource(history.frame, settings)
-    run = _runner(options.engine, source, schedule, controls)
-    outcomes, cost = run_watched(run, history.frame.height, console)
+    with ExitStack() as opened:
+        decisions = None
+        if options.out is not None:
+            decisions = opened.enter_context(closing(DecisionFile(options.out, history.frame["original_id"])))
+        source = ReplaySource(history.frame, settings, decisions)
+        run = _runner(options.engine, source, schedule, controls)
+        outcomes, cost = run_watched(run, history.frame.height, console)
     report = report_of(history.frame, outcomes, since, controls.rates)
     learned = figures_line(report.first_day, source.first_label_us, day_given=since is not None)
     printed(console, report, outcomes, cost, options.engine, learned, labels_given="label" in mapping.columns)
     _tell(console, (notices.left_out(history),))
     if options.out is not None:
-        _write(history, outcomes, options.out)
         console.print(f"written    {history.frame.height:,} rows to {options.out}")
     notices.check_most_is_left(history)
     return report
@@ -122,10 +126,3 @@ def _runner(engine: str, source: ReplaySource, schedule: Schedule, controls: Con
     if engine == "flow":
         return FlowRun(source, schedule, controls=controls)
     raise ReplayError(f"no engine is called {engine!r}: choose direct or flow")
-
-
-def _write(history: History, outcomes: Outcomes, path: Path) -> None:
-    try:
-        write_outcomes(history.frame, outcomes, path)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise ReplayError(f"--out {path} cannot be written: {error}") from None

@@ -4,40 +4,23 @@ The rows are the same as those of the flow, bit for bit: both take the same segm
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-
-import polars as pl
 
 from models.boosting import Boosting, fit
 from models.controls import Controls
 from models.engine import Engine
 from models.learning import Flags, Learner, Schedule
-from models.observations import Label
-from models.scored import MemoryStore, Scored
-from models.slots import Matrix
+from models.observations import Assessment, Label
+from models.scored import Kept, MemoryStore
+from models.slots import Matrix, Slots
+from models.vectors import packed_matrices
 from models.windows import DAY_US
-from pipelines.replay.source import Outcomes, ReplaySource
+from pipelines.replay.cost import Cost
+from pipelines.replay.source import Outcomes, ReplaySource, Segment
 
 Progress = Callable[[int], None]
 """Told how many payments were assessed since the last call."""
-
-
-@dataclass
-class Cost:
-    """CPU-seconds of this process by what they were spent on, and wall seconds of the whole run."""
-
-    scoring_seconds: float = 0.0
-    learning_seconds: float = 0.0
-    refits_seconds: float = 0.0
-    wall_seconds: float = 0.0
-    payments: int = 0
-
-    @property
-    def payments_per_second(self) -> float:
-        """Payments per wall second."""
-        return self.payments / self.wall_seconds if self.wall_seconds else 0.0
 
 
 @dataclass
@@ -54,53 +37,64 @@ class DirectRun:
         memory_days = self.source.label_lag_us // DAY_US + 1
         engine = Engine(self.controls, memory_days, track_changes=False)
         learner = Learner(MemoryStore(keep_days=memory_days), self.schedule, fit=self._timed_fit)
+        vectors = _Vectors(self.cost)
+        engine.scorer.watch = vectors.take
         started = time.monotonic()
-        for segment in self.source.segments():
+        for segment in self._told():
             self._learned(engine, learner, segment.start_us)
-            before = time.process_time()
-            assessments = engine.assess(segment.facts)
-            self.source.take(assessments)
-            scored = time.process_time()
-            learner.note_scored([Scored(a.payment_id, a.occurred_at_us, a.features) for a in assessments])
-            # After the rows: a label may be of a payment in the same segment.
-            for fact in segment.facts:
-                if isinstance(fact, Label):
-                    learner.note_label(fact)
-            self.cost.scoring_seconds += scored - before
-            self.cost.learning_seconds += time.process_time() - scored
+            with self.cost.of("scoring"):
+                assessments = engine.assess(segment.facts)
+            with self.cost.of("writing"):
+                self.source.take(assessments)
+            with self.cost.of("learning"):
+                learner.note_kept(vectors.kept(assessments))
+                # After the payments: a label may be of one in the same segment.
+                for fact in segment.facts:
+                    if isinstance(fact, Label):
+                        learner.note_label(fact)
             self.cost.payments += len(assessments)
             progress(len(assessments))
+        with self.cost.of("writing"):
+            self.source.finish()
         self.cost.wall_seconds = time.monotonic() - started
         return self.source.outcomes
 
+    def _told(self) -> Iterator[Segment]:
+        segments = self.source.segments()
+        while True:
+            with self.cost.of("telling"):
+                segment = next(segments, None)
+            if segment is None:
+                return
+            yield segment
+
     def _learned(self, engine: Engine, learner: Learner, boundary_us: int) -> None:
         """Everything that the labels up to the boundary teach is in force before its segment is scored."""
-        before, refits = time.process_time(), self.cost.refits_seconds
-        for snapshot in learner.cut(boundary_us):
-            engine.use(snapshot)
-        # Refits happen inside of it and are counted apart.
-        self.cost.learning_seconds += time.process_time() - before - (self.cost.refits_seconds - refits)
+        with self.cost.of("learning"):
+            for snapshot in learner.cut(boundary_us):
+                engine.use(snapshot)
 
     def _timed_fit(self, numbers: Matrix, frauds: Flags) -> Boosting:
-        before = time.process_time()
-        fitted = fit(numbers, frauds)
-        self.cost.refits_seconds += time.process_time() - before
-        return fitted
+        with self.cost.of("refits"):
+            return fit(numbers, frauds)
 
 
-def write_outcomes(frame: pl.DataFrame, outcomes: Outcomes, path: Path) -> None:
-    """One row per payment, in time order, with the transaction_id of the file.
+class _Vectors:
+    """What the scorer makes of each payment, packed for the learner, which then need not make it again."""
 
-    CSV holds no lists: there the reasons are one text, parted by semicolons.
-    """
-    answers = {
-        "score": pl.Series(outcomes.scores, dtype=pl.Float64),
-        "risk_score": pl.Series(outcomes.risk_scores, dtype=pl.Int32),
-        "outcome": pl.Series(outcomes.outcomes, dtype=pl.String),
-        "reasons": pl.Series(outcomes.reasons, dtype=pl.List(pl.String)),
-    }
-    rows = frame.select(transaction_id="original_id").with_columns(**answers)
-    if path.suffix.lower() == ".csv":
-        rows.with_columns(pl.col("reasons").list.join("; ")).write_csv(path)
-    else:
-        rows.write_parquet(path)
+    def __init__(self, cost: Cost) -> None:
+        self._cost = cost
+        self._packed: list[bytes] = []
+
+    def take(self, numbers: Matrix, slots: Slots) -> None:
+        """Rows as scored."""
+        with self._cost.of("learning"):
+            self._packed += packed_matrices(numbers, slots)
+
+    def kept(self, assessments: Sequence[Assessment]) -> list[Kept]:
+        """With the payments whose they are: all that were assessed since the last call."""
+        vectors, self._packed = self._packed, []
+        return [
+            Kept(answer.payment_id, answer.occurred_at_us, vector)
+            for answer, vector in zip(assessments, vectors, strict=True)
+        ]

@@ -30,7 +30,8 @@ from pipelines.errors import ReplayError
 from pipelines.learning_step import LearningStep
 from pipelines.learning_store import LearningStore
 from pipelines.order_file import Run, runs_of
-from pipelines.replay.direct import Cost, Progress
+from pipelines.replay.cost import Cost
+from pipelines.replay.direct import Progress
 from pipelines.replay.facts import outgoing
 from pipelines.replay.source import Outcomes, ReplaySource, Segment
 from pipelines.risk_step import RiskStep
@@ -68,6 +69,7 @@ class FlowRun:
                     self.source.take(assessments)
                     self.cost.payments += len(assessments)
                     progress(len(assessments))
+        self.source.finish()
         self.cost.wall_seconds = time.monotonic() - started
         return self.source.outcomes
 

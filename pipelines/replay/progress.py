@@ -12,7 +12,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from pipelines.replay.direct import Cost, DirectRun
+from pipelines.replay.cost import Cost
+from pipelines.replay.direct import DirectRun
 from pipelines.replay.flow import FlowRun
 from pipelines.replay.source import Outcomes
 

@@ -12,7 +12,7 @@ from models import evaluation
 from models.evaluation import Fold, Quality, Scores
 from models.rates import Rates
 from models.windows import DAY_US, SECOND_US
-from pipelines.replay.direct import Cost
+from pipelines.replay.cost import Cost
 from pipelines.replay.source import Outcomes
 from pipelines.replay.truth import Truth, amount_note, sentence, truth_of
 from pipelines.replay.truth import table as truth_table
@@ -118,12 +118,10 @@ def figures_line(first_day: int, first_label_us: int | None, *, day_given: bool)
 
 def _cpu(cost: Cost) -> str:
     """Where CPU went, if that was measured: the flows of the other engine are not parted so."""
-    if not cost.scoring_seconds:
+    if not cost.cpu_seconds["scoring"]:
         return ""
-    return (
-        f"; CPU-seconds: scoring {cost.scoring_seconds:,.1f}, learning {cost.learning_seconds:,.1f}, "
-        f"refits {cost.refits_seconds:,.1f}"
-    )
+    spent = ", ".join(f"{part} {seconds:,.1f}" for part, seconds in cost.cpu_seconds.items())
+    return f" ({cost.payments_per_second_without_refits:,.0f}/s without refits); CPU-seconds: {spent}"
 
 
 def _print_figures(console: Console, report: Report, figures: str) -> None:

@@ -7,18 +7,24 @@ Verdicts are labels that depend on scores: the assessments of a segment must be 
 next segment is asked for.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from models.labels import HORIZON_DAYS
 from models.observations import Assessment, Label, Observation
 from models.windows import DAY_US
 from pipelines.errors import ReplayError
+from pipelines.replay.decisions import DecisionFile
 from pipelines.replay.mapping import TEXTS
 
+Times = npt.NDArray[np.int64]
 SLICE_ROWS = 20_000
 VERDICTS_FROM_DAY = 30
 """Investigators begin on the 30th day of the file."""
@@ -44,35 +50,32 @@ class Segment:
 
 
 class Outcomes:
-    """Columns of what was assessed, in the order of the payments."""
+    """Columns of what was assessed, in the order of the payments: what a report asks for."""
 
     def __init__(self) -> None:
-        self.scores: list[float] = []
-        self.risk_scores: list[int] = []
+        self.scores = array("d")
         self.outcomes: list[str] = []
-        self.reasons: list[list[str]] = []
 
-    def take(self, assessments: Iterable[Assessment]) -> None:
+    def take(self, assessments: Sequence[Assessment]) -> None:
         """Take assessments in, in order."""
-        for answer in assessments:
-            self.scores.append(answer.probability)
-            self.risk_scores.append(answer.risk_score)
-            self.outcomes.append(answer.outcome)
-            self.reasons.append([reason.text for reason in answer.reasons])
+        self.scores.extend([answer.probability for answer in assessments])
+        self.outcomes += [answer.outcome for answer in assessments]
 
 
 class ReplaySource:
     """Payments of `frame` (see `file.History`) and their labels as segments."""
 
-    def __init__(self, frame: pl.DataFrame, settings: ReplaySettings) -> None:
+    def __init__(
+        self, frame: pl.DataFrame, settings: ReplaySettings, decisions: DecisionFile | None = None
+    ) -> None:
+        """`decisions`: where every decision is written, None: nowhere."""
         self._frame = frame
         self._settings = settings
+        self._decisions = decisions
         self._labels = _label_frame(frame, settings)
         self.outcomes = Outcomes()
         self.first_label_us = int(self._labels["arrived_us"][0]) if self._labels.height else None
         """When the first label came, None as long as none did; verdicts count from when they are given."""
-        self._given = 0
-        """Payments told so far: all of them must be assessed before the next segment."""
 
     @property
     def label_lag_us(self) -> int:
@@ -84,17 +87,17 @@ class ReplaySource:
     def segments(self) -> Iterator[Segment]:
         """Segments in order, without empty ones; raises `ReplayError` where answers are missing."""
         cut_us = self._settings.cut_us
-        payments, labels = _Ahead(_observations(self._frame)), _Ahead(_labels(self._labels))
+        payments = _Facts(self._frame["at_us"], _observations(self._frame))
+        labels = _Facts(self._labels["arrived_us"], _labels(self._labels))
         night = _Nights(self._frame, self._settings)
         while payments.time_us is not None or labels.time_us is not None:
             start_us = _segment_start(payments.time_us, labels.time_us, cut_us)
             while (judged := night.judged_before(start_us, self.outcomes.scores)) is not None:
                 self._note_verdicts(judged.start_us + cut_us)
                 yield judged
-            facts = list(_merged(payments, labels, start_us + cut_us))
-            self._given += sum(isinstance(fact, Observation) for fact in facts)
-            yield Segment(start_us, facts)
-            if len(self.outcomes.scores) != self._given:
+            given = len(self.outcomes.scores) + payments.count_to(start_us + cut_us - 1)
+            yield Segment(start_us, _merged(payments, labels, start_us + cut_us))
+            if len(self.outcomes.scores) != given:
                 raise ReplayError("a segment was asked for before the one before was assessed")
 
     def _note_verdicts(self, at_us: int) -> None:
@@ -103,6 +106,13 @@ class ReplaySource:
     def take(self, assessments: Sequence[Assessment]) -> None:
         """The assessments of the last segment, in order."""
         self.outcomes.take(assessments)
+        if self._decisions is not None:
+            self._decisions.take(assessments)
+
+    def finish(self) -> None:
+        """All are assessed: what is written of them is whole. Raises `ReplayError`."""
+        if self._decisions is not None:
+            self._decisions.finish()
 
 
 class _Nights:
@@ -145,20 +155,28 @@ class _Nights:
         ]
 
 
-class _Ahead:
-    """An iterator of facts that shows the time of its next one, None at its end."""
+class _Facts:
+    """Facts in the order of time, taken up to one moment after the other."""
 
-    def __init__(self, facts: Iterator[tuple[int, Observation | Label]]) -> None:
+    def __init__(self, times_us: pl.Series, facts: Iterator[Observation | Label]) -> None:
+        self._times_us = times_us.to_numpy()
         self._facts = facts
-        self.time_us: int | None = None
-        self._next: Observation | Label | None = None
-        self.advance()
+        self._taken = 0
 
-    def advance(self) -> Observation | Label | None:
-        """The next fact, and one step forward."""
-        given = self._next
-        self.time_us, self._next = next(self._facts, (None, None))
-        return given
+    @property
+    def time_us(self) -> int | None:
+        """The time of the next one, None at the end."""
+        return int(self._times_us[self._taken]) if self._taken < len(self._times_us) else None
+
+    def count_to(self, until_us: int) -> int:
+        """How many there are from the next one up to and at that moment."""
+        return int(self._times_us.searchsorted(until_us, side="right")) - self._taken
+
+    def taken_to(self, until_us: int) -> tuple[Times, list[Observation | Label]]:
+        """Those facts, with their times."""
+        first, count = self._taken, self.count_to(until_us)
+        self._taken += count
+        return self._times_us[first : self._taken], list(islice(self._facts, count))
 
 
 def _segment_start(payment_us: int | None, label_us: int | None, cut_us: int) -> int:
@@ -170,31 +188,24 @@ def _segment_start(payment_us: int | None, label_us: int | None, cut_us: int) ->
     return min(starts)
 
 
-def _merged(payments: _Ahead, labels: _Ahead, end_us: int) -> Iterator[Observation | Label]:
+def _merged(payments: _Facts, labels: _Facts, end_us: int) -> list[Observation | Label]:
     """Payments before `end_us` and labels up to it, by time; of the same time, labels first."""
-    while True:
-        payment_us, label_us = payments.time_us, labels.time_us
-        if label_us is not None and label_us <= end_us and (payment_us is None or label_us <= payment_us):
-            fact = labels.advance()
-        elif payment_us is not None and payment_us < end_us:
-            fact = payments.advance()
-        else:
-            return
-        if fact is not None:
-            yield fact
+    label_times, told = labels.taken_to(end_us)
+    payment_times, asked = payments.taken_to(end_us - 1)
+    if not told:
+        return asked
+    facts = told + asked
+    return [facts[place] for place in np.concatenate((label_times, payment_times)).argsort(kind="stable")]
 
 
-def _observations(frame: pl.DataFrame) -> Iterator[tuple[int, Observation]]:
+def _observations(frame: pl.DataFrame) -> Iterator[Observation]:
     names = [name for name in ("item_count", *TEXTS) if frame[name].null_count() < frame.height]
-    for part in frame.iter_slices(SLICE_ROWS):
-        for payment_id, at_us, amount_minor, *values in part.select(
-            "id", "at_us", "amount_minor", *names
-        ).iter_rows():
-            given = dict(zip(names, values, strict=True))
-            yield (
-                at_us,
-                Observation(payment_id=payment_id, occurred_at_us=at_us, amount_minor=amount_minor, **given),
-            )
+    told = frame.select(
+        pl.col("id").alias("payment_id"), pl.col("at_us").alias("occurred_at_us"), "amount_minor", *names
+    )
+    for part in told.iter_slices(SLICE_ROWS):
+        for fields in part.iter_rows(named=True):
+            yield Observation(**fields)
 
 
 def _label_frame(frame: pl.DataFrame, settings: ReplaySettings) -> pl.DataFrame:
@@ -225,12 +236,11 @@ def _label_frame(frame: pl.DataFrame, settings: ReplaySettings) -> pl.DataFrame:
     )
 
 
-def _labels(labels: pl.DataFrame) -> Iterator[tuple[int, Label]]:
+def _labels(labels: pl.DataFrame) -> Iterator[Label]:
     for part in labels.iter_slices(SLICE_ROWS):
         for payment_id, fraud, arrived_us, kind in part.select(
             "id", "label", "arrived_us", "kind"
         ).iter_rows():
-            label = Label(
+            yield Label(
                 payment_id=payment_id, arrived_at_us=arrived_us, kind=kind, source="file", fraud=fraud
             )
-            yield arrived_us, label

@@ -1,6 +1,7 @@
 """Replay through log and dataflows: byte for byte what the plain loop writes, as often as it is run."""
 
 import random
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 from events.log import open_log
 from events.types import ModelPublished
 from models.learning import Schedule
-from pipelines.replay.direct import DirectRun, write_outcomes
+from pipelines.replay.decisions import DecisionFile
+from pipelines.replay.direct import DirectRun
 from pipelines.replay.file import History, read_history
 from pipelines.replay.flow import FlowRun
 from pipelines.replay.mapping import mapping_of
@@ -52,24 +54,22 @@ def history(folder: Path) -> History:
     return read_history(path, mapping_of(words.split()), folder / "rejected.csv")
 
 
-def written(run: DirectRun | FlowRun, frame: pl.DataFrame, path: Path) -> bytes:
-    write_outcomes(frame, run.run(lambda _count: None), path)
+def written(run_of: Callable[[ReplaySource], DirectRun | FlowRun], frame: pl.DataFrame, path: Path) -> bytes:
+    settings = ReplaySettings(cut_us=SCHEDULE.cut_us, label_delay_us=2 * DAY_US, verdicts=5)
+    with closing(DecisionFile(path, frame["original_id"])) as decisions:
+        run_of(ReplaySource(frame, settings, decisions)).run(lambda _count: None)
     return path.read_bytes()
 
 
 @pytest.mark.timeout(600)
 def test_the_flow_writes_the_same_bytes_as_the_loop_each_time(tmp_path: Path) -> None:
     frame = history(tmp_path).frame
-    settings = ReplaySettings(cut_us=SCHEDULE.cut_us, label_delay_us=2 * DAY_US, verdicts=5)
-
-    def source() -> ReplaySource:
-        return ReplaySource(frame, settings)
-
-    direct = written(DirectRun(source(), SCHEDULE), frame, tmp_path / "direct.parquet")
-    first = written(FlowRun(source(), SCHEDULE), frame, tmp_path / "first.parquet")
     log_url = f"sqlite:///{tmp_path}/log.sqlite?synchronous=OFF"
-    again = written(FlowRun(source(), SCHEDULE, log_url), frame, tmp_path / "again.parquet")
-    after = written(FlowRun(source(), SCHEDULE, log_url), frame, tmp_path / "after.parquet")
+
+    direct = written(lambda source: DirectRun(source, SCHEDULE), frame, tmp_path / "direct.parquet")
+    first = written(lambda source: FlowRun(source, SCHEDULE), frame, tmp_path / "first.parquet")
+    again = written(lambda source: FlowRun(source, SCHEDULE, log_url), frame, tmp_path / "again.parquet")
+    after = written(lambda source: FlowRun(source, SCHEDULE, log_url), frame, tmp_path / "after.parquet")
 
     scores = pl.read_parquet(tmp_path / "direct.parquet")["score"]
     assert scores.n_unique() > ROWS / 2
