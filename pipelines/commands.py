@@ -58,7 +58,7 @@ Out = Annotated[
     Path | None,
     typer.Option(
         help="File (.parquet or .csv) for one row per transaction: transaction_id, score, risk_score, "
-        "outcome, reasons."
+        "outcome, reasons, and all else of the decision."
     ),
 ]
 Rules = Annotated[
@@ -86,7 +86,6 @@ def replay(
     """Replay historical transactions through the engine, and report how good and how fast it was."""
     from rich.console import Console
 
-    from events.programs import spare_what_stays
     from pipelines.errors import ControlFileError, ReplayError
     from pipelines.replay.command import ReplayOptions
     from pipelines.replay.command import replay as run

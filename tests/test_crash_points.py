@@ -59,7 +59,7 @@ ELSEWHERE = {
     "pipelines/learning_flow.py _Logic._committed": "LearningStore.commit has them",
     "pipelines/risk_flow.py _Logic.snapshot": "StateStore.commit has them",
     "pipelines/learning_step.py LearningStep.commit": "LearningStore.commit has them",
-    "pipelines/replay/direct.py": "a result for a person, made again by the same command",
+    "pipelines/replay/decisions.py": "a result for a person, made again by the same command",
     "simulator/acquirer/books.py Books": "within the transaction of Books.together, which has them",
     "simulator/acquirer/certificates.py _sync_names": "syncs names for `issuers_secret`, which has them",
     "simulator/acs/books.py ChallengeBooks": "within its transaction, which has them",

@@ -34,10 +34,11 @@ _VALUES: Mapping[str, tuple[pl.DataType, Callable[[Assessment], Any]]] = {
     "features_version": (pl.Int32(), attrgetter("features_version")),
     "online_version": (pl.Int32(), attrgetter("online_version")),
     "batch_version": (pl.Int32(), attrgetter("batch_version")),
-    "shard": (pl.Int16(), attrgetter("shard")),
-    "sequence": (pl.Int64(), attrgetter("sequence")),
 }
-"""Column → its type, and where an assessment has it. Behind them stands one column for each challenger."""
+"""Column → its type, and where an assessment has it. Behind them stands one column for each challenger.
+
+Not shard and sequence, which number the answers in a log, that a replay has not.
+"""
 
 
 class DecisionFile:

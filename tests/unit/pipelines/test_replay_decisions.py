@@ -41,7 +41,6 @@ def test_all_of_a_decision_is_written(tmp_path: Path) -> None:
         assert (row["outcome"], row["rules"]) == (answer.outcome, answer.rules)
         assert row["reasons"] == [reason.text for reason in answer.reasons]
         assert {action: row[f"cost_{action}_minor"] for action in answer.costs_minor} == answer.costs_minor
-        assert (row["shard"], row["sequence"]) == (answer.shard, answer.sequence)
         versions = row["features_version"], row["online_version"], row["batch_version"]
         assert versions == (answer.features_version, answer.online_version, answer.batch_version)
         assert row["anomaly"] == answer.anomaly
