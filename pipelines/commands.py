@@ -1,4 +1,4 @@
-"""`weir replay`, `weir explain` and `weir rules`."""
+"""`weir replay`, `weir explain`, `weir prove` and `weir rules`."""
 
 import sys
 from pathlib import Path
@@ -10,6 +10,7 @@ from events.programs import spare_what_stays
 from models.labels import HORIZON_DAYS
 from pipelines import explain_command
 from pipelines.controls import rule_commands
+from pipelines.recorded import command as recorded_command
 
 app = typer.Typer()
 app.add_typer(rule_commands.app, name="rules")
@@ -123,3 +124,4 @@ def replay(
 
 
 app.command()(explain_command.explain)
+app.command()(recorded_command.prove)

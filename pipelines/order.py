@@ -88,20 +88,7 @@ class OrderJournal:
 
     def after(self, number: int) -> Iterator[OrderedBatch]:
         """The batches after `number`, in order; raises `StateMismatchError` where some are not kept."""
-        paths = self._paths()
-        beginning = [path for path in paths if _first(path) <= number + 1]
-        for path in paths[max(len(beginning) - 1, 0) :]:
-            for batch in OrderFile(path, is_last=path == paths[-1]).batches():
-                if batch.number <= number:
-                    continue
-                if batch.number != number + 1:
-                    raise StateMismatchError(
-                        f"the order of batch {number + 1} is not kept, the next is {batch.number}: the "
-                        f"recovery store and {self._folder} do not belong together. Restore both from one "
-                        "backup, or delete both."
-                    )
-                number = batch.number
-                yield batch
+        return kept_order(self._folder, number)
 
     def sync(self) -> None:
         """What was noted survives a power loss."""
@@ -154,7 +141,32 @@ class OrderJournal:
         self._bytes += len(content)
 
     def _paths(self) -> list[Path]:
-        return sorted(self._folder.glob(f"*{_SUFFIX}"))
+        return _paths(self._folder)
+
+
+def kept_order(folder: Path, number: int = 0) -> Iterator[OrderedBatch]:
+    """The batches after `number` that a folder keeps, in order. It is only read: a flow may be writing to it.
+
+    Raises `StateMismatchError` where some are not kept, `StateFormatError`, `StateCorruptError`.
+    """
+    paths = _paths(folder)
+    beginning = [path for path in paths if _first(path) <= number + 1]
+    for path in paths[max(len(beginning) - 1, 0) :]:
+        for batch in OrderFile(path, is_last=path == paths[-1]).batches():
+            if batch.number <= number:
+                continue
+            if batch.number != number + 1:
+                raise StateMismatchError(
+                    f"the order of batch {number + 1} is not kept, the next is {batch.number}: the "
+                    f"recovery store and {folder} do not belong together. Restore both from one "
+                    "backup, or delete both."
+                )
+            number = batch.number
+            yield batch
+
+
+def _paths(folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"*{_SUFFIX}"))
 
 
 def _first(path: Path) -> int:

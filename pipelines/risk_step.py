@@ -87,6 +87,10 @@ class RiskStep:
         self._seen_count = 0
         self._changed: dict[str, bytes | None] = {}
 
+    def answer_for(self, share: Share) -> None:
+        """From now on answer this share: the state is the same, whoever answers."""
+        self._share = share
+
     def handle(self, batch: Iterable[Delivered], assessed_at: datetime) -> Answers:
         """Take a batch in; `assessed_at` is the scorer's time."""
         answers = Answers([], [])

@@ -1,0 +1,1 @@
+"""What was decided, proved from what was recorded: stored vectors rescored, recorded orders replayed."""
