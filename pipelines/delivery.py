@@ -1,10 +1,12 @@
 """What a flow's source hands to its step: records with their events."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from events.codec import decode
 from events.errors import UnreadableEventError
-from events.log.port import Record
+from events.log.port import Record, TopicPartition
 from events.types import Event
 
 
@@ -20,10 +22,13 @@ class Batch(NamedTuple):
     """Records in the order in which a flow takes them in.
 
     `labels_until_us`: every label up to that event time has been delivered by now (None: nobody knows).
+    `number`: batches are counted from 1; `reached`: the next offset of each partition, once this is taken in.
     """
 
     delivered: list[Delivered]
     labels_until_us: int | None = None
+    number: int = 0
+    reached: Mapping[TopicPartition, int] = MappingProxyType({})
 
 
 def delivered(record: Record) -> Delivered:

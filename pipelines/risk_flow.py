@@ -1,7 +1,6 @@
 """The risk dataflow: assessments, labels, payments, sign-ins, models and controls in; decisions out."""
 
 import logging
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -14,45 +13,37 @@ from queue import Queue
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow
 from bytewax.operators import StatefulBatchLogic
-from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.run import cli_main
 
 from events.clock import Clock
 from events.codec import encode
-from events.crash import crash_point, declare
 from events.dead_letters import refusal
-from events.durable_files import make_folder_durably, sync_folder
 from events.log.port import Log, Outgoing
 from events.tracing import is_tracing, record_span
 from models.errors import StateRowError
 from pipelines.delivery import Batch
+from pipelines.errors import StateCorruptError, StateFormatError
 from pipelines.metrics import CHECKPOINT_SECONDS, EPOCHS, note_answers
 from pipelines.order import OrderJournal
 from pipelines.pacing import SpillPace
+from pipelines.rebuilding import set_aside, usable_store
 from pipelines.risk_step import Answers, RiskStep
 from pipelines.root_cause import root_cause
 from pipelines.share import WHOLE, Share
 from pipelines.sink import Reply, ReplySink
-from pipelines.source import BatchOrder, Feed, LogSource, Positions
-from pipelines.state_store import StateStore
+from pipelines.source import BatchOrder, Feed, LogSource, Positions, written_positions
+from pipelines.state_store import Point, StateStore
 
 logger = logging.getLogger(__name__)
-
-declare(
-    {
-        "state.recovery.making": "Bytewax's new recovery store has no name of its own yet",
-        "state.recovery.made": "Bytewax's recovery store is in place, and empty",
-    }
-)
 
 TOPICS = ("controls", "models", "accounts", "assessments", "payments", "labels")
 """In the order in which a poll hands them over: what came of a payment is lost on who has not met it yet."""
 FIRST = ("controls", "models")
 EPOCH_SECONDS = 1.0
-"""How much is read again after a crash, at most; shorter costs a sync each, longer a longer restart."""
+"""How much is read again after a crash, about twice; shorter costs a sync each, longer a longer restart."""
 
 SPILL_DECISIONS = 256
-"""After so many decisions changed rows are written, so that an epoch's end waits for a sync, not for more."""
+"""After so many decisions changed rows are encoded, so that an epoch's end has no more to do than that."""
 
 
 @dataclass(frozen=True)
@@ -80,15 +71,14 @@ class Parts:
     """Called at the end of each epoch, when its rows are written."""
 
 
-class _Logic(StatefulBatchLogic[Batch, list[Reply], int]):
-    """The step with its rows: Bytewax keeps the version number alone."""
+class _Logic(StatefulBatchLogic[Batch, list[Reply], None]):
+    """The step with its rows. Bytewax says when an epoch ends and keeps nothing: the store has it all."""
 
-    def __init__(self, step: RiskStep, store: StateStore, parts: Parts, version: int) -> None:
-        self._step, self._store, self._version = step, store, version
+    def __init__(self, step: RiskStep, store: StateStore, parts: Parts, sink: ReplySink) -> None:
+        self._step, self._store, self._sink = step, store, sink
         self._clock, self._after_epoch = parts.clock, parts.after_epoch
         self._pace = SpillPace(SPILL_DECISIONS)
-        # The store may have committed a version whose epoch Bytewax had not closed yet.
-        store.rewind(version)
+        self._last: Batch | None = None
         try:
             with closing(store.rows()) as rows:
                 refused = step.load(rows)
@@ -100,6 +90,7 @@ class _Logic(StatefulBatchLogic[Batch, list[Reply], int]):
     def on_batch(self, values: list[Batch]) -> tuple[Iterable[list[Reply]], bool]:
         now, began = self._clock.now(), time.perf_counter()
         answers = [self._step.handle(batch.delivered, now) for batch in values]
+        self._last = values[-1]
         if self._pace.made(sum(len(answer.decisions) for answer in answers)):
             self._store.write(self._step.changed_rows())
         replies = [replies_of(answer, now) for answer in answers]
@@ -109,16 +100,23 @@ class _Logic(StatefulBatchLogic[Batch, list[Reply], int]):
                 _record_decisions(answer, now)
         return replies, StatefulBatchLogic.RETAIN
 
-    def snapshot(self) -> int:
+    def snapshot(self) -> None:
+        if self._last is None:
+            return
         began = time.perf_counter()
         self._store.write(self._step.changed_rows())
-        self._version += 1
-        self._store.commit(self._version)
+        point = Point(
+            version=self._store.version + 1,
+            batch=self._last.number,
+            positions=written_positions(self._last.reached),
+            replies=self._sink.places,
+        )
+        self._store.commit(point)
+        self._last = None
         self._pace.written()
         self._after_epoch()
         CHECKPOINT_SECONDS.observe(time.perf_counter() - began)
-        EPOCHS.set(self._version)
-        return self._version
+        EPOCHS.set(point.version)
 
 
 def _record_decisions(answer: Answers, taken_up: datetime) -> None:
@@ -141,59 +139,53 @@ def replies_of(answers: Answers, now: datetime) -> list[Reply]:
     return replies
 
 
-def risk_flow(parts: Parts, source: LogSource, sink: ReplySink, store: StateStore) -> Dataflow:
+def risk_flow(source: LogSource, logic: _Logic, sink: ReplySink) -> Dataflow:
     """Wiring alone: source, step, sink."""
     flow = Dataflow("risk")
     batches = op.input("log", flow, source)
-
-    def resumed(version: int | None) -> _Logic:
-        return _Logic(parts.new_step(), store, parts, version or 0)
-
-    answers = op.stateful_batch("step", batches, resumed)
+    answers = op.stateful_batch("step", batches, lambda _: logic)
     op.output("decisions", answers, sink)
     return flow
 
 
 def run(parts: Parts, stop: threading.Event, ready: Callable[[], None]) -> None:
-    """Run until `stop` is set; the state of the last epoch is then safe. Errors of the parts come through."""
-    journal = OrderJournal(parts.home / "order", parts.share)
-    store = StateStore(parts.home / "state.sqlite")
-    sink = ReplySink(parts.log, "decisions", parts.replies_start or parts.start, share=parts.share)
-    feed = Feed(
-        parts.log,
-        TOPICS,
-        FIRST,
-        start=parts.start,
-        journal=journal,
-        script=parts.script,
-        reached=parts.reached,
-        until=parts.until,
-        stop=stop,
-        ready=ready,
-    )
-    source = LogSource(feed)
+    """Run until `stop` is set; the state of the last epoch is then safe. Errors of the parts come through.
+
+    A state that cannot be used is set aside, once, and made again from the log.
+    """
+    store = usable_store(parts.home)
     try:
-        cli_main(
-            risk_flow(parts, source, sink, store),
-            epoch_interval=timedelta(seconds=parts.epoch_seconds),
-            recovery_config=RecoveryConfig(recovery_folder(parts.home / "recovery")),
+        _run(parts, store, stop, ready)
+    except (StateFormatError, StateCorruptError) as error:
+        if store.fault is None:  # the recorded order, without which nothing could be made again
+            raise
+        set_aside(parts.home, error)
+        parts.reached.clear()
+        _run(parts, usable_store(parts.home), stop, ready)
+
+
+def _run(parts: Parts, store: StateStore, stop: threading.Event, ready: Callable[[], None]) -> None:
+    with closing(store), closing(OrderJournal(parts.home / "order", parts.share)) as journal:
+        point = store.point
+        replies = parts.replies_start or parts.start
+        sink = ReplySink(parts.log, "decisions", {**replies, **point.replies}, share=parts.share)
+        feed = Feed(
+            parts.log,
+            TOPICS,
+            FIRST,
+            start=point.positions if point.version else parts.start,
+            batch=point.batch,
+            journal=journal,
+            script=parts.script,
+            reached=parts.reached,
+            until=parts.until,
+            stop=stop,
+            ready=ready,
         )
-    except RuntimeError as error:
-        raise root_cause(error) from error
-    finally:
-        store.close()
-        journal.close()
-
-
-def recovery_folder(path: Path) -> Path:
-    """Bytewax's recovery store with one partition, made once: it is there whole or not at all."""
-    if not any(path.glob("*.sqlite3")):
-        making = path.with_name(f".{path.name}.new")
-        shutil.rmtree(making, ignore_errors=True)
-        make_folder_durably(making)
-        init_db_dir(making, 1)
-        crash_point("state.recovery.making")
-        making.replace(path)
-        sync_folder(path.parent)
-        crash_point("state.recovery.made")
-    return path
+        # Made here and not by the first batch, which need not wait for the loading of rows.
+        logic = _Logic(parts.new_step(), store, parts, sink)
+        flow = risk_flow(LogSource(feed), logic, sink)
+        try:
+            cli_main(flow, epoch_interval=timedelta(seconds=parts.epoch_seconds))
+        except RuntimeError as error:
+            raise root_cause(error) from error

@@ -1,8 +1,8 @@
 """A Bytewax sink for replies: same partition and order as the requests, each answered once.
 
 A batch's replies are appended in one call, by the worker itself: a thread beside it would have to win the
-interpreter's lock back for every single row. After a crash the flow computes some replies again: the sink
-keeps, with each epoch, where its replies then ended, reads from the log when it is built which requests were
+interpreter's lock back for every single row. After a crash the flow computes some replies again. Each version
+of its state says where replies then ended; from there the sink reads, when it is built, which requests were
 answered since, and drops the replies to exactly those. To drop all up to the last of them would not do: an
 append that failed on Kafka may have left a later reply without an earlier one, which would then never come.
 """
@@ -52,11 +52,11 @@ class Reply(NamedTuple):
     outgoing: Outgoing
 
 
-class ReplySink(FixedPartitionedSink[list[Reply], dict[str, int]]):
+class ReplySink(FixedPartitionedSink[list[Reply], None]):
     """Takes `(part of the source, replies)`. Its parts are the source's, whatever the number of workers.
 
-    `start`: where replies may stand that are made again, in partitions of which the flow has nothing to
-    resume; without it all that are in the log. `share`: its own partitions; nobody else replies there.
+    `start`: from where on replies may stand that are made again; without it all that are in the log.
+    `share`: its own partitions; nobody else replies there.
     """
 
     def __init__(
@@ -72,6 +72,12 @@ class ReplySink(FixedPartitionedSink[list[Reply], dict[str, int]]):
         self._start = start
         self._part = part
         self._share = share
+        self._made: _Part | None = None
+
+    @property
+    def places(self) -> Places:
+        """From where on replies stand that would be made again, by a flow that resumes from here."""
+        return self._start if self._made is None else self._made.places()
 
     def list_parts(self) -> list[str]:
         return [self._part]
@@ -79,12 +85,13 @@ class ReplySink(FixedPartitionedSink[list[Reply], dict[str, int]]):
     def part_fn(self, item_key: str) -> int:
         return int(item_key)
 
-    def build_part(self, step_id: str, for_part: str, resume_state: dict[str, int] | None) -> "_Part":
-        del step_id, for_part
-        return _Part(self._log, self._topic, {**self._start, **(resume_state or {})}, self._share)
+    def build_part(self, step_id: str, for_part: str, resume_state: None) -> "_Part":
+        del step_id, for_part, resume_state
+        self._made = _Part(self._log, self._topic, self._start, self._share)
+        return self._made
 
 
-class _Part(StatefulSinkPartition[list[Reply], dict[str, int]]):
+class _Part(StatefulSinkPartition[list[Reply], None]):
     def __init__(self, log: Log, topic: str, saved: Places, share: Share) -> None:
         self._log = log
         self._topic = topic
@@ -117,8 +124,11 @@ class _Part(StatefulSinkPartition[list[Reply], dict[str, int]]):
             if topic == self._topic
         )
 
-    def snapshot(self) -> dict[str, int]:
-        """From where on replies stand that would be made again: those of before, until they have all come."""
+    def snapshot(self) -> None:
+        """Its places are kept with the rows of the step."""
+
+    def places(self) -> dict[str, int]:
+        """Those of before, until they have all come, then where replies end."""
         return written_positions(
             {
                 place: self._begins[place] if self._answered[place] else end

@@ -1,10 +1,12 @@
 """A Bytewax source over the log port: batches of decoded events, resumed at exactly the next one.
 
-One partition reads every topic of its worker through one reader. Its resume state is the next offset of each
-partition and the number of the last batch; batches after it are read again in the order the journal kept.
-Topics that must come first (controls, models) are read to their present ends before anything else.
+One partition reads every topic of its worker through one reader. It starts at the next offset of each
+partition and after the number of a batch; batches after it are read again in the order the journal kept. Each
+batch says where the source is once it is taken in, for those who keep that with what they made of it. Topics
+that must come first (controls, models) are read to their present ends before anything else.
 """
 
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -13,12 +15,14 @@ from datetime import UTC, datetime, timedelta
 from queue import Empty, Queue
 from threading import Event as Flag
 from threading import Thread
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
+from structlog import get_logger
 
 from events.errors import PositionLostError
 from events.log.port import Log, Reader, Record, TopicPartition
+from pipelines.catching_up import CatchingUp
 from pipelines.delivery import Batch, delivered
 from pipelines.order import COMPACTED, OrderJournal
 from pipelines.order_file import OrderedBatch, Run, runs_of
@@ -47,17 +51,19 @@ Positions = dict[TopicPartition, int]
 class Feed:
     """What a flow reads: topics, of which `first` come first; where it starts when it has nothing to resume.
 
-    `journal` None: the order after a restart may be another one. `script`: batches are not read as they
-    come but as this queue says. `until`: the flow ends, as if told to stop, once all before these offsets
-    is read; what stands behind is not. `rest_seconds`: how long to rest when all there was is read, so that
-    more comes at once (None: 1 ms, and only where there was nothing). `reached` is filled with the next
-    offset of each partition, for whoever looks from another thread.
+    `batch`: the number of the last batch before `start`. `journal` None: the order after a restart may be
+    another one. `script`: batches are not read as they come but as this queue says. `until`: the flow ends,
+    as if told to stop, once all before these offsets is read; what stands behind is not. `rest_seconds`: how
+    long to rest when all there was is read, so that more comes at once (None: 1 ms, and only where there was
+    nothing). `reached` is filled with the next offset of each partition, for whoever looks from another
+    thread.
     """
 
     log: Log
     topics: Sequence[str]
     first: Sequence[str] = ()
     start: Mapping[str, int] = field(default_factory=dict)
+    batch: int = 0
     journal: OrderJournal | None = None
     script: "Queue[BatchOrder] | None" = None
     until: Mapping[str, int] | None = None
@@ -68,7 +74,7 @@ class Feed:
     reached: Positions = field(default_factory=dict)
 
 
-class LogSource(FixedPartitionedSource[tuple[str, Batch], dict[str, Any]]):
+class LogSource(FixedPartitionedSource[tuple[str, Batch], None]):
     """The source of a flow. `ready` is called once, when live reading begins; `stop` ends it cleanly."""
 
     def __init__(self, feed: Feed) -> None:
@@ -77,18 +83,19 @@ class LogSource(FixedPartitionedSource[tuple[str, Batch], dict[str, Any]]):
     def list_parts(self) -> list[str]:
         return [self._feed.part]
 
-    def build_part(self, step_id: str, for_part: str, resume_state: dict[str, Any] | None) -> "_Part":
-        del step_id, for_part
-        return _Part(self._feed, resume_state)
+    def build_part(self, step_id: str, for_part: str, resume_state: None) -> "_Part":
+        del step_id, for_part, resume_state
+        return _Part(self._feed)
 
 
-class _Part(StatefulSourcePartition[tuple[str, Batch], dict[str, Any]]):
-    def __init__(self, feed: Feed, resumed: dict[str, Any] | None) -> None:
+class _Part(StatefulSourcePartition[tuple[str, Batch], None]):
+    def __init__(self, feed: Feed) -> None:
         self._feed = feed
         self._journal = feed.journal
         self._positions = feed.reached
-        self._positions |= start_positions(feed, feed.start if resumed is None else resumed["positions"])
-        self._number = int(resumed["batch"]) if resumed else 0
+        self._positions |= start_positions(feed, feed.start)
+        self._number = feed.batch
+        self._catching_up = CatchingUp(self._behind(), time.monotonic())
         self._has_read_all = False
         self._syncing: Thread | None = None
         self._batches = self._phases()
@@ -102,24 +109,34 @@ class _Part(StatefulSourcePartition[tuple[str, Batch], dict[str, Any]]):
         if batch is None:
             return []
         self._number += 1
-        return [(self._feed.part, batch)]
+        self._tell(len(batch.delivered))
+        return [(self._feed.part, batch._replace(number=self._number, reached=self._positions.copy()))]
 
     def next_awake(self) -> datetime | None:
         if self._feed.rest_seconds is None or not self._has_read_all:
             return None
         return datetime.now(UTC) + timedelta(seconds=self._feed.rest_seconds)
 
-    def snapshot(self) -> dict[str, Any]:
+    def snapshot(self) -> None:
+        """Where it is stands in each batch."""
         if self._journal is not None:
             # In a thread: nobody waits for it, and a power loss takes the order of a second or two at most.
             self._join()
             self._syncing = Thread(target=self._journal.sync)
             self._syncing.start()
-        return {"positions": written_positions(self._positions), "batch": self._number}
 
     def close(self) -> None:
         self._join()
         self._batches.close()
+
+    def _behind(self) -> int:
+        ends = {topic: self._feed.log.ends(topic) for topic in self._feed.topics}
+        return sum(ends[place.topic][place.partition] - at for place, at in self._positions.items())
+
+    def _tell(self, records: int) -> None:
+        told = self._catching_up.took(records, time.monotonic())
+        if told is not None:
+            get_logger().info("catching up with the log", **told._asdict())
 
     def _join(self) -> None:
         if self._syncing is not None:

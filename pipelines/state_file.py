@@ -34,12 +34,20 @@ class StateFile:
     """
 
     def __init__(
-        self, path: Path, *, schema: str, format: int, otherwise: str, synchronous: Synchronous = "FULL"
+        self,
+        path: Path,
+        *,
+        schema: str,
+        format: int,
+        otherwise: str,
+        synchronous: Synchronous = "FULL",
+        looks_through: bool = True,
     ) -> None:
         """`schema` makes the tables of a new file; `otherwise` says what happens once the file is deleted.
 
         With `synchronous` NORMAL no commit but the file's making waits for the disk: a power loss may drop
-        the last ones.
+        the last ones. With `looks_through` every page is looked at: damage is found now, and not when it is
+        met; it takes seconds for each GB.
 
         Raises `StateFormatError` and `StateCorruptError`.
         """
@@ -54,7 +62,7 @@ class StateFile:
             if not self._present():
                 self._make(schema, format)
             self._connection.execute(f"PRAGMA synchronous = {synchronous}")
-            self._check(format)
+            self._check(format, looks_through)
 
     def rows(self, statement: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
         """Every row that a statement gives."""
@@ -88,6 +96,15 @@ class StateFile:
         """For content that is whole to SQLite, and nothing to this build."""
         return StateFormatError(f"{self.path}: {what}. Run the build that wrote it. {self.ways_out}")
 
+    def damaged(self, what: str) -> StateCorruptError:
+        """For content that is not what was written."""
+        return StateCorruptError(f"{self.path} is damaged ({what}). {self.ways_out}")
+
+    def set_up(self, pragma: str) -> None:
+        """Set how SQLite works for this connection."""
+        with self.reported():
+            self._connection.execute(pragma)
+
     def close(self) -> None:
         """What was not committed is gone."""
         self._connection.close()
@@ -100,7 +117,7 @@ class StateFile:
         except sqlite3.OperationalError:
             raise
         except sqlite3.DatabaseError as error:
-            raise StateCorruptError(f"{self.path} is damaged ({error}). {self.ways_out}") from error
+            raise self.damaged(str(error)) from error
 
     def _make(self, schema: str, format: int) -> None:
         self._connection.executescript(f"BEGIN IMMEDIATE; {ABOUT} {schema}")
@@ -118,7 +135,7 @@ class StateFile:
         if not self._connection.in_transaction:
             self._connection.execute("BEGIN IMMEDIATE")
 
-    def _check(self, format: int) -> None:
+    def _check(self, format: int, looks_through: bool) -> None:
         if not self._tables <= self._present():
             raise StateCorruptError(
                 f"{self.path} is a database, but not the one that this flow keeps there. {self.ways_out}"
@@ -129,6 +146,8 @@ class StateFile:
                 f"{self.path} has format {found[0] if found else 'unknown'}, this build reads {format}. "
                 f"Run the build that wrote it. {self.ways_out}"
             )
+        if not looks_through:
+            return
         verdict = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":
             raise sqlite3.DatabaseError(verdict)

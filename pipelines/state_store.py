@@ -1,138 +1,209 @@
-"""The risk flow's state on disk: changed rows beside Bytewax's recovery, versioned by epoch.
+"""The risk flow's state on disk: rows by key at one version, with the positions that they were made from.
 
-Bytewax keeps only the version number of each epoch; this store keeps the rows. Each version also keeps what
-its rows were before (`undo`), so that a flow that resumes at Bytewax's own epoch rolls the rows back to it. A
-version is durable before Bytewax hears its number.
+Rows and positions are in one transaction, so that whatever a crash or a power loss leaves is of one moment: a
+flow that resumes goes on from there, whatever it had done since. A thread makes versions durable; the flow
+hands them over and goes on.
 """
 
-from collections.abc import Generator, Mapping
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
+
+import msgspec
 
 from events.crash import crash_point, declare
 from models.errors import StateRowError
-from pipelines.errors import StateFormatError, StateMismatchError
+from pipelines.checked_rows import without_checksum
+from pipelines.errors import StateCorruptError, StateError, StateFormatError, StateMismatchError
 from pipelines.state_file import StateFile
+from pipelines.state_writer import StateWriter, Version, write_rows
 
-declare(
-    {
-        "risk.state.writing": "rows of another version are written and not durable, nor is its number",
-        "risk.state.committed": "rows of another version are durable, Bytewax does not know its number",
-    }
-)
+declare({"state.filling.writing": "rows of a made-up state are written, not durable"})
 
-FORMAT = 6
+FORMAT = 7
 """Raised whenever the meaning of rows changes, the models' own included.
 
 There is no way between formats but reading the log again.
 """
 
-UNDO_VERSIONS = 120
-"""How far back a version can be asked for. Bytewax commits an epoch within one or two of the next."""
+SCHEMA = "CREATE TABLE rows (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
 
-SCHEMA = """
-CREATE TABLE rows (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE undo (version INTEGER NOT NULL, key TEXT NOT NULL, value BLOB, PRIMARY KEY (version, key))
-    WITHOUT ROWID;
-INSERT INTO about VALUES ('version', 0), ('undo_from', 0);
-"""
+POINT = "flow/point"
+
+OWN = ("engine/control/", "engine/engine/", "engine/model/", "seen/")
+"""What a flow needs before its first payment; everything else is of one entity or payment each."""
+
+FILL_ROWS = 100_000
+"""Rows that are filled in at a time: all of them in the order of keys would not fit into memory."""
+
+WRITER_PAGES_KIB, READER_PAGES_KIB = 16_384, 32_768
+"""SQLite's own caches. The reader's holds the inner pages of the tree for some 5,000,000 rows."""
+
+CHECKPOINT_PAGES = 16_384
+"""64 MiB of SQLite's log before it is carried over: a page that changes often is then carried once."""
+
+
+class Point(msgspec.Struct, array_like=True, frozen=True):
+    """Where a flow stood: its version, the batch and the next offsets that the rows were made up to, and
+    from where on replies stand that would be made again. Places are `topic/partition`."""
+
+    version: int = 0
+    batch: int = 0
+    positions: Mapping[str, int] = {}
+    replies: Mapping[str, int] = {}
+
+
+_encode_point = msgspec.msgpack.Encoder().encode
+_decode_point = msgspec.msgpack.Decoder(Point).decode
 
 
 class StateStore:
-    """Rows by key, at one version; used by one thread of one process.
+    """Rows by key; used by one thread of one process.
 
     >>> import tempfile
-    >>> store = StateStore(Path(tempfile.mkdtemp()) / "state.sqlite")
-    >>> store.write({"card/7": b"one"}); store.commit(1)
-    >>> store.write({"card/7": b"two"}); store.commit(2)
-    >>> store.rewind(1); dict(store.rows())
-    {'card/7': b'one'}
+    >>> path = Path(tempfile.mkdtemp()) / "state.sqlite"
+    >>> store = StateStore(path)
+    >>> store.write({"card/7": b"one"}); store.commit(Point(version=1, batch=12))
+    >>> store.get("card/7"), store.get("card/8")
+    (b'one', None)
+    >>> store.close()
+    >>> StateStore(path).point.batch
+    12
     """
 
     def __init__(self, path: Path) -> None:
         """Raises `StateFormatError`, `StateCorruptError`."""
-        self._file = StateFile(
-            path, schema=SCHEMA, format=FORMAT, otherwise="the flow then reads the log again from its start."
-        )
+        self.fault: StateError | None = None
+        """What was found to be wrong with the state, once something was."""
+        self._path = path
+        # Not looked through as a whole: that takes a minute for some millions of cards. Each row is checked
+        # when it is read.
+        self._reader = self._opened(READER_PAGES_KIB)
+        writing = self._opened(WRITER_PAGES_KIB)
+        writing.set_up(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        self._point = self._kept_point()
+        self._writer = StateWriter(writing)
+        self._making: dict[str, bytes | None] = {}
+        # Handed over and perhaps not yet durable, the newest first.
+        self._recent: deque[Version] = deque()
+
+    @property
+    def point(self) -> Point:
+        """Where the last version stood; version 0 when there never was one."""
+        return self._point
 
     @property
     def version(self) -> int:
-        """The last committed version; 0 when nothing was ever committed."""
-        return self._number("version")
+        """The number of the last version."""
+        return self._point.version
+
+    def get(self, row: str) -> bytes | None:
+        """A row's last value, written or not; None where there is none. Raises `StateCorruptError`."""
+        if row in self._making:
+            return self._making[row]
+        for version in self._recent:
+            if row in version.rows:
+                return version.rows[row]
+        with self._noted():
+            found = self._reader.rows("SELECT value FROM rows WHERE key = ?", (row,))
+            return self._checked(row, found[0][0]) if found else None
+
+    def own_rows(self) -> Generator[tuple[str, bytes], None, None]:
+        """The rows that are no entity's and no payment's: what a flow loads when it starts."""
+        for prefix in OWN:
+            end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+            yield from self._durable(f"WHERE key >= '{prefix}' AND key < '{end}'")
 
     def rows(self) -> Generator[tuple[str, bytes], None, None]:
-        """Every row of the committed version."""
-        return self._file.iterate("SELECT key, value FROM rows")
+        """Every row of the last version, in the order of keys."""
+        return ((key, value) for key, value in self._durable("") if key != POINT)
 
     def unreadable(self, error: StateRowError) -> StateFormatError:
         """What to say of a row that this build cannot read, with the ways out."""
-        return self._file.unreadable(str(error))
+        fault = self._reader.unreadable(str(error))
+        self.fault = fault
+        return fault
 
     def write(self, changed: Mapping[str, bytes | None]) -> None:
-        """Put (None: remove) rows into the version being made. May be called often: it spreads the work."""
-        if not changed:
-            return
-        making = self.version + 1
-        self._file.change_many(
-            # Only a version's first write to a row finds what the version before left there.
-            "INSERT OR IGNORE INTO undo SELECT ?, ?, (SELECT value FROM rows WHERE key = ?)",
-            [(making, key, key) for key in changed],
-        )
-        self._file.change_many(
-            "INSERT INTO rows VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            [(key, value) for key, value in changed.items() if value is not None],
-        )
-        self._file.change_many(
-            "DELETE FROM rows WHERE key = ?", [(key,) for key, value in changed.items() if value is None]
-        )
+        """Put (None: remove) rows into the version being made. May be called often."""
+        self._making.update(changed)
 
-    def commit(self, version: int) -> None:
-        """Make the version durable. Versions follow each other without gaps."""
-        if version != self.version + 1:
-            raise StateMismatchError(
-                f"version {version} cannot follow version {self.version} in {self._file.path}; "
-                "two flows may be writing to it"
-            )
-        oldest = max(version - UNDO_VERSIONS, self._number("undo_from"))
-        self._file.change("DELETE FROM undo WHERE version <= ?", (oldest,))
-        self._set("undo_from", oldest)
-        self._set("version", version)
-        self._make_durable()
+    def commit(self, point: Point) -> None:
+        """End the version. It is durable a little later: `settle` waits for it. Versions have no gaps.
 
-    def rewind(self, version: int) -> None:
-        """Bring the rows back to an earlier version; raises `StateMismatchError` where that is impossible."""
-        newest, oldest = self.version, self._number("undo_from")
-        if not oldest <= version <= newest:
-            raise StateMismatchError(
-                f"{self._file.path} holds versions {oldest} to {newest}, but the recovery store asks for "
-                f"{version}: they do not belong together. {self._file.ways_out}"
-            )
-        for undone in range(newest, version, -1):
-            self._undo(undone)
-        self._set("version", version)
-        self._make_durable()
+        Raises `StateMismatchError`, and what writing a version before has raised.
+        """
+        if point.version != self.version + 1:
+            raise StateMismatchError(f"version {point.version} cannot follow version {self.version}")
+        rows, self._making = self._making, {}
+        rows[POINT] = _encode_point(point)
+        size = sum(len(value) for value in rows.values() if value is not None)
+        version = Version(point.version, rows, size)
+        while self._recent and self._recent[-1].number <= self._writer.written:
+            self._recent.pop()
+        self._recent.appendleft(version)
+        self._point = point
+        with self._noted():
+            self._writer.put(version)
+
+    def settle(self) -> None:
+        """Wait until every version is durable."""
+        with self._noted():
+            self._writer.settle()
+
+    def fill(self, rows: Iterable[tuple[str, bytes]]) -> None:
+        """Write the rows of a made-up state; fastest in the order of keys. No version may be in the making.
+
+        A crash leaves a part of them.
+        """
+        filling = self._opened(WRITER_PAGES_KIB)
+        remaining = iter(rows)
+        while some := dict(islice(remaining, FILL_ROWS)):
+            write_rows(filling, some)
+            crash_point("state.filling.writing")
+            filling.commit()
+        filling.close()
 
     def close(self) -> None:
-        self._file.close()
+        """Versions that were committed are durable then; what was written since is gone."""
+        self._writer.close()
+        self._reader.close()
 
-    def _make_durable(self) -> None:
-        crash_point("risk.state.writing")
-        self._file.commit()
-        crash_point("risk.state.committed")
+    def _opened(self, pages_kib: int) -> StateFile:
+        otherwise = "the flow then reads the log again from its start."
+        file = StateFile(self._path, schema=SCHEMA, format=FORMAT, otherwise=otherwise, looks_through=False)
+        file.set_up(f"PRAGMA cache_size = -{pages_kib}")
+        return file
 
-    def _undo(self, version: int) -> None:
-        self._file.change(
-            "DELETE FROM rows WHERE key IN (SELECT key FROM undo WHERE version = ? AND value IS NULL)",
-            (version,),
-        )
-        self._file.change(
-            "INSERT INTO rows SELECT key, value FROM undo WHERE version = ? AND value IS NOT NULL "
-            "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            (version,),
-        )
-        self._file.change("DELETE FROM undo WHERE version = ?", (version,))
+    def _kept_point(self) -> Point:
+        with self._noted():
+            found = self._reader.rows("SELECT value FROM rows WHERE key = ?", (POINT,))
+            if not found:
+                return Point()
+            try:
+                return _decode_point(self._checked(POINT, found[0][0]))
+            except msgspec.DecodeError as error:
+                raise self._reader.damaged(f"its point: {error}") from None
 
-    def _number(self, name: str) -> int:
-        return int(self._file.rows("SELECT value FROM about WHERE name = ?", (name,))[0][0])
+    def _durable(self, where: str) -> Generator[tuple[str, bytes], None, None]:
+        self.settle()
+        with self._noted():
+            for key, kept in self._reader.iterate(f"SELECT key, value FROM rows {where} ORDER BY key"):  # noqa: S608  # no input
+                yield key, self._checked(key, kept)
 
-    def _set(self, name: str, value: int) -> None:
-        self._file.change("UPDATE about SET value = ? WHERE name = ?", (value, name))
+    def _checked(self, row: str, kept: bytes) -> bytes:
+        value = without_checksum(row, kept)
+        if value is None:
+            raise self._reader.damaged("a row is not what was written")
+        return value
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Keep in mind what is wrong with the state, for those who see an error of the whole flow."""
+        try:
+            yield
+        except (StateCorruptError, StateFormatError) as error:
+            self.fault = error
+            raise

@@ -29,7 +29,7 @@ WRITERS = {
     "gateway/store/writer.py",
     "pipelines/learning_store.py",
     "pipelines/order.py",
-    "pipelines/state_store.py",
+    "pipelines/state_writer.py",
     "simulator/acquirer/books.py",
     "simulator/acs/books.py",
     "simulator/rails/books.py",

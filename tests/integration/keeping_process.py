@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.learning_store import LearningStore
-from pipelines.state_store import StateStore
+from pipelines.state_store import Point, StateStore
 from simulator.acquirer.books import Authorization, Books, Key
 
 AT = datetime(2026, 1, 5, 10, tzinfo=UTC)
@@ -48,7 +48,8 @@ def last_of(kind: str, folder: Path) -> int:
 
 def _state(store: StateStore, number: int) -> None:
     store.write({"card/7": b"%d" % number})
-    store.commit(number)
+    store.commit(Point(version=number))
+    store.settle()
 
 
 def _learn(store: LearningStore, number: int) -> None:

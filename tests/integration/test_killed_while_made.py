@@ -27,10 +27,11 @@ store = ProcessorStore(folder / "home" / "processor.sqlite", InlineScheduling())
 assert asyncio.run(store.transact(vault_rows.vault_is_empty))
 """
 STATE = """
-from pipelines.state_store import StateStore
-store = StateStore(folder / "risk" / "state.sqlite")
+from pipelines.state_store import Point, StateStore
+store = StateStore(folder / "risk" / "state" / "state.sqlite")
 store.write({"card/7": b"one"})
-store.commit(1)
+store.commit(Point(version=1))
+store.close()
 """
 LEARNING = """
 from pipelines.learning_store import LearningStore
@@ -43,11 +44,6 @@ from pipelines.order_file import Run
 journal = OrderJournal(folder / "risk" / "order")
 journal.note(1, [Run("labels", 0, 0, 0)])
 assert len(list(journal.after(0))) == 1
-"""
-RECOVERY = """
-from pipelines.risk_flow import recovery_folder
-(folder / "risk").mkdir(exist_ok=True)
-assert [path.name for path in recovery_folder(folder / "risk" / "recovery").iterdir()]
 """
 LOG = """
 from events.log import open_log
@@ -87,8 +83,6 @@ def run(program: str, folder: Path, crash_at: str = "") -> int:
         ("state.file.made", LEARNING),
         ("risk.order.writing", ORDER),
         ("risk.order.written", ORDER),
-        ("state.recovery.making", RECOVERY),
-        ("state.recovery.made", RECOVERY),
         ("log.sqlite.lanes_writing", LOG),
         ("log.sqlite.lanes_committed", LOG),
         ("acquirer.tables.writing", BOOKS),

@@ -74,7 +74,7 @@ def test_after_kills_scores_and_state_are_those_of_a_run_without_any(tmp_path: P
         assert (made.outcome, made.rules, made.anomaly) == (said.outcome, said.rules, said.anomaly)
     kept = {
         key.removeprefix("engine/"): value
-        for key, value in StateStore(tmp_path / "risk" / "0" / "state.sqlite").rows()
+        for key, value in StateStore(tmp_path / "risk" / "0" / "state" / "state.sqlite").rows()
         if key.startswith("engine/")
     }
     assert kept == engine.changed_rows()

@@ -24,7 +24,7 @@ def reply(partition: int, request_offset: int) -> Reply:
 
 
 def built(log: MemoryLog, resumed: dict[str, int] | None = None) -> _Part:
-    return ReplySink(log, "decisions").build_part("decisions", "0", resumed)
+    return ReplySink(log, "decisions", resumed or {}).build_part("decisions", "0", None)
 
 
 def answered(log: MemoryLog, partition: int = 0) -> list[int]:
@@ -63,7 +63,7 @@ def test_a_resumed_sink_drops_what_was_sent_since_its_epoch() -> None:
     log = MemoryLog()
     first = built(log)
     first.write_batch([[reply(0, 1), reply(0, 2)]])
-    epoch = first.snapshot()
+    epoch = first.places()
     first.write_batch([[reply(0, 3)]])
 
     built(log, epoch).write_batch([[reply(0, 3), reply(0, 4)]])
@@ -76,9 +76,9 @@ def test_a_resumed_sink_reads_no_replies_of_before_its_epoch() -> None:
     first = built(log)
     first.write_batch([[reply(0, 1), reply(0, 2)]])
 
-    resumed = built(log, first.snapshot())
+    resumed = built(log, first.places())
 
-    assert resumed.snapshot()["decisions/0"] == 2
+    assert resumed.places()["decisions/0"] == 2
     resumed.write_batch([[reply(0, 2)]])
     assert answered(log) == [1, 2, 2]
 
@@ -89,11 +89,11 @@ def test_what_comes_again_over_several_epochs_is_dropped_also_after_another_cras
     second = built(log)
     second.write_batch([[reply(0, 1), reply(0, 2)]])
 
-    third = built(log, second.snapshot())
+    third = built(log, second.places())
     third.write_batch([[reply(0, 3), reply(0, 4), reply(0, 5)]])
 
     assert answered(log) == [1, 2, 3, 4, 5]
-    assert third.snapshot()["decisions/0"] == 5
+    assert third.places()["decisions/0"] == 5
 
 
 def test_a_flow_that_starts_in_the_middle_of_a_log_is_told_where() -> None:
@@ -103,7 +103,7 @@ def test_a_flow_that_starts_in_the_middle_of_a_log_is_told_where() -> None:
 
     part = ReplySink(log, "decisions", start).build_part("decisions", "0", None)
 
-    assert part.snapshot() == {f"decisions/{number}": 2 if number == 0 else 0 for number in range(8)}
+    assert part.places() == {f"decisions/{number}": 2 if number == 0 else 0 for number in range(8)}
 
 
 def test_what_answers_no_request_is_always_sent() -> None:

@@ -9,17 +9,17 @@ from events.errors import PositionLostError
 from events.log.port import Outgoing, Record
 from pipelines.order import OrderJournal
 from pipelines.order_file import Run, runs_of
-from pipelines.source import ONLY_PART, Feed, LogSource
+from pipelines.source import ONLY_PART, Feed, LogSource, written_positions
 from tests.memory_log import MemoryLog
 from tests.unit.pipelines.standin import asked, assessment
 
 TOPICS = ("controls", "labels", "assessments")
 
 
-def part(log: MemoryLog, home: Path, resumed: dict[str, Any] | None = None) -> Any:
+def part(log: MemoryLog, home: Path, start: dict[str, int] | None = None, batch: int = 0) -> Any:
     journal = OrderJournal(home / "order")
-    source = LogSource(Feed(log, TOPICS, ("controls",), journal=journal))
-    return source.build_part("log", ONLY_PART, resumed)
+    source = LogSource(Feed(log, TOPICS, ("controls",), start=start or {}, batch=batch, journal=journal))
+    return source.build_part("log", ONLY_PART, None)
 
 
 def read(source: Any, polls: int = 20) -> list[tuple[str, int, int]]:
@@ -36,34 +36,37 @@ def test_controls_are_read_before_anything_else(tmp_path: Path) -> None:
     assert [place[0] for place in places] == ["controls", "assessments"]
 
 
-def test_a_resumed_source_gives_what_follows_the_snapshot_and_nothing_twice(tmp_path: Path) -> None:
+def test_a_source_that_starts_where_a_batch_ended_gives_what_follows_and_nothing_twice(
+    tmp_path: Path,
+) -> None:
     log = MemoryLog()
     log.append([asked(assessment(number)) for number in range(30)])
-    first = part(log, tmp_path / "a")
-    before = read(first)
-    saved = first.snapshot()
+    batches = [batch for _, batch in part(log, tmp_path / "a").next_batch()]
+    before = [tuple(one.record.position) for one in batches[-1].delivered]
     log.append([asked(assessment(number)) for number in range(30, 50)])
 
-    after = read(part(log, tmp_path / "b", saved))
+    after = read(part(log, tmp_path / "b", written_positions(batches[-1].reached), batches[-1].number))
 
     assert len(before) == 30
     assert len(after) == 20
     assert not set(before) & set(after)
 
 
-def test_what_was_read_after_the_snapshot_comes_again_in_the_same_batches_and_order(tmp_path: Path) -> None:
+@pytest.mark.parametrize("at", [0, 2])
+def test_what_was_read_after_a_batch_comes_again_in_the_same_batches_and_order(
+    tmp_path: Path, at: int
+) -> None:
     log = MemoryLog()
     first = part(log, tmp_path)
-    saved = first.snapshot()
     batches = []
     for number in (3, 1, 2, 6, 5):
         log.append([asked(assessment(number))])
-        batches += [[one.record for one in batch.delivered] for _, batch in first.next_batch()]
+        batches += [batch for _, batch in first.next_batch()]
+    start = written_positions(batches[at - 1].reached) if at else {}
 
-    again = part(log, tmp_path, saved)
-    repeated = [[one.record for one in batch.delivered] for _ in range(5) for _, batch in again.next_batch()]
+    again = part(log, tmp_path, start, batch=at)
 
-    assert repeated == batches
+    assert [batch for _ in range(5 - at) for _, batch in again.next_batch()] == batches[at:]
 
 
 @pytest.mark.parametrize("position", [-1, 3])
@@ -74,7 +77,7 @@ def test_a_saved_position_outside_of_the_log_is_an_error_not_a_silent_skip(
     log.append([Outgoing("labels", b"x", b"{}", 2), Outgoing("labels", b"x", b"{}", 2)])
 
     with pytest.raises(PositionLostError, match="labels/2"):
-        part(log, tmp_path, {"positions": {"labels/2": position}, "batch": 0})
+        part(log, tmp_path, {"labels/2": position})
 
 
 def test_neighbors_of_one_partition_are_one_run() -> None:

@@ -11,7 +11,7 @@ from models.scored import Kept
 from pipelines.errors import StateCorruptError, StateFormatError
 from pipelines.learning_store import LearningStore
 from pipelines.state_file import StateFile
-from pipelines.state_store import StateStore
+from pipelines.state_store import Point, StateStore
 
 SCHEMA = "CREATE TABLE things (name TEXT PRIMARY KEY) WITHOUT ROWID;"
 Opened = Callable[[Path], StateStore | LearningStore]
@@ -28,7 +28,7 @@ def filled(opened: Opened, path: Path) -> None:
     if isinstance(store, StateStore):
         for version in range(1, 61):
             store.write({"always": b"%d" % version, f"only/{version}": b"x"})
-            store.commit(version)
+            store.commit(Point(version=version))
     else:
         store.remember([Kept(f"pi_{number}", number, b"as scored" * 50) for number in range(60)])
         store.commit(b"state", 1, {})

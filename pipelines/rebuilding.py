@@ -1,0 +1,54 @@
+"""A state that cannot be used is set aside, whole, so that the flow makes another from the log.
+
+The log has every event, and the recorded order says in which order they were taken in: the state made again
+is the same, and the answers in the log are not given twice.
+"""
+
+import logging
+import shutil
+from pathlib import Path
+
+from events.crash import crash_point, declare
+from events.durable_files import sync_folder
+from pipelines.errors import StateCorruptError, StateError, StateFormatError
+from pipelines.state_store import StateStore
+
+logger = logging.getLogger(__name__)
+
+declare(
+    {
+        "state.aside.moving": "a state that cannot be used is still in its place",
+        "state.aside.moved": "a state that cannot be used is set aside, no other is begun",
+    }
+)
+
+
+def state_folder(home: Path) -> Path:
+    """Where a flow's rows are, alone: it is moved as one."""
+    return home / "state"
+
+
+def usable_store(home: Path) -> StateStore:
+    """The flow's store; a new one where the present one cannot even be opened."""
+    path = state_folder(home) / "state.sqlite"
+    try:
+        return StateStore(path)
+    except (StateFormatError, StateCorruptError) as error:
+        set_aside(home, error)
+        return StateStore(path)
+
+
+def set_aside(home: Path, error: StateError) -> None:
+    """Move the state out of the way, in place of one that was moved before, and say so."""
+    folder, aside = state_folder(home), home / "state.unusable"
+    shutil.rmtree(aside, ignore_errors=True)
+    crash_point("state.aside.moving")
+    folder.rename(aside)
+    sync_folder(home)
+    crash_point("state.aside.moved")
+    logger.error(
+        "%s It was moved to %s. The state is made again from the log; answers that are there are not "
+        "given twice.",
+        str(error),
+        aside,
+    )
