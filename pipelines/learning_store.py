@@ -76,7 +76,8 @@ class LearningStore:
             path,
             schema=SCHEMA,
             format=FORMAT,
-            otherwise="the learner then learns again from the start of the log.",
+            ways_out=f"Restore the whole folder {path.parent} from one backup, or delete it: the "
+            "learner then learns again from the start of the log.",
         )
 
     def remember(self, payments: Sequence[Kept]) -> None:

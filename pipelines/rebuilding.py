@@ -47,8 +47,7 @@ def set_aside(home: Path, error: StateError) -> None:
     sync_folder(home)
     crash_point("state.aside.moved")
     logger.error(
-        "%s It was moved to %s. The state is made again from the log; answers that are there are not "
-        "given twice.",
+        "%s The old one was moved to %s. Answers that are in the log are not given twice.",
         str(error),
         aside,
     )

@@ -39,11 +39,11 @@ class StateFile:
         *,
         schema: str,
         format: int,
-        otherwise: str,
+        ways_out: str,
         synchronous: Synchronous = "FULL",
         looks_through: bool = True,
     ) -> None:
-        """`schema` makes the tables of a new file; `otherwise` says what happens once the file is deleted.
+        """`schema` makes the tables of a new file; `ways_out` says what to do about one that cannot be used.
 
         With `synchronous` NORMAL no commit but the file's making waits for the disk: a power loss may drop
         the last ones. With `looks_through` every page is looked at: damage is found now, and not when it is
@@ -52,7 +52,7 @@ class StateFile:
         Raises `StateFormatError` and `StateCorruptError`.
         """
         self.path = path
-        self.ways_out = f"Restore the whole folder {path.parent} from one backup, or delete it: {otherwise}"
+        self.ways_out = ways_out
         self._tables = {"about", *re.findall(r"CREATE TABLE (\w+)", schema)}
         with self.reported():
             make_folder_durably(path.parent)

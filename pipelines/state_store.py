@@ -172,8 +172,8 @@ class StateStore:
         self._reader.close()
 
     def _opened(self, pages_kib: int) -> StateFile:
-        otherwise = "the flow then reads the log again from its start."
-        file = StateFile(self._path, schema=SCHEMA, format=FORMAT, otherwise=otherwise, looks_through=False)
+        out = "The flow makes its state again from the log."
+        file = StateFile(self._path, schema=SCHEMA, format=FORMAT, ways_out=out, looks_through=False)
         file.set_up(f"PRAGMA cache_size = -{pages_kib}")
         return file
 

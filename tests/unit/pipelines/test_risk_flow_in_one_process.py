@@ -1,7 +1,6 @@
 """The dataflow over a log in memory: stopped, resumed, and stopped again."""
 
 import contextlib
-import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,9 +15,10 @@ from events.log.port import Log, Outgoing, Position
 from events.types import DeadLetter, DecisionMade
 from models.controls import Control
 from models.engine import Engine
-from pipelines.errors import SendError, StateFormatError
+from pipelines.errors import SendError
 from pipelines.risk_flow import Parts, run
 from pipelines.risk_step import RiskEngine, RiskStep
+from pipelines.state_store import StateStore
 from tests.memory_log import MemoryLog
 from tests.unit.pipelines.standin import CountingEngine, asked, assessment
 
@@ -97,9 +97,9 @@ def test_unreadable_records_go_to_the_dead_letters_and_nothing_else_is_lost(tmp_
 
 def stored(home: Path, row: str, value: bytes) -> None:
     """Put a row into the state of the flow that ended."""
-    path = home / "state.sqlite"
-    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("INSERT OR REPLACE INTO rows VALUES (?, ?)", (row, value))
+    with contextlib.closing(StateStore(home / "state" / "state.sqlite")) as store:
+        store.write({row: value})
+        store.commit(msgspec.structs.replace(store.point, version=store.version + 1))
 
 
 def test_a_stored_rule_that_this_build_refuses_is_logged_and_the_flow_goes_on(
@@ -120,17 +120,24 @@ def test_a_stored_rule_that_this_build_refuses_is_logged_and_the_flow_goes_on(
 
 
 @pytest.mark.parametrize("row", ["engine/card/card1", "seen/some-event"])
-def test_a_row_that_this_build_cannot_read_stops_the_flow_with_ways_out(tmp_path: Path, row: str) -> None:
+def test_a_state_with_a_row_that_this_build_cannot_read_is_set_aside_and_made_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, row: str
+) -> None:
     log = MemoryLog()
     log.append([asked(assessment(1))])
     run_until(log, tmp_path, lambda: len(decisions(log)) == 1, Engine)
     stored(tmp_path, row, b"\x01")
     log.append([asked(assessment(2))])
 
-    with pytest.raises(StateFormatError, match="Run the build that wrote it") as refused:
-        run_until(log, tmp_path, lambda: len(decisions(log)) == 2, Engine)
-    assert str(tmp_path / "state.sqlite") in str(refused.value)
-    assert "delete it" in str(refused.value)
+    run_until(log, tmp_path, lambda: len(decisions(log)) == 2, Engine)
+
+    assert "Run the build that wrote it" in caplog.text
+    assert "The flow makes its state again from the log" in caplog.text
+    assert f"The old one was moved to {tmp_path / 'state.unusable'}" in caplog.text
+    assert (tmp_path / "state.unusable" / "state.sqlite").exists()
+    assert sorted(decision.payment_id for decision in decisions(log)) == ["pi_1", "pi_2"]
+    with contextlib.closing(StateStore(tmp_path / "state" / "state.sqlite")) as store:
+        assert store.get(row) != b"\x01"
 
 
 def test_a_duplicated_assessment_is_answered_once_also_after_a_restart(tmp_path: Path) -> None:
