@@ -15,7 +15,8 @@ ANSWER_SECONDS = counter(
 )
 REPLY_SECONDS = histogram("weir_flow_append_seconds", "One append of decisions to the log.")
 CHECKPOINT_SECONDS = histogram(
-    "weir_checkpoint_seconds", "How long the end of an epoch stopped the scoring: rows encoded and handed over."
+    "weir_checkpoint_seconds",
+    "How long the end of an epoch stopped the scoring: rows encoded and handed over.",
 )
 EPOCHS = gauge("weir_epoch_version", "Version of the state that the flow wrote last.")
 REFUSED = counter("weir_flow_refused", "Records that a flow put into the dead letters.", ["flow"])

@@ -98,7 +98,7 @@ class StateWriter:
     def _run(self) -> None:
         try:
             while versions := self._next():
-                write_rows(self._file, _together(versions))
+                _write_rows(self._file, _together(versions))
                 self._commit()
                 with self._change:
                     self.written = versions[-1].number
@@ -123,7 +123,7 @@ class StateWriter:
         crash_point("risk.state.committed")
 
 
-def write_rows(file: StateFile, rows: Rows) -> None:
+def _write_rows(file: StateFile, rows: Rows) -> None:
     """Put rows into the open transaction, in the order of their keys, as neighbors share a page."""
     kept = sorted((key, value) for key, value in rows.items() if value is not None)
     for begin in range(0, len(kept), ROWS_AT_ONCE):
