@@ -30,8 +30,11 @@ _HOPS = {hop: HOP_SECONDS.labels(hop) for hop in ("api", "commit", "log", "flow_
 class Journey:
     """One request. Moments are seconds of `time.perf_counter`."""
 
-    def __init__(self) -> None:
-        self._arrived, self._arrived_ns = time.perf_counter(), time.time_ns()
+    def __init__(self, arrived: float | None = None) -> None:
+        """`arrived`: when, if not now."""
+        now = time.perf_counter()
+        self._arrived = now if arrived is None else arrived
+        self._arrived_ns = time.time_ns() - int((now - self._arrived) * 1e9)
         self._span = begin_request_span(self._arrived_ns)
         self.trace = None if self._span is None else trace_of(self._span)
         """For the events that the request leads to; None where it is not traced."""
@@ -43,7 +46,7 @@ class Journey:
     def end(self, method: str, route: str | None, status: int) -> float:
         """Tell it, as the answer has gone; how many seconds it took."""
         ended = time.perf_counter()
-        counted = method if method in _METHODS else OTHER_METHOD
+        counted = _counted(method)
         REQUESTS.labels(counted, route or NO_ROUTE, status).inc()
         REQUEST_SECONDS.labels(counted).observe(ended - self._arrived)
         if self._is_whole():
@@ -100,9 +103,9 @@ class Journey:
 _current: ContextVar[Journey | None] = ContextVar("journey", default=None)
 
 
-def begin_journey() -> Journey:
-    """The journey of a request that has just come, which its task has from now on."""
-    journey = Journey()
+def begin_journey(arrived: float | None = None) -> Journey:
+    """The journey of a request that came at `arrived`, else just now; its task has it from now on."""
+    journey = Journey(arrived)
     _current.set(journey)
     return journey
 
@@ -112,8 +115,17 @@ def current_journey() -> Journey | None:
     return _current.get()
 
 
+def count_turned_away(method: str, status: int) -> None:
+    """Count a request that was refused before its journey began."""
+    REQUESTS.labels(_counted(method), NO_ROUTE, status).inc()
+
+
 def reach(moment: Moment) -> None:
     """Note that the request under way has got so far."""
     journey = _current.get()
     if journey is not None:
         journey.moments[moment] = time.perf_counter()
+
+
+def _counted(method: str) -> str:
+    return method if method in _METHODS else OTHER_METHOD

@@ -35,6 +35,7 @@ from gateway.people.sign_ins import SignIns
 from gateway.personal import PersonalData
 from gateway.pressure.admission import Admission
 from gateway.pressure.lateness import Lateness
+from gateway.pressure.visits import Gatekeeper
 from gateway.rate_limits import RateLimits
 from gateway.receipts import Receipts
 from gateway.retrying import Driving
@@ -67,6 +68,7 @@ class Gateway:
         self.lateness = Lateness(around.clock, around.late_policy)
         flights = _flights(around, ends, personal, self.lateness)
         self.admission = Admission(around.entropy, lambda: flights.under_way)
+        self.gatekeeper = Gatekeeper(self.admission, self.keys.party_of)
         self.payer_steps = _payer_steps(around, ends, time)
         self.recovery = Recovery(
             store=store, flights=flights, ends=ends, debts=ends.debts, scheduling=scheduling, instance=own

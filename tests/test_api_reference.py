@@ -228,9 +228,8 @@ def test_the_members_of_a_request_are_documented_with_type_and_bounds(title: str
 
 
 def test_every_path_of_the_api_has_its_section_and_no_other() -> None:
-    keys = SimpleNamespace(party_of=None)
     nobody: Any = SimpleNamespace(
-        payments=None, payment_methods=None, reviews=None, admission=None, keys=keys
+        payments=None, payment_methods=None, reviews=None, admission=None, gatekeeper=None
     )
     routes = vars(make_application(nobody))["_application"].routes
     served = {

@@ -52,6 +52,7 @@ ELSEWHERE = {
     "gateway/store/postgresql.py vacuum": "changes no row; forgetting the person again does it again",
     "gateway/processor/acquirer_link.py AcquirerLink._answer_echo": "says that we are there",
     "gateway/http/connections.py": "refuses what is no request: nothing was done that could be lost",
+    "gateway/http/doors.py": "refuses what has not begun: nothing was done that could be lost",
     "operations/addresses.py remember": "not durable: every start says it again",
     "operations/watched.py Watched.remember": "not durable: every start says it again",
     "pipelines/order.py OrderJournal": "OrderJournal.note has them; the rest makes durable what it wrote",

@@ -212,6 +212,7 @@ async def listen(gateway: Gateway, settings: Settings, stop: asyncio.Event) -> N
         make_application(gateway),
         bind(settings.host, settings.port, shared=settings.share_ports),
         proxies=trusted(settings.trusted_proxy),
+        door=gateway.gatekeeper.knock,
     )
     internal = LinkListener(
         internal_methods(gateway),

@@ -47,7 +47,7 @@ def make_application(gateway: Gateway) -> LastResort:
     _add_reports(application, gateway)
     add_sign_in(application, gateway)
     # The last one is the outermost: what it refuses costs no other anything.
-    application.add_middleware(Visits, admission=gateway.admission, party_of=gateway.keys.party_of)
+    application.add_middleware(Visits, gatekeeper=gateway.gatekeeper)
     return LastResort(application)
 
 

@@ -30,6 +30,9 @@ from gateway.journeys import begin_journey
 Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 Elsewhere = Callable[[str], str | None]
 
+ARRIVED = "weir.arrived"
+"""In a scope: when its head had come, in seconds of `time.perf_counter`; it may have waited since."""
+
 REFUSED_BUSY = "weir.refused-busy"
 """In the scope of a request that was refused for how much is asked. There may be thousands a second: each is
 logged at `debug`, and `gateway.pressure.measuring` tells how many there were."""
@@ -52,6 +55,21 @@ def refused(error: GatewayError, request_id: str | None = None) -> Response:
     )
 
 
+def answer_bytes(error: GatewayError, request_id: str, *, closes: bool) -> bytes:
+    """The same as it goes over a connection, for what is refused there; `closes`: no request follows."""
+    body = msgspec.json.encode(problem(error, request_id))
+    head = {
+        HEADER: request_id,
+        **error.headers,
+        "content-length": str(len(body)),
+        "content-type": "application/problem+json",
+    }
+    if closes:
+        head["connection"] = "close"
+    lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
+    return f"HTTP/1.1 {error.STATUS} {error.TITLE}\r\n{lines}\r\n".encode() + body
+
+
 def internal_error() -> GatewayError:
     """What a caller learns of an error that nobody foresaw."""
     return GatewayError("Something went wrong here. The request may be sent again.", code="internal_error")
@@ -69,7 +87,7 @@ class LastResort:
         self._application = application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        status, journey, request_id = 0, begin_journey(), begin_request()
+        status, journey, request_id = 0, begin_journey(scope.get(ARRIVED)), begin_request()
         named = (HEADER.encode(), request_id.encode())
 
         async def watched(message: Any) -> None:

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from gateway.errors import GatewayError, HeadTooLargeError, InvalidRequestError
-from gateway.http.answers import refused
+from gateway.http.answers import answer_bytes
 from gateway.http.errors import RequestTimeoutError, TooManyConnectionsError
 from gateway.http.origins import counted_as
 from gateway.http.proxies import NO_PROXIES, Proxies
 from gateway.http.refusals import Refusals
-from gateway.http.request_ids import HEADER, new_request_id
+from gateway.http.request_ids import new_request_id
 
 HEAD_BYTES_MAX = 32 * 1024
 """Of a request line and its headers together."""
@@ -278,10 +278,6 @@ class Connection(HttpToolsProtocol):
     def _write(self, error: GatewayError) -> None:
         request_id = new_request_id()
         self._connections.refusals.refused(error, request_id, self.loop.time())
-        answer = refused(error, request_id)
-        head = [f"HTTP/1.1 {error.STATUS} {error.TITLE}".encode(), b"connection: close"]
-        head.append(f"{HEADER}: {request_id}".encode())
-        head += [b": ".join(each) for each in answer.raw_headers if each[0] != b"connection"]
-        self.transport.write(b"\r\n".join(head) + b"\r\n\r\n" + bytes(answer.body))
+        self.transport.write(answer_bytes(error, request_id, closes=True))
         if self.transport.can_write_eof():
             self.transport.write_eof()

@@ -10,7 +10,8 @@ from typing import Protocol
 import uvicorn
 from starlette.types import ASGIApp
 
-from gateway.http.connections import Connection, Connections
+from gateway.http.connections import Connections
+from gateway.http.doors import Door, GuardedConnection
 from gateway.http.proxies import NO_PROXIES, Proxies
 
 GRACE_SECONDS = 3
@@ -34,12 +35,16 @@ class Listener(uvicorn.Server):
         *,
         connections: Connections | None = None,
         proxies: Proxies = NO_PROXIES,
+        door: Door | None = None,
     ) -> None:
-        """`connections` None is a public listener's, which counts none of its proxies'."""
+        """`connections` None is a public listener's, which counts none of its proxies'.
+
+        `door` None lets everybody in.
+        """
         super().__init__(
             uvicorn.Config(
                 application,
-                http=Connection,
+                http=GuardedConnection,
                 ws="none",
                 log_config=None,
                 access_log=False,
@@ -53,6 +58,7 @@ class Listener(uvicorn.Server):
             )
         )
         self._bound = bound
+        self._door = door
         self._connections = connections or Connections(proxies=proxies)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -77,8 +83,14 @@ class Listener(uvicorn.Server):
             self._connections.look()
         return await super().on_tick(counter)
 
-    def _connection(self) -> Connection:
-        return Connection(self._connections, config=self.config, server_state=self.server_state, app_state={})
+    def _connection(self) -> GuardedConnection:
+        return GuardedConnection(
+            self._connections,
+            self._door,
+            config=self.config,
+            server_state=self.server_state,
+            app_state={},
+        )
 
     async def run_bound(self) -> None:
         """Serve until `should_exit` is set."""

@@ -1,10 +1,12 @@
 """Who is let in: writes and reads by turnstiles of their own, as many at once as measured delays allow."""
 
+import asyncio
 from collections.abc import Callable
 
 from events.ids import Entropy
 from gateway.metrics import PRESSURE_SECONDS
 from gateway.pressure.adapting import FIRST, adapted
+from gateway.pressure.errors import OverloadedError
 from gateway.pressure.turnstile import Party, Turnstile
 
 BACKLOG_MAX = 100_000
@@ -43,8 +45,29 @@ class Admission:
                 turnstile.limit, delay_seconds=delay_seconds, in_use_max=turnstile.take_in_use_max()
             )
 
+    def is_closed_to(self, party: Party, *, reads: bool) -> bool:
+        """Whether one more of this party would be refused without a wait."""
+        if reads:
+            return self.reads.is_closed_to(party)
+        return self._is_away() or self.writes.is_closed_to(party)
+
+    def refusal(self, *, reads: bool) -> OverloadedError:
+        """What to tell one more that is refused without a wait."""
+        if reads:
+            return self.reads.refusal()
+        return self.writes.refusal(AWAY_AFTER_SECONDS if self._is_away() else None)
+
+    def ask_to_write(self, party: Party) -> "asyncio.Future[None] | None":
+        """As `Turnstile.ask`; nobody comes in while too much waits for the log, processor or network."""
+        if self._is_away():
+            raise self.refusal(reads=False)
+        return self.writes.ask(party)
+
     async def enter_to_write(self, party: Party) -> None:
-        """As `Turnstile.enter`; nobody comes in while too much waits for the log, processor or network."""
-        if self.backlog > BACKLOG_MAX or self._flights() > FLIGHTS_MAX:
-            raise self.writes.refusal(AWAY_AFTER_SECONDS)
+        """As `Turnstile.enter`, and as `ask_to_write`."""
+        if self._is_away():
+            raise self.refusal(reads=False)
         await self.writes.enter(party)
+
+    def _is_away(self) -> bool:
+        return self.backlog > BACKLOG_MAX or self._flights() > FLIGHTS_MAX

@@ -9,10 +9,11 @@ long for a refusal, and what is let in is answered while its caller is still the
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from gateway.metrics import ADMISSION_REFUSED, ADMISSION_WAITING, PLACES, PLACES_TAKEN
-from gateway.pressure.adapting import FIRST, share_max
+from gateway.pressure.adapting import FIRST, LEAST, share_max
 from gateway.pressure.errors import OverloadedError
 
 WAITING_MAX = 64
@@ -27,8 +28,8 @@ STANDING_SECONDS = 0.5
 STANDING_WAITING_MAX, STANDING_WAIT_SECONDS_MAX = 4, 0.05
 """Of a queue that stands: enough to take up what becomes free, and no more."""
 
-ALWAYS, IN_USE_MAX = 2, 2 * FIRST
-"""Of eight places or more, so many of a merchant are let in though all places are taken, up to so many in
+ALWAYS, IN_USE_MAX = 4, 2 * FIRST
+"""Of `LEAST` places or more, so many of a merchant are let in though all places are taken, up to so many in
 all: where a limit has just fallen beneath a flood, nobody else is to wait until enough of that has left."""
 
 AFTER_SECONDS_MAX = 3
@@ -110,12 +111,27 @@ class Turnstile:
 
     async def enter(self, party: Party) -> None:
         """Come in, perhaps after a short wait; raises `OverloadedError`. Who is in must `leave`, once."""
+        turn = self.ask(party)
+        if turn is None:
+            return
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled() and turn.exception() is None:
+                self.leave(party)  # its turn came just as it was told to go
+            raise
+
+    def ask(self, party: Party) -> "asyncio.Future[None] | None":
+        """Come in (None), or get a turn: done when it is in, with an `OverloadedError` after too long a wait.
+
+        Raises `OverloadedError` where there is not even a queue. Whoever cancels a turn waits no longer.
+        """
         if self._has_room(party):
             self._take_in(party)
-            return
+            return None
         if self.is_closed_to(party):
             raise self.refusal()
-        await self._wait(party)
+        return self._turn(party)
 
     def leave(self, party: Party) -> None:
         """Make room for the next."""
@@ -128,7 +144,7 @@ class Turnstile:
     def _has_room(self, party: Party) -> bool:
         """Nobody of those who wait has, but for this moment: who leaves lets them in."""
         inside = self._inside[party]
-        if inside < min(ALWAYS, self._limit // 8) and self.in_use < IN_USE_MAX:
+        if self._limit >= LEAST and inside < ALWAYS and self.in_use < IN_USE_MAX:
             return True
         return self.in_use < self._limit and inside < share_max(self._limit)
 
@@ -137,7 +153,7 @@ class Turnstile:
         self.in_use_max = max(self.in_use_max, self.in_use)
         self._inside[party] += 1
 
-    async def _wait(self, party: Party) -> None:
+    def _turn(self, party: Party) -> "asyncio.Future[None]":
         loop = asyncio.get_running_loop()
         queue = self._queues.get(party)
         if queue is None:
@@ -146,16 +162,12 @@ class Turnstile:
         turn: asyncio.Future[None] = loop.create_future()
         queue.waiting.append(turn)
         giving_up = loop.call_later(seconds, self._give_up, party, turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self.leave(party)  # its turn came just as it was told to go
-            else:
-                self._drop(party, turn)
-            raise
-        finally:
-            giving_up.cancel()
+        turn.add_done_callback(partial(self._ended, party, giving_up))
+        return turn
+
+    def _ended(self, party: Party, giving_up: asyncio.TimerHandle, turn: "asyncio.Future[None]") -> None:
+        giving_up.cancel()
+        self._drop(party, turn)  # a canceled one is still there
 
     def _stands(self, queue: _Queue) -> bool:
         return asyncio.get_running_loop().time() - queue.since > STANDING_SECONDS
@@ -165,8 +177,9 @@ class Turnstile:
             party = min(waiting, key=self._inside.__getitem__)
             turn = self._queues[party].waiting[0]
             self._drop(party, turn)
-            self._take_in(party)
-            turn.set_result(None)
+            if not turn.done():  # else it was canceled just now
+                self._take_in(party)
+                turn.set_result(None)
 
     def _give_up(self, party: Party, turn: "asyncio.Future[None]") -> None:
         if not turn.done():

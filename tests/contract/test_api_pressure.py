@@ -77,6 +77,20 @@ def test_reads_and_health_are_answered_while_no_payment_is_let_in(tmp_path: Path
     served(tmp_path, story)
 
 
+def test_health_is_answered_with_a_key_too_while_no_read_is_let_in(tmp_path: Path) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        assert (await http.get(INTENTS)).status_code == 200
+        reads = world.gateway.admission.reads
+        reads.limit = 0
+        waiting = [asyncio.ensure_future(http.get(INTENTS)) for _ in range(WAITING_MAX)]
+        await asyncio.sleep(WAIT_SECONDS_MAX / 2)
+        assert (await http.get(INTENTS)).status_code == 503
+        assert (await http.get("/health")).status_code == 200
+        assert {each.status_code for each in await asyncio.gather(*waiting)} == {503}
+
+    served(tmp_path, story)
+
+
 def test_who_is_known_and_has_a_full_queue_is_refused_without_a_look_into_the_store(tmp_path: Path) -> None:
     async def story(http: httpx2.AsyncClient, world: World) -> None:
         assert (await http.get(INTENTS)).status_code == 200

@@ -11,18 +11,20 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import uuid4
 
 import aiohttp
+import msgspec
 
 from simulator.traffic.population import with_check_digit
+from tests.e2e.lean_http import LeanClient
 
 SETUP_AT_ONCE = 8
 CONNECTIONS_MAX = 200
 """Of one merchant: below what a listener lets one address have."""
 
-PATIENCE = aiohttp.ClientTimeout(total=60)
+PATIENCE_SECONDS = 60.0
+PATIENCE = aiohttp.ClientTimeout(total=PATIENCE_SECONDS)
 RECOVERED_IN_A_ROW = 10
 """So many payments, one after another, that were let in and answered in good time."""
 
@@ -56,8 +58,16 @@ class Answers:
 class Shop:
     """One merchant, paying with cards that it keeps tokens of."""
 
-    def __init__(self, client: aiohttp.ClientSession, api: str, processor: str, first_card: int) -> None:
+    def __init__(
+        self,
+        client: aiohttp.ClientSession,
+        lean: LeanClient,
+        api: str,
+        processor: str,
+        first_card: int,
+    ) -> None:
         self._client = client
+        self._lean = lean
         self._api, self._processor = api, processor
         self._cards = first_card
         self._tokens: deque[str] = deque()
@@ -130,11 +140,12 @@ class Shop:
         body = {"amount": 1250, "currency": "eur", "payment_method": token, "confirm": True}
         body["risk_context"] = {"device_id": f"device-{token}", "email": f"{token}@example.org"}
         try:
-            status, answer, headers = await self._posted(body, key)
-        except (aiohttp.ClientError, TimeoutError) as error:
+            status, headers, told = await self._lean.post("/v1/payment_intents", body, key)
+        except (OSError, TimeoutError) as error:
             answers.statuses[type(error).__name__] += 1
             answers.in_doubt.append(key)
             return
+        answer = msgspec.json.decode(told)
         if status in TAKEN:
             intent = answer["error"]["payment_intent"] if status == 402 else answer
             answers.statuses["taken"] += 1
@@ -148,11 +159,6 @@ class Shop:
         answers.statuses["overloaded" if code == "too_many_connections" else code] += 1
         answers.refused_seconds.append(time.perf_counter() - due)
         answers.after_seconds[headers.get("retry-after", "")] += 1
-
-    async def _posted(self, body: dict[str, Any], key: str) -> tuple[int, dict[str, Any], Any]:
-        url = f"{self._api}/v1/payment_intents"
-        async with self._client.post(url, json=body, headers={"idempotency-key": key}) as response:
-            return response.status, await response.json(content_type=None), response.headers
 
     async def _token(self) -> str:
         self._cards += 1
@@ -172,5 +178,9 @@ async def shop(
         ssl=ssl.create_default_context(cafile=ca), limit=CONNECTIONS_MAX, local_addr=(address, 0)
     )
     headers = {"authorization": f"Bearer {key}"}
+    lean = LeanClient(
+        api, headers, address=address, connections_max=CONNECTIONS_MAX, seconds_max=PATIENCE_SECONDS
+    )
     async with aiohttp.ClientSession(connector=connector, headers=headers, timeout=PATIENCE) as client:
-        yield Shop(client, api, processor, first_card)
+        yield Shop(client, lean, api, processor, first_card)
+        lean.close()

@@ -55,9 +55,8 @@ def named(declared: tuple[Operation, ...]) -> set[tuple[str, str]]:
 
 
 def test_the_operations_are_the_routes_that_are_served() -> None:
-    keys = SimpleNamespace(party_of=None)
     nobody: Any = SimpleNamespace(
-        payments=None, payment_methods=None, reviews=None, admission=None, keys=keys
+        payments=None, payment_methods=None, reviews=None, admission=None, gatekeeper=None
     )
     of_both = [make_application(nobody), Bench().public().app()]
 

@@ -222,6 +222,24 @@ def test_a_lower_limit_lets_nobody_in_until_enough_have_left_and_a_higher_one_at
     live(story)
 
 
+def test_who_gives_up_just_as_a_place_becomes_free_takes_none() -> None:
+    async def story() -> None:
+        gate = turnstile(1)
+        await gate.enter(LOUD)
+        waiting = asyncio.ensure_future(gate.enter(QUIET))
+        next_one = asyncio.ensure_future(gate.enter(QUIET))
+        await asyncio.sleep(0.01)
+        waiting.cancel()
+        gate.leave(LOUD)
+        await asyncio.sleep(0.01)
+
+        assert waiting.cancelled()
+        assert next_one.done()
+        assert (gate.in_use, gate.waiting) == (1, 0)
+
+    live(story)
+
+
 class Callers:
     """Callers who come, go and give up, and a book of who is inside."""
 
