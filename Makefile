@@ -15,7 +15,7 @@ HOT := $(shell cat models/compiled.txt)
 # Each program and each worker of the tests would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test lint bench fuzz soak chaos lock system simulate postgres compiled interpreted
+.PHONY: help demo test lint bench fuzz soak chaos recorded lock system simulate postgres compiled interpreted
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-6s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ soak: .venv/.dev-installed system ## the slow checks: longer random kills and de
 
 chaos: .venv/.dev-installed system ## kill every program ten times and stop every server, on both stores and logs
 	.venv/bin/python -m bench chaos
+
+recorded: .venv/.dev-installed ## an hour through two risk flows, then every decision made again from the record
+	.venv/bin/python -m bench recorded
 
 postgres: .venv/.dev-installed system ## the gateway's whole suite on PostgreSQL (the suite itself runs a part on both)
 	WEIR_TEST_STORE=postgresql .venv/bin/python -m pytest -n 2 tests/unit/gateway tests/contract

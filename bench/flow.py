@@ -42,12 +42,13 @@ START = datetime(2026, 1, 5, tzinfo=UTC)
 def requests(count: int) -> list[Outgoing]:
     """Payments of 2,000 cards at 200 merchants over ten days."""
     dice = random.Random(1)
-    return [_request(number, dice) for number in range(count)]
+    return [request(number, dice) for number in range(count)]
 
 
-def _request(number: int, dice: random.Random) -> Outgoing:
+def request(number: int, dice: random.Random, step_seconds: int = 144) -> Outgoing:
+    """One of them; they follow each other by so many seconds."""
     surrogate = f"card_{dice.randint(0, 2_000)}"
-    at = START + timedelta(seconds=144 * number)
+    at = START + timedelta(seconds=step_seconds * number)
     event = AssessmentRequested(
         id=observe.derived_id("bench", str(number), at),
         occurred_at=at,

@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from events.log.port import Log
-from events.types import AssessmentRequested, DecisionMade
-from models.engine import Engine
+from events.types import AssessmentRequested, ControlChanged, DecisionMade, ModelPublished
+from models.engine import BATCH_MAX, Engine
+from models.observations import Observation
 from models.rescoring import rescored
 from pipelines import observe
 from pipelines.recorded.batches import RecordedBatch, RecordedBatches, RecordedOrder, recorded_orders
@@ -91,6 +92,14 @@ def prove(home: Path, log: Log, progress: Callable[[int], None] = lambda _decisi
     return proof
 
 
+class _Waiting(NamedTuple):
+    """A stored decision that waits to be rescored, with what it was on and its batch."""
+
+    decision: DecisionMade
+    observation: Observation
+    batch: int
+
+
 class _OneRecord:
     """One flow's record, replayed through an engine of its own."""
 
@@ -100,23 +109,25 @@ class _OneRecord:
         self._order, self._stored, self._proof, self._progress = order, stored, proof, progress
         self._step = RiskStep(Engine(track_changes=False))
         self._versions = PublishedVersions()
-        self._batch = 0
+        self._waiting: list[_Waiting] = []
 
     def follow(self, log: Log) -> None:
         missing: list[tuple[int, int]] = []
         for batch in RecordedBatches(log, self._order):
             missing += self._replayed(batch)
+        self._rescore()
         for request in missing:
             self._count_missing(*request)
 
     def _replayed(self, batch: RecordedBatch) -> list[tuple[int, int]]:
         """Take a batch in and compare; gives the requests without a decision."""
-        self._batch = batch.number
         self._step.answer_for(batch.share)
         made = self._step.handle(batch.delivered, _NO_TIME).decisions
         self._step.changed_rows()  # nobody keeps them: they are let go
         for one in batch.delivered:
-            self._versions.note(one.event)
+            if isinstance(one.event, (ModelPublished, ControlChanged)):
+                self._rescore()  # a version's later body would speak for what was decided before it
+                self._versions.note(one.event)
         if batch.answered is None:
             return []
         self._proof.batches += 1
@@ -131,44 +142,59 @@ class _OneRecord:
                 missing.append(place)
             else:
                 pairs.append((stored, again))
-        self._compare_replayed(pairs)
-        self._compare_rescored(batch, [stored for stored, _ in pairs])
+        self._compare_replayed(batch.number, pairs)
+        self._rescore_later(batch, [stored for stored, _ in pairs])
         self._progress(len(pairs))
         return missing
 
-    def _compare_replayed(self, pairs: Sequence[tuple[DecisionMade, DecisionMade]]) -> None:
+    def _compare_replayed(self, batch: int, pairs: Sequence[tuple[DecisionMade, DecisionMade]]) -> None:
         for stored, again in pairs:
             self._proof.replayed += 1
             again = msgspec.structs.replace(again, assessed_at=stored.assessed_at)
             if _bits(stored) != _bits(again):
                 self._proof.replayed_different += 1
-                self._tell("replayed", stored, stored, again)
+                self._tell("replayed", batch, stored, stored, again)
 
-    def _compare_rescored(self, batch: RecordedBatch, decisions: Sequence[DecisionMade]) -> None:
+    def _rescore_later(self, batch: RecordedBatch, decisions: Sequence[DecisionMade]) -> None:
+        """Many at once: live batches are small, and a few rows cost nearly what many do."""
         requests = {
             (one.record.partition, one.record.offset): one.event
             for one in batch.delivered
             if isinstance(one.event, AssessmentRequested)
         }
-        for alike in _by_versions(decisions):
-            versions = alike[0].versions
-            scorer, controls = self._versions.scorer(versions), self._versions.controls(versions)
-            if scorer is None or controls is None:
-                self._proof.gone += len(alike)
-                continue
-            observations = [
-                observe.observation(requests[one.request_partition, one.request_offset]) for one in alike
-            ]
-            assessments = [observe.assessment(one) for one in alike]
-            again = rescored(assessments, observations, scorer, controls)
-            for decision, was, new in zip(alike, assessments, again, strict=True):
-                self._proof.rescored += 1
-                if _bits(was) != _bits(new):
-                    self._proof.rescored_different += 1
-                    self._tell("rescored", decision, was, new)
+        for decision in decisions:
+            if self._waiting and self._waiting[0].decision.versions != decision.versions:
+                self._rescore()
+            event = requests[decision.request_partition, decision.request_offset]
+            self._waiting.append(_Waiting(decision, observe.observation(event), batch.number))
+        if len(self._waiting) >= BATCH_MAX:
+            self._rescore()
+
+    def _rescore(self) -> None:
+        """Those that wait: all are of the same versions."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        versions = waiting[0].decision.versions
+        scorer, controls = self._versions.scorer(versions), self._versions.controls(versions)
+        if scorer is None or controls is None:
+            self._proof.gone += len(waiting)
+            return
+        stored = [observe.assessment(one.decision) for one in waiting]
+        again = rescored(stored, [one.observation for one in waiting], scorer, controls)
+        for one, was, new in zip(waiting, stored, again, strict=True):
+            self._proof.rescored += 1
+            if _bits(was) != _bits(new):
+                self._proof.rescored_different += 1
+                self._tell("rescored", one.batch, one.decision, was, new)
 
     def _tell(
-        self, way: Literal["rescored", "replayed"], of: DecisionMade, stored: msgspec.Struct, again: Any
+        self,
+        way: Literal["rescored", "replayed"],
+        batch: int,
+        of: DecisionMade,
+        stored: msgspec.Struct,
+        again: Any,
     ) -> None:
         if way in self._proof.first:
             return
@@ -185,7 +211,7 @@ class _OneRecord:
                 request_partition=of.request_partition,
                 request_offset=of.request_offset,
                 flow=self._order.flow,
-                batch=self._batch,
+                batch=batch,
                 member=member,
                 stored=getattr(stored, member),
                 again=getattr(again, member),
@@ -197,14 +223,3 @@ class _OneRecord:
             self._proof.lost += 1
         else:
             self._proof.unanswered += 1
-
-
-def _by_versions(decisions: Sequence[DecisionMade]) -> list[list[DecisionMade]]:
-    """Decisions in their order, parted where the versions change."""
-    parts: list[list[DecisionMade]] = []
-    for decision in decisions:
-        if parts and parts[-1][0].versions == decision.versions:
-            parts[-1].append(decision)
-        else:
-            parts.append([decision])
-    return parts
