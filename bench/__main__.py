@@ -10,6 +10,7 @@ from bench import (
     confirm,
     detection,
     flow,
+    flows,
     fuzz,
     pressure,
     recorded,
@@ -22,6 +23,7 @@ from bench.first import beside_first
 
 BENCHES: dict[str, Callable[[], None]] = {
     "flow": flow.main,
+    "flows": flows.main,
     "scoring": scoring.main,
     "rules_and_models": rules_and_models.main,
     "confirm": confirm.main,

@@ -1,8 +1,8 @@
 """Payments per second of the risk flow on one worker, beside a plain loop over the same engine and bytes.
 
-The flow reads from the embedded log and writes to it, with recovery, state and durability as in production;
-the loop takes the same bytes from memory to the bytes of the decisions. Both in this process, in turn, and
-with all models in force, as on a platform that has run for a while.
+The flow reads from a log and writes to it, with recovery, state and durability as in production, on the
+embedded log and on a local broker; the loop takes the same bytes from memory to the bytes of the decisions.
+All in this process, in turn, with all models in force, as on a platform that has run for a while.
 """
 
 import random
@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.record import figure, record
+from bench.record import Figure, figure, record
 from events.clock import SystemClock
 from events.codec import decode, encode
 from events.instruments import CardFacts
@@ -31,9 +31,13 @@ from pipelines import observe
 from pipelines.risk_flow import Parts, run
 from pipelines.risk_step import RiskStep
 from pipelines.source import BATCH_RECORDS
+from simulator.kafka.broker import Broker
+from simulator.kafka.errors import BrokerNotInstalledError
 
 PAYMENTS = 6_000
 RUNS = 3
+NAMES = {"embedded": "risk flow on one worker", "kafka": "risk flow on one worker, Kafka"}
+GOALS = {"embedded": 0.8, "kafka": 0.7}
 FRAUD_ABOVE_MINOR = 20_000
 """About three in a hundred of the amounts below."""
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -156,11 +160,11 @@ class _Finish:
         self._log.close()
 
 
-def flow_seconds(records: Sequence[Outgoing], snapshots: Sequence[ModelSnapshot]) -> float:
-    """From live reading to the last decision in the log."""
+def flow_seconds(records: Sequence[Outgoing], snapshots: Sequence[ModelSnapshot], log_url: str = "") -> float:
+    """From live reading to the last decision in the log, which is an embedded one of its own unless given."""
     with (
         TemporaryDirectory(prefix="weir-bench-") as folder,
-        closing(open_log(f"sqlite:///{folder}/log.sqlite")) as log,
+        closing(open_log(log_url or f"sqlite:///{folder}/log.sqlite")) as log,
     ):
         log.append(records)
         finish = _Finish(log, len(records))
@@ -170,27 +174,51 @@ def flow_seconds(records: Sequence[Outgoing], snapshots: Sequence[ModelSnapshot]
         return finish.finished_at - started[0]
 
 
-def measured(count: int = PAYMENTS, runs: int = RUNS) -> tuple[list[float], list[float]]:
-    """Seconds of loop and flow, taken in turn."""
+def measured(count: int = PAYMENTS, runs: int = RUNS, bootstrap: str = "") -> dict[str, list[float]]:
+    """Seconds of the loop and of the flow on each kind of log, taken in turn."""
     records = requests(count)
     values = [record.value for record in records if record.value is not None]
     snapshots = trained(values)
-    loops, flows = [], []
-    for _ in range(runs):
-        loops.append(loop_seconds(values, snapshots))
-        flows.append(flow_seconds(records, snapshots))
-    return loops, flows
+    seconds: dict[str, list[float]] = {"loop": [], "embedded": []}
+    if bootstrap:
+        seconds["kafka"] = []
+    for number in range(runs):
+        seconds["loop"].append(loop_seconds(values, snapshots))
+        seconds["embedded"].append(flow_seconds(records, snapshots))
+        if bootstrap:
+            seconds["kafka"].append(flow_seconds(records, snapshots, f"kafka://{bootstrap}/bench{number}"))
+    return seconds
 
 
 def main() -> None:
-    """Measure, and record the flow's payments/s beside the loop's."""
-    loops, flows = measured()
-    loop = statistics.median(PAYMENTS / seconds for seconds in loops)
+    """Measure, and record the flow's payments/s beside the loop's; on Kafka where its jars are at hand."""
+    with TemporaryDirectory(prefix="weir-bench-") as folder:
+        broker = Broker(Path(folder))
+        try:
+            broker.start()
+        except BrokerNotInstalledError as error:
+            print(f"not on Kafka: {error}")
+        try:
+            seconds = measured(bootstrap=broker.bootstrap if broker.pid else "")
+        finally:
+            broker.stop()
+    record("flow", figures(seconds))
+
+
+def figures(seconds: Mapping[str, Sequence[float]]) -> list[Figure]:
+    """Payments/s of each kind of log, and their ratio to the loop."""
+    loop = statistics.median(PAYMENTS / each for each in seconds["loop"])
     note = (
         "all models in force; baseline: a plain loop over the same engine on the same bytes, in turn with it"
     )
-    rates = [PAYMENTS / seconds for seconds in flows]
-    record("flow", [figure("risk flow on one worker", rates, "payments/s", baseline=loop, note=note)])
+    rows: list[Figure] = []
+    for kind, name in NAMES.items():
+        if kind in seconds:
+            rates = [PAYMENTS / each for each in seconds[kind]]
+            rows.append(figure(name, rates, "payments/s", baseline=loop, note=note))
+            ratio = statistics.median(rates) / loop
+            rows.append(figure(f"{name}, of the plain loop", [ratio], "ratio", goal=GOALS[kind], note=note))
+    return rows
 
 
 if __name__ == "__main__":

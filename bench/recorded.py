@@ -8,17 +8,14 @@ vectors are scored again under their versions nor where what each flow read is r
 
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.flow import FRAUD_ABOVE_MINOR, START, request
+from bench.flow_programs import flow_program, program
 from bench.record import Figure, figure, record
 from events.clock import SystemClock
 from events.codec import decode, encode
@@ -76,11 +73,11 @@ def measured(home: Path, url: str) -> tuple[Proof, int]:
     """The proof of one run, and how many bytes the flows' records have."""
     with closing(open_log(url, append_seconds_max=OUTAGE_SECONDS_MAX)) as log:
         rescale(home, log, SystemClock(), FLOWS, lambda share: RiskStep(Engine(), share))
-        with _program("pipelines.learning", home, url), _flow(home, url, 0):
-            with _flow(home, url, 1) as killed:
+        with program("pipelines.learning", home, url), flow_program(home, url, 0, FLOWS):
+            with flow_program(home, url, 1, FLOWS) as killed:
                 asked = _load(log, 0, SECONDS // 2)
                 killed.kill()
-            with _flow(home, url, 1):
+            with flow_program(home, url, 1, FLOWS):
                 asked = _load(log, asked, SECONDS - SECONDS // 2)
                 _wait_for_answers(log, asked)
         files = (home / "risk").glob("*/order/*.order")
@@ -151,25 +148,3 @@ def _wait_for_answers(log: Log, count: int) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"{sum(log.ends('decisions'))} of {count} payments were decided in time")
         time.sleep(0.1)
-
-
-@contextmanager
-def _flow(home: Path, url: str, flow: int) -> Iterator[subprocess.Popen[str]]:
-    with _program("pipelines.risk", home, url, "--flow", str(flow), "--flows", str(FLOWS)) as process:
-        yield process
-
-
-@contextmanager
-def _program(module: str, home: Path, url: str, *more: str) -> Iterator[subprocess.Popen[str]]:
-    """A program that is ready; told to stop, and waited for, at the end."""
-    command = [sys.executable, "-m", module, "--home", str(home), "--log", url, *more]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None  # it was asked for
-        if not process.stdout.readline():
-            raise RuntimeError(f"{module} did not start")
-        yield process
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        process.wait()
