@@ -4,11 +4,12 @@ Topics are read side by side, so after a crash the same records might come in an
 would differ from those already sent. Each batch's order is therefore written down before its events are
 handled; a flow that resumes reads the batches after its epoch again exactly as they were, one that has lost
 its state reads all of them so, and `pipelines.recorded` shows that what was decided follows from it. A kill
-cannot lose an entry; a power loss may lose the last ones, and then those events are handled in a new order
-(replies stay as sent).
+cannot lose an entry; a power loss may lose the last ones, none of which the state has taken in, and then
+those events are handled in a new order (replies stay as sent).
 """
 
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -49,7 +50,7 @@ _SUFFIX = ".order"
 class OrderJournal:
     """Batches by number, in the order in which they were read: a folder of files that only grow.
 
-    Used by one thread of one process.
+    Used by one thread of one process; another may call `sync`.
 
     >>> import tempfile
     >>> journal = OrderJournal(Path(tempfile.mkdtemp()) / "order")
@@ -64,6 +65,8 @@ class OrderJournal:
         self._share = share
         self._coder = Coder()
         self._file: int | None = None
+        # A file must not be closed, and its number given to another, while it is synced.
+        self._syncing = threading.Lock()
         self._bytes = 0
         self._last = 0
         make_folder_durably(folder)
@@ -92,14 +95,16 @@ class OrderJournal:
 
     def sync(self) -> None:
         """What was noted survives a power loss."""
-        if self._file is not None:
-            os.fdatasync(self._file)
+        with self._syncing:
+            if self._file is not None:
+                os.fdatasync(self._file)
 
     def close(self) -> None:
         """Nothing is noted any more."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        with self._syncing:
+            if self._file is not None:
+                os.close(self._file)
+                self._file = None
 
     def _take_up(self) -> None:
         """Find the end of what was noted; what a power loss tore there is cut off."""
@@ -123,9 +128,8 @@ class OrderJournal:
 
     def _begin_file(self, number: int) -> bytes:
         """A new file, empty; what it begins with."""
-        if self._file is not None:
-            os.fsync(self._file)
-            os.close(self._file)
+        self.sync()
+        self.close()
         path = self._folder / f"{number + 1:015d}{_SUFFIX}"
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC, 0o644)
         self._coder, self._bytes = Coder(), 0

@@ -6,6 +6,7 @@ is the same, and the answers in the log are not given twice.
 
 import logging
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from events.crash import crash_point, declare
@@ -28,14 +29,14 @@ def state_folder(home: Path) -> Path:
     return home / "state"
 
 
-def usable_store(home: Path) -> StateStore:
-    """The flow's store; a new one where the present one cannot even be opened."""
+def usable_store(home: Path, first: Callable[[], None]) -> StateStore:
+    """The flow's store (`first`: see there); a new one where the present one cannot even be opened."""
     path = state_folder(home) / "state.sqlite"
     try:
-        return StateStore(path)
+        return StateStore(path, first)
     except (StateFormatError, StateCorruptError) as error:
         set_aside(home, error)
-        return StateStore(path)
+        return StateStore(path, first)
 
 
 def set_aside(home: Path, error: StateError) -> None:

@@ -153,19 +153,22 @@ def run(parts: Parts, stop: threading.Event, ready: Callable[[], None]) -> None:
 
     A state that cannot be used is set aside, once, and made again from the log.
     """
-    store = usable_store(parts.home)
-    try:
-        _run(parts, store, stop, ready)
-    except (StateFormatError, StateCorruptError) as error:
-        if store.fault is None:  # the recorded order, without which nothing could be made again
-            raise
-        set_aside(parts.home, error)
-        parts.reached.clear()
-        _run(parts, usable_store(parts.home), stop, ready)
+    with closing(OrderJournal(parts.home / "order", parts.share)) as journal:
+        store = usable_store(parts.home, journal.sync)
+        try:
+            _run(parts, store, journal, stop, ready)
+        except (StateFormatError, StateCorruptError) as error:
+            if store.fault is None:  # the recorded order, without which nothing could be made again
+                raise
+            set_aside(parts.home, error)
+            parts.reached.clear()
+            _run(parts, usable_store(parts.home, journal.sync), journal, stop, ready)
 
 
-def _run(parts: Parts, store: StateStore, stop: threading.Event, ready: Callable[[], None]) -> None:
-    with closing(store), closing(OrderJournal(parts.home / "order", parts.share)) as journal:
+def _run(
+    parts: Parts, store: StateStore, journal: OrderJournal, stop: threading.Event, ready: Callable[[], None]
+) -> None:
+    with closing(store):
         point = store.point
         replies = parts.replies_start or parts.start
         sink = ReplySink(parts.log, "decisions", {**replies, **point.replies}, share=parts.share)

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from queue import Empty, Queue
 from threading import Event as Flag
-from threading import Thread
 from typing import NamedTuple
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
@@ -97,7 +96,6 @@ class _Part(StatefulSourcePartition[tuple[str, Batch], None]):
         self._number = feed.batch
         self._catching_up = CatchingUp(self._behind(), time.monotonic())
         self._has_read_all = False
-        self._syncing: Thread | None = None
         self._batches = self._phases()
 
     def next_batch(self) -> list[tuple[str, Batch]]:
@@ -119,14 +117,8 @@ class _Part(StatefulSourcePartition[tuple[str, Batch], None]):
 
     def snapshot(self) -> None:
         """Where it is stands in each batch."""
-        if self._journal is not None:
-            # In a thread: nobody waits for it, and a power loss takes the order of a second or two at most.
-            self._join()
-            self._syncing = Thread(target=self._journal.sync)
-            self._syncing.start()
 
     def close(self) -> None:
-        self._join()
         self._batches.close()
 
     def _behind(self) -> int:
@@ -137,10 +129,6 @@ class _Part(StatefulSourcePartition[tuple[str, Batch], None]):
         told = self._catching_up.took(records, time.monotonic())
         if told is not None:
             get_logger().info("catching up with the log", **told._asdict())
-
-    def _join(self) -> None:
-        if self._syncing is not None:
-            self._syncing.join()
 
     def _phases(self) -> Generator[Batch | None, None, None]:
         """Batches, or None where there is nothing to read just now."""

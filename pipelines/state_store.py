@@ -6,7 +6,7 @@ hands them over and goes on.
 """
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -73,8 +73,12 @@ class StateStore:
     12
     """
 
-    def __init__(self, path: Path) -> None:
-        """Raises `StateFormatError`, `StateCorruptError`."""
+    def __init__(self, path: Path, first: Callable[[], None] = lambda: None) -> None:
+        """`first` is called before each commit, by the thread that writes: it makes the order durable that
+        the version was made in.
+
+        Raises `StateFormatError`, `StateCorruptError`.
+        """
         self.fault: StateError | None = None
         """What was found to be wrong with the state, once something was."""
         self._path = path
@@ -84,7 +88,7 @@ class StateStore:
         writing = self._opened(WRITER_PAGES_KIB)
         writing.set_up(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         self._point = self._kept_point()
-        self._writer = StateWriter(writing)
+        self._writer = StateWriter(writing, first)
         self._making: dict[str, bytes | None] = {}
         # Handed over and perhaps not yet durable, the newest first.
         self._recent: deque[Version] = deque()

@@ -7,7 +7,7 @@ places and one run of bytes: so it holds the interpreter's lock for 3 µs a row 
 
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -50,10 +50,16 @@ class Version(NamedTuple):
 
 
 class StateWriter:
-    """Takes versions from the flow's thread, in order, and writes them in its own."""
+    """Takes versions from the flow's thread, in order, and writes them in its own.
 
-    def __init__(self, file: StateFile, waiting_bytes_max: int = WAITING_BYTES_MAX) -> None:
+    `first` makes durable what a version rests on, before each commit.
+    """
+
+    def __init__(
+        self, file: StateFile, first: Callable[[], None], waiting_bytes_max: int = WAITING_BYTES_MAX
+    ) -> None:
         self._file = file
+        self._first = first
         self._waiting_bytes_max = waiting_bytes_max
         self._change = threading.Condition()
         self._waiting: deque[Version] = deque()
@@ -119,6 +125,7 @@ class StateWriter:
 
     def _commit(self) -> None:
         crash_point("risk.state.writing")
+        self._first()
         self._file.commit()
         crash_point("risk.state.committed")
 

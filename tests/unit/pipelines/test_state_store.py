@@ -96,6 +96,22 @@ def test_a_write_that_fails_is_raised_where_the_next_version_is_handed_over(tmp_
         store.commit(Point(version=3))
 
 
+def test_no_version_is_durable_before_what_it_rests_on(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+
+    def refusing() -> None:
+        raise OSError("the order cannot be synced")
+
+    store = StateStore(path, first=refusing)
+    store.write({"a": b"x"})
+    store.commit(Point(version=1))
+    with pytest.raises(OSError, match="the order cannot be synced"):
+        store.settle()
+    store.close()
+
+    assert StateStore(path).version == 0
+
+
 def damaged(path: Path, row: str) -> None:
     """Flip one bit in the value of a row."""
     with sqlite3.connect(path) as connection:
