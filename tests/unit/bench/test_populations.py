@@ -70,7 +70,7 @@ def engine_rows(payments: Iterable[Observation]) -> dict[str, bytes | None]:
     state, rates = EngineState(), Controls.builtin().rates
     for seen in payments:
         take_in(state, seen, rates)
-    return dict(state.changed_rows())
+    return {row: value for row, value in state.changed_rows() if not row.startswith("engine/")}
 
 
 def remembered(payments: Iterable[Observation]) -> list[bool]:
