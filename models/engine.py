@@ -36,7 +36,8 @@ from models.observations import (
     SignIn,
 )
 from models.scorer import Score, Scorer
-from models.state import MEMORY_DAYS, EngineState, shard_of
+from models.state import MEMORY_DAYS, Bounds, EngineState, shard_of
+from models.tables import ColdRows
 from models.visits import (
     note_challenge,
     note_decline,
@@ -123,8 +124,21 @@ class Engine:
         changed.update(self.state.changed_rows())
         return changed
 
+    def spill_to(self, cold: ColdRows, bounds: Bounds) -> None:
+        """Keep few profiles and payments in memory, as all are in `cold`; the engine must be new.
+
+        From then on `assess` raises `StateRowError` where a row cannot be read.
+        """
+        self.state.spill_to(cold, bounds)
+
+    def rows_in_memory(self) -> dict[str, int]:
+        """How many profiles are there as objects (`hot`) and as bytes (`packed`), and how many payments."""
+        return self.state.rows_in_memory()
+
     def load(self, rows: Iterable[tuple[str, bytes]]) -> list[str]:
-        """Take in all rows of an earlier state; the engine must be new. Raises `StateRowError`.
+        """Take in rows of an earlier state; the engine must be new. Raises `StateRowError`.
+
+        All of them, or, after `spill_to`, at least those that are of no entity and no payment.
 
         Gives, in words, the controls that this build refuses, as `change` would: what is shipped under their
         names stays in force, and their rows stay for a build that takes them.

@@ -81,6 +81,16 @@ class Bounds:
     packed_max: int = 131_072
     payments_max: int = 131_072
 
+    @staticmethod
+    def within(memory_mb: int) -> "Bounds":
+        """Bounds that hold at most about so many MB.
+
+        >>> Bounds.within(800) == Bounds()
+        True
+        """
+        hot_max = max(1, round(memory_mb * 20.48))
+        return Bounds(hot_max=hot_max, packed_max=8 * hot_max, payments_max=8 * hot_max)
+
 
 _Sequences = Annotated[list[int], msgspec.Meta(min_length=SHARDS, max_length=SHARDS)]
 
@@ -146,6 +156,15 @@ class EngineState:
     def opened(self, kind: str, key: str) -> Any:
         """The profile of an entity, made where there is none, marked as changed. Raises `StateRowError`."""
         return self._tables[kind].opened(key)
+
+    def rows_in_memory(self) -> dict[str, int]:
+        """How many profiles are there as objects (`hot`) and as bytes (`packed`), and how many payments."""
+        tables = self._tables.values()
+        return {
+            "hot": sum(len(table) for table in tables),
+            "packed": sum(table.packed_rows for table in tables),
+            "payments": len(self._payments),
+        }
 
     def next_sequence(self, shard: int) -> int:
         """The shard's next number: 1, 2, 3 …"""

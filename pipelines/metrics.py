@@ -1,6 +1,6 @@
 """What the flows count for `/metrics`, and how long things take them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import get_args
 
 from events.metrics import counter, gauge, histogram
@@ -19,6 +19,11 @@ CHECKPOINT_SECONDS = histogram(
     "How long the end of an epoch stopped the scoring: rows encoded and handed over.",
 )
 EPOCHS = gauge("weir_epoch_version", "Version of the state that the flow wrote last.")
+STATE_ROWS = gauge(
+    "weir_state_rows",
+    "Rows of the risk flow's state in memory: profiles as objects (hot) and as bytes (packed), and payments.",
+    ["place"],
+)
 REFUSED = counter("weir_flow_refused", "Records that a flow put into the dead letters.", ["flow"])
 MODEL_VERSION = gauge("weir_model_version", "Version of each kind of model that decided last.", ["kind"])
 CONTROL_VERSIONS = gauge(
@@ -46,3 +51,9 @@ def note_answers(decisions: Sequence[tuple[bytes, DecisionMade]], refused: int, 
     MODEL_VERSION.labels("online").set(versions.online)
     MODEL_VERSION.labels("batch").set(versions.batch)
     CONTROL_VERSIONS.set(sum(versions.controls.values()))
+
+
+def note_rows(rows: Mapping[str, int]) -> None:
+    """Show how many rows are in memory, by place."""
+    for place, number in rows.items():
+        STATE_ROWS.labels(place).set(number)

@@ -18,6 +18,7 @@ from events.metrics import add_metrics_port, serve_metrics
 from events.program_logs import add_log_level, log_as_json
 from events.programs import announce, leave, spare_survivors, spare_what_stays
 from events.tracing import add_tracing, start_tracing, stop_tracing
+from models.state import Bounds
 from pipelines.errors import PipelinesError
 from pipelines.flow_homes import home_of, settled_replies
 from pipelines.risk_flow import Parts, run
@@ -32,6 +33,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--log", required=True, help="sqlite:///PATH or kafka://HOST:PORT")
     parser.add_argument("--flow", type=int, default=0)
     parser.add_argument("--flows", type=int, default=1)
+    parser.add_argument(
+        "--state-memory-mb",
+        type=int,
+        default=800,
+        help="memory for profiles and payments; the rest is on disk",
+    )
     add_log_level(parser)
     add_metrics_port(parser)
     add_tracing(parser)
@@ -48,7 +55,14 @@ def main(arguments: list[str] | None = None) -> None:
             home = home_of(given.home, share.flow)
             start = settled_replies(given.home, share.flows)
             parts = Parts(
-                log, home, clock, steps, replies_start=start, share=share, after_epoch=spare_survivors
+                log,
+                home,
+                clock,
+                steps,
+                replies_start=start,
+                share=share,
+                after_epoch=spare_survivors,
+                bounds=Bounds.within(given.state_memory_mb),
             )
             serve_metrics(given.metrics_port, lag_of(log, "risk", lambda: parts.reached))
             run(parts, stop, _ready)

@@ -21,9 +21,10 @@ from events.dead_letters import refusal
 from events.log.port import Log, Outgoing
 from events.tracing import is_tracing, record_span
 from models.errors import StateRowError
+from models.state import Bounds
 from pipelines.delivery import Batch
 from pipelines.errors import StateCorruptError, StateFormatError
-from pipelines.metrics import CHECKPOINT_SECONDS, EPOCHS, note_answers
+from pipelines.metrics import CHECKPOINT_SECONDS, EPOCHS, note_answers, note_rows
 from pipelines.order import OrderJournal
 from pipelines.pacing import SpillPace
 from pipelines.rebuilding import set_aside, usable_store
@@ -69,6 +70,8 @@ class Parts:
     until: Mapping[str, int] | None = None
     after_epoch: Callable[[], None] = lambda: None
     """Called at the end of each epoch, when its rows are written."""
+    bounds: Bounds = field(default_factory=Bounds)
+    """How much of the state is in memory."""
 
 
 class _Logic(StatefulBatchLogic[Batch, list[Reply], None]):
@@ -80,7 +83,8 @@ class _Logic(StatefulBatchLogic[Batch, list[Reply], None]):
         self._pace = SpillPace(SPILL_DECISIONS)
         self._last: Batch | None = None
         try:
-            with closing(store.rows()) as rows:
+            step.spill_to(store, parts.bounds)
+            with closing(store.own_rows()) as rows:
                 refused = step.load(rows)
         except StateRowError as error:
             raise store.unreadable(error) from error
@@ -89,7 +93,10 @@ class _Logic(StatefulBatchLogic[Batch, list[Reply], None]):
 
     def on_batch(self, values: list[Batch]) -> tuple[Iterable[list[Reply]], bool]:
         now, began = self._clock.now(), time.perf_counter()
-        answers = [self._step.handle(batch.delivered, now) for batch in values]
+        try:
+            answers = [self._step.handle(batch.delivered, now) for batch in values]
+        except StateRowError as error:
+            raise self._store.unreadable(error) from error
         self._last = values[-1]
         if self._pace.made(sum(len(answer.decisions) for answer in answers)):
             self._store.write(self._step.changed_rows())
@@ -117,6 +124,7 @@ class _Logic(StatefulBatchLogic[Batch, list[Reply], None]):
         self._after_epoch()
         CHECKPOINT_SECONDS.observe(time.perf_counter() - began)
         EPOCHS.set(point.version)
+        note_rows(self._step.rows_in_memory())
 
 
 def _record_decisions(answer: Answers, taken_up: datetime) -> None:

@@ -28,6 +28,8 @@ from models.controls import Control
 from models.engine import Fact
 from models.errors import ControlError, StateRowError
 from models.observations import Assessment, ModelSnapshot
+from models.state import Bounds
+from models.tables import ColdRows
 from pipelines import observe
 from pipelines.delivery import Delivered
 from pipelines.errors import UnusableEventError
@@ -61,6 +63,8 @@ class RiskEngine(Protocol):
     def change(self, control: Control) -> None: ...
     def changed_rows(self) -> Mapping[str, bytes | None]: ...
     def load(self, rows: Iterable[tuple[str, bytes]]) -> list[str]: ...
+    def spill_to(self, cold: ColdRows, bounds: Bounds) -> None: ...
+    def rows_in_memory(self) -> Mapping[str, int]: ...
 
 
 class Refused(NamedTuple):
@@ -92,7 +96,10 @@ class RiskStep:
         self._share = share
 
     def handle(self, batch: Iterable[Delivered], assessed_at: datetime) -> Answers:
-        """Take a batch in; `assessed_at` is the scorer's time."""
+        """Take a batch in; `assessed_at` is the scorer's time.
+
+        Raises `StateRowError` where a row of the state cannot be read.
+        """
         answers = Answers([], [])
         facts = _Facts()
         for record, event, reason in batch:
@@ -110,8 +117,6 @@ class RiskStep:
                     self._collect(event, record, facts)
             except (UnusableEventError, ControlError) as error:
                 self._refuse(answers, record, error.reason)
-            except StateRowError:
-                self._refuse(answers, record, "the model snapshot cannot be read")
         self._assess(facts, assessed_at, answers)
         return answers
 
@@ -121,8 +126,21 @@ class RiskStep:
         changed.update({ENGINE + key: value for key, value in self._engine.changed_rows().items()})
         return changed
 
+    def spill_to(self, cold: ColdRows, bounds: Bounds) -> None:
+        """Keep few rows in memory, where all of them are in `cold`; the step must be new.
+
+        `cold` must give of each row what `changed_rows` gave last.
+        """
+        self._engine.spill_to(_EngineRows(cold), bounds)
+
+    def rows_in_memory(self) -> Mapping[str, int]:
+        """How many of the engine's rows are in memory, by place."""
+        return self._engine.rows_in_memory()
+
     def load(self, rows: Iterable[tuple[str, bytes]]) -> list[str]:
-        """Take in all rows of an earlier state; the step must be new. Raises `StateRowError`.
+        """Take in rows of an earlier state; the step must be new. Raises `StateRowError`.
+
+        All of them, or, after `spill_to`, at least those that are of no entity and no payment.
 
         Gives, in words, the controls among them that this build refuses.
         """
@@ -169,7 +187,10 @@ class RiskStep:
 
     def _take(self, event: ModelPublished | ControlChanged) -> None:
         if isinstance(event, ModelPublished):
-            self._engine.use(observe.snapshot(event))
+            try:
+                self._engine.use(observe.snapshot(event))
+            except StateRowError:
+                raise UnusableEventError("the model snapshot cannot be read") from None
         else:
             self._engine.change(observe.control(event))
 
@@ -189,6 +210,15 @@ class RiskStep:
             oldest, _ = self._seen.popitem(last=False)
             self._changed[SEEN + oldest] = None
         return True
+
+
+class _EngineRows(NamedTuple):
+    """The engine's rows among the step's."""
+
+    cold: ColdRows
+
+    def get(self, row: str) -> bytes | None:
+        return self.cold.get(ENGINE + row)
 
 
 class _Facts:

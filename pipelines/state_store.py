@@ -32,7 +32,7 @@ SCHEMA = "CREATE TABLE rows (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT 
 
 POINT = "flow/point"
 
-OWN = ("engine/control/", "engine/engine/", "engine/model/", "seen/")
+OWN = ("engine/anomaly/", "engine/control/", "engine/engine/", "engine/model/", "seen/")
 """What a flow needs before its first payment; everything else is of one entity or payment each."""
 
 FILL_ROWS = 100_000

@@ -11,6 +11,8 @@ from events.types import AssessmentRequested, LabelReported, RiskContext
 from models.controls import Control
 from models.engine import Fact
 from models.observations import Assessment, ModelSnapshot, Observation
+from models.state import Bounds
+from models.tables import ColdRows
 from pipelines.observe import derived_id
 
 START = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
@@ -56,6 +58,7 @@ class CountingEngine:
     def __init__(self) -> None:
         self.rows: dict[str, int] = {}
         self._changed: set[str] = set()
+        self._cold: ColdRows | None = None
 
     def assess(self, batch: Sequence[Fact]) -> list[Assessment]:
         answers = []
@@ -82,15 +85,26 @@ class CountingEngine:
         self.rows = {key: int(value) for key, value in rows}
         return []
 
+    def spill_to(self, cold: ColdRows, bounds: Bounds) -> None:
+        self._cold = cold
+
+    def rows_in_memory(self) -> dict[str, int]:
+        return {"hot": len(self.rows)}
+
+    def _counted(self, key: str) -> int:
+        if key not in self.rows and self._cold is not None:
+            self.rows[key] = int(self._cold.get(key) or 0)
+        return self.rows.get(key, 0)
+
     def _count(self, key: str) -> int:
-        self.rows[key] = self.rows.get(key, 0) + 1
+        self.rows[key] = self._counted(key) + 1
         self._changed.add(key)
         return self.rows[key]
 
     def _assess(self, one: Observation) -> Assessment:
         of_card, of_merchant = self._count(f"card/{one.card}"), self._count(f"merchant/{one.merchant}")
         seen = [float(of_card), float(of_merchant)]
-        seen += [float(self.rows.get(key, 0)) for key in ("Label", "Decline", "SignIn", "models", "controls")]
+        seen += [float(self._counted(key)) for key in ("Label", "Decline", "SignIn", "models", "controls")]
         return Assessment(
             payment_id=one.payment_id,
             occurred_at_us=one.occurred_at_us,
@@ -104,7 +118,7 @@ class CountingEngine:
             challengers={},
             anomaly=None,
             features_version=1,
-            online_version=self.rows.get("models", 0),
+            online_version=self._counted("models"),
             batch_version=0,
             controls_versions={},
             sequence=self._count("all"),

@@ -3,28 +3,35 @@
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from events.clock import SystemClock
-from events.codec import decode
+from events.codec import decode, encode
 from events.errors import LogUnavailableError
 from events.log.port import Log, Outgoing, Position
 from events.types import DeadLetter, DecisionMade
 from models.controls import Control
 from models.engine import Engine
+from models.state import Bounds
 from pipelines.errors import SendError
 from pipelines.risk_flow import Parts, run
 from pipelines.risk_step import RiskEngine, RiskStep
 from pipelines.state_store import StateStore
 from tests.memory_log import MemoryLog
-from tests.unit.pipelines.standin import CountingEngine, asked, assessment
+from tests.unit.pipelines.standin import START, CountingEngine, asked, assessment
 
 
 def run_until(
-    log: Log, home: Path, done: Callable[[], bool], engine: Callable[[], RiskEngine] = CountingEngine
+    log: Log,
+    home: Path,
+    done: Callable[[], bool],
+    engine: Callable[[], RiskEngine] = CountingEngine,
+    bounds: Bounds | None = None,
 ) -> None:
     """Run the flow in this thread; stop it when `done`."""
     stop = threading.Event()
@@ -37,10 +44,15 @@ def run_until(
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        run(Parts(log, home, SystemClock(), lambda: RiskStep(engine())), stop, lambda: None)
+        new_step = partial(_step, engine)
+        run(Parts(log, home, SystemClock(), new_step, bounds=bounds or Bounds()), stop, lambda: None)
     finally:
         stop.set()
         watcher.join()
+
+
+def _step(engine: Callable[[], RiskEngine]) -> RiskStep:
+    return RiskStep(engine())
 
 
 def decisions(log: MemoryLog) -> list[DecisionMade]:
@@ -77,6 +89,34 @@ def test_a_resumed_flow_goes_on_where_it_stopped(tmp_path: Path) -> None:
     counted = [max(d.sequence for d in decisions(log)) for log in (whole, parted)]
     assert counted == [200, 200]
     assert len({d.assessment_id for d in decisions(parted)}) == 200
+
+
+def test_a_flow_that_holds_next_to_nothing_in_memory_decides_as_one_that_holds_all(tmp_path: Path) -> None:
+    whole, parted = MemoryLog(), MemoryLog()
+    # Of one card, thus in one partition: the order of reading is theirs, whatever comes with one poll.
+    asks = [
+        asked(assessment(number, card="one", occurred_at=START + timedelta(minutes=number)))
+        for number in range(120)
+    ]
+    whole.append(asks)
+    run_until(whole, tmp_path / "whole", lambda: len(decisions(whole)) == 120, Engine)
+
+    for begin, end in ((0, 50), (50, 90), (90, 120)):
+        parted.append(asks[begin:end])
+        answered = partial(_has_answered, parted, end)
+        run_until(parted, tmp_path / "parted", answered, Engine, Bounds(2, 2, 2))
+
+    assert told(parted) == told(whole)
+
+
+def _has_answered(log: MemoryLog, number: int) -> bool:
+    return len(decisions(log)) >= number
+
+
+def told(log: MemoryLog) -> list[bytes]:
+    """What was decided, without when."""
+    without = {"id": "", "occurred_at": START, "assessed_at": START}
+    return [encode(msgspec.structs.replace(decision, **without)) for decision in decisions(log)]
 
 
 def test_unreadable_records_go_to_the_dead_letters_and_nothing_else_is_lost(tmp_path: Path) -> None:
@@ -127,7 +167,7 @@ def test_a_state_with_a_row_that_this_build_cannot_read_is_set_aside_and_made_ag
     log.append([asked(assessment(1))])
     run_until(log, tmp_path, lambda: len(decisions(log)) == 1, Engine)
     stored(tmp_path, row, b"\x01")
-    log.append([asked(assessment(2))])
+    log.append([asked(assessment(8))])
 
     run_until(log, tmp_path, lambda: len(decisions(log)) == 2, Engine)
 
@@ -135,7 +175,7 @@ def test_a_state_with_a_row_that_this_build_cannot_read_is_set_aside_and_made_ag
     assert "The flow makes its state again from the log" in caplog.text
     assert f"The old one was moved to {tmp_path / 'state.unusable'}" in caplog.text
     assert (tmp_path / "state.unusable" / "state.sqlite").exists()
-    assert sorted(decision.payment_id for decision in decisions(log)) == ["pi_1", "pi_2"]
+    assert sorted(decision.payment_id for decision in decisions(log)) == ["pi_1", "pi_8"]
     with contextlib.closing(StateStore(tmp_path / "state" / "state.sqlite")) as store:
         assert store.get(row) != b"\x01"
 

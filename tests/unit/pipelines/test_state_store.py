@@ -64,6 +64,7 @@ def test_a_row_is_found_in_the_making_while_it_waits_and_when_it_is_durable(tmp_
 def test_a_flow_starts_with_the_rows_that_are_no_entity_s(tmp_path: Path) -> None:
     store = StateStore(tmp_path / "state.sqlite")
     own = {"engine/model/online", "engine/control/limit", "engine/engine/sequences", "seen/1"}
+    own |= {"engine/anomaly/cold_start", "engine/engine/memory"}
     others = {"engine/card/7", "engine/payment/pi_1", "engine/merchant/m", "seem", "seen0"}
     store.write(dict.fromkeys(own | others, b"x"))
     store.commit(Point(version=1))
