@@ -13,6 +13,7 @@ from gateway.errors import NotFoundError
 from gateway.http.presented_keys import is_shaped_like_a_token
 from gateway.people.sign_ins import SignIns
 from gateway.personal import PersonalData
+from gateway.pressure.admission import Admission
 from gateway.processor_port import TestRisk, TokenRegistered, TokenRegistration
 from gateway.rate_limits import RateLimits
 from gateway.store.by_key import ByKey, Wanted
@@ -39,14 +40,29 @@ class RegisteredTokens:
     personal: PersonalData
     rate_limits: RateLimits
     sign_ins: SignIns
+    admission: Admission
 
     async def register(self, registration: TokenRegistration) -> TokenRegistered:
-        """Bind the token to the merchant of its key, durably.
+        """Bind the token to the merchant of its key, durably; its payments stand in the same queue.
 
-        Raises `AuthenticationError`, `RateLimitedError`.
+        Raises `AuthenticationError`, `RateLimitedError`, `OverloadedError`.
         """
+        self._require_room(registration.api_key)
         caller = await self._caller(registration)
         await self.rate_limits.admit(caller, registration.address)
+        await self.admission.writes.enter(caller.party)
+        try:
+            return await self._registered(registration, caller)
+        finally:
+            self.admission.writes.leave(caller.party)
+
+    def _require_room(self, api_key: str) -> None:
+        """Refuse whoever is known and would be refused, before a look-up; raises `OverloadedError`."""
+        party = self.keys.party_of(api_key)
+        if party is not None:
+            self.admission.writes.require_room(party)
+
+    async def _registered(self, registration: TokenRegistration, caller: Caller) -> TokenRegistered:
         card = {"card": registration.fingerprint}
         wanted = (token_wanted(registration.token), *self.personal.wanted(caller.mode, card))
         await self.store.write(lambda connection: self._register_in(connection, registration, caller), wanted)

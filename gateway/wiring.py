@@ -87,6 +87,7 @@ class Gateway:
             personal=personal,
             rate_limits=self.rate_limits,
             sign_ins=self.sign_ins,
+            admission=self.admission,
         )
         self.payment_methods = PaymentMethods(store=store, entropy=around.entropy, personal=personal)
         choosing = Choosing(personal=personal, entropy=around.entropy)

@@ -37,12 +37,13 @@ class Admission:
         """How many were refused so far."""
         return self.writes.refused + self.reads.refused
 
-    def measured(self, delay_seconds: float) -> None:
-        """Adapt both to a delay, measured over the time since the last one."""
-        PRESSURE_SECONDS.set(delay_seconds)
-        for turnstile in (self.writes, self.reads):
+    def measured(self, own_seconds: float, processors_seconds: float = 0.0) -> None:
+        """Adapt both to delays, measured over the time since the last ones; reads ask no processor."""
+        longer_seconds = max(own_seconds, processors_seconds)
+        PRESSURE_SECONDS.set(longer_seconds)
+        for turnstile, seconds in ((self.writes, longer_seconds), (self.reads, own_seconds)):
             turnstile.limit = adapted(
-                turnstile.limit, delay_seconds=delay_seconds, in_use_max=turnstile.take_in_use_max()
+                turnstile.limit, delay_seconds=seconds, in_use_max=turnstile.take_in_use_max()
             )
 
     def is_closed_to(self, party: Party, *, reads: bool) -> bool:

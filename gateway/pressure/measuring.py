@@ -16,7 +16,9 @@ TICK_SECONDS = 0.2
 
 ASK_SECONDS = 0.5
 SILENT_SECONDS = 1.0
-"""A processor that gives no answer counts as one that takes so long: what is let in would wait for it."""
+"""A processor that gives no answer counts as one that takes so long: a payment that is let in waits for it,
+up to twenty seconds, and whoever is refused in a moment may choose what to do. As few as are let in anyway
+find it back after a restart; reads, by which callers see what became of theirs, are let in as before."""
 
 COUNT_SECONDS = 1.0
 TELL_SECONDS = 10.0
@@ -72,7 +74,7 @@ class Regulator:
     async def _adapt(self) -> None:
         while True:
             await self._gauge.tick()
-            self._admission.measured(max(self._gauge.seconds, self._processors_seconds))
+            self._admission.measured(self._gauge.seconds, self._processors_seconds)
 
     async def _ask(self) -> None:
         loop = asyncio.get_running_loop()

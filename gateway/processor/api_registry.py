@@ -7,6 +7,7 @@ from events.crash import crash_point, declare
 from gateway.errors import ApiUnavailableError, AuthenticationError
 from gateway.link.asking import Link, RefusedError
 from gateway.people.errors import RateLimitedError
+from gateway.pressure.errors import OverloadedError
 from gateway.processor_port import TokenRegistered, TokenRegistration
 
 declare({"processor.token.registering": "a token is known in memory alone, the API has not heard of it"})
@@ -30,6 +31,8 @@ class ApiRegistry:
             raise AuthenticationError()
         if refusal.status == HTTPStatus.TOO_MANY_REQUESTS:
             raise RateLimitedError(refusal.after_seconds)
+        if refusal.code == OverloadedError().code:
+            raise OverloadedError(refusal.after_seconds)
         raise ApiUnavailableError(f"The API answered {refusal.status}.")
 
     async def close(self) -> None:

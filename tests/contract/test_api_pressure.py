@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from structlog.testing import capture_logs
 
 from gateway.api.application import make_application
@@ -18,7 +18,7 @@ from gateway.pressure.errors import OverloadedError
 from gateway.pressure.lateness import LATE_IN_A_ROW, LATE_SECONDS, Lateness, LatePolicy
 from gateway.pressure.turnstile import WAIT_SECONDS_MAX, WAITING_MAX, Party
 from gateway.requests import CreateIntent
-from gateway.store.tables import api_keys
+from gateway.store.tables import api_keys, tokens
 from tests.gateway_world import MERCHANT, World, live_virtually, make_user
 
 INTENTS = "/v1/payment_intents"
@@ -166,6 +166,32 @@ def test_pay_stands_in_the_same_queues_and_keeps_no_card_where_there_is_no_room(
             await asyncio.gather(*waiting, return_exceptions=True)
         assert (await desk.pay(order)).status in ("approved", "pending", "declined")
         assert world.gateway.admission.writes.in_use == 0
+
+    served(tmp_path, story)
+
+
+def test_tokens_stand_in_the_same_queues_and_none_is_kept_where_there_is_no_room(tmp_path: Path) -> None:
+    async def story(http: httpx2.AsyncClient, world: World) -> None:
+        await world.token(name="tok_before")
+        writes = world.gateway.admission.writes
+        with full(world):
+            began = world.clock.monotonic()
+            with pytest.raises(OverloadedError):
+                await world.token(name="tok_waited")
+            assert world.clock.monotonic() - began == pytest.approx(WAIT_SECONDS_MAX, abs=0.05)
+            waiting = [
+                asyncio.ensure_future(writes.enter(Party(MERCHANT.id, "test"))) for _ in range(WAITING_MAX)
+            ]
+            await asyncio.sleep(0)
+            # Whoever looked would find that the key is revoked.
+            await world.store.write(lambda c: c.execute(update(api_keys).values(revoked_us=1)))
+            with pytest.raises(OverloadedError):
+                await world.token(name="tok_at_once")
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+        known = await world.store.read(lambda c: list(c.execute(select(tokens.c.id)).scalars()))
+        assert known == ["tok_before"]
+        assert writes.in_use == 0
 
     served(tmp_path, story)
 

@@ -80,7 +80,9 @@ class Shop:
 
         async def make() -> None:
             async with gate:
-                self._tokens.append(await self._token())
+                while (token := await self._token()) is None:
+                    await asyncio.sleep(1)
+                self._tokens.append(token)
 
         await asyncio.gather(*(make() for _ in range(count - len(self._tokens))))
 
@@ -136,6 +138,10 @@ class Shop:
 
     async def _pay(self, answers: Answers, due: float) -> None:
         token = self._tokens.popleft() if self._tokens else await self._token()
+        if token is None:
+            answers.statuses["overloaded"] += 1
+            answers.refused_seconds.append(time.perf_counter() - due)
+            return
         key = uuid4().hex
         body = {"amount": 1250, "currency": "eur", "payment_method": token, "confirm": True}
         body["risk_context"] = {"device_id": f"device-{token}", "email": f"{token}@example.org"}
@@ -160,11 +166,14 @@ class Shop:
         answers.refused_seconds.append(time.perf_counter() - due)
         answers.after_seconds[headers.get("retry-after", "")] += 1
 
-    async def _token(self) -> str:
+    async def _token(self) -> str | None:
+        """A token of one more card; None where it was refused as too much."""
         self._cards += 1
         card = {"exp_month": 12, "exp_year": 2031, "cvc": "123"}
         card["number"] = with_check_digit(f"40000276{self._cards:07}")
         async with self._client.post(f"{self._processor}/v1/tokens", json={"card": card}) as response:
+            if response.status == 503:
+                return None
             response.raise_for_status()
             return str((await response.json())["id"])
 
