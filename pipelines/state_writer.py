@@ -14,6 +14,7 @@ import msgspec
 
 from events.crash import crash_point, declare
 from pipelines.checked_rows import with_checksum
+from pipelines.forgetting import MEMORY, REMOVE, Forgetting
 from pipelines.state_file import StateFile
 
 declare(
@@ -36,8 +37,6 @@ SELECT json_extract(value, '$[0]'), substr(?2, json_extract(value, '$[1]'), json
 FROM json_each(?1) WHERE true
 ON CONFLICT (key) DO UPDATE SET value = excluded.value
 """
-REMOVE = "DELETE FROM rows WHERE key IN (SELECT value FROM json_each(?))"
-
 Rows = Mapping[str, bytes | None]
 
 
@@ -60,6 +59,7 @@ class StateWriter:
     ) -> None:
         self._file = file
         self._first = first
+        self._forgetting = Forgetting(file)
         self._waiting_bytes_max = waiting_bytes_max
         self._change = threading.Condition()
         self._waiting: deque[Version] = deque()
@@ -104,7 +104,10 @@ class StateWriter:
     def _run(self) -> None:
         try:
             while versions := self._next():
-                _write_rows(self._file, _together(versions))
+                rows = _together(versions)
+                _write_rows(self._file, rows)
+                self._forgetting.learn(rows.get(MEMORY))
+                self._forgetting.forget_some()
                 self._commit()
                 with self._change:
                     self.written = versions[-1].number

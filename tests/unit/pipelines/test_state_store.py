@@ -4,11 +4,13 @@ import random
 import sqlite3
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.errors import StateCorruptError, StateMismatchError
+from pipelines.forgetting import LOOKED_AT
 from pipelines.state_store import POINT, Point, StateStore
 
 
@@ -111,6 +113,42 @@ def test_no_version_is_durable_before_what_it_rests_on(tmp_path: Path) -> None:
     store.close()
 
     assert StateStore(path).version == 0
+
+
+def test_payments_that_the_engine_has_forgotten_leave_the_disk_a_few_with_each_version(
+    tmp_path: Path,
+) -> None:
+    store = StateStore(tmp_path / "state.sqlite")
+    payments = {
+        f"engine/payment/pi_{n:06}": msgspec.msgpack.encode([n, ["card"], False]) for n in range(3000)
+    }
+    store.fill(payments.items())
+    store.write({"engine/engine/memory": msgspec.msgpack.encode([2500, 256]), "engine/card/1": b"\x01"})
+    left = []
+    for version in range(1, 5):
+        store.commit(Point(version=version))
+        left.append(sum(1 for row, _ in store.rows() if row in payments))
+
+    assert left[0] == 3000 - LOOKED_AT
+    assert left[-1] == 500
+    assert store.get("engine/payment/pi_002499") is None
+    assert store.get("engine/payment/pi_002500") == payments["engine/payment/pi_002500"]
+    assert store.get("engine/card/1") == b"\x01"
+
+
+def test_a_store_that_is_opened_again_goes_on_forgetting(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    store = StateStore(path)
+    store.write({"engine/engine/memory": msgspec.msgpack.encode([10, 256])})
+    store.commit(Point(version=1))
+    store.close()
+    again = StateStore(path)
+    again.write({"engine/payment/pi_1": msgspec.msgpack.encode([9])})
+    again.commit(Point(version=2))
+
+    again.commit(Point(version=3))
+
+    assert "engine/payment/pi_1" not in dict(again.rows())
 
 
 def damaged(path: Path, row: str) -> None:
