@@ -86,6 +86,9 @@ _crosses = [
 ]
 _category_firsts = FIRST_SLOTS[len(NUMERIC) : _first_cross].tolist()
 _category_slots: dict[str, int] = {}
+_slots_of_texts: dict[tuple[str | None, ...], list[int]] = {}
+KEPT_MAX = 4_096
+"""Of texts, and of a row's texts together: more than countries, a megabyte or two."""
 
 
 def slots_of(rows: Sequence[Row], numbers: Matrix) -> Slots:
@@ -166,16 +169,23 @@ def _category_slot(text: str) -> int:
     if slot is None:
         slot = crc32(text.encode()) % CATEGORY_SLOTS
         # Kept for texts that come again, as countries do; bounded, since anybody may invent a category.
-        if len(_category_slots) < 4096:
+        if len(_category_slots) < KEPT_MAX:
             _category_slots[text] = slot
     return slot
 
 
 def _category_slots_of(row: Row) -> list[int]:
-    return [
-        0 if text is None else first + _category_slot(text)
-        for first, text in zip(_category_firsts, _texts(row), strict=True)
-    ]
+    texts = _texts(row)
+    slots = _slots_of_texts.get(texts)
+    if slots is None:
+        slots = [
+            0 if text is None else first + _category_slot(text)
+            for first, text in zip(_category_firsts, texts, strict=True)
+        ]
+        # Kept for what comes again, as one merchant's payments from one country do, and bounded likewise.
+        if len(_slots_of_texts) < KEPT_MAX:
+            _slots_of_texts[texts] = slots
+    return slots
 
 
 def _cross(by_column: Matrix, missing: npt.NDArray[np.bool_], slots: Slots) -> None:

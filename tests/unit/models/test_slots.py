@@ -16,6 +16,7 @@ from models.slots import (
     CATEGORIES,
     COLUMNS,
     FIRST_SLOTS,
+    KEPT_MAX,
     NUMBER_COLUMNS,
     NUMERIC,
     SLOT_COUNT,
@@ -101,6 +102,15 @@ def test_a_missing_age_means_never_in_a_cross() -> None:
 def test_equal_text_has_an_equal_slot_in_its_own_column() -> None:
     assert slot(row(ip_country="IN"), "ip_country") == slot(row(ip_country="IN"), "ip_country") > 0
     assert slot(row(ip_country="IN"), "ip_country") != slot(row(card_country="IN"), "card_country")
+
+
+def test_more_texts_than_are_kept_have_the_slots_that_they_had_before() -> None:
+    rows = [row(ip_country=f"country {number}", card_country="IN") for number in range(KEPT_MAX + 50)]
+    alone = [slots_of_row(each) for each in rows]
+
+    assert [slots_of_row(each) for each in rows] == alone
+    assert slots_of(rows, numbers_of(rows)).tolist() == alone
+    assert len({tuple(slots) for slots in alone}) > 50
 
 
 def test_active_slots_are_those_that_are_not_zero_in_order() -> None:
