@@ -47,31 +47,56 @@ class ChallengerLearner:
 
     def learn(self, values: Sequence[float], fraud: bool) -> None:
         """Learn one label; `values` as `models.challenger.values_of` gives them."""
-        scaled, weights = self._scaled(values), self._weights
-        logit = 0.0
-        for place, value in scaled:
-            logit += weights[place] * value
-        gradient = _gradient(logit + self._intercept, fraud)
-        self._intercept -= LEARNING_RATE * gradient
-        for place, value in scaled:
-            weights[place] -= LEARNING_RATE * (value * gradient)
+        self.learn_all([values], [fraud])
 
-    def _scaled(self, values: Sequence[float]) -> list[tuple[int, float]]:
-        """Takes the values into mean and variance, and gives them in deviations from the mean, by place."""
-        counts, means, variances = self._counts, self._means, self._variances
-        scaled = []
-        for place, value in enumerate(values):
+    def learn_all(self, rows: Sequence[Sequence[float]], frauds: Sequence[bool]) -> None:
+        """Learn many labels in order: the same bits as one by one.
+
+        Mean and variance of a feature depend on its own values alone, so each is scaled through all rows
+        first, with plain numbers in hand in place of lists.
+        """
+        self._note_first_met(rows)
+        scaled = [self._scaled(place, column) for place, column in enumerate(zip(*rows, strict=True))]
+        weights, intercept = self._weights, self._intercept
+        for row, fraud in zip(zip(*scaled, strict=True), frauds, strict=True):
+            logit = 0.0
+            for weight, value in zip(weights, row, strict=True):
+                logit += weight * value
+            gradient = _gradient(logit + intercept, fraud)
+            intercept -= LEARNING_RATE * gradient
+            # What is missing is 0 here, and neither adds nor takes away: so not one bit is another.
+            weights = [
+                weight - LEARNING_RATE * (value * gradient)
+                for weight, value in zip(weights, row, strict=True)
+            ]
+        self._weights, self._intercept = weights, intercept
+
+    def _note_first_met(self, rows: Sequence[Sequence[float]]) -> None:
+        if len(self._met) == len(FEATURES):
+            return
+        met = set(self._met)
+        for row in rows:
+            for place, value in enumerate(row):
+                if value == value and place not in met:
+                    met.add(place)
+                    self._met.append(place)
+
+    def _scaled(self, place: int, column: Sequence[float]) -> list[float]:
+        """Takes a feature's values into mean and variance, and gives them in deviations from the mean; 0 for
+        what is missing.
+        """
+        count, mean, variance = self._counts[place], self._means[place], self._variances[place]
+        scaled: list[float] = []
+        for value in column:
             if value != value:
+                scaled.append(0.0)
                 continue
-            count = counts[place] + 1
-            counts[place] = count
-            if count == 1:
-                self._met.append(place)
-            before, variance = means[place], variances[place]
+            count += 1
+            before = mean
             mean = before + (value - before) / count
             variance += ((value - before) * (value - mean) - variance) / count
-            means[place], variances[place] = mean, variance
-            scaled.append((place, (value - mean) / variance**0.5 if variance else 0.0))
+            scaled.append((value - mean) / variance**0.5 if variance else 0.0)
+        self._counts[place], self._means[place], self._variances[place] = count, mean, variance
         return scaled
 
     @property

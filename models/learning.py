@@ -85,6 +85,8 @@ class Learner:
         self.challenger = ChallengerLearner()
         self.counts = dict.fromkeys([*(effect.value for effect in Effect), "waiting", "dropped"], 0)
         self._cut_at_us: int | None = None
+        self._due_us: int | None = None
+        """`_next_boundary`, kept."""
         self._online_version = 0
         self._batch_version = 0
         self._unpublished = False
@@ -167,19 +169,25 @@ class Learner:
         self._cut_at_us = decoded.cut_at_us
         self._online_version, self._batch_version = decoded.published.online, decoded.published.batch
         self._unpublished, self._unfitted = decoded.news.unpublished, decoded.news.unfitted
+        self._due_us = self._next_boundary()
         for label in decoded.pending:
             self._queue(label)
         for label in decoded.waiting:
             self._waiting.setdefault(label.payment_id, []).append(label)
 
     def _queue(self, label: Label) -> None:
-        self._latest_us = max(self._latest_us, label.arrived_at_us) if self._pending else label.arrived_at_us
+        at_us, due_us = label.arrived_at_us, self._due_us if self._pending else None
+        self._latest_us = max(self._latest_us, at_us) if self._pending else at_us
         self._pending.append(label)
+        # Up to the boundary that is due anyway, a later label moves none.
+        if due_us is None or at_us > due_us:
+            self._due_us = self._next_boundary()
 
     def _cut_before(self, end_us: int) -> list[ModelSnapshot]:
         snapshots: list[ModelSnapshot] = []
-        while (boundary_us := self._next_boundary()) is not None and boundary_us < end_us:
-            snapshots += self._cut(boundary_us)
+        while self._due_us is not None and self._due_us < end_us:
+            snapshots += self._cut(self._due_us)
+            self._due_us = self._next_boundary()
         return snapshots
 
     def _next_boundary(self) -> int | None:
@@ -243,6 +251,7 @@ class Learner:
         linear, raw = linear_values(numbers).tolist(), numbers[:, COLUMNS].tolist()
         places = {payment_id: place for place, payment_id in enumerate(vectors)}
         steps = []
+        told = []
         for payment_id, before, fraud in taught:
             place = places[payment_id]
             if before is not None:
@@ -251,7 +260,8 @@ class Learner:
                 steps.append(Step(active[place], linear[place], before.fraud, weight=-1.0))
             steps.append(Step(active[place], linear[place], fraud))
             # River's pipeline has no step back: the challenger learns the new label on top of the old one.
-            self.challenger.learn(raw[place], fraud)
+            told.append(raw[place])
+        self.challenger.learn_all(told, [fraud for _, _, fraud in taught])
         self.champion.learn_all(steps)
         self._unpublished = self._unfitted = True
 
@@ -284,10 +294,5 @@ def _snapshot(
     name: str, kind: ModelKind, version: int, in_force_from_us: int, labels: int, state: bytes
 ) -> ModelSnapshot:
     return ModelSnapshot(
-        name=name,
-        kind=kind,
-        version=version,
-        in_force_from_us=in_force_from_us,
-        labels=labels,
-        state=state,
+        name=name, kind=kind, version=version, in_force_from_us=in_force_from_us, labels=labels, state=state
     )

@@ -174,6 +174,23 @@ def test_the_challenger_learns_what_its_river_pipeline_learns_to_the_last_bit() 
     assert learned.intercept == model.intercept
 
 
+@pytest.mark.parametrize("size", [2, 7, 300])
+def test_the_challenger_learns_many_labels_at_once_with_the_same_bits(size: int) -> None:
+    chance = random.Random(6)
+    labels = [
+        ([chance.choice((float("nan"), chance.gauss(5, 100))) for _ in FEATURES], chance.random() < 0.2)
+        for _ in range(300)
+    ]
+    alone, together = ChallengerLearner(), ChallengerLearner()
+    for values, fraud in labels:
+        alone.learn(values, fraud)
+    for first in range(0, len(labels), size):
+        rows, frauds = zip(*labels[first : first + size], strict=True)
+        together.learn_all(rows, frauds)
+
+    assert together.learned.encode() == alone.learned.encode()
+
+
 def test_what_the_challenger_has_learned_scores_as_its_pipeline_does() -> None:
     learned, pipeline = learned_challenger().learned, scaled_logistic()
     for x, y in stream(400):
