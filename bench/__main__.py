@@ -16,6 +16,7 @@ from bench import (
     recorded,
     replay,
     rules_and_models,
+    scale,
     scoring,
     simulation,
 )
@@ -36,6 +37,7 @@ BENCHES: dict[str, Callable[[], None]] = {
     "simulation": simulation.main,
     "chaos": chaos.main,
     "fuzz": fuzz.main,
+    "scale": scale.main,
 }
 
 

@@ -65,8 +65,11 @@ def figure(
     )
 
 
-def record(name: str, figures: Sequence[Figure]) -> Path:
-    """Write `bench/results/NAME.json` anew and print each figure in a line."""
+def record(name: str, figures: Sequence[Figure], *, keep: bool = False) -> Path:
+    """Write `bench/results/NAME.json` anew and print each figure in a line.
+
+    With `keep` what the file holds under other names stays, as it was measured then.
+    """
     about: dict[str, Any] = {
         "machine": machine(),
         "versions": {"python": platform.python_version()}
@@ -77,6 +80,9 @@ def record(name: str, figures: Sequence[Figure]) -> Path:
     rows = [msgspec.to_builtins(each) | about for each in figures]
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
+    if keep and path.exists():
+        names = {each.name for each in figures}
+        rows = [*(row for row in json.loads(path.read_text()) if row["name"] not in names), *rows]
     path.write_text(json.dumps(rows, indent=1) + "\n")
     for each in figures:
         print(line(each))
