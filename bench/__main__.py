@@ -12,6 +12,7 @@ from bench import (
     flow,
     flows,
     fuzz,
+    long_run,
     pressure,
     recorded,
     replay,
@@ -38,6 +39,7 @@ BENCHES: dict[str, Callable[[], None]] = {
     "chaos": chaos.main,
     "fuzz": fuzz.main,
     "scale": scale.main,
+    "long_run": long_run.main,
 }
 
 

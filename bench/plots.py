@@ -1,4 +1,4 @@
-"""Plots of recorded figures, drawn from `bench/results` alone into `bench/plots`."""
+"""Plots of what was measured, drawn into `bench/plots`."""
 
 import json
 import re
@@ -73,6 +73,23 @@ def _scorer(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         place.legend()
     drawn.savefig(path, dpi=DPI)
     pyplot.close(drawn)
+
+
+def lines(name: str, title: str, unit: str, several: Mapping[str, Sequence[tuple[float, float]]]) -> Path:
+    """`bench/plots/NAME.png`: a line for each, against seconds."""
+    PLOTS.mkdir(exist_ok=True)
+    drawn, place = pyplot.subplots(figsize=(10, 5), layout="constrained")
+    for label, points in several.items():
+        if points:
+            place.plot(*zip(*points, strict=True), label=label)
+    place.set(title=title, ylabel=unit, xlabel="seconds")
+    place.set_ylim(bottom=0.0)
+    place.grid(alpha=0.3)
+    place.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    path = PLOTS / f"{name}.png"
+    drawn.savefig(path, dpi=DPI)
+    pyplot.close(drawn)
+    return path
 
 
 def _found() -> dict[str, list[tuple[int, float]]]:

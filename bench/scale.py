@@ -122,7 +122,7 @@ def _workers(load: Load) -> list[Figure]:
     rows = [_measured(WORKERS_CARDS, workers, load, snapshots) for workers in WORKERS]
     one = rows[0].columns["throughput"]
     return [
-        *(each for row in rows[1:] for each in _figures(row)),
+        *(each for row in rows for each in _figures(row)),
         *(
             figure(
                 f"throughput of {row.workers} workers over that of one, pinned cores",
