@@ -25,8 +25,9 @@ from models.observations import ModelSnapshot, Observation
 from pipelines import observe
 from pipelines.flow_homes import home_of
 from pipelines.learning_step import published
-from pipelines.rebuilding import usable_store
+from pipelines.rebuilding import state_folder
 from pipelines.risk_step import ENGINE
+from pipelines.state_store import StateStore
 
 READY_SECONDS_MAX = 1_800.0
 MEMORY_BYTES_MAX = 12 * 2**30
@@ -35,7 +36,7 @@ MEMORY_BYTES_MAX = 12 * 2**30
 
 def fill(home: Path, population: Population) -> None:
     """Make the home of a flow that has seen the population's payments; they themselves are forgotten."""
-    with closing(usable_store(home_of(home, 0))) as store:
+    with closing(StateStore(state_folder(home_of(home, 0)) / "state.sqlite")) as store:
         store.fill((ENGINE + key, value) for key, value in population.rows(payments=False))
 
 
