@@ -68,7 +68,7 @@ def test_a_flow_starts_with_the_rows_that_are_no_entity_s(tmp_path: Path) -> Non
     own = {"engine/model/online", "engine/control/limit", "engine/engine/sequences", "seen/1"}
     own |= {"engine/anomaly/cold_start", "engine/engine/memory"}
     others = {"engine/card/7", "engine/payment/pi_1", "engine/merchant/m", "seem", "seen0"}
-    store.write(dict.fromkeys(own | others, b"x"))
+    store.write(dict.fromkeys(own | others, msgspec.msgpack.encode([7])))
     store.commit(Point(version=1))
 
     assert {row for row, _ in store.own_rows()} == own
