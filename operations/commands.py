@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from events.options import HOME
-from events.program_logs import ENVIRONMENT, LogLevel
+from events.program_logs import LogLevel
 from gateway.pressure.lateness import LatePolicy
 from models.labels import HORIZON_DAYS
 from operations.defaults import (
@@ -16,115 +16,31 @@ from operations.defaults import (
     DEFAULT_TRACE_SHARE,
     DEMO_DEADLINE_MS,
     DEMO_HORIZON_DAYS,
+    STATE_MEMORY_MB,
+)
+from operations.options import (
+    ApiProcesses,
+    AuthorizationDays,
+    DeadlineMs,
+    Home,
+    HorizonDays,
+    Host,
+    Keys,
+    LateDecisions,
+    LiveAlone,
+    LogLevelChoice,
+    LogUrl,
+    Port,
+    RateLimitsUrl,
+    RiskFlows,
+    StateMemoryMb,
+    StoreUrl,
+    Traces,
+    TraceShare,
+    TrustedProxies,
 )
 
 app = typer.Typer()
-
-Home = Annotated[Path, typer.Option(help="Where stores, state and logs are kept.")]
-Keys = Annotated[
-    Path | None,
-    typer.Option(
-        help="Where keys and certificates are kept, apart from --home.",
-        show_default="the folder that the home belongs to; of a new home HOME-keys",
-    ),
-]
-Host = Annotated[str, typer.Option(help="Address to listen on.")]
-Port = Annotated[
-    int,
-    typer.Option(
-        min=0,
-        max=65_533,
-        metavar="PORT",
-        help="API's port; the processor takes the next, the page the one after. 0 picks free ones.",
-    ),
-]
-LogUrl = Annotated[
-    str,
-    typer.Option(
-        "--log",
-        help="sqlite, sqlite:///PATH, kafka://HOST:PORT[,HOST:PORT], or kafka: KAFKA_BOOTSTRAP_SERVERS if "
-        "set, else a local broker is started.",
-    ),
-]
-StoreUrl = Annotated[
-    str | None,
-    typer.Option(
-        "--store",
-        metavar="URL",
-        help="Of a new home, for good: sqlite, or postgresql://USER@HOST:PORT/DATABASE, whose password is in "
-        "~/.pgpass or PGPASSFILE.",
-        show_default="the store that the home has; of a new home sqlite",
-    ),
-]
-HorizonDays = Annotated[
-    float,
-    typer.Option(
-        min=0.1,
-        help="A payment that nobody reported within so many days counts as genuine, until someone does.",
-    ),
-]
-AuthorizationDays = Annotated[
-    float | None,
-    typer.Option(
-        min=0.1,
-        help="An authorization that is neither captured nor canceled within so many days is voided.",
-        show_default="as long as the card's network grants: 7",
-    ),
-]
-LogLevelChoice = Annotated[
-    LogLevel,
-    typer.Option(
-        "--log-level",
-        envvar=ENVIRONMENT,
-        help="From which level on the programs log; at debug libraries and requests too. Never secrets.",
-    ),
-]
-RateLimitsUrl = Annotated[
-    str,
-    typer.Option(help="Where requests are counted: memory, each API process its part, or redis://HOST:PORT."),
-]
-TrustedProxies = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="CIDR",
-        help="A proxy before API and processor, which is believed for whom it asks (X-Forwarded-For); may be "
-        "given several times.",
-    ),
-]
-RiskFlows = Annotated[
-    int,
-    typer.Option(min=1, max=8, help="How many risk flows share the payments; each needs a core."),
-]
-LateDecisions = Annotated[
-    LatePolicy,
-    typer.Option(
-        help="What becomes of payments while decisions are late for a while: they fall back to a few rules, "
-        "or are refused with 503."
-    ),
-]
-DeadlineMs = Annotated[int, typer.Option(min=1, help="How long a confirm waits for its decision.")]
-
-LiveAlone = Annotated[
-    bool,
-    typer.Option(
-        "--live",
-        help="For production: a new home takes live payments alone, from its first start and for good.",
-    ),
-]
-ApiProcesses = Annotated[
-    int, typer.Option(min=1, max=16, help="How many API processes share the port, on PostgreSQL.")
-]
-Traces = Annotated[
-    str | None,
-    typer.Option(
-        metavar="URL",
-        help="Where spans of requests go, by OTLP over HTTP: http://HOST:4318.",
-        show_default="off",
-    ),
-]
-TraceShare = Annotated[
-    float, typer.Option(min=0, max=1, help="With --traces: the share of requests that are traced.")
-]
 
 
 class EntityKind(StrEnum):
@@ -153,6 +69,7 @@ def up(
     store: StoreUrl = None,
     api_processes: ApiProcesses = 1,
     risk_flows: RiskFlows = 1,
+    state_memory_mb: StateMemoryMb = STATE_MEMORY_MB,
     late_decisions: LateDecisions = LatePolicy.FALL_BACK,
     log_level: LogLevelChoice = LogLevel.INFO,
     traces: Traces = None,
@@ -178,6 +95,7 @@ def up(
                 store=store,
                 api_processes=api_processes,
                 risk_flows=risk_flows,
+                state_memory_mb=state_memory_mb,
                 log_level=log_level,
                 traces=traces,
                 trace_share=trace_share,

@@ -8,3 +8,5 @@ DEMO_DEADLINE_MS = 2_000
 """In a demo traffic and platform share a few cores: decisions may take longer than production would wait."""
 DEMO_HORIZON_DAYS = 7.0
 """Else no payment of a demo's month would mature, and the model would know little but fraud."""
+STATE_MEMORY_MB = 800
+"""Of each risk flow, as `models.state.Bounds` has it."""

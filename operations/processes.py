@@ -44,6 +44,7 @@ class Program:
     arguments: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     ready_seconds_max: float = 120.0
+    """How long it may say nothing before it is ready: one that tells how far it is may take hours."""
     number: int = 1
 
     @property
@@ -90,10 +91,18 @@ class RunningProgram:
         self._listener = listener
         self.pid = process.pid
         self.ready: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self.progress: str | None = None
+        """How far it said that it was on its way to be ready, for people."""
+        self._heard_at = asyncio.get_running_loop().time()
         self._pumps = [
             asyncio.create_task(self._pump(process.stdout, self._stdout_line)),
-            asyncio.create_task(self._pump(process.stderr, log.write)),
+            asyncio.create_task(self._pump(process.stderr, self._stderr_line)),
         ]
+
+    @property
+    def silent_seconds(self) -> float:
+        """Since its last line, or its start."""
+        return asyncio.get_running_loop().time() - self._heard_at
 
     async def wait(self) -> int:
         """Exit status, after the last line was written."""
@@ -136,7 +145,12 @@ class RunningProgram:
                     return
             except asyncio.LimitOverrunError as overrun:
                 line = await stream.readexactly(overrun.consumed)
+            self._heard_at = asyncio.get_running_loop().time()
             take(line.decode(errors="replace").rstrip("\n"))
+
+    def _stderr_line(self, line: str) -> None:
+        self.progress = progress_of(line) or self.progress
+        self._log.write(line)
 
     def _stdout_line(self, line: str) -> None:
         if not self.ready.done() and (told := _ready_line(line)) is not None:
@@ -149,11 +163,29 @@ class RunningProgram:
 
 
 def _ready_line(line: str) -> dict[str, Any] | None:
+    told = _told(line)
+    return told if "ready" in told else None
+
+
+def progress_of(line: str) -> str | None:
+    """What a line of a program's log says of a long way, for people; None where it says nothing of one.
+
+    >>> progress_of('{"event": "catching up with the log", "share_done": 0.25, "seconds_left": 90}')
+    'catching up with the log: 25 % done, 90 s left'
+    >>> progress_of("something else")
+    """
+    match _told(line):
+        case {"event": str(what), "share_done": int() | float() as share, "seconds_left": int(left)}:
+            return f"{what}: {share:.0%} done, {left} s left".replace("%", " %")
+    return None
+
+
+def _told(line: str) -> dict[str, Any]:
     with contextlib.suppress(ValueError):
         told = json.loads(line)
-        if isinstance(told, dict) and "ready" in told:
+        if isinstance(told, dict):
             return told
-    return None
+    return {}
 
 
 async def start(program: Program, log: LogFile, listener: Listener | None = None) -> RunningProgram:

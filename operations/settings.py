@@ -15,6 +15,7 @@ from gateway.rate_limits import MEMORY, require_usable
 from gateway.store.finding import chosen_store, require_shareable
 from models.labels import HORIZON_DAYS
 from operations.addresses import Ports
+from operations.defaults import STATE_MEMORY_MB
 from operations.processes import Program
 
 
@@ -22,8 +23,8 @@ from operations.processes import Program
 class Settings:
     """One platform on one machine. `log` is `kafka` or a full URL; `live` makes a new home take live payments
     alone, and one that does stays so without; `authorization_days` None: as long as the network grants;
-    `store` None: the one that the home has, which `api_processes` share; `risk_flows` share the payments;
-    `traces`: where spans go by OTLP."""
+    `store` None: the one that the home has, which `api_processes` share; `risk_flows` share the payments,
+    each with `state_memory_mb` for what it knows; `traces`: where spans go by OTLP."""
 
     home: Path
     keys: Path
@@ -39,6 +40,7 @@ class Settings:
     store: str | None = None
     api_processes: int = 1
     risk_flows: int = 1
+    state_memory_mb: int = STATE_MEMORY_MB
     log_level: LogLevel = LogLevel.INFO
     traces: str | None = None
     trace_share: float = SHARE
@@ -66,6 +68,7 @@ def from_options(
     store: str | None = None,
     api_processes: int = 1,
     risk_flows: int = 1,
+    state_memory_mb: int = STATE_MEMORY_MB,
     log_level: LogLevel = LogLevel.INFO,
     traces: str | None = None,
     trace_share: float = SHARE,
@@ -93,6 +96,7 @@ def from_options(
         store=store,
         api_processes=api_processes,
         risk_flows=risk_flows,
+        state_memory_mb=state_memory_mb,
         log_level=log_level,
         traces=traces,
         trace_share=trace_share,
@@ -132,7 +136,8 @@ def rescaling(settings: Settings, log: str) -> Program:
 def _risk_flow(settings: Settings, home: tuple[str, ...], log: str, flow: int) -> Program:
     flows = settings.risk_flows
     which = ("--flow", str(flow), "--flows", str(flows)) if flows > 1 else ()
-    return Program("pipelines.risk", (*home, "--log", log, *which), number=flow + 1)
+    memory = ("--state-memory-mb", str(settings.state_memory_mb))
+    return Program("pipelines.risk", (*home, "--log", log, *memory, *which), number=flow + 1)
 
 
 def gateway(settings: Settings, ports: Ports, log: str) -> list[Program]:

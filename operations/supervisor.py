@@ -15,6 +15,9 @@ from typing import Any
 from operations.errors import ProgramFailedError
 from operations.processes import LogFile, Program, RunningProgram, start
 
+PROGRESS_SECONDS = 1.0
+"""Between two looks at how far a program is that is not ready."""
+
 Report = Callable[[str], None]
 
 
@@ -92,20 +95,28 @@ class Supervised:
     async def _until_ready(self, running: RunningProgram) -> dict[str, Any]:
         ended = asyncio.create_task(running.wait())
         try:
-            waited: set[asyncio.Future[Any]] = {running.ready, ended}
-            await asyncio.wait(
-                waited,
-                timeout=self.program.ready_seconds_max,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
+            await self._wait_while_it_speaks(running, {running.ready, ended})
             if running.ready.done() and not running.ready.cancelled():
                 return running.ready.result()
             if ended.done():
                 raise self._failure(f"ended with {ended.result()} before it was ready")
             running.kill()
-            raise self._failure(f"was not ready after {self.program.ready_seconds_max:.0f} s")
+            raise self._failure(f"was not ready, and said nothing for {self.program.ready_seconds_max:.0f} s")
         finally:
             ended.cancel()
+
+    async def _wait_while_it_speaks(self, running: RunningProgram, ends: set[asyncio.Future[Any]]) -> None:
+        """Until one of them is done, or it was silent for too long; meanwhile reports how far it is."""
+        told = None
+        while (left := self.program.ready_seconds_max - running.silent_seconds) > 0:
+            done, _ = await asyncio.wait(
+                ends, timeout=min(left, PROGRESS_SECONDS), return_when=asyncio.FIRST_COMPLETED
+            )
+            if done:
+                return
+            if running.progress != told:
+                told = running.progress
+                self._report(f"{self.program.label} is {told}")
 
     def _failure(self, what: str) -> ProgramFailedError:
         return ProgramFailedError(self.program.label, what, "\n".join(f"  {line}" for line in self._log.tail))

@@ -128,7 +128,7 @@ class _Part(StatefulSourcePartition[tuple[str, Batch], None]):
     def _tell(self, records: int) -> None:
         told = self._catching_up.took(records, time.monotonic())
         if told is not None:
-            get_logger().info("catching up with the log", **told._asdict())
+            get_logger().warning("catching up with the log", **told._asdict())
 
     def _phases(self) -> Generator[Batch | None, None, None]:
         """Batches, or None where there is nothing to read just now."""

@@ -132,11 +132,33 @@ def test_a_program_that_is_never_ready_fails_the_start_and_is_gone(
 ) -> None:
     async def act(supervisor: Supervisor, _: list[str]) -> None:
         slow = toy("import time\ntime.sleep(600)")
-        with pytest.raises(ProgramFailedError, match="was not ready"):
+        with pytest.raises(ProgramFailedError, match="was not ready, and said nothing"):
             await supervisor.start([Program("toy", (), slow.environment, ready_seconds_max=0.5)])
 
         pid = pid_of(supervisor.programs["toy"])
         await until(lambda: not alive(pid))
+
+    supervising(tmp_path, act)
+
+
+def test_a_program_that_says_how_far_it_is_may_take_longer_and_people_are_told(
+    tmp_path: Path, toy: Callable[..., Program]
+) -> None:
+    source = f"""
+import sys, time
+for number in range(10):
+    time.sleep(0.4)
+    told = '"share_done": %.1f, "seconds_left": 3' % (number / 10)
+    print('{{"event": "catching up with the log", ' + told + "}}", file=sys.stderr, flush=True)
+{READY}
+{WAITS}
+"""
+
+    async def act(supervisor: Supervisor, reported: list[str]) -> None:
+        await supervisor.start([Program("toy", (), toy(source).environment, ready_seconds_max=3.0)])
+
+        assert any(line.startswith("toy is catching up with the log: ") for line in reported)
+        assert all(line.endswith("0 % done, 3 s left") for line in reported)
 
     supervising(tmp_path, act)
 
