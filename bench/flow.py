@@ -21,6 +21,7 @@ from events.codec import decode, encode
 from events.instruments import CardFacts
 from events.log import open_log
 from events.log.port import Durability, Log, Outgoing, Position, Reader, TopicPartition
+from events.programs import spare_survivors, spare_what_stays
 from events.types import AssessmentRequested, RiskContext
 from models.engine import Engine
 from models.learning import Learner, Schedule
@@ -115,6 +116,7 @@ def engine_with(snapshots: Sequence[ModelSnapshot]) -> Engine:
 def loop_seconds(values: Sequence[bytes], snapshots: Sequence[ModelSnapshot]) -> float:
     """Bytes of requests to bytes of decisions, in batches as the flow has them when it is busy."""
     engine = engine_with(snapshots)
+    spare_what_stays()
     started = time.perf_counter()
     for first in range(0, len(values), BATCH_RECORDS):
         events = [decode(value) for value in values[first : first + BATCH_RECORDS]]
@@ -169,7 +171,14 @@ def flow_seconds(records: Sequence[Outgoing], snapshots: Sequence[ModelSnapshot]
         log.append(records)
         finish = _Finish(log, len(records))
         started: list[float] = []
-        parts = Parts(finish, Path(folder) / "risk", SystemClock(), lambda: RiskStep(engine_with(snapshots)))
+        parts = Parts(
+            finish,
+            Path(folder) / "risk",
+            SystemClock(),
+            lambda: RiskStep(engine_with(snapshots)),
+            after_epoch=spare_survivors,
+        )
+        spare_what_stays()
         run(parts, finish.stop, lambda: started.append(time.perf_counter()))
         return finish.finished_at - started[0]
 
