@@ -33,8 +33,8 @@ ROWS_AT_ONCE = 256
 
 PUT = """
 INSERT INTO rows
-SELECT json_extract(value, '$[0]'), substr(?2, json_extract(value, '$[1]'), json_extract(value, '$[2]'))
-FROM json_each(?1) WHERE true
+SELECT json_extract(value, '$[0]'), substr(?, json_extract(value, '$[1]'), json_extract(value, '$[2]'))
+FROM json_each(?) WHERE true
 ON CONFLICT (key) DO UPDATE SET value = excluded.value
 """
 Rows = Mapping[str, bytes | None]
@@ -143,7 +143,7 @@ def _write_rows(file: StateFile, rows: Rows) -> None:
             values.append(checked)
             places.append((key, at, len(checked)))
             at += len(checked)
-        file.change(PUT, (msgspec.json.encode(places).decode(), b"".join(values)))
+        file.change(PUT, (b"".join(values), msgspec.json.encode(places).decode()))
     removed = [key for key, value in rows.items() if value is None]
     if removed:
         file.change(REMOVE, (msgspec.json.encode(removed).decode(),))

@@ -112,7 +112,8 @@ def test_a_history_is_scored_row_by_row(clone: Path) -> None:
     run(command_with("weir replay"), clone)
 
     scored = pl.read_parquet(clone / "scored.parquet")
-    assert scored.columns == ["transaction_id", "score", "risk_score", "outcome", "reasons"]
+    assert scored.columns[:5] == ["transaction_id", "score", "risk_score", "outcome", "reasons"]
+    assert {"rules", "cost_block_minor", "online_version"} <= set(scored.columns)
     assert scored["transaction_id"].to_list() == [f"t{n}" for n in range(600)]
     assert scored["score"].is_between(0, 1).all()
 
