@@ -15,6 +15,7 @@ from sklearn.metrics import average_precision_score
 
 from bench.cards import made_cards
 from bench.record import Figure, figure, record
+from bench.replay import unheard
 from models.features import POSITIONS
 from models.learning import Schedule
 from models.observations import Assessment
@@ -78,7 +79,7 @@ def _replayed_file(path: Path, verdicts: int = 0) -> tuple[pl.DataFrame, _Watche
     schedule = Schedule()
     source = _Watched(frame, ReplaySettings(cut_us=schedule.cut_us, verdicts=verdicts))
     run = DirectRun(source, schedule)
-    run.run(_unheard)
+    run.run(unheard)
     print(f"detection: {path.name} verdicts {verdicts}: {run.cost}")
     return frame, source
 
@@ -157,7 +158,3 @@ def _drift() -> list[Figure]:
 
 def _at_us(day: str) -> int:
     return int(np.datetime64(day, "D").astype(int)) * DAY_US
-
-
-def _unheard(count: int) -> None:
-    """Nobody watches the progress."""

@@ -12,17 +12,18 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.flow import START, engine_with, requests, trained
+from bench.flow import engine_with, requests, trained
 from bench.flow_programs import flow_program
 from bench.record import Figure, figure, record
 from events.clock import SystemClock
-from events.codec import decode, encode
+from events.codec import decode
 from events.log import open_log
 from events.log.port import Outgoing
-from events.types import AssessmentRequested, ModelPublished
+from events.types import AssessmentRequested
 from models.engine import Engine
 from models.observations import ModelSnapshot
 from pipelines import observe
+from pipelines.learning_step import published
 from pipelines.rescale import rescale
 from pipelines.risk_step import RiskStep
 from pipelines.source import BATCH_RECORDS
@@ -70,7 +71,7 @@ def flows_seconds(records: Sequence[Outgoing], snapshots: Sequence[ModelSnapshot
     with TemporaryDirectory(prefix="weir-bench-") as folder, ExitStack() as running:
         home, url = Path(folder), f"sqlite:///{folder}/log.sqlite"
         log = running.enter_context(closing(open_log(url)))
-        log.append([_published(snapshot) for snapshot in snapshots])
+        log.append([record for snapshot in snapshots for record in published(snapshot, {})])
         rescale(home, log, SystemClock(), flows, lambda share: RiskStep(Engine(), share))
         cores = sorted(os.sched_getaffinity(0))
         for flow in range(flows):
@@ -98,18 +99,3 @@ def costs_us(values: Sequence[bytes], snapshots: Sequence[ModelSnapshot]) -> tup
             engine.assess(seen[first : first + BATCH_RECORDS])
         found.append((time.process_time() - began) / len(seen) * 1e6)
     return found[0], found[1]
-
-
-def _published(snapshot: ModelSnapshot) -> Outgoing:
-    key = f"{snapshot.name}@{snapshot.version}"
-    event = ModelPublished(
-        id=observe.derived_id("bench-model", key, START),
-        occurred_at=START,
-        name=snapshot.name,
-        kind=snapshot.kind,
-        version=snapshot.version,
-        learned_to={},
-        labels=snapshot.labels,
-        state=snapshot.state,
-    )
-    return Outgoing("models", key.encode(), encode(event))

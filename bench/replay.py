@@ -114,7 +114,7 @@ def replayed(span: str) -> Cost:
             source = ReplaySource(frame, ReplaySettings(cut_us=schedule.cut_us), decisions)
             run = DirectRun(source, schedule)
             spare_what_stays()
-            run.run(_unheard)
+            run.run(unheard)
     return run.cost
 
 
@@ -132,7 +132,7 @@ def one_run(span: str) -> None:
     print(json.dumps(told))
 
 
-def _unheard(count: int) -> None:
+def unheard(count: int) -> None:
     """Nobody watches the progress."""
 
 

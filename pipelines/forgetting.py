@@ -6,6 +6,7 @@ The engine answers for them as if they were gone from the moment that it says; w
 import msgspec
 
 from pipelines.checked_rows import without_checksum
+from pipelines.many_rows import remove_rows
 from pipelines.state_file import StateFile
 
 PAYMENTS, PAYMENTS_END = "engine/payment/", "engine/payment0"
@@ -15,8 +16,6 @@ MEMORY = "engine/engine/memory"
 LOOKED_AT = 1024
 """Rows with each version: a millisecond's work beside the scoring. Where payments come at a steady rate for
 months, no more than twice those remembered lie on disk."""
-
-REMOVE = "DELETE FROM rows WHERE key IN (SELECT value FROM json_each(?))"
 
 
 class _Since(msgspec.Struct, array_like=True):
@@ -53,8 +52,7 @@ class Forgetting:
         )
         self._behind = found[-1][0] if len(found) == LOOKED_AT else PAYMENTS
         old = [key for key, kept in found if _decode(self._checked(key, kept)).time_us < self._before_us]
-        if old:
-            self._file.change(REMOVE, (msgspec.json.encode(old).decode(),))
+        remove_rows(self._file, old)
         return len(old)
 
     def _checked(self, row: str, kept: bytes) -> bytes:

@@ -162,8 +162,8 @@ def kept_order(folder: Path, number: int = 0) -> Iterator[OrderedBatch]:
             if batch.number != number + 1:
                 raise StateMismatchError(
                     f"the order of batch {number + 1} is not kept, the next is {batch.number}: the "
-                    f"recovery store and {folder} do not belong together. Restore both from one "
-                    "backup, or delete both."
+                    f"state and {folder} do not belong together. Restore the whole folder "
+                    f"{folder.parent} from one backup, or delete it."
                 )
             number = batch.number
             yield batch

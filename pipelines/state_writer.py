@@ -1,8 +1,7 @@
 """The thread that makes a flow's rows durable, beside the scoring.
 
-One transaction takes in every version that waits. Rows go to SQLite a few hundred at a time, as one text of
-places and one run of bytes: so it holds the interpreter's lock for 3 µs a row and leaves it for the rest
-(a statement for each row would have to win it back each time).
+One transaction takes in every version that waits. Rows go to SQLite a few hundred at a time
+(`pipelines.many_rows`): so it holds the interpreter's lock for 3 µs a row and leaves it for the rest.
 """
 
 import threading
@@ -10,11 +9,9 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-import msgspec
-
 from events.crash import crash_point, declare
-from pipelines.checked_rows import with_checksum
-from pipelines.forgetting import MEMORY, REMOVE, Forgetting
+from pipelines.forgetting import MEMORY, Forgetting
+from pipelines.many_rows import put_rows, remove_rows
 from pipelines.state_file import StateFile
 
 declare(
@@ -28,15 +25,6 @@ declare(
 WAITING_BYTES_MAX = 128 * 1024 * 1024
 """So much may wait; then the flow waits. It bounds the memory, and how much is read again after a crash."""
 
-ROWS_AT_ONCE = 256
-"""Rows a statement: the interpreter's lock is held below a millisecond, the statement itself is no cost."""
-
-PUT = """
-INSERT INTO rows
-SELECT json_extract(value, '$[0]'), substr(?, json_extract(value, '$[1]'), json_extract(value, '$[2]'))
-FROM json_each(?) WHERE true
-ON CONFLICT (key) DO UPDATE SET value = excluded.value
-"""
 Rows = Mapping[str, bytes | None]
 
 
@@ -105,7 +93,8 @@ class StateWriter:
         try:
             while versions := self._next():
                 rows = _together(versions)
-                _write_rows(self._file, rows)
+                put_rows(self._file, {key: value for key, value in rows.items() if value is not None})
+                remove_rows(self._file, [key for key, value in rows.items() if value is None])
                 self._forgetting.learn(rows.get(MEMORY))
                 self._forgetting.forget_some()
                 self._commit()
@@ -131,22 +120,6 @@ class StateWriter:
         self._first()
         self._file.commit()
         crash_point("risk.state.committed")
-
-
-def _write_rows(file: StateFile, rows: Rows) -> None:
-    """Put rows into the open transaction, in the order of their keys, as neighbors share a page."""
-    kept = sorted((key, value) for key, value in rows.items() if value is not None)
-    for begin in range(0, len(kept), ROWS_AT_ONCE):
-        places, values, at = [], [], 1
-        for key, value in kept[begin : begin + ROWS_AT_ONCE]:
-            checked = with_checksum(key, value)
-            values.append(checked)
-            places.append((key, at, len(checked)))
-            at += len(checked)
-        file.change(PUT, (b"".join(values), msgspec.json.encode(places).decode()))
-    removed = [key for key, value in rows.items() if value is None]
-    if removed:
-        file.change(REMOVE, (msgspec.json.encode(removed).decode(),))
 
 
 def _together(versions: list[Version]) -> Rows:

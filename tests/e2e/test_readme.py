@@ -112,8 +112,12 @@ def test_a_history_is_scored_row_by_row(clone: Path) -> None:
     run(command_with("weir replay"), clone)
 
     scored = pl.read_parquet(clone / "scored.parquet")
-    assert scored.columns[:5] == ["transaction_id", "score", "risk_score", "outcome", "reasons"]
-    assert {"rules", "cost_block_minor", "online_version"} <= set(scored.columns)
+    assert scored.columns == [
+        *("transaction_id", "score", "risk_score", "outcome", "reasons", "rules"),
+        *("challenged_by", "challenged_by_model"),
+        *("cost_allow_minor", "cost_review_minor", "cost_block_minor", "cost_challenge_minor"),
+        *("anomaly", "features_version", "online_version", "batch_version", "challenger_scaled_logistic"),
+    ]
     assert scored["transaction_id"].to_list() == [f"t{n}" for n in range(600)]
     assert scored["score"].is_between(0, 1).all()
 

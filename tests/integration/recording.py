@@ -1,17 +1,17 @@
 """Traffic with everything that changes a decision, for the tests of what flows record."""
 
 import random
-from collections.abc import Sequence
 from datetime import timedelta
 
 from events.codec import encode
 from events.log.port import Outgoing
-from events.types import AssessmentRequested, ControlChanged, ModelPublished, PaymentDeclined
+from events.types import AssessmentRequested, ControlChanged, PaymentDeclined
 from models.engine import Engine
 from models.learning import Learner, Schedule
 from models.observations import ModelSnapshot
 from models.scored import MemoryStore, Scored
 from pipelines import observe
+from pipelines.learning_step import published
 from tests.unit.pipelines.standin import START, asked, assessment, label
 
 LEARNED_FROM = 700
@@ -31,8 +31,8 @@ def payment(number: int) -> AssessmentRequested:
     )
 
 
-def snapshots() -> list[ModelPublished]:
-    """Models of every kind in the order of their publication, learned from such payments."""
+def published_models() -> list[Outgoing]:
+    """Models of every kind as the learner sends them, learned from such payments."""
     engine, learner = Engine(), Learner(MemoryStore(), SCHEDULE)
     made: list[ModelSnapshot] = []
     for number in range(LEARNED_FROM):
@@ -40,21 +40,7 @@ def snapshots() -> list[ModelPublished]:
         learner.note_scored([Scored(answer.payment_id, answer.occurred_at_us, answer.features)])
         told = label(number, number % 9 == 0, occurred_at=START + timedelta(days=1, seconds=97 * number))
         made += learner.note_label(observe.label(told))
-    return [_published(snapshot) for snapshot in made]
-
-
-def _published(snapshot: ModelSnapshot) -> ModelPublished:
-    name = f"{snapshot.name}@{snapshot.version}"
-    return ModelPublished(
-        id=observe.derived_id("model", name, START),
-        occurred_at=START,
-        name=snapshot.name,
-        kind=snapshot.kind,
-        version=snapshot.version,
-        learned_to={},
-        labels=snapshot.labels,
-        state=snapshot.state,
-    )
+    return [record for snapshot in made for record in published(snapshot, {})]
 
 
 def traffic(first: int, count: int) -> list[Outgoing]:
@@ -69,11 +55,6 @@ def traffic(first: int, count: int) -> list[Outgoing]:
             reported = label(number - 7)
             told.append(Outgoing("labels", reported.payment_id.encode(), encode(reported)))
     return told
-
-
-def published(events: Sequence[ModelPublished]) -> list[Outgoing]:
-    """As the learner sends them."""
-    return [Outgoing("models", f"{one.name}@{one.version}".encode(), encode(one)) for one in events]
 
 
 def rule(version: int, when: str) -> Outgoing:

@@ -1,8 +1,7 @@
 """Who is turned away at a listener's door, who waits there, who is asked only inside: over real sockets."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 
 import msgspec
 import uvloop
@@ -17,6 +16,7 @@ from gateway.http.connections import Connections, Patience
 from gateway.http.doors import HELD_BYTES_MAX
 from gateway.http.listening import Listener, bind
 from gateway.pressure.errors import OverloadedError
+from tests.integration.listening import served
 
 SOON = Patience(body_seconds=0.5)
 
@@ -51,24 +51,9 @@ class Guarded:
         return reader, writer
 
 
-@asynccontextmanager
-async def guarded() -> AsyncIterator[Guarded]:
-    place = Guarded()
-    serving = asyncio.create_task(place.listener.run_bound())
-    while not place.listener.started:
-        await asyncio.sleep(0.01)
-    try:
-        yield place
-    finally:
-        for writer in place.opened:
-            writer.transport.abort()
-        place.listener.should_exit = True
-        await serving
-
-
 def told(story: Callable[[Guarded], Awaitable[None]]) -> None:
     async def live() -> None:
-        async with asyncio.timeout(20), guarded() as place:
+        async with asyncio.timeout(20), served(Guarded()) as place:
             await story(place)
 
     uvloop.run(live())

@@ -15,7 +15,7 @@ from pipelines.commands import app
 from pipelines.recorded.proof import prove
 from pipelines.rescale import rescale
 from tests.integration.flow_process import FlowProcess, counted, wait_for
-from tests.integration.recording import published, rule, snapshots, traffic
+from tests.integration.recording import published_models, rule, traffic
 from tests.integration.rescaling import check_answered_once, new_step
 
 
@@ -42,7 +42,7 @@ def load(log: Log, first: int, count: int) -> None:
 def test_two_flows_under_load_and_one_after_them_decided_what_their_records_lead_to(
     tmp_path: Path, log: Log, log_url: str
 ) -> None:
-    models = published(snapshots())
+    models = published_models()
     rescale(tmp_path, log, SystemClock(), 2, new_step)
     with start(tmp_path, log_url, 0) as first:
         with start(tmp_path, log_url, 1) as second:

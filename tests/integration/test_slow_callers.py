@@ -1,8 +1,7 @@
 """Callers who connect and dawdle: over real sockets, while others are served."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from gateway.http.bodies import read_body
 from gateway.http.connections import Connections, Patience
 from gateway.http.listening import Listener, bind
 from gateway.keys.tls import ensure_certificates, server_context
+from tests.integration.listening import served
 
 ABUSER, OTHER = "127.0.0.2", "127.0.0.3"
 SOON = Patience(handshake_seconds=0.5, head_seconds=0.5, body_seconds=0.5, answer_seconds=0.5)
@@ -62,24 +62,9 @@ class Served:
         return Response("late")
 
 
-@asynccontextmanager
-async def served(connections: Connections, context: object = None) -> AsyncIterator[Served]:
-    place = Served(connections, context)
-    serving = asyncio.create_task(place.listener.run_bound())
-    while not place.listener.started:
-        await asyncio.sleep(0.01)
-    try:
-        yield place
-    finally:
-        for writer in place.opened:
-            writer.transport.abort()
-        place.listener.should_exit = True
-        await serving
-
-
 def told(connections: Connections, story: Callable[[Served], Awaitable[None]]) -> None:
     async def live() -> None:
-        async with served(connections) as place:
+        async with served(Served(connections)) as place:
             await story(place)
 
     uvloop.run(live())
@@ -245,7 +230,7 @@ def test_a_tls_handshake_that_never_comes_is_ended(tmp_path: Path) -> None:
 
     async def live() -> None:
         context = server_context(tmp_path, "processor", "public")
-        async with served(Connections(patience=SOON), context) as place:
+        async with served(Served(Connections(patience=SOON), context)) as place:
             reader, _ = await place.connect()
             async with asyncio.timeout(LOOKS_SECONDS):
                 assert await reader.read() == b""

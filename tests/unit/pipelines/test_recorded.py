@@ -15,7 +15,7 @@ from models.engine import Engine
 from pipelines.errors import NotInLogError
 from pipelines.recorded.command import in_words
 from pipelines.recorded.proof import prove
-from tests.integration.recording import published, rule, snapshots, traffic
+from tests.integration.recording import published_models, rule, traffic
 from tests.memory_log import MemoryLog
 from tests.unit.pipelines.test_risk_flow_in_one_process import decisions, run_until
 
@@ -26,7 +26,7 @@ PAYMENTS = 240
 def lived(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, MemoryLog]:
     """A home, and its log: a cold start, models and rules that come and change, and a flow that restarts."""
     home, log = tmp_path_factory.mktemp("home"), MemoryLog()
-    models = published(snapshots())
+    models = published_models()
     parts: list[list[Outgoing]] = [
         traffic(0, 60),
         [*models[:9], rule(1, "card_count_1d >= 2"), *traffic(60, 60)],

@@ -180,7 +180,8 @@ def test_a_flipped_bit_in_where_the_flow_stood_is_found_when_the_store_is_opened
         StateStore(path)
 
 
-rows = st.dictionaries(st.sampled_from("abcde"), st.one_of(st.none(), st.binary(max_size=3)), max_size=5)
+KEYS = ("a", "a\0", "a\0b", 'a"b\\', "é漢😀", "12", "\n\x7f\ufffe")
+rows = st.dictionaries(st.sampled_from(KEYS), st.one_of(st.none(), st.binary(max_size=3)), max_size=5)
 
 
 @given(epochs=st.lists(st.lists(rows, max_size=3), max_size=6), settled=st.sets(st.integers(0, 6)))
@@ -194,11 +195,11 @@ def test_whatever_is_written_in_whatever_versions_reads_like_a_dictionary(
         for changed in writes:
             store.write(changed)
             now = {k: v for k, v in (now | changed).items() if v is not None}
-            assert {row: store.get(row) for row in "abcde"} == {row: now.get(row) for row in "abcde"}
+            assert {row: store.get(row) for row in KEYS} == {row: now.get(row) for row in KEYS}
         store.commit(Point(version=version))
         if version in settled:
             store.settle()
-    assert {row: store.get(row) for row in "abcde"} == {row: now.get(row) for row in "abcde"}
+    assert {row: store.get(row) for row in KEYS} == {row: now.get(row) for row in KEYS}
 
     store.close()
 
