@@ -62,6 +62,13 @@ class Generations(Generic[Value]):
                 self.put(key, found)
         return found
 
+    def peek(self, key: str) -> Value | None:
+        """The value, which does not count as asked for: nothing leaves."""
+        for generation in (self.young, self._old, self._leaving):
+            if key in generation:
+                return generation[key]
+        return None
+
     def put(self, key: str, value: Value) -> None:
         """Keep a value. What an older generation holds of it is not found any more."""
         self.young[key] = value
@@ -170,7 +177,8 @@ class Table(Generic[Value]):
         for key in dirty:
             value = unsaved.get(key)
             if value is None:
-                value = _encode(self._hot.get(key))
+                # Asked for, it would push out others that are yet to be encoded.
+                value = _encode(self._hot.peek(key))
             if self._cold is not None:
                 self._packed.put(key, value)
             yield key, value

@@ -1,5 +1,6 @@
 """An engine that holds next to nothing in memory gives the answers of one that holds everything."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import pytest
@@ -80,6 +81,27 @@ def test_memory_holds_no_more_than_its_bounds() -> None:
     assert [state.cards[f"card_{number}"].trace.payments.times for number in range(500)] == [
         [number] for number in range(500)
     ]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), max_size=6),
+    st.integers(1, 12),
+    st.integers(1, 12),
+)
+def test_every_profile_that_changed_is_handed_over_as_it_is_whatever_left_meanwhile(
+    rounds: list[tuple[int, int]], hot_max: int, packed_max: int
+) -> None:
+    state, shelf, counts = EngineState(), Shelf(), Counter[str]()
+    state.spill_to(shelf, Bounds(hot_max, packed_max, 1))
+    for moment, (first, several) in enumerate(rounds):
+        for card in map(str, range(first, first + several)):
+            state.opened("card", card).trace.payments.add(moment, 1)
+            counts[card] += 1
+        shelf.put(dict(state.changed_rows()))
+
+    kept = EngineState()
+    kept.load(shelf.rows.items())
+    assert {card: len(kept.cards[card].trace.payments.times) for card in counts} == counts
 
 
 def test_what_is_too_old_to_be_remembered_is_forgotten_wherever_it_lies() -> None:
